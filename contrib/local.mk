@@ -1,0 +1,1 @@
+# installed pages and samples

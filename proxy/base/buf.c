@@ -1,0 +1,115 @@
+/* buf - see buf.h. */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/must.h"
+
+void
+buf_fini(struct buf *b)
+{
+	size_t max = b->max;
+
+	free(b->mem);
+	*b = (struct buf){ .max = max };
+}
+
+void
+buf_clear(struct buf *b)
+{
+	b->start = b->end = 0;
+	b->full = false;
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	must(n <= buf_len(b));
+	b->start += n;
+	if (b->start == b->end)
+		b->start = b->end = 0;
+}
+
+static void
+make_room(struct buf *b, size_t n)
+{
+	size_t size = b->size ? b->size : 256;
+
+	if (b->start > 0) {
+		memmove(b->mem, b->mem + b->start, buf_len(b));
+		b->end -= b->start;
+		b->start = 0;
+	}
+	while (size - b->end < n)
+		size *= 2;
+	if (size != b->size)
+		b->mem = xrealloc(b->mem, b->size = size);
+}
+
+char *
+buf_room(struct buf *b, size_t n)
+{
+	if (b->full || (b->max > 0 && n > b->max - buf_len(b))) {
+		b->full = true;
+		return NULL;
+	}
+	if (b->size - b->end < n)
+		make_room(b, n);
+	return b->mem + b->end;
+}
+
+void
+buf_added(struct buf *b, size_t n)
+{
+	must(n <= b->size - b->end);
+	b->end += n;
+}
+
+bool
+buf_add(struct buf *b, const void *p, size_t n)
+{
+	char *to = buf_room(b, n);
+
+	if (to == NULL)
+		return false;
+	if (n > 0)
+		memcpy(to, p, n);
+	buf_added(b, n);
+	return true;
+}
+
+bool
+buf_add_str(struct buf *b, struct pn_str s)
+{
+	return buf_add(b, s.p, s.n);
+}
+
+bool
+buf_puts(struct buf *b, const char *cstr)
+{
+	return buf_add(b, cstr, strlen(cstr));
+}
+
+bool
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *to;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	must(n >= 0);
+	to = buf_room(b, (size_t)n + 1);
+	if (to != NULL) {
+		(void)vsnprintf(to, (size_t)n + 1, fmt, again);
+		buf_added(b, (size_t)n);
+	}
+	va_end(again);
+	return to != NULL;
+}

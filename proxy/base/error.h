@@ -1,0 +1,20 @@
+/*
+ * error - the world's failure, in words. A call that can fail returns 0 or
+ * -1 and takes `struct error *` last; the deepest function that knows writes
+ * the text, callers may add where. Nobody logs and returns.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+struct error {
+	char text[1024]; /* may hold several lines (a caret under the source) */
+};
+
+/* Both return -1, so that `return error_set(e, ...)` reads well. */
+int error_set(struct error *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* "what: old text" */
+int error_wrap(struct error *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,148 @@
+/* log - see log.h. The two statics are the process's one log, set at start. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/must.h"
+
+static struct {
+	int fd; /* -1: syslog(3) */
+	enum log_level most;
+	char program[32];
+	char role[32];
+} the_log = { .fd = STDERR_FILENO, .most = LOG_LEVEL_INFO };
+
+static int
+facility_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		int facility;
+	} known[] = { { "mail", LOG_MAIL }, { "daemon", LOG_DAEMON },
+		{ "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 },
+		{ "local2", LOG_LOCAL2 }, { "local3", LOG_LOCAL3 },
+		{ "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },
+		{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 } };
+
+	for (size_t i = 0; i < PN_COUNT(known); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return known[i].facility;
+	return -1;
+}
+
+static int
+open_target(const char *target)
+{
+	int facility, fd;
+
+	if (strcmp(target, "stderr") == 0) {
+		the_log.fd = STDERR_FILENO;
+	} else if (strncmp(target, "syslog ", 7) == 0) {
+		if ((facility = facility_of(target + 7)) < 0) {
+			errno = EINVAL;
+			return -1;
+		}
+		openlog(the_log.program, LOG_PID | LOG_NDELAY, facility);
+		the_log.fd = -1;
+	} else {
+		fd = open(target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+		    0640);
+		if (fd < 0)
+			return -1;
+		the_log.fd = fd;
+	}
+	return 0;
+}
+
+int
+log_open(const char *program, const char *target, enum log_level most)
+{
+	the_log.most = most;
+	(void)snprintf(the_log.program, sizeof(the_log.program), "%s", program);
+	return open_target(target);
+}
+
+void
+log_process(const char *role)
+{
+	(void)snprintf(the_log.role, sizeof(the_log.role), "%s", role);
+}
+
+static void
+write_line(enum log_level level, const char *text, size_t n)
+{
+	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
+		LOG_DEBUG };
+	char head[96];
+	struct timespec now;
+	struct tm tm;
+	size_t head_n;
+
+	if (the_log.fd < 0) {
+		syslog(priority[level], "%.*s", (int)n - 1, text);
+		return;
+	}
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &tm);
+	head_n = strftime(head, sizeof(head), "%Y-%m-%dT%H:%M:%S", &tm);
+	head_n += (size_t)snprintf(head + head_n, sizeof(head) - head_n,
+	    ".%06ldZ %s[%d]: ", now.tv_nsec / 1000,
+	    the_log.program[0] ? the_log.program : "postern", (int)getpid());
+	/* One write a line; a log that cannot be written must not stop mail. */
+	if (writev(the_log.fd,
+		(struct iovec[]){ { head, head_n }, { (char *)text, n } }, 2) < 0)
+		return;
+}
+
+void
+log_line(enum log_level level, const char *id, const char *event,
+    const char *fmt, ...)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	char line[2048];
+	va_list ap;
+	int n;
+
+	if (level > the_log.most)
+		return;
+	n = snprintf(line, sizeof(line), "%s%s%slevel=%s proc=%s ev=%s ",
+	    id[0] ? "id=" : "", id, id[0] ? " " : "", names[level],
+	    the_log.role[0] ? the_log.role : "-", event);
+	va_start(ap, fmt);
+	n += vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	va_end(ap);
+	if ((size_t)n > sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n] = '\n';
+	write_line(level, line, (size_t)n + 1);
+}
+
+const char *
+vis(char *out, size_t size, struct pn_str s)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+
+	must(size > 0);
+	for (size_t i = 0; i < s.n && n + 5 < size; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c >= ' ' && c <= '~' && c != '"' && c != '\\') {
+			out[n++] = (char)c;
+			continue;
+		}
+		out[n++] = '\\';
+		out[n++] = 'x';
+		out[n++] = hex[c >> 4];
+		out[n++] = hex[c & 15];
+	}
+	out[n] = '\0';
+	return out;
+}

@@ -1,0 +1,1 @@
+# libcli.la: what stands in proxy/cli

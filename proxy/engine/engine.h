@@ -1,0 +1,61 @@
+/*
+ * engine - the middle of a message's way: for each stage the modules
+ * together, then the rules; at `message` the inspector first. The doors call
+ * engine_run() and act on t->verdict; the engine never calls a door but
+ * through t->wake().
+ *
+ * One a worker, on its loop. No threads (the milter door lends).
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/loop.h"
+#include "inspect/pool.h"
+#include "mail/transaction.h"
+#include "engine/keep.h"
+
+struct engine;
+
+/* Compiled by the master, inherited, read-only. */
+struct engine_conf {
+	const struct chain *chain;
+	const struct rules *rules;
+	bool ask_client_name;  /* a rule or an upstream's identity wants PTR */
+	uint64_t dns_timeout_ms; /* 5 s an ask */
+	const char *dns_server;  /* "127.0.0.1@5353", or NULL: resolv.conf */
+	bool enforce;          /* no: everything is accepted, the trace says what
+				  would have been done */
+	const char *quarantine_failed_class; /* "failed" */
+};
+
+/* Borrows all; pool and keep outlive it. */
+struct engine *engine_new(struct loop *, const struct engine_conf *,
+    struct pool *, struct keep *);
+void engine_free(struct engine *);
+
+enum engine_turn { ENGINE_DONE, ENGINE_PENDING };
+
+/*
+ * Run a stage. DONE: t->verdict (and t->rcpt_verdict at STAGE_RCPT) say what
+ * is decided so far. PENDING: t->wake(t) will come from the loop; call again
+ * with the same stage then. The caller has filled what the stage knows:
+ * connect client.ip/port/listener, helo, envelope, t->rcpt, spool.
+ *
+ * STAGE_CONNECT fills client.name, .reverse_name, .name_state if asked for.
+ * STAGE_RCPT: a refusal of connect, helo or mail is in t->verdict already and
+ * the door gives it at RCPT. At STAGE_MESSAGE t->edits and t->trace are made.
+ * Memory short, chain failed: verdict tempfail with its reply.
+ */
+enum engine_turn engine_run(struct engine *, struct transaction *, enum stage);
+/* The client left, or RSET: drop what is under way. No wake follows. */
+void engine_cancel(struct engine *, struct transaction *);
+/* The next transaction of the same session begins: what connect and helo
+ * found is copied from `from` (facts, verdict). */
+int engine_inherit(struct engine *, struct transaction *to,
+    const struct transaction *from);
+/* History: one summary into the keeper's next batch. code: what the client
+ * was told at the end. Never waits. */
+void engine_summarise(struct engine *, const struct transaction *,
+    uint16_t code);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * keep - a worker's link to the keeper: quarantine and maildir jobs with their
+ * answers, summaries in batches, releases coming the other way. Owns the ipc;
+ * on the worker's loop. When the keeper dies every open job fails (the client
+ * hears 451 4.3.0) and the worker attaches the next one (keep_attach).
+ */
+#ifndef ENGINE_KEEP_H
+#define ENGINE_KEEP_H
+
+#include "base/loop.h"
+#include "mail/edits.h"
+#include "mail/keep.h"
+
+struct keep;
+struct keep_ticket;
+
+/* ok: fsynced. text: KEEP_DONE's or KEEP_FAILED's; valid until return. */
+typedef void keep_done(void *arg, bool ok, struct pn_str text);
+typedef void keep_counted(void *arg, bool ok, uint32_t count);
+/* A message to relay for the keeper; fd is the callee's. Answer with
+ * keep_released(). */
+typedef void keep_release(void *arg, const struct keep_job *, uint64_t job,
+    int fd);
+
+struct keep *keep_new(struct loop *, int sock);
+void keep_free(struct keep *);
+void keep_attach(struct keep *, int sock);
+void keep_on_release(struct keep *, keep_release *, void *arg);
+
+/*
+ * type: KEEP_QUARANTINE or KEEP_MAILDIR. The body (ranges over spool; NULL
+ * ranges: the spool as it is) is copied into a memfd at once: spool and job
+ * may go. done is called later from the loop. NULL: no keeper, or the body
+ * could not be copied (*e).
+ */
+struct keep_ticket *keep_submit(struct keep *, enum keep_type,
+    const struct keep_job *, struct spool *, const struct edit_ranges *,
+    keep_done *, void *arg, struct error *e);
+void keep_cancel(struct keep_ticket *); /* done is not called; the job may
+					   still be done */
+void keep_summary(struct keep *, const struct keep_summary *); /* batched */
+/* Count (or only look up) a body that broke an inspector; false: no keeper. */
+struct keep_ticket *keep_suspect(struct keep *, const unsigned char sha256[32],
+    bool count, keep_counted *, void *arg);
+void keep_released(struct keep *, uint64_t job, const struct keep_outcome *);
+
+#endif

@@ -1,0 +1,1 @@
+# libengine.la: what stands in proxy/engine

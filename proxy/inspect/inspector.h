@@ -1,0 +1,56 @@
+/*
+ * inspector - the process that reads hostile bytes: one a worker, no network,
+ * no files, a deadline a message.
+ *
+ * The master makes a channel before it forks worker and inspector; both ends
+ * inherit what is theirs. The inspector's main never returns.
+ */
+#ifndef INSPECT_INSPECTOR_H
+#define INSPECT_INSPECTOR_H
+
+#include <stdatomic.h>
+
+#include "inspect/view.h"
+#include "mail/chain.h"
+#include "rules/rules.h"
+
+#define INSPECT_SLOTS 2
+
+/* Shared between one worker and its inspector; made by the master. */
+struct inspect_channel {
+	_Atomic uint64_t *working_on; /* page both map: id of the request at hand, 0 none */
+	int slot_fd;                  /* memfd of all slots, sealed against future writing */
+	char *slots;                  /* worker's writable mapping; NULL in the inspector */
+	const char *slots_ro;         /* inspector's */
+	size_t slot_size;             /* message_size_limit, page-rounded */
+};
+
+struct inspect_conf {
+	uint64_t deadline_ms;         /* a message: 10 s */
+	size_t max_memory;            /* RLIMIT_AS above what the policy takes: 1 GiB */
+	struct view_limits limits;
+	const struct chain *chain;
+	const struct rules *rules;
+};
+
+int inspect_channel_make(struct inspect_channel *, size_t max_message,
+    struct error *e);
+void inspect_channel_free(struct inspect_channel *);
+/* In a child that is not this channel's worker (inspector included). */
+void inspect_channel_drop_write(struct inspect_channel *);
+
+/*
+ * The inspector process: drops the writable slots, closes the sandbox,
+ * answers requests on sock until EOF, then _exit(0).
+ */
+_Noreturn void inspector_main(const struct inspect_conf *,
+    struct inspect_channel *, int sock);
+
+/* One request handled (recv, inspect, send); false at EOF. What inspector_main
+ * loops on; --single calls it when sock is readable. */
+struct inspector;
+struct inspector *inspector_new(const struct inspect_conf *,
+    struct inspect_channel *, int sock);
+bool inspector_turn(struct inspector *);
+
+#endif

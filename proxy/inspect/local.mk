@@ -1,0 +1,1 @@
+# libinspect.la: what stands in proxy/inspect

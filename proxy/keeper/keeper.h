@@ -1,0 +1,47 @@
+/*
+ * keeper - the process that owns what lasts: quarantine, maildirs, history,
+ * suspects, and the control socket. Never sees a mail client's socket.
+ */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+
+struct keeper_conf {
+	const char *state_dir;       /* quarantine/, index.db below it */
+	const char *const *maildirs; /* NULL-terminated: deliverable ones */
+	uint64_t history_days;       /* 30 */
+	uid_t control_uid;           /* besides root and our own */
+};
+
+/* Between keeper and master, over the child's control ipc (proxy/master). */
+enum keeper_master_type {
+	MASTER_WORKER = 64, /* -> keeper: fd = our end of a link to a worker; body
+			       u32 worker number, u32 generation, str role */
+	MASTER_STATUS,      /* keeper -> master: id = question; answered by _STATUS_IS */
+	MASTER_STATUS_IS,   /* JSON object */
+	MASTER_RELOAD,      /* keeper -> master; answered by _RELOADED */
+	MASTER_RELOADED,    /* u8 ok, str text (the config error, or "") */
+	MASTER_DRAIN        /* -> child: stop, finish what is promised, exit */
+};
+
+struct keeper;
+/* control: listening unix stream socket, or -1. master: the child's ipc socket. */
+struct keeper *keeper_new(struct loop *, const struct keeper_conf *, int control,
+    int master, struct error *e);
+/* Another worker's link. */
+void keeper_add_worker(struct keeper *, int sock, unsigned worker,
+    unsigned generation);
+void keeper_free(struct keeper *);
+/* The process: users and sandbox are set; runs until the master is gone or
+ * MASTER_DRAIN and every worker link has closed. */
+_Noreturn void keeper_main(const struct keeper_conf *, int control, int master);
+
+/* Made and checked before privileges are dropped: directories with their
+ * owner and mode. */
+int keeper_prepare(const struct keeper_conf *, uid_t, gid_t, struct error *e);
+
+#endif

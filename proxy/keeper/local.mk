@@ -1,0 +1,1 @@
+# libkeeper.la: what stands in proxy/keeper

@@ -1,0 +1,67 @@
+/*
+ * edits - what act changes: a header field added, inserted, changed, deleted,
+ * or a range of the body replaced. Collected while the chain runs, applied
+ * all or none while writing; the spool itself never changes.
+ *
+ * edits_resolve() turns them into byte ranges over the spool's offsets, in
+ * order and disjoint; a writer walks the ranges. A message without edits is
+ * one range: all of it.
+ */
+#ifndef MAIL_EDITS_H
+#define MAIL_EDITS_H
+
+#include <sys/queue.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "mail/spool.h"
+
+enum edit_kind {
+	EDIT_HEADER_ADD,    /* behind the last field of the header */
+	EDIT_HEADER_INSERT, /* in front of the first */
+	EDIT_HEADER_SET,    /* replace the first of that name, delete the others; add when none */
+	EDIT_HEADER_REMOVE, /* every field of that name */
+	EDIT_HEADER_PREFIX  /* text in front of the first one's value (subject);
+			       add the field when there is none */
+};
+
+struct edit {
+	STAILQ_ENTRY(edit) next;
+	enum edit_kind kind;
+	struct pn_str name;  /* field name, no colon */
+	struct pn_str value; /* UTF-8 without CR LF; non-ASCII goes out as an
+				RFC 2047 encoded word, long ones are folded */
+};
+STAILQ_HEAD(edits, edit);
+
+/* One run of the result: literal text, or [offset, offset + n) of the spool. */
+struct edit_range {
+	STAILQ_ENTRY(edit_range) next;
+	struct pn_str literal; /* .p NULL: from the spool */
+	size_t offset;
+	size_t n;
+};
+STAILQ_HEAD(edit_ranges, edit_range);
+
+/* Copies name and value into the arena; -1 at its cap. */
+int edits_add(struct edits *, struct arena *, enum edit_kind,
+    struct pn_str name, struct pn_str value);
+/* Ranges in the arena; -1: arena's cap or the spool could not be read. */
+int edits_resolve(const struct edits *, struct spool *, struct arena *,
+    struct edit_ranges *, struct error *e);
+/* Bytes of the result. */
+size_t edit_ranges_size(const struct edit_ranges *);
+/*
+ * A walk over the result in contiguous pieces: .n 0 at the end, .p NULL on a
+ * read error. Start with a zeroed cursor.
+ */
+struct edit_cursor {
+	const struct edit_range *range;
+	size_t done; /* bytes of it */
+	bool started;
+};
+struct pn_str edit_cursor_peek(struct edit_cursor *,
+    const struct edit_ranges *, struct spool *);
+void edit_cursor_skip(struct edit_cursor *, size_t n);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * envelope - who sends to whom, with every ESMTP parameter as it came.
+ *
+ * Filled by a door, kept in the mail's arena; packed flat for the keeper and
+ * unpacked again at release. RFC 5321 3.3, RFC 3461 (DSN).
+ */
+#ifndef MAIL_ENVELOPE_H
+#define MAIL_ENVELOPE_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "base/arena.h"
+#include "base/pack.h"
+#include "mail/reply.h"
+
+struct rcpt {
+	TAILQ_ENTRY(rcpt) next;
+	struct pn_str path;    /* as written between < and >, "ada@example.com" */
+	struct pn_str address; /* without source route */
+	struct pn_str local;   /* unquoted local part */
+	struct pn_str domain;  /* "" for <postmaster> */
+	struct pn_str params;  /* "NOTIFY=NEVER ORCPT=..." as written, or "" */
+	bool accepted;         /* the next hop (and the rules) said 2xx */
+	uint16_t code;         /* what the client was answered */
+};
+TAILQ_HEAD(rcpts, rcpt);
+
+struct envelope {
+	bool has_sender;       /* MAIL was accepted; <> is a sender too */
+	struct pn_str path;    /* reverse-path as written between < and > */
+	struct pn_str address; /* without source route; "" is <> */
+	struct pn_str local;
+	struct pn_str domain;
+	struct pn_str params;  /* "SIZE=100 BODY=8BITMIME ..." as written */
+	struct rcpts rcpts;    /* in the order they came, refused ones too */
+	unsigned n_accepted;
+};
+
+/* Who talks to us, or to the MTA that says so (identity from). */
+struct client {
+	struct pn_str ip;       /* "192.0.2.1", "2001:db8::1"; textual, canonical */
+	uint16_t port;
+	enum client_name_state {
+		CLIENT_NAME_UNASKED,
+		CLIENT_NAME_OK,         /* PTR whose A/AAAA leads back */
+		CLIENT_NAME_NONE,       /* no PTR, or it does not lead back */
+		CLIENT_NAME_TEMPORARY   /* DNS did not answer */
+	} name_state;
+	struct pn_str name;         /* when OK, else "" */
+	struct pn_str reverse_name; /* PTR, confirmed or not; "" none */
+	struct pn_str helo;
+	struct pn_str helo_verb;    /* "HELO", "EHLO" */
+	struct pn_str tls_version;  /* "" in clear */
+	struct pn_str tls_cipher;
+	struct pn_str login;        /* "" not logged in */
+	struct pn_str listener;     /* as configured, "*:25" */
+};
+
+void envelope_init(struct envelope *);
+/* A zeroed rcpt at the end of the list; NULL at the arena's cap. */
+struct rcpt *envelope_add_rcpt(struct envelope *, struct arena *);
+/* Accepted recipients only: what travels to the keeper and comes back. */
+void envelope_pack(const struct envelope *, struct buf *);
+void client_pack(const struct client *, struct buf *);
+/* Strings point into the message. False when it cannot be or arena is full. */
+bool envelope_unpack(struct envelope *, struct unpack *, struct arena *);
+bool client_unpack(struct client *, struct unpack *);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * facts - name = value, by the index that the compiler gave the declaration.
+ *
+ * What a transaction knows so far. Values live in its arena. Indexes come
+ * from the generation's chain (engine/chain); rules ask by the same index.
+ */
+#ifndef MAIL_FACTS_H
+#define MAIL_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/value.h"
+
+/* A fact of a thing (part 3's name), or one of many values of a header. */
+struct fact_of {
+	uint32_t index; /* of the declaration */
+	uint32_t thing; /* number of the part, from 0; FACT_OF_MESSAGE: none */
+	struct value value;
+};
+#define FACT_OF_MESSAGE UINT32_MAX
+
+struct facts {
+	struct arena *arena;
+	struct value *message; /* [n_message]: facts of the message as a whole */
+	uint32_t n_message;   /* declarations in the chain */
+	struct fact_of *of;   /* [n_of]: facts of things, from the inspector */
+	uint32_t n_of;
+	bool truncated;       /* some were left out: what is missing is unknown */
+};
+
+/* All absent. -1 at the arena's cap. */
+int facts_init(struct facts *, struct arena *, uint32_t n_declared);
+/* Copies text into the arena. -1 at its cap (the fact is then unknown). */
+int facts_set(struct facts *, uint32_t index, const struct value *);
+const struct value *facts_get(const struct facts *, uint32_t index);
+/* The thing's fact, or NULL. */
+const struct value *facts_of(const struct facts *, uint32_t index,
+    uint32_t thing);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * keep - what workers, keeper and master say to each other about kept mail:
+ * frame types of base/ipc and the flat form of a job. Spoken by
+ * engine/keep (worker's side) and keeper/keeper; shapes live here because
+ * both speak them and neither may see the other.
+ */
+#ifndef MAIL_KEEP_H
+#define MAIL_KEEP_H
+
+#include "base/pack.h"
+#include "mail/envelope.h"
+
+enum keep_type {
+	/* worker -> keeper; ipc id = job; fd = body (memfd, unstuffed, CRLF) */
+	KEEP_QUARANTINE = 1, /* struct keep_job; answered by KEEP_DONE or _FAILED */
+	KEEP_MAILDIR,        /* struct keep_job; answered likewise */
+	KEEP_VERDICT,        /* struct keep_summary, many a frame; not answered */
+	KEEP_SUSPECT,        /* 32 bytes: SHA-256 of a body that broke an
+				inspector; answered by KEEP_COUNT */
+	KEEP_SUSPECTED,      /* 32 bytes: how often, without counting; KEEP_COUNT */
+	/* keeper -> worker */
+	KEEP_DONE,           /* body: text for the reply ("held as ID"), or "" */
+	KEEP_FAILED,         /* body: why, for the log */
+	KEEP_COUNT,          /* u32: broke an inspector so often within a day */
+	KEEP_RELEASE,        /* struct keep_job, fd = body; relay it; answered by _RELEASED */
+	/* worker -> keeper */
+	KEEP_RELEASED        /* struct keep_outcome */
+};
+
+struct keep_job {
+	struct pn_str id;         /* of the transaction */
+	struct pn_str class_name; /* quarantine */
+	struct pn_str target;     /* maildir: path; release: name of the upstream */
+	struct pn_str rule;       /* that decided */
+	struct pn_str trace;      /* JSON or "" */
+	struct pn_str subject;    /* decoded, for listings, or "" */
+	uint64_t size;            /* bytes of the body */
+	struct client client;
+	struct envelope envelope; /* accepted recipients */
+};
+
+/* One line of history: what every message leaves behind. */
+struct keep_summary {
+	struct pn_str id;
+	uint64_t time_us;         /* since the epoch */
+	struct pn_str action;     /* verdict_action_name */
+	struct pn_str rule;
+	uint16_t code;            /* what the client was told */
+	struct pn_str client_ip, sender, rcpts; /* rcpts: comma-separated */
+	uint64_t size;
+	struct pn_str trace;      /* JSON, or "" for a plain accept */
+};
+
+struct keep_outcome {
+	struct pn_str id;
+	uint32_t n;               /* replies that follow: path, code, text */
+	struct keep_rcpt_outcome {
+		struct pn_str path;
+		uint16_t code;    /* 2xx delivered, 4xx later, 5xx refused; 0 no answer */
+		struct pn_str text;
+	} *rcpts;
+};
+
+void keep_job_pack(const struct keep_job *, struct buf *);
+bool keep_job_unpack(struct keep_job *, struct unpack *, struct arena *);
+void keep_summary_pack(const struct keep_summary *, struct buf *);
+bool keep_summary_unpack(struct keep_summary *, struct unpack *);
+void keep_outcome_pack(const struct keep_outcome *, struct buf *);
+bool keep_outcome_unpack(struct keep_outcome *, struct unpack *, struct arena *);
+
+#endif

@@ -1,0 +1,1 @@
+# libmail.la: what stands in proxy/mail

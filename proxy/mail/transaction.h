@@ -1,0 +1,54 @@
+/*
+ * transaction - one message from its first command to its verdict.
+ *
+ * Made by a door (smtp/session, milter/, cli scan), which owns it and its
+ * wake(); the engine borrows it between engine_run() and DONE. Everything in
+ * it hangs on its arena. One thread at a time.
+ */
+#ifndef MAIL_TRANSACTION_H
+#define MAIL_TRANSACTION_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "mail/edits.h"
+#include "mail/envelope.h"
+#include "mail/facts.h"
+#include "mail/spool.h"
+#include "mail/stage.h"
+#include "mail/verdict.h"
+
+#define TRANSACTION_MAGIC 0x74726e31u
+#define TRANSACTION_ID_MAX 24
+#define TRANSACTION_ARENA_MAX (8u << 20)
+
+struct engine_run;
+
+struct transaction {
+	uint32_t magic;
+	char id[TRANSACTION_ID_MAX]; /* unique for ever, sorts by time */
+	struct arena *arena;
+	struct client client;
+	struct envelope envelope;
+	struct rcpt *rcpt;     /* the one STAGE_RCPT is about */
+	struct spool *spool;   /* NULL before DATA; owned */
+	struct facts facts;
+	struct verdict verdict;      /* of all stages so far, for all recipients */
+	struct verdict rcpt_verdict; /* of the last STAGE_RCPT: this rcpt alone */
+	struct edits edits;    /* to apply if the verdict lets it pass */
+	struct buf trace;      /* JSON: every rule with the values it saw; made
+				  when the message stage is done */
+	struct engine_run *run; /* the engine's; NULL when it holds nothing */
+
+	/* Called by the engine, from the loop, after it had returned PENDING. */
+	void (*wake)(struct transaction *);
+	void *owner;           /* the door's */
+};
+
+/* Prefix of ids: base32 of time, worker, counter. worker < 1024. */
+void transaction_new_id(char out[TRANSACTION_ID_MAX], unsigned worker);
+/* Zeroed but for arena, lists and magic. The caller sets client, id, wake. */
+struct transaction *transaction_new(void);
+/* The engine must not hold it (engine_cancel first). Frees spool and arena. */
+void transaction_free(struct transaction *);
+
+#endif

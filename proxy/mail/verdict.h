@@ -1,0 +1,36 @@
+/*
+ * verdict - what was decided. Joining is commutative, associative and
+ * idempotent: strongest wins (reject > quarantine > tempfail > discard >
+ * redirect > tag > accept), among equals the first in the file.
+ */
+#ifndef MAIL_VERDICT_H
+#define MAIL_VERDICT_H
+
+#include <stdbool.h>
+
+#include "mail/reply.h"
+
+enum verdict_action {
+	VERDICT_ACCEPT,
+	VERDICT_TAG,
+	VERDICT_DISCARD, /* 250 to the client, nothing relayed */
+	VERDICT_TEMPFAIL,
+	VERDICT_QUARANTINE,
+	VERDICT_REJECT
+};
+
+struct verdict {
+	enum verdict_action action;
+	unsigned order;           /* the deciding rule's place in the file */
+	struct pn_str rule;       /* its name, or "" */
+	struct pn_str class_name; /* quarantine: "default", "attachment", "failed" ... */
+	struct reply reply;       /* reject, tempfail */
+	bool degraded;            /* some fact was unknown: the message is marked */
+};
+
+/* "accept" "tag" "discard" "tempfail" "quarantine" "reject" */
+const char *verdict_action_name(enum verdict_action);
+/* The stronger of the two into *v; .degraded is or'ed. */
+void verdict_join(struct verdict *v, const struct verdict *other);
+
+#endif

@@ -1,0 +1,1 @@
+# libsmtp.la: what stands in proxy/smtp

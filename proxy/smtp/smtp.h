@@ -1,0 +1,80 @@
+/*
+ * smtp - door one: the transparent SMTP proxy. What the rest of postern sees
+ * of it: its compiled configuration and how a worker starts and drains it.
+ * RFC 5321, 1870, 2920, 3461, 6152, 6531, 2034; Postfix XCLIENT, XFORWARD.
+ */
+#ifndef SMTP_SMTP_H
+#define SMTP_SMTP_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "engine/engine.h"
+#include "mail/spool.h"
+
+struct smtp_net {
+	int family;            /* AF_INET, AF_INET6 */
+	unsigned char addr[16];
+	unsigned prefix;       /* bits */
+};
+
+enum smtp_identity { IDENTITY_NONE, IDENTITY_XCLIENT, IDENTITY_XFORWARD };
+
+/* A next hop: an MTA, or the keeper's maildir. */
+struct smtp_upstream {
+	const char *name;
+	const char *server;           /* "127.0.0.1:2525", "[::1]:25"; NULL: maildir */
+	struct sockaddr_storage addr;
+	socklen_t addr_len;
+	const char *maildir;          /* path, or NULL */
+	enum smtp_identity identity;
+	uint64_t connect_timeout_ms;  /* 30 s */
+	uint64_t reply_timeout_ms;    /* 5 min (RFC 5321 4.5.3.2) */
+	uint64_t data_timeout_ms;     /* after the final dot: 10 min */
+};
+
+struct smtp_listener {
+	const char *name;             /* as written: "*:25" */
+	struct sockaddr_storage addr;
+	socklen_t addr_len;
+	const struct smtp_upstream *upstream;
+	const struct smtp_net *identity_from; /* MTAs whose XFORWARD/XCLIENT we take */
+	size_t n_identity_from;
+};
+
+struct smtp_conf {
+	const char *hostname;
+	const struct smtp_upstream *upstreams;
+	size_t n_upstreams;
+	const struct smtp_listener *listeners;
+	size_t n_listeners;
+	const char *const *relay_domains; /* lower case; maildir upstreams */
+	size_t n_relay_domains;
+	const struct smtp_net *mynetworks;
+	size_t n_mynetworks;
+	size_t message_size_limit;    /* 50 MiB */
+	unsigned recipient_limit;     /* a transaction: 1000 */
+	unsigned connection_limit;    /* of a worker: 10000 */
+	unsigned client_connection_limit; /* of a client address, a worker: 50 */
+	unsigned error_limit;         /* 4xx/5xx of a session, then 421: 20 */
+	unsigned junk_command_limit;  /* NOOP VRFY RSET ... without mail: 100 */
+	uint64_t command_timeout_ms;  /* 5 min */
+	uint64_t data_timeout_ms;     /* between reads of DATA: 3 min */
+	uint64_t hold_noop_ms;        /* NOOP upstream while a body is held: 60 s */
+};
+
+struct smtp;
+
+/* Sockets: one a listener, bound and listening, non-blocking, in the order of
+ * conf->listeners; stays the caller's. Ids of transactions begin with worker. */
+struct smtp *smtp_new(struct loop *, const struct smtp_conf *, const int *sockets,
+    struct engine *, struct keep *, struct spool_pool *, unsigned worker);
+/* Stop accepting at once; sessions end at their next idle point with 421
+ * 4.3.2; drained is called from the loop when the last has gone. */
+void smtp_drain(struct smtp *, void (*drained)(void *), void *arg);
+void smtp_free(struct smtp *);
+/* For status: sessions now, sessions and messages since the start. */
+void smtp_count(const struct smtp *, unsigned *now, uint64_t *sessions,
+    uint64_t *messages);
+
+#endif

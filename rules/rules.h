@@ -1,0 +1,212 @@
+/*
+ * rules - the policy language: text in, verdict out. A library that knows no
+ * mail, no filter and no socket; it asks through struct rules_facts.
+ *
+ * A policy is compiled once by the master into an arena (sealed afterwards,
+ * inherited by fork): sets, maps, rules, their expressions, and the *atoms*
+ * they are made of: one test on one fact, equal ones shared. An atom on a
+ * fact that the inspector gives (rules_decl.content) is a content atom: it is
+ * evaluated in the inspector (rules_inspect), all else in the worker
+ * (rules_judge), where expressions and quantifiers always are.
+ *
+ *   parse -> check (names, types, stages; errors with a suggestion) -> atoms
+ *   -> patterns (PCRE2 JIT)        rules_inspect: content atoms -> answers
+ *                                  rules_judge:   answers + facts -> verdict
+ *
+ * Threads: a compiled set is read-only and may be used by many; scratch space
+ * (match data) is in struct rules_run, one a loop.
+ */
+#ifndef RULES_RULES_H
+#define RULES_RULES_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/lex.h"
+#include "base/pack.h"
+#include "base/value.h"
+
+/* ---- what can be asked about: declared by the caller ---- */
+
+/*
+ * One declared fact. name "client.ip"; "part.name" is a fact of the thing
+ * "part" (what stands before the dot of a name listed in rules_decls.things).
+ */
+struct rules_decl {
+	const char *name;
+	enum value_type type;
+	unsigned stage;           /* earliest at which it is known: index into
+				     rules_decls.stages */
+	bool content;             /* given by the inspector */
+	bool keyed;               /* takes a name: header("X-Spam") */
+	bool many;                /* may have several values; an atom is true if
+				     it is true of any of them */
+	const char *module;       /* who gives it */
+	const char *const *words; /* VALUE_WORD: NULL-terminated list */
+	const char *help;         /* one line for `postern facts` */
+};
+
+/* A name that exists in a module that is not loaded: for the error text
+ * `fact "dmarc" needs module dmarc, which is not loaded`. */
+struct rules_absent {
+	const char *name;
+	const char *module;
+};
+
+struct rules_decls {
+	const struct rules_decl *facts; /* a fact's index here is its name on
+					   the wire and in struct facts */
+	uint32_t n_facts;
+	const char *const *things;      /* NULL-terminated: "part" */
+	const char *const *stages;      /* NULL-terminated, in order */
+	const struct rules_absent *absent;
+	size_t n_absent;
+};
+
+/* ---- compiling ---- */
+
+struct rules;
+
+/*
+ * Items (set, map, policy) are read from config text one after the other;
+ * proxy/config.c owns the top level and hands over when it meets one of the
+ * words rules_is_item() knows. decls is borrowed for the life of the result.
+ */
+struct rules_builder;
+struct rules_builder *rules_builder_new(struct arena *, const struct rules_decls *);
+void rules_builder_free(struct rules_builder *);
+bool rules_is_item(struct pn_str word);
+/*
+ * One whole item; its first word is the lexer's next token. Relative paths of
+ * maps and test files are taken from base_dir (the including file's folder).
+ */
+int rules_parse_item(struct rules_builder *, struct lex *, const char *base_dir,
+    struct error *e);
+/*
+ * Check, find stages, share atoms, compile patterns. The set lives in the
+ * builder's arena, borrows the builder's texts (copy first: the caller's text
+ * may go). NULL and *e.
+ */
+struct rules *rules_compile(struct rules_builder *, struct error *e);
+/* In the master only, before the arena goes: PCRE2's JIT memory. */
+void rules_free(struct rules *);
+
+/* Canonical text that parses to the same set. */
+void rules_print(const struct rules *, struct buf *);
+/* What -t -v says: each rule with its stage, where its atoms run, its text. */
+void rules_describe(const struct rules *, struct buf *);
+/* Has any rule (or interpolated text) a use for this fact? Then it is worth
+ * asking the world for it. */
+bool rules_uses(const struct rules *, uint32_t fact);
+/* Latest stage with a rule whose verdict could matter; false: no rule at all
+ * looks at the message (inspection goes on all the same: history). */
+bool rules_need_content(const struct rules *);
+
+/* ---- asking ---- */
+
+/*
+ * Where rules ask. In the worker: facts known so far. In the inspector: the
+ * message view. `thing` counts from 0; RULES_MESSAGE is the message itself.
+ * nth counts a fact's values (many, keyed): ABSENT ends them.
+ */
+#define RULES_MESSAGE UINT32_MAX
+struct rules_facts {
+	void *arg;
+	/* Strings live until the next call or longer. */
+	void (*get)(void *arg, uint32_t fact, uint32_t thing, struct pn_str key,
+	    unsigned nth, struct value *out);
+	/* Parts, and how deep each lies: 0 is the message's own level ("top"). */
+	uint32_t (*n_things)(void *arg, const char *thing);
+	uint32_t (*depth)(void *arg, const char *thing, uint32_t n);
+};
+
+/* Scratch: match data, JIT stack, limits. One a loop (or thread). */
+struct rules_run;
+struct rules_run *rules_run_new(void);
+void rules_run_free(struct rules_run *);
+
+/*
+ * What the inspector found: one tri-state a content atom, one vector an
+ * (atom, thing), and for what was true up to 64 bytes of the match and the
+ * named captures. Opaque; in the caller's arena.
+ */
+struct rules_answers;
+
+/*
+ * In the inspector: every content atom over the view. NULL at the arena's
+ * cap. A blown match limit makes that atom TRI_UNKNOWN.
+ */
+struct rules_answers *rules_inspect(const struct rules *, struct rules_run *,
+    const struct rules_facts *, struct arena *);
+/* Flat, for the answer frame; unpack validates against the set (counts, tri
+ * values, sizes): NULL when it cannot be. Strings point into the message. */
+void rules_answers_pack(const struct rules_answers *, struct buf *);
+struct rules_answers *rules_answers_unpack(const struct rules *, struct unpack *,
+    struct arena *);
+
+/* ---- judging ---- */
+
+enum rules_action {
+	RULES_ACCEPT, RULES_ALLOW, RULES_TAG, RULES_REJECT, RULES_TEMPFAIL,
+	RULES_QUARANTINE, RULES_DISCARD, RULES_HEADER_ADD, RULES_SUBJECT_PREFIX
+};
+
+/* What one fired rule wants, in file order. Text is interpolated already
+ * ($part.path), in the arena, without CR LF and controls. */
+struct rules_effect {
+	enum rules_action action;
+	unsigned order;         /* the rule's place in the file, from 0 */
+	struct pn_str rule;
+	uint16_t code;          /* reject, tempfail */
+	struct pn_str status;   /* "5.7.1" */
+	struct pn_str text;     /* reply; subject prefix */
+	struct pn_str name;     /* header add; quarantine: class or "" */
+	struct pn_str value;    /* header add */
+};
+
+/* What one judging found. */
+struct rules_result {
+	struct rules_effect *effects; /* [n_effects], file order */
+	size_t n_effects;
+	bool allowed;           /* an `allow` fired: later stages are skipped */
+	bool degraded;          /* some `when` was unknown */
+	struct rules_trace *trace; /* opaque: rules of this stage with the values they saw */
+};
+
+/*
+ * Judge the rules of one stage. answers is NULL before the message stage, and
+ * at it when inspection failed: content atoms are then unknown. -1 at the
+ * arena's cap. Pure: same facts, same answers, same result.
+ */
+int rules_judge(const struct rules *, struct rules_run *, unsigned stage,
+    const struct rules_facts *, const struct rules_answers *, struct arena *,
+    struct rules_result *out);
+
+/*
+ * Trace as JSON: an array, one object a rule judged at that stage, in file
+ * order: {"rule","line","stage","result":"fired|silent|unknown|skipped|allowed",
+ * "when":{expr tree with each atom's value and result},"actions":[...]}.
+ * Deterministic: no ids, no times.
+ */
+void rules_trace_json(const struct rules *, const struct rules_trace *,
+    struct buf *);
+
+/* ---- tests in the policy ---- */
+
+struct rules_test {
+	struct pn_str rule;  /* the rule it stands in */
+	struct pn_str name;
+	struct pn_str file;  /* of the message, absolute or from the cwd */
+	struct pn_str expect; /* "accept" "reject" ... "fires" "silent" */
+	struct lex_pos pos;
+	/* `with fact value`: what the worker's facts are */
+	const struct rules_given {
+		uint32_t fact;
+		struct pn_str key;
+		struct value value;
+	} *given;
+	size_t n_given;
+};
+size_t rules_tests(const struct rules *, const struct rules_test **out);
+
+#endif

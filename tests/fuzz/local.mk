@@ -1,0 +1,4 @@
+include tests/fuzz/inspect.mk
+include tests/fuzz/rules.mk
+include tests/fuzz/smtp.mk
+include tests/fuzz/ipc.mk

@@ -1,0 +1,11 @@
+include tests/unit/base.mk
+include tests/unit/mail.mk
+include tests/unit/inspect.mk
+include tests/unit/rules.mk
+include tests/unit/smtp.mk
+include tests/unit/engine.mk
+include tests/unit/keeper.mk
+include tests/unit/proxy.mk
+include tests/fuzz/local.mk
+include tests/integration/local.mk
+include tests/dialogs/local.mk
