@@ -1,0 +1,300 @@
+/*
+ * chain - see chain.h. Called once a generation, by proxy/policy in the
+ * master and by tests; everything it makes lies in the policy's arena.
+ */
+#include "mail/chain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/lex.h"
+
+#define DEFAULT_TIMEOUT_MS 10000
+
+/* pn_* of the module ABI and our own enums are one numbering, so a cast is a
+ * translation. */
+_Static_assert((int)PN_STRING == (int)VALUE_STRING &&
+	(int)PN_NUMBER == (int)VALUE_NUMBER &&
+	(int)PN_BOOL == (int)VALUE_BOOL &&
+	(int)PN_ADDRESS == (int)VALUE_ADDRESS && (int)PN_IP == (int)VALUE_IP &&
+	(int)PN_WORD == (int)VALUE_WORD,
+    "types of facts");
+_Static_assert((int)PN_STAGE_CONNECT == (int)STAGE_CONNECT &&
+	(int)PN_STAGE_HELO == (int)STAGE_HELO &&
+	(int)PN_STAGE_MAIL == (int)STAGE_MAIL &&
+	(int)PN_STAGE_RCPT == (int)STAGE_RCPT &&
+	(int)PN_STAGE_MESSAGE == (int)STAGE_MESSAGE,
+    "stages");
+
+static const char *const fcrdns_words[] = { "ok", "none", "temporary", NULL };
+
+#define CORE(index, what, kind, when, ...)                                     \
+	[index] = { .name = (what), .type = (kind), .stage = (when),           \
+		.module = CHAIN_CORE, __VA_ARGS__ }
+
+static const struct chain_fact core_facts[CORE_FACTS] = {
+	CORE(FACT_CLIENT_IP, "client.ip", VALUE_IP, STAGE_CONNECT,
+	    .help = "address of the client"),
+	CORE(FACT_CLIENT_NAME, "client.name", VALUE_STRING, STAGE_CONNECT,
+	    .help = "its name in DNS, where name and address agree"),
+	CORE(FACT_CLIENT_FCRDNS, "client.fcrdns", VALUE_WORD, STAGE_CONNECT,
+	    .words = fcrdns_words,
+	    .help = "do the client's name and address lead to each other"),
+	CORE(FACT_HELO_NAME, "helo.name", VALUE_STRING, STAGE_HELO,
+	    .help = "what the client calls itself"),
+	CORE(FACT_HELO_VERB, "helo.verb", VALUE_STRING, STAGE_HELO,
+	    .help = "HELO or EHLO"),
+	CORE(FACT_TLS_VERSION, "tls.version", VALUE_STRING, STAGE_HELO,
+	    .help = "TLS version, absent in clear"),
+	CORE(FACT_TLS_CIPHER, "tls.cipher", VALUE_STRING, STAGE_HELO,
+	    .help = "TLS cipher, absent in clear"),
+	CORE(FACT_LOGIN, "login", VALUE_STRING, STAGE_MAIL,
+	    .help = "who the client logged in as, absent when nobody"),
+	CORE(FACT_LISTENER, "listener", VALUE_STRING, STAGE_CONNECT,
+	    .help = "where the client connected to, as configured"),
+	CORE(FACT_SENDER, "sender", VALUE_ADDRESS, STAGE_MAIL,
+	    .help = "address of MAIL FROM, empty for <>"),
+	CORE(FACT_RCPT, "rcpt", VALUE_ADDRESS, STAGE_RCPT,
+	    .help = "address of RCPT TO"),
+	CORE(FACT_SIZE, "size", VALUE_NUMBER, STAGE_MESSAGE,
+	    .help = "bytes of the message"),
+	CORE(FACT_MIME_AMBIGUOUS, "mime.ambiguous", VALUE_BOOL, STAGE_MESSAGE,
+	    .help = "readers may differ in what the message is"),
+	CORE(FACT_INSPECT_FAILED, "inspect.failed", VALUE_BOOL, STAGE_MESSAGE,
+	    .help = "the message could not be inspected"),
+};
+
+/* Words that name things with fields. Only parts can be told of yet. */
+static const char *const known_things[] = { "part", NULL };
+static const char *const unknown_things[] = { "url", "signature", "received",
+	"header", NULL };
+
+static bool
+is_of(const char *name, const char *const *things)
+{
+	const char *dot = strchr(name, '.');
+	size_t n = dot == NULL ? 0 : (size_t)(dot - name);
+
+	for (; n > 0 && *things != NULL; things++)
+		if (strlen(*things) == n && memcmp(*things, name, n) == 0)
+			return true;
+	return false;
+}
+
+/* What the policy's lexer takes for one word and nobody reads twice. */
+static bool
+is_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	static const char all[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
+
+	return name[0] != '\0' && strchr(letters, name[0]) != NULL &&
+	    name[strspn(name, all)] == '\0';
+}
+
+/* A fact is known at the stage its declaration says only if some hook ran. */
+static bool
+has_hook_by(const struct pn_filter *f, enum stage stage)
+{
+	const bool hooks[STAGES] = { f->connect != NULL, f->helo != NULL,
+		f->mail != NULL, f->rcpt != NULL,
+		f->message != NULL || f->inspect != NULL };
+
+	for (int s = 0; s <= (int)stage; s++)
+		if (hooks[s])
+			return true;
+	return false;
+}
+
+static int
+check_fact(const struct pn_filter *f, const struct pn_fact_decl *d,
+    const struct chain_fact *fact, struct error *e)
+{
+	if (!is_name(d->name))
+		return error_set(e, "module %s: \"%s\" cannot name a fact",
+		    f->name, d->name);
+	if ((unsigned)d->type >= VALUE_TYPES || (unsigned)d->stage >= STAGES)
+		return error_set(e, "module %s: fact \"%s\" has no such type "
+		    "or stage", f->name, d->name);
+	if (d->type == PN_WORD && (d->words == NULL || d->words[0] == NULL))
+		return error_set(e, "module %s: fact \"%s\" lists no words",
+		    f->name, d->name);
+	if (is_of(d->name, unknown_things))
+		return error_set(e, "module %s: fact \"%s\" is of a thing "
+		    "that is not known", f->name, d->name);
+	if (!has_hook_by(f, fact->stage))
+		return error_set(e, "module %s: no hook can give \"%s\" by "
+		    "its stage%s", f->name, d->name, f->inspect != NULL ?
+		    ": .inspect gives facts of stage message" : "");
+	if (fact->of_thing && !fact->content)
+		return error_set(e, "module %s: only .inspect can give \"%s\"",
+		    f->name, d->name);
+	return 0;
+}
+
+static int
+add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
+    struct error *e)
+{
+	const struct pn_filter *f = c->modules[module].filter;
+	struct chain_fact fact = {
+		.name = d->name,
+		.type = (enum value_type)d->type,
+		.stage = (enum stage)d->stage,
+		.content = d->stage == PN_STAGE_MESSAGE && f->inspect != NULL &&
+		    f->message == NULL,
+		.keyed = (d->flags & PN_FACT_KEYED) != 0,
+		.many = (d->flags & PN_FACT_MANY) != 0,
+		.of_thing = is_of(d->name, known_things),
+		.module = module,
+		.words = d->words,
+		.help = d->help,
+	};
+	int64_t other = chain_find(c, d->name);
+
+	if (check_fact(f, d, &fact, e) < 0)
+		return -1;
+	if (other >= 0) {
+		uint32_t owner = c->facts[other].module;
+
+		return error_set(e, "module %s: fact \"%s\" is given by %s "
+		    "already", f->name, d->name, owner == CHAIN_CORE ?
+		    "postern itself" : c->modules[owner].filter->name);
+	}
+	c->facts[c->n_facts++] = fact;
+	return 0;
+}
+
+static int
+set_preset(const struct pn_option *o, char *settings)
+{
+	struct pn_str text = pn_str_of(o->preset);
+	unsigned long long v = 0;
+	int64_t number;
+	bool yes;
+	char *end;
+
+	switch (o->type) {
+	case PN_OPT_STRING:
+		memcpy(settings + o->offset, &o->preset, sizeof(o->preset));
+		return 0;
+	case PN_OPT_BOOL:
+		yes = strcmp(o->preset, "yes") == 0;
+		memcpy(settings + o->offset, &yes, sizeof(yes));
+		return yes || strcmp(o->preset, "no") == 0 ? 0 : -1;
+	case PN_OPT_NUMBER:
+		number = strtoll(o->preset, &end, 10);
+		memcpy(settings + o->offset, &number, sizeof(number));
+		return end != o->preset && *end == '\0' ? 0 : -1;
+	case PN_OPT_SIZE:
+	case PN_OPT_DURATION:
+		if ((o->type == PN_OPT_SIZE ? lex_size(text, &v) :
+		    lex_duration(text, &v)) < 0 || v > INT64_MAX)
+			return -1;
+		number = (int64_t)v;
+		memcpy(settings + o->offset, &number, sizeof(number));
+		return 0;
+	}
+	return -1;
+}
+
+static int
+make_settings(struct chain_module *m, struct arena *a, struct error *e)
+{
+	const struct pn_filter *f = m->filter;
+
+	if (f->settings_size == 0)
+		return 0;
+	m->settings = arena_alloc(a, f->settings_size);
+	if (m->settings == NULL)
+		return error_set(e, "module %s: no room for its settings",
+		    f->name);
+	for (const struct pn_option *o = f->options; o && o->name; o++) {
+		if (o->preset == NULL)
+			return error_set(e, "module %s: option \"%s\" must be "
+			    "given", f->name, o->name);
+		if (set_preset(o, m->settings) < 0)
+			return error_set(e, "module %s: option \"%s\" cannot "
+			    "be \"%s\"", f->name, o->name, o->preset);
+	}
+	return 0;
+}
+
+static int
+add_module(struct chain *c, const struct pn_filter *f, struct arena *a,
+    struct error *e)
+{
+	uint32_t index = c->n_modules;
+	struct chain_module *m = &c->modules[index];
+
+	for (uint32_t i = 0; i < index; i++)
+		if (strcmp(c->modules[i].filter->name, f->name) == 0)
+			return error_set(e, "module %s is loaded twice",
+			    f->name);
+	*m = (struct chain_module){ .filter = f,
+		.timeout_ms = DEFAULT_TIMEOUT_MS,
+		.on_unavailable = CHAIN_UNKNOWN };
+	c->n_modules++;
+	if (make_settings(m, a, e) < 0)
+		return -1;
+	for (const struct pn_fact_decl *d = f->facts; d && d->name; d++)
+		if (add_fact(c, index, d, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Nothing else of a module may be looked at before: the layout is its own. */
+static int
+check_abi(const struct pn_filter *const *filters, size_t n, struct error *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (filters[i]->abi != PN_ABI)
+			return error_set(e, "module %zu of the chain is made "
+			    "for module ABI %u, this is %u", i + 1,
+			    filters[i]->abi, PN_ABI);
+	return 0;
+}
+
+static size_t
+count_facts(const struct pn_filter *const *filters, size_t n)
+{
+	size_t facts = CORE_FACTS;
+
+	for (size_t i = 0; i < n; i++)
+		for (const struct pn_fact_decl *d = filters[i]->facts;
+		     d && d->name; d++)
+			facts++;
+	return facts;
+}
+
+int
+chain_build(struct chain *c, const struct pn_filter *const *filters,
+    size_t n_filters, struct arena *a, struct error *e)
+{
+	size_t n;
+
+	if (check_abi(filters, n_filters, e) < 0)
+		return -1;
+	n = count_facts(filters, n_filters);
+	*c = (struct chain){
+		.modules = arena_alloc(a, n_filters * sizeof(*c->modules)),
+		.facts = arena_alloc(a, n * sizeof(*c->facts)),
+		.n_facts = CORE_FACTS,
+	};
+	if (c->modules == NULL || c->facts == NULL)
+		return error_set(e, "no room for the modules' facts");
+	memcpy(c->facts, core_facts, sizeof(core_facts));
+	for (size_t i = 0; i < n_filters; i++)
+		if (add_module(c, filters[i], a, e) < 0)
+			return -1;
+	return 0;
+}
+
+int64_t
+chain_find(const struct chain *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->n_facts; i++)
+		if (strcmp(c->facts[i].name, name) == 0)
+			return i;
+	return -1;
+}
