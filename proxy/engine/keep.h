@@ -17,10 +17,10 @@ struct keep_ticket;
 /* ok: fsynced. text: KEEP_DONE's or KEEP_FAILED's; valid until return. */
 typedef void keep_done(void *arg, bool ok, struct pn_str text);
 typedef void keep_counted(void *arg, bool ok, uint32_t count);
-/* A message to relay for the keeper; fd is the callee's. Answer with
- * keep_released(). */
+/* A message to relay for the keeper: the first size bytes of fd, which is the
+ * callee's; the job is valid until return. Answer with keep_released(). */
 typedef void keep_release(void *arg, const struct keep_job *, uint64_t job,
-    int fd);
+    int fd, uint64_t size);
 
 struct keep *keep_new(struct loop *, int sock);
 void keep_free(struct keep *);
@@ -29,7 +29,7 @@ void keep_on_release(struct keep *, keep_release *, void *arg);
 
 /*
  * type: KEEP_QUARANTINE or KEEP_MAILDIR. The body (ranges over spool; NULL
- * ranges: the spool as it is) is copied into a memfd at once: spool and job
+ * ranges: the spool as it is) is copied into a parcel at once: spool and job
  * may go. done is called later from the loop. NULL: no keeper, or the body
  * could not be copied (*e).
  */

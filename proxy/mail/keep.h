@@ -11,9 +11,10 @@
 #include "mail/envelope.h"
 
 enum keep_type {
-	/* worker -> keeper; ipc id = job; fd = body (memfd, unstuffed, CRLF) */
-	KEEP_QUARANTINE = 1, /* struct keep_job; answered by KEEP_DONE or _FAILED */
-	KEEP_MAILDIR,        /* struct keep_job; answered likewise */
+	/* worker -> keeper; ipc id = job; fd = parcel (mail/parcel.h), unstuffed,
+	 * CRLF; body u64: bytes of the message in it */
+	KEEP_QUARANTINE = 1, /* answered by KEEP_DONE or KEEP_FAILED */
+	KEEP_MAILDIR,        /* answered likewise */
 	KEEP_VERDICT,        /* struct keep_summary, many a frame; not answered */
 	KEEP_SUSPECT,        /* 32 bytes: SHA-256 of a body that broke an
 				inspector; answered by KEEP_COUNT */
@@ -22,7 +23,7 @@ enum keep_type {
 	KEEP_DONE,           /* body: text for the reply ("held as ID"), or "" */
 	KEEP_FAILED,         /* body: why, for the log */
 	KEEP_COUNT,          /* u32: broke an inspector so often within a day */
-	KEEP_RELEASE,        /* struct keep_job, fd = body; relay it; answered by _RELEASED */
+	KEEP_RELEASE,        /* fd, body as above; relay it; answered by _RELEASED */
 	/* worker -> keeper */
 	KEEP_RELEASED        /* struct keep_outcome */
 };

@@ -40,7 +40,7 @@ char *spool_room(struct spool *, size_t *n, struct error *e);
 int spool_commit(struct spool *, size_t n, struct error *e);
 int spool_append(struct spool *, struct pn_str, struct error *e);
 /* Some line begins with a dot: relaying must stuff (the door's dot parser
- * knows; a spool filled from elsewhere is scanned by spool_scan_dots). */
+ * knows; spool_from_fd() looks). */
 void spool_set_dotted(struct spool *);
 bool spool_dotted(const struct spool *);
 
@@ -52,7 +52,8 @@ size_t spool_size(const struct spool *);
  * takes this spool.
  */
 struct pn_str spool_at(struct spool *, size_t offset);
-/* A whole message from a descriptor (release): seeks to 0, detects dots. */
-struct spool *spool_from_fd(struct spool_pool *, int fd, struct error *e);
+/* A message from a file's first n bytes (release): detects dots. */
+struct spool *spool_from_fd(struct spool_pool *, int fd, size_t n,
+    struct error *e);
 
 #endif

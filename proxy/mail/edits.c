@@ -1,0 +1,417 @@
+/*
+ * edits - see edits.h.
+ *
+ * The worker parses no MIME, but it must find the fields of the top header:
+ * lines up to the first empty one or the first that is no field (RFC 5322
+ * 2.2), which is where Postfix, too, lets the body begin. All field names are
+ * compared without regard to case.
+ *
+ * Called by smtp/ (relay, maildir) once the verdict is known.
+ */
+#include "mail/edits.h"
+
+#include "base/buf.h"
+#include "base/must.h"
+#include "base/utf8.h"
+
+#define NAME_MAX_BYTES 78 /* longer field names are nobody's edit */
+#define LINE_WIDTH 76
+#define WORD_BYTES 45 /* of UTF-8 in one encoded word: 60 of base64 */
+
+/* One field: [start, end) with its line end; colon is the offset behind it. */
+struct field {
+	size_t start, colon, end;
+	char name[NAME_MAX_BYTES];
+	size_t name_n;
+};
+
+int
+edits_add(struct edits *list, struct arena *a, enum edit_kind kind,
+    struct pn_str name, struct pn_str value)
+{
+	struct edit *e = arena_alloc(a, sizeof(*e));
+
+	if (e == NULL)
+		return -1;
+	e->kind = kind;
+	e->name = arena_str(a, name);
+	e->value = arena_str(a, value);
+	if (e->name.p == NULL || e->value.p == NULL)
+		return -1;
+	STAILQ_INSERT_TAIL(list, e, next);
+	return 0;
+}
+
+/* ---- the header's fields ---- */
+
+/* The byte at offset, -1 at the end or when the spool cannot be read. */
+static int
+byte_at(struct spool *s, size_t offset)
+{
+	struct pn_str piece = spool_at(s, offset);
+
+	return piece.n > 0 ? (unsigned char)piece.p[0] : -1;
+}
+
+/* Offset behind the next LF, or the end of the message. */
+static size_t
+line_end(struct spool *s, size_t offset)
+{
+	for (;;) {
+		struct pn_str piece = spool_at(s, offset);
+		const char *nl = piece.n ? memchr(piece.p, '\n', piece.n) : NULL;
+
+		if (nl != NULL)
+			return offset + (size_t)(nl - piece.p) + 1;
+		if (piece.n == 0)
+			return offset;
+		offset += piece.n;
+	}
+}
+
+/* The field name at offset; false when the line is no field. */
+static bool
+read_name(struct spool *s, struct field *f)
+{
+	size_t at = f->start;
+	int c;
+
+	f->name_n = 0;
+	while ((c = byte_at(s, at)) > ' ' && c != ':' && c < 127) {
+		if (f->name_n < sizeof(f->name))
+			f->name[f->name_n] = (char)c;
+		f->name_n++;
+		at++;
+	}
+	while (c == ' ' || c == '\t') /* RFC 5322 4.5: obsolete, but read */
+		c = byte_at(s, ++at);
+	f->colon = at + 1;
+	return c == ':' && f->name_n > 0;
+}
+
+/* The field that begins at f->start; false: the header ends here. */
+static bool
+read_field(struct spool *s, struct field *f)
+{
+	int c;
+
+	if (!read_name(s, f))
+		return false;
+	f->end = f->colon;
+	do {
+		f->end = line_end(s, f->end);
+		c = byte_at(s, f->end);
+	} while (c == ' ' || c == '\t');
+	return true;
+}
+
+static bool
+is_named(const struct field *f, const struct edit *e)
+{
+	return f->name_n <= sizeof(f->name) &&
+	    pn_str_caseeq((struct pn_str){ f->name, f->name_n }, e->name);
+}
+
+/* ---- a value as it goes on the wire ---- */
+
+static bool
+is_plain(struct pn_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~')
+			return false;
+	return true;
+}
+
+static void
+base64(struct buf *b, struct pn_str s)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < s.n; i += 3) {
+		unsigned char in[3] = { 0 };
+		size_t n = s.n - i < 3 ? s.n - i : 3;
+		char out[4];
+
+		memcpy(in, s.p + i, n);
+		out[0] = digits[in[0] >> 2];
+		out[1] = digits[(in[0] & 3) << 4 | in[1] >> 4];
+		out[2] = n > 1 ? digits[(in[1] & 15) << 2 | in[2] >> 6] : '=';
+		out[3] = n > 2 ? digits[in[2] & 63] : '=';
+		(void)buf_add(b, out, 4); /* uncapped */
+	}
+}
+
+/* RFC 2047: words of whole characters; what is no UTF-8 goes byte by byte. */
+static void
+encode_words(struct buf *b, struct pn_str s)
+{
+	for (bool first = true; s.n > 0; first = false) {
+		size_t n = 0;
+
+		while (n < s.n) {
+			size_t one = utf8_len(pn_str_sub(s, n, s.n));
+
+			if (n + (one ? one : 1) > WORD_BYTES)
+				break;
+			n += one ? one : 1;
+		}
+		(void)buf_puts(b, first ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?");
+		base64(b, pn_str_sub(s, 0, n));
+		(void)buf_puts(b, "?=");
+		s = pn_str_sub(s, n, s.n);
+	}
+}
+
+/* Fold at blanks where a line would pass LINE_WIDTH; used is its length. */
+static void
+fold(struct buf *b, struct pn_str s, size_t used)
+{
+	while (s.n > 0) {
+		size_t n = 1; /* a word and the blanks before it */
+
+		while (n < s.n && s.p[n - 1] == ' ')
+			n++;
+		while (n < s.n && s.p[n] != ' ')
+			n++;
+		if (used + n > LINE_WIDTH && s.p[0] == ' ' && used > 1) {
+			(void)buf_puts(b, "\r\n");
+			used = 0;
+		}
+		(void)buf_add(b, s.p, n);
+		used += n;
+		s = pn_str_sub(s, n, s.n);
+	}
+}
+
+static void
+add_value(struct buf *b, struct pn_str value, size_t used)
+{
+	if (is_plain(value))
+		fold(b, value, used);
+	else
+		encode_words(b, value);
+}
+
+static void
+add_field(struct buf *b, const struct edit *e)
+{
+	(void)buf_add_str(b, e->name);
+	(void)buf_puts(b, ": ");
+	add_value(b, pn_str_trim(e->value), e->name.n + 2);
+	(void)buf_puts(b, "\r\n");
+}
+
+/* ---- ranges ---- */
+
+struct resolver {
+	struct arena *arena;
+	struct edit_ranges *out;
+	size_t copied; /* the spool up to here is dealt with */
+	struct buf literal; /* scratch */
+	bool failed;
+};
+
+static void
+add_range(struct resolver *r, struct pn_str literal, size_t offset, size_t n)
+{
+	struct edit_range *range;
+
+	if (n == 0)
+		return;
+	range = arena_alloc(r->arena, sizeof(*range));
+	if (range == NULL) {
+		r->failed = true;
+		return;
+	}
+	*range = (struct edit_range){ .literal = literal, .offset = offset, .n = n };
+	STAILQ_INSERT_TAIL(r->out, range, next);
+}
+
+static void
+copy_up_to(struct resolver *r, size_t offset)
+{
+	if (offset > r->copied)
+		add_range(r, (struct pn_str){ NULL, 0 }, r->copied,
+		    offset - r->copied);
+	r->copied = offset;
+}
+
+/* What gathered in r->literal goes out in front of what was not copied yet. */
+static void
+flush_literal(struct resolver *r)
+{
+	struct pn_str text = arena_str(r->arena, buf_str(&r->literal));
+
+	if (text.p == NULL)
+		r->failed = true;
+	else
+		add_range(r, text, 0, text.n);
+	buf_clear(&r->literal);
+}
+
+static void
+prefix_value(struct resolver *r, struct spool *s, const struct field *f,
+    const struct edit *e)
+{
+	int c = byte_at(s, f->colon);
+
+	copy_up_to(r, f->colon);
+	(void)buf_puts(&r->literal, " ");
+	if (is_plain(e->value)) {
+		(void)buf_add_str(&r->literal, pn_str_trim(e->value));
+	} else {
+		/* Blanks between two encoded words vanish: keep ours inside. */
+		encode_words(&r->literal, e->value);
+	}
+	if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+		(void)buf_puts(&r->literal, " ");
+	flush_literal(r);
+}
+
+static void
+skip_field(struct resolver *r, const struct field *f)
+{
+	copy_up_to(r, f->start);
+	r->copied = f->end;
+}
+
+/* Has a field of this name been seen before f? */
+static bool
+is_first(struct spool *s, const struct field *f, const struct edit *e)
+{
+	struct field g = { .start = 0 };
+
+	while (g.start < f->start && read_field(s, &g)) {
+		if (is_named(&g, e))
+			return false;
+		g.start = g.end;
+	}
+	return true;
+}
+
+static void
+edit_field(struct resolver *r, struct spool *s, const struct field *f,
+    const struct edits *edits)
+{
+	const struct edit *e;
+
+	STAILQ_FOREACH (e, edits, next) {
+		if (!is_named(f, e) || r->copied >= f->end)
+			continue;
+		if (e->kind == EDIT_HEADER_REMOVE) {
+			skip_field(r, f);
+		} else if (e->kind == EDIT_HEADER_SET) {
+			skip_field(r, f);
+			if (is_first(s, f, e)) {
+				add_field(&r->literal, e);
+				flush_literal(r);
+			}
+		} else if (e->kind == EDIT_HEADER_PREFIX && is_first(s, f, e)) {
+			prefix_value(r, s, f, e);
+		}
+	}
+}
+
+static bool
+has_field(struct spool *s, const struct edit *e)
+{
+	struct field f = { .start = 0 };
+
+	while (read_field(s, &f)) {
+		if (is_named(&f, e))
+			return true;
+		f.start = f.end;
+	}
+	return false;
+}
+
+/* Behind the last field: what is added, or set and was not there. */
+static void
+add_at_end(struct resolver *r, struct spool *s, const struct edits *edits,
+    size_t header_end)
+{
+	const struct edit *e;
+
+	copy_up_to(r, header_end);
+	if (header_end > 0 && byte_at(s, header_end - 1) != '\n')
+		(void)buf_puts(&r->literal, "\r\n");
+	STAILQ_FOREACH (e, edits, next)
+		if (e->kind == EDIT_HEADER_ADD ||
+		    ((e->kind == EDIT_HEADER_SET ||
+			 e->kind == EDIT_HEADER_PREFIX) &&
+			!has_field(s, e)))
+			add_field(&r->literal, e);
+	flush_literal(r);
+}
+
+static void
+add_in_front(struct resolver *r, const struct edits *edits)
+{
+	const struct edit *e;
+
+	STAILQ_FOREACH (e, edits, next)
+		if (e->kind == EDIT_HEADER_INSERT)
+			add_field(&r->literal, e);
+	flush_literal(r);
+}
+
+int
+edits_resolve(const struct edits *edits, struct spool *s, struct arena *a,
+    struct edit_ranges *out, struct error *e)
+{
+	struct resolver r = { .arena = a, .out = out };
+	struct field f = { .start = 0 };
+
+	STAILQ_INIT(out);
+	if (!STAILQ_EMPTY(edits)) {
+		add_in_front(&r, edits);
+		while (read_field(s, &f)) {
+			edit_field(&r, s, &f, edits);
+			f.start = f.end;
+		}
+		add_at_end(&r, s, edits, f.start);
+	}
+	copy_up_to(&r, spool_size(s));
+	buf_fini(&r.literal);
+	return r.failed ? error_set(e, "edits: out of memory for this mail") : 0;
+}
+
+size_t
+edit_ranges_size(const struct edit_ranges *ranges)
+{
+	const struct edit_range *r;
+	size_t n = 0;
+
+	STAILQ_FOREACH (r, ranges, next)
+		n += r->n;
+	return n;
+}
+
+struct pn_str
+edit_cursor_peek(struct edit_cursor *c, const struct edit_ranges *ranges,
+    struct spool *s)
+{
+	if (!c->started) {
+		c->started = true;
+		c->range = STAILQ_FIRST(ranges);
+	}
+	while (c->range != NULL && c->done == c->range->n) {
+		c->range = STAILQ_NEXT(c->range, next);
+		c->done = 0;
+	}
+	if (c->range == NULL)
+		return (struct pn_str){ "", 0 };
+	if (c->range->literal.p != NULL)
+		return pn_str_sub(c->range->literal, c->done, SIZE_MAX);
+	return pn_str_sub(spool_at(s, c->range->offset + c->done), 0,
+	    c->range->n - c->done);
+}
+
+void
+edit_cursor_skip(struct edit_cursor *c, size_t n)
+{
+	must(c->range != NULL && n <= c->range->n - c->done);
+	c->done += n;
+}

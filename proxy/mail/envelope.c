@@ -1,0 +1,122 @@
+/* envelope - see envelope.h. Filled by the doors; packed for the keeper. */
+#include "mail/envelope.h"
+
+#define RCPTS_MAX 100000 /* no transaction of ours has more: smtp limits it */
+
+void
+envelope_init(struct envelope *e)
+{
+	*e = (struct envelope){ 0 };
+	TAILQ_INIT(&e->rcpts);
+}
+
+struct rcpt *
+envelope_add_rcpt(struct envelope *e, struct arena *a)
+{
+	struct rcpt *r = arena_alloc(a, sizeof(*r));
+
+	if (r != NULL)
+		TAILQ_INSERT_TAIL(&e->rcpts, r, next);
+	return r;
+}
+
+static void
+rcpt_pack(const struct rcpt *r, struct buf *b)
+{
+	pack_str(b, r->path);
+	pack_str(b, r->address);
+	pack_str(b, r->local);
+	pack_str(b, r->domain);
+	pack_str(b, r->params);
+}
+
+void
+envelope_pack(const struct envelope *e, struct buf *b)
+{
+	const struct rcpt *r;
+
+	pack_str(b, e->path);
+	pack_str(b, e->address);
+	pack_str(b, e->local);
+	pack_str(b, e->domain);
+	pack_str(b, e->params);
+	pack_u32(b, e->n_accepted);
+	TAILQ_FOREACH (r, &e->rcpts, next)
+		if (r->accepted)
+			rcpt_pack(r, b);
+}
+
+static bool
+rcpt_unpack(struct rcpt *r, struct unpack *u)
+{
+	r->path = unpack_str(u);
+	r->address = unpack_str(u);
+	r->local = unpack_str(u);
+	r->domain = unpack_str(u);
+	r->params = unpack_str(u);
+	r->accepted = true;
+	r->code = 250;
+	return !u->failed;
+}
+
+bool
+envelope_unpack(struct envelope *e, struct unpack *u, struct arena *a)
+{
+	envelope_init(e);
+	e->has_sender = true;
+	e->path = unpack_str(u);
+	e->address = unpack_str(u);
+	e->local = unpack_str(u);
+	e->domain = unpack_str(u);
+	e->params = unpack_str(u);
+	e->n_accepted = unpack_u32(u);
+	if (e->n_accepted > RCPTS_MAX)
+		unpack_fail(u);
+	for (unsigned i = 0; i < e->n_accepted && !u->failed; i++) {
+		struct rcpt *r = envelope_add_rcpt(e, a);
+
+		if (r == NULL || !rcpt_unpack(r, u))
+			unpack_fail(u);
+	}
+	return !u->failed;
+}
+
+void
+client_pack(const struct client *c, struct buf *b)
+{
+	pack_str(b, c->ip);
+	pack_u16(b, c->port);
+	pack_u8(b, (uint8_t)c->name_state);
+	pack_str(b, c->name);
+	pack_str(b, c->reverse_name);
+	pack_str(b, c->helo);
+	pack_str(b, c->helo_verb);
+	pack_str(b, c->tls_version);
+	pack_str(b, c->tls_cipher);
+	pack_str(b, c->login);
+	pack_str(b, c->listener);
+}
+
+bool
+client_unpack(struct client *c, struct unpack *u)
+{
+	uint8_t state;
+
+	*c = (struct client){ 0 };
+	c->ip = unpack_str(u);
+	c->port = unpack_u16(u);
+	state = unpack_u8(u);
+	if (state > CLIENT_NAME_TEMPORARY)
+		unpack_fail(u);
+	else
+		c->name_state = state;
+	c->name = unpack_str(u);
+	c->reverse_name = unpack_str(u);
+	c->helo = unpack_str(u);
+	c->helo_verb = unpack_str(u);
+	c->tls_version = unpack_str(u);
+	c->tls_cipher = unpack_str(u);
+	c->login = unpack_str(u);
+	c->listener = unpack_str(u);
+	return !u->failed;
+}
