@@ -40,6 +40,8 @@ struct smtp_listener {
 	const struct smtp_upstream *upstream;
 	const struct smtp_net *identity_from; /* MTAs whose XFORWARD/XCLIENT we take */
 	size_t n_identity_from;
+	enum smtp_identity identity_by; /* the one of the two they may speak;
+					   NONE without identity_from */
 };
 
 struct smtp_conf {
