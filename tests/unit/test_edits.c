@@ -1,0 +1,169 @@
+/* edits: what the header looks like after them, and that the rest is untouched. */
+#include "cm.h"
+
+#include "base/buf.h"
+#include "mail/edits.h"
+
+static const struct spool_conf conf = { .dir = "/tmp", .max_memory = 1 << 20 };
+
+struct want_edit {
+	enum edit_kind kind;
+	const char *name, *value;
+};
+
+static const struct {
+	const char *name;
+	struct want_edit edits[3];
+	size_t n_edits;
+	const char *before, *after;
+} cases[] = {
+	{ "none", { { 0 } }, 0, "A: 1\r\n\r\nx\r\n", "A: 1\r\n\r\nx\r\n" },
+	{ "add goes behind the last field",
+	    { { EDIT_HEADER_ADD, "X", "y" } }, 1,
+	    "A: 1\r\n B\r\nC: 2\r\n\r\nX: body\r\n",
+	    "A: 1\r\n B\r\nC: 2\r\nX: y\r\n\r\nX: body\r\n" },
+	{ "add where there is no blank line",
+	    { { EDIT_HEADER_ADD, "X", "y" } }, 1, "A: 1\r\n",
+	    "A: 1\r\nX: y\r\n" },
+	{ "add where there is no header",
+	    { { EDIT_HEADER_ADD, "X", "y" } }, 1, "\r\nbody\r\n",
+	    "X: y\r\n\r\nbody\r\n" },
+	{ "add where there is nothing at all",
+	    { { EDIT_HEADER_ADD, "X", "y" } }, 1, "", "X: y\r\n" },
+	{ "a line that is no field ends the header",
+	    { { EDIT_HEADER_ADD, "X", "y" } }, 1,
+	    "A: 1\r\nno field\r\nB: 2\r\n", "A: 1\r\nX: y\r\nno field\r\nB: 2\r\n" },
+	{ "insert stands in front", { { EDIT_HEADER_INSERT, "X", "y" } }, 1,
+	    "A: 1\r\n\r\n", "X: y\r\nA: 1\r\n\r\n" },
+	{ "set replaces the first and deletes the others",
+	    { { EDIT_HEADER_SET, "x-a", "new" } }, 1,
+	    "X-A: 1\r\nB: 2\r\nX-a: 3\r\n 4\r\n\r\n",
+	    "x-a: new\r\nB: 2\r\n\r\n" },
+	{ "set adds when there is none", { { EDIT_HEADER_SET, "X", "y" } }, 1,
+	    "A: 1\r\n\r\n", "A: 1\r\nX: y\r\n\r\n" },
+	{ "remove takes every one, folded ones whole",
+	    { { EDIT_HEADER_REMOVE, "X", "" } }, 1,
+	    "X: 1\r\n 2\r\nA: 1\r\nx : 3\r\n\r\nX: no\r\n",
+	    "A: 1\r\n\r\nX: no\r\n" },
+	{ "prefix stands before the value",
+	    { { EDIT_HEADER_PREFIX, "Subject", "[SPAM] " } }, 1,
+	    "Subject: hello\r\n\r\n", "Subject: [SPAM] hello\r\n\r\n" },
+	{ "prefix of a subject without a blank",
+	    { { EDIT_HEADER_PREFIX, "Subject", "[SPAM] " } }, 1,
+	    "Subject:hello\r\n\r\n", "Subject: [SPAM] hello\r\n\r\n" },
+	{ "prefix of a folded, empty first line",
+	    { { EDIT_HEADER_PREFIX, "Subject", "[SPAM]" } }, 1,
+	    "Subject:\r\n hello\r\n\r\n", "Subject: [SPAM]\r\n hello\r\n\r\n" },
+	{ "prefix adds the field", { { EDIT_HEADER_PREFIX, "Subject", "[S] " } },
+	    1, "A: 1\r\n\r\n", "A: 1\r\nSubject: [S]\r\n\r\n" },
+	{ "prefix that is no ASCII is an encoded word",
+	    { { EDIT_HEADER_PREFIX, "Subject", "\xc3\xa4 " } }, 1,
+	    "Subject: hello\r\n\r\n",
+	    "Subject: =?UTF-8?B?w6Qg?= hello\r\n\r\n" },
+	{ "long values are folded at blanks", { { EDIT_HEADER_ADD, "X",
+	      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+	      "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" } }, 1,
+	    "\r\n",
+	    "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n "
+	    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\r\n\r\n" },
+	{ "several at once",
+	    { { EDIT_HEADER_PREFIX, "Subject", "[S] " },
+		{ EDIT_HEADER_REMOVE, "A", "" }, { EDIT_HEADER_ADD, "X", "y" } },
+	    3, "A: 1\r\nSubject: s\r\n\r\nb\r\n",
+	    "Subject: [S] s\r\nX: y\r\n\r\nb\r\n" },
+};
+
+static void
+apply(struct spool *s, const struct edits *edits, struct arena *a,
+    struct buf *out)
+{
+	struct edit_ranges ranges;
+	struct edit_cursor c = { 0 };
+	struct pn_str piece;
+	struct error e;
+
+	assert_int_equal(edits_resolve(edits, s, a, &ranges, &e), 0);
+	while ((piece = edit_cursor_peek(&c, &ranges, s)).n > 0) {
+		(void)buf_add_str(out, piece);
+		edit_cursor_skip(&c, piece.n);
+	}
+	assert_non_null(piece.p);
+	assert_int_equal(buf_len(out), edit_ranges_size(&ranges));
+}
+
+static void
+table_of_edits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct spool_pool *pool = spool_pool_new(&conf);
+		struct spool *s = spool_new(pool);
+		struct arena *a = arena_new(1 << 20);
+		struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
+		struct buf out = { 0 };
+		struct error e;
+
+		assert_int_equal(
+		    spool_append(s, pn_str_of(cases[i].before), &e), 0);
+		for (size_t j = 0; j < cases[i].n_edits; j++)
+			assert_int_equal(
+			    edits_add(&edits, a, cases[i].edits[j].kind,
+				pn_str_of(cases[i].edits[j].name),
+				pn_str_of(cases[i].edits[j].value)),
+			    0);
+		apply(s, &edits, a, &out);
+		(void)buf_add(&out, "", 1);
+		if (strcmp(buf_data(&out), cases[i].after) != 0)
+			fail_msg("%s: got \"%s\"", cases[i].name,
+			    buf_data(&out));
+		buf_fini(&out);
+		arena_free(a);
+		spool_free(s);
+		spool_pool_free(pool);
+	}
+}
+
+/* The same edits over a header that lies across blocks and in a file. */
+static void
+edits_over_a_large_message_in_a_file(void **state)
+{
+	const struct spool_conf small = { "/tmp", 100000 };
+	struct spool_pool *pool = spool_pool_new(&small);
+	struct spool *s = spool_new(pool);
+	struct arena *a = arena_new(1 << 20);
+	struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
+	struct buf out = { 0 }, want = { 0 };
+	struct error e;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		(void)buf_printf(&want, "X-%d: some value\r\n", i);
+	(void)buf_puts(&want, "\r\nbody\r\n");
+	assert_int_equal(spool_append(s, buf_str(&want), &e), 0);
+	assert_int_equal(spool_size(s), buf_len(&want));
+	apply(s, &edits, a, &out);
+	assert_int_equal(buf_len(&out), buf_len(&want));
+	assert_memory_equal(buf_data(&out), buf_data(&want), buf_len(&want));
+	buf_clear(&out);
+	assert_int_equal(edits_add(&edits, a, EDIT_HEADER_REMOVE,
+			     PN_STR_V("X-19999"), PN_STR_V("")), 0);
+	apply(s, &edits, a, &out);
+	assert_int_equal(buf_len(&out),
+	    buf_len(&want) - strlen("X-19999: some value\r\n"));
+	buf_fini(&out);
+	buf_fini(&want);
+	arena_free(a);
+	spool_free(s);
+	spool_pool_free(pool);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table_of_edits),
+		cmocka_unit_test(edits_over_a_large_message_in_a_file),
+	};
+
+	return cmocka_run_group_tests_name("edits", tests, NULL, NULL);
+}

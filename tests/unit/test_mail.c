@@ -1,0 +1,99 @@
+/* mail: verdicts join in any order; envelopes and parcels come back whole. */
+#include "cm.h"
+
+#include <unistd.h>
+
+#include "mail/parcel.h"
+#include "mail/transaction.h"
+
+static void
+joining_is_commutative_and_idempotent(void **state)
+{
+	(void)state;
+	for (int x = VERDICT_ACCEPT; x <= VERDICT_REJECT; x++)
+		for (int y = VERDICT_ACCEPT; y <= VERDICT_REJECT; y++) {
+			struct verdict a = { .action = x, .order = 1 };
+			struct verdict b = { .action = y, .order = 2,
+				.degraded = true };
+			struct verdict ab = a, ba = b, aa = a;
+
+			verdict_join(&ab, &b);
+			verdict_join(&ba, &a);
+			verdict_join(&aa, &a);
+			assert_int_equal(ab.action, x > y ? x : y);
+			assert_int_equal(ba.action, ab.action);
+			assert_int_equal(ab.order, ba.order);
+			assert_true(ab.degraded && ba.degraded);
+			assert_int_equal(aa.action, a.action);
+		}
+}
+
+static void
+ids_differ_and_sort(void **state)
+{
+	char last[TRANSACTION_ID_MAX] = "", id[TRANSACTION_ID_MAX];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		transaction_new_id(id, 7);
+		assert_true(strcmp(last, id) < 0);
+		memcpy(last, id, sizeof(last));
+	}
+}
+
+static void
+a_parcel_holds_a_thousand_recipients(void **state)
+{
+	static const struct spool_conf conf = { "/tmp", 1 << 20 };
+	struct spool_pool *pool = spool_pool_new(&conf);
+	struct spool *s = spool_new(pool), *back;
+	struct arena *a = arena_new(8 << 20);
+	struct keep_job job = { .id = PN_STR("id1"), .rule = PN_STR("r") }, got;
+	struct error e;
+	struct rcpt *r;
+	uint64_t size;
+	int fd;
+
+	(void)state;
+	envelope_init(&job.envelope);
+	job.envelope.path = PN_STR_V("ada@example.com");
+	for (int i = 0; i < 1000; i++) {
+		r = envelope_add_rcpt(&job.envelope, a);
+		r->path = pn_str_of(arena_printf(a, "%0240d@example.org", i));
+		r->params = PN_STR_V("NOTIFY=NEVER");
+		r->accepted = i != 5;
+		job.envelope.n_accepted += r->accepted;
+	}
+	assert_int_equal(spool_append(s, PN_STR_V("A: 1\r\n\r\n.x\r\n"), &e), 0);
+	fd = parcel_from_spool(s, NULL, &job, &size, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(size, spool_size(s));
+	assert_int_equal(parcel_job(fd, size, &got, a, &e), 0);
+	assert_str(got.id, "id1");
+	assert_int_equal(got.envelope.n_accepted, 999);
+	r = TAILQ_LAST(&got.envelope.rcpts, rcpts);
+	assert_int_equal(r->path.n, 252);
+	assert_str(r->params, "NOTIFY=NEVER");
+	back = spool_from_fd(pool, fd, size, &e);
+	assert_non_null(back);
+	assert_true(spool_dotted(back));
+	assert_str(spool_at(back, 0), "A: 1\r\n\r\n.x\r\n");
+	assert_int_equal(parcel_job(fd, size + 1, &got, a, &e), -1);
+	(void)close(fd);
+	spool_free(back);
+	spool_free(s);
+	spool_pool_free(pool);
+	arena_free(a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(joining_is_commutative_and_idempotent),
+		cmocka_unit_test(ids_differ_and_sort),
+		cmocka_unit_test(a_parcel_holds_a_thousand_recipients),
+	};
+
+	return cmocka_run_group_tests_name("mail", tests, NULL, NULL);
+}
