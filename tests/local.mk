@@ -1,3 +1,6 @@
+TESTS += tests/arrows.sh tests/arrows_test.sh
+EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh
+
 include tests/unit/base.mk
 include tests/unit/mail.mk
 include tests/unit/inspect.mk
