@@ -1,1 +1,10 @@
-# tests with real servers
+# Tests with real servers; python3 and its standard library alone.
+EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py \
+	tests/lib/net.py tests/lib/postern.py tests/lib/postfix.py \
+	tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py
+
+INTEGRATION = tests/integration/relay_postfix.py \
+	tests/integration/byte_identical.py
+EXTRA_DIST += $(INTEGRATION)
+
+include tests/faults/local.mk

@@ -1,0 +1,1 @@
+# Tests that kill, and tests of what is on the disk when it happens.

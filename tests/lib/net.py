@@ -1,0 +1,132 @@
+"""net - free loopback ports and a raw SMTP client that sends exact octets.
+
+smtplib repairs line ends and dots on its way; tests of a transparent proxy
+must not.
+"""
+
+import re
+import socket
+
+
+def free_port(host="127.0.0.1"):
+    """A port nobody listens on now. For servers that cannot report port 0."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+        s.bind((host, 0))
+        return s.getsockname()[1]
+
+
+def stuff(body):
+    """RFC 5321 4.5.2, and the end of data."""
+    body = re.sub(rb"(?:\A|(?<=\r\n))\.", b"..", body)
+    if body and not body.endswith(b"\r\n"):
+        body += b"\r\n"
+    return body + b".\r\n"
+
+
+class Cut(Exception):
+    """The connection ended before a whole reply came."""
+
+
+class Reply:
+    def __init__(self, raw):
+        self.raw = raw
+        self.code = int(raw[:3])
+        self.lines = [l[4:].decode("utf-8", "backslashreplace")
+                      for l in raw.split(b"\r\n")[:-1]]
+        self.text = "\n".join(self.lines)
+
+    def __repr__(self):
+        return self.raw.decode("utf-8", "backslashreplace").rstrip()
+
+
+class Client:
+    """One SMTP session; source is the address it connects from."""
+
+    def __init__(self, address, source=None, timeout=30, greet=True,
+                 helo="client.example"):
+        self.sock = socket.create_connection(
+            address, timeout, (source, 0) if source else None)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.held = b""
+        if greet:
+            self.banner = self.reply()
+            self.ehlo = self.cmd("EHLO " + helo)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.sock.close()
+
+    def send(self, data):
+        try:
+            self.sock.sendall(data)
+        except OSError as e:
+            raise Cut(str(e))
+
+    def line(self):
+        while b"\n" not in self.held:
+            try:
+                more = self.sock.recv(65536)
+            except socket.timeout:
+                raise
+            except OSError as e:
+                raise Cut(str(e))
+            if not more:
+                raise Cut("connection closed after %r" % self.held)
+            self.held += more
+        line, self.held = self.held.split(b"\n", 1)
+        return line + b"\n"
+
+    def reply(self):
+        raw = b""
+        while True:
+            line = self.line()
+            raw += line
+            if line[3:4] != b"-":
+                return Reply(raw)
+
+    def cmd(self, line):
+        self.send((line.encode() if isinstance(line, str) else line) + b"\r\n")
+        return self.reply()
+
+    def envelope(self, sender, rcpts):
+        """MAIL and the RCPTs; the replies in order."""
+        got = [self.cmd("MAIL FROM:<%s>" % sender)]
+        if got[0].code == 250:
+            got += [self.cmd("RCPT TO:<%s>" % r) for r in rcpts]
+        return got
+
+    def data(self, body):
+        """DATA and the body as it is (stuffed here); the final reply."""
+        go = self.cmd("DATA")
+        if go.code != 354:
+            return go
+        self.send(stuff(body))
+        return self.reply()
+
+    def mail(self, sender, rcpts, body):
+        """A whole transaction; the last reply that was heard."""
+        got = self.envelope(sender, rcpts)
+        if not any(r.code // 100 == 2 for r in got[1:]):
+            return got[-1]
+        return self.data(body)
+
+    def quit(self):
+        reply = self.cmd("QUIT")
+        self.close()
+        return reply
+
+
+def send(address, sender, rcpts, body, **kw):
+    """One session, one mail; the reply that decided."""
+    with Client(address, **kw) as c:
+        reply = c.mail(sender, rcpts, body)
+        try:
+            c.quit()
+        except Cut:
+            pass
+        return reply
