@@ -13,7 +13,8 @@ libbase_la_SOURCES = \
 	proxy/base/mem.c proxy/base/mem.h \
 	proxy/base/must.c proxy/base/must.h \
 	proxy/base/pack.c proxy/base/pack.h \
+	proxy/base/sandbox.c proxy/base/sandbox.h \
 	proxy/base/suggest.c proxy/base/suggest.h \
 	proxy/base/utf8.c proxy/base/utf8.h \
 	proxy/base/value.h
-libbase_la_LIBADD = $(EVENT_LIBS)
+libbase_la_LIBADD = $(EVENT_LIBS) $(SECCOMP_LIBS)
