@@ -58,7 +58,7 @@ rules	base/*
 # Header of a library (pattern), then the only files that may include it.
 homes='
 event2/http*	proxy/keeper/http.*
-event2/*	proxy/base/loop.* proxy/base/ipc.* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
+event2/*	proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
 openssl/*	proxy/smtp/tls.* proxy/inspect/pool.* filters/*
 libmilter/*	proxy/milter/*
 pcre2.h	rules/pattern.*

@@ -46,7 +46,7 @@ start(struct buf *b, const char *key)
 }
 
 void
-json_object(struct buf *b, const char *key)
+json_begin_object(struct buf *b, const char *key)
 {
 	start(b, key);
 	put(b, "{");
@@ -59,7 +59,7 @@ json_end_object(struct buf *b)
 }
 
 void
-json_array(struct buf *b, const char *key)
+json_begin_array(struct buf *b, const char *key)
 {
 	start(b, key);
 	put(b, "[");
@@ -99,7 +99,7 @@ json_bool(struct buf *b, const char *key, bool v)
 }
 
 void
-json_null(struct buf *b, const char *key)
+json_put_null(struct buf *b, const char *key)
 {
 	start(b, key);
 	put(b, "null");
