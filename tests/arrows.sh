@@ -19,7 +19,7 @@ groups='
 main	proxy/main.c
 master	proxy/master.[ch]
 worker	proxy/worker.[ch]
-policy	proxy/policy.[ch] proxy/config.[ch]
+policy	proxy/policy.[ch] proxy/config.[ch] proxy/setting.[ch] proxy/address.[ch]
 base	proxy/base/*.[ch]
 mail	proxy/mail/*.[ch]
 pool	proxy/inspect/pool.[ch]

@@ -1,5 +1,18 @@
 TESTS += tests/arrows.sh tests/arrows_test.sh
-EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh
+EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh tests/unit/cm.h
+
+# What runs in a build with --enable-fault-hooks alone; tests/faults adds to
+# it. TESTS has it too there.
+FAULT_TESTS =
+
+# The ones without servers, for distcheck's second round.
+quick-tests:
+	@for t in $(TESTS); do \
+		case $$t in \
+		tests/unit/*|tests/fuzz/*|tests/*.sh) echo $$t ;; \
+		esac; \
+	done
+.PHONY: quick-tests
 
 include tests/unit/base.mk
 include tests/unit/mail.mk
@@ -12,3 +25,7 @@ include tests/unit/proxy.mk
 include tests/fuzz/local.mk
 include tests/integration/local.mk
 include tests/dialogs/local.mk
+
+if FAULT_HOOKS
+TESTS += $(FAULT_TESTS)
+endif

@@ -64,6 +64,7 @@ AC_DEFUN([PN_FUZZERS], [
 AC_DEFUN([PN_FAULT_HOOKS], [
   AC_ARG_ENABLE([fault-hooks], [AS_HELP_STRING([--enable-fault-hooks],
     [stop at named points when a test asks; never for real use])])
+  AM_CONDITIONAL([FAULT_HOOKS], [test "x$enable_fault_hooks" = xyes])
   AS_IF([test "x$enable_fault_hooks" = xyes],
     [AC_DEFINE([FAULT_HOOKS], [1], [Named stopping points for tests are compiled in.])])
 ])
