@@ -25,12 +25,16 @@ struct engine_conf {
 	const char *dns_server;  /* "127.0.0.1@5353", or NULL: resolv.conf */
 	bool enforce;          /* no: everything is accepted, the trace says what
 				  would have been done */
-	const char *quarantine_failed_class; /* "failed" */
+	unsigned trace_accept_percent; /* of plain accepts that keep a trace: 1 */
 };
 
-/* Borrows all; pool and keep outlive it. */
+/*
+ * Borrows all; pool and keep outlive it. keep may be NULL (scan): a body that
+ * breaks the inspector is then held against the message at once. Reads
+ * resolv.conf and hosts: call it before the sandbox closes. NULL and *e.
+ */
 struct engine *engine_new(struct loop *, const struct engine_conf *,
-    struct pool *, struct keep *);
+    struct pool *, struct keep *, struct error *e);
 void engine_free(struct engine *);
 
 enum engine_turn { ENGINE_DONE, ENGINE_PENDING };
@@ -47,15 +51,17 @@ enum engine_turn { ENGINE_DONE, ENGINE_PENDING };
  * Memory short, chain failed: verdict tempfail with its reply.
  */
 enum engine_turn engine_run(struct engine *, struct transaction *, enum stage);
-/* The client left, or RSET: drop what is under way. No wake follows. */
+/* The client left, or RSET: drop what is under way. No wake follows. Harmless
+ * when nothing is. */
 void engine_cancel(struct engine *, struct transaction *);
 /* The next transaction of the same session begins: what connect and helo
  * found is copied from `from` (facts, verdict). */
 int engine_inherit(struct engine *, struct transaction *to,
     const struct transaction *from);
+/* Make t->trace now, if it is not made: what was judged so far. */
+void engine_trace(struct engine *, struct transaction *);
 /* History: one summary into the keeper's next batch. code: what the client
  * was told at the end. Never waits. */
-void engine_summarise(struct engine *, const struct transaction *,
-    uint16_t code);
+void engine_summarise(struct engine *, struct transaction *, uint16_t code);
 
 #endif

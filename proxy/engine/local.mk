@@ -1,1 +1,11 @@
-# libengine.la: what stands in proxy/engine
+noinst_LTLIBRARIES += libengine.la
+libengine_la_SOURCES = \
+	proxy/engine/client_name.c \
+	proxy/engine/core.c \
+	proxy/engine/dns.c proxy/engine/dns.h \
+	proxy/engine/engine.c proxy/engine/engine.h \
+	proxy/engine/host.c \
+	proxy/engine/judge.c \
+	proxy/engine/run.h \
+	proxy/engine/trace.c
+libengine_la_LIBADD = libmail.la libbase.la $(UNBOUND_LIBS) $(CRYPTO_LIBS)

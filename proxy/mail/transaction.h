@@ -22,6 +22,7 @@
 #define TRANSACTION_ARENA_MAX (8u << 20)
 
 struct engine_run;
+struct engine_past;
 
 struct transaction {
 	uint32_t magic;
@@ -36,7 +37,9 @@ struct transaction {
 	struct verdict rcpt_verdict; /* of the last STAGE_RCPT: this rcpt alone */
 	struct edits edits;    /* to apply if the verdict lets it pass */
 	struct buf trace;      /* JSON: every rule with the values it saw; made
-				  when the message stage is done */
+				  at the message stage of all but plain accepts
+				  (engine_trace() makes it for any) */
+	struct engine_past *past; /* the engine's, in the arena: finished stages */
 	struct engine_run *run; /* the engine's; NULL when it holds nothing */
 
 	/* Called by the engine, from the loop, after it had returned PENDING. */

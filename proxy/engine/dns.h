@@ -1,0 +1,32 @@
+/*
+ * dns - asks to the DNS on the worker's loop, through libunbound: caching,
+ * validating, never blocking. libunbound has no time limit of its own, so each
+ * ask has a timer. One home of libunbound. RFC 1034, 1035, 3596.
+ *
+ * The callback always comes later, from the loop, never from the asking call
+ * (libunbound itself may answer before it returns).
+ */
+#ifndef ENGINE_DNS_H
+#define ENGINE_DNS_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "filters/filter.h"
+
+struct dns;
+struct dns_ask;
+
+enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_TXT = 16, DNS_AAAA = 28 };
+
+/* answers are valid until the callback returns; the ask is gone then. */
+typedef void dns_done(void *arg, const struct pn_dns *);
+
+/* server: "127.0.0.1@5353", or NULL: resolv.conf. Reads files. NULL and *e. */
+struct dns *dns_new(struct loop *, const char *server, struct error *e);
+void dns_free(struct dns *);
+/* name without a trailing dot; DNS_PTR: an address in text. Never NULL. */
+struct dns_ask *dns_ask(struct dns *, enum dns_type, struct pn_str name,
+    uint64_t timeout_ms, dns_done *, void *arg);
+void dns_cancel(struct dns_ask *); /* done is not called */
+
+#endif

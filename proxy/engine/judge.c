@@ -1,0 +1,263 @@
+/*
+ * judge - the third and fourth step's seam: facts and findings go to the
+ * rules, their effects come back as verdict and edits.
+ *
+ * Called by engine.c when everything a stage asked for is known. Order never
+ * decides a verdict: effects are joined, strongest first (mail/verdict).
+ */
+#include "engine/run.h"
+
+#include "base/must.h"
+
+/* ---- where rules ask ---- */
+
+static struct value
+address_of(const struct rcpt *r)
+{
+	return (struct value){ .state = VALUE_KNOWN, .type = VALUE_ADDRESS,
+		.str = r->address, .local = r->local, .domain = r->domain };
+}
+
+/* Before the message: the one at hand. At the message: all accepted ones. */
+static void
+get_rcpt(const struct transaction *t, unsigned nth, struct value *out)
+{
+	const struct rcpt *r;
+
+	if (t->rcpt != NULL) {
+		if (nth == 0)
+			*out = address_of(t->rcpt);
+		return;
+	}
+	TAILQ_FOREACH (r, &t->envelope.rcpts, next)
+		if (r->accepted && nth-- == 0) {
+			*out = address_of(r);
+			return;
+		}
+}
+
+static void
+get_found(const struct transaction *t, uint32_t fact, uint32_t thing,
+    unsigned nth, struct value *out)
+{
+	const struct facts *f = &t->facts;
+
+	for (uint32_t i = 0; i < f->n_of; i++)
+		if (f->of[i].index == fact && f->of[i].thing == thing &&
+		    nth-- == 0) {
+			*out = f->of[i].value;
+			return;
+		}
+	if (f->truncated)
+		out->state = VALUE_UNKNOWN;
+}
+
+static void
+get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
+    struct value *out)
+{
+	const struct transaction *t = arg;
+
+	(void)key; /* keyed facts are the inspector's, found there */
+	*out = (struct value){ .state = VALUE_ABSENT };
+	if (fact == FACT_RCPT)
+		get_rcpt(t, nth, out);
+	else if (fact < t->facts.n_message && thing == RULES_MESSAGE &&
+	    nth == 0 && facts_get(&t->facts, fact)->state != VALUE_ABSENT)
+		*out = *facts_get(&t->facts, fact);
+	else
+		get_found(t, fact, thing, nth, out);
+}
+
+static uint32_t
+n_things(void *arg, const char *thing)
+{
+	const struct transaction *t = arg;
+
+	(void)thing; /* parts are the only things yet */
+	return t->past->findings.n_parts;
+}
+
+static uint32_t
+depth(void *arg, const char *thing, uint32_t n)
+{
+	const struct transaction *t = arg;
+
+	(void)thing;
+	must(n < t->past->findings.n_parts);
+	return t->past->findings.depths[n];
+}
+
+struct rules_facts
+judge_facts(struct transaction *t)
+{
+	return (struct rules_facts){ t, get, n_things, depth };
+}
+
+/* ---- effects ---- */
+
+static const enum verdict_action verdict_of[] = {
+	[RULES_ACCEPT] = VERDICT_ACCEPT,
+	[RULES_ALLOW] = VERDICT_ACCEPT,
+	[RULES_TAG] = VERDICT_TAG,
+	[RULES_REJECT] = VERDICT_REJECT,
+	[RULES_TEMPFAIL] = VERDICT_TEMPFAIL,
+	[RULES_QUARANTINE] = VERDICT_QUARANTINE,
+	[RULES_DISCARD] = VERDICT_DISCARD,
+	[RULES_HEADER_ADD] = VERDICT_TAG,
+	[RULES_SUBJECT_PREFIX] = VERDICT_TAG,
+};
+
+static struct verdict
+verdict_from(const struct rules_effect *e)
+{
+	struct verdict v = { .action = verdict_of[e->action],
+		.order = e->order,
+		.rule = e->rule,
+		.class_name = e->name,
+		.reply = { .code = e->code, .text = e->text } };
+
+	must(e->status.n < sizeof(v.reply.status));
+	if (e->status.n > 0)
+		memcpy(v.reply.status, e->status.p, e->status.n);
+	if (v.class_name.n == 0)
+		v.class_name = PN_STR_V("default");
+	return v;
+}
+
+static int
+edit_from(struct transaction *t, const struct rules_effect *e)
+{
+	if (e->action == RULES_HEADER_ADD)
+		return edits_add(&t->edits, t->arena, EDIT_HEADER_ADD, e->name,
+		    e->value);
+	if (e->action == RULES_SUBJECT_PREFIX)
+		return edits_add(&t->edits, t->arena, EDIT_HEADER_PREFIX,
+		    PN_STR_V("Subject"), e->text);
+	return 0;
+}
+
+static void
+join_effects(struct verdict *v, const struct rules_result *r)
+{
+	for (size_t i = 0; i < r->n_effects; i++) {
+		struct verdict one = verdict_from(&r->effects[i]);
+
+		verdict_join(v, &one);
+	}
+	v->degraded = v->degraded || r->degraded;
+}
+
+/* Does this finished stage speak for the message? A refused recipient's
+ * result does not. */
+static bool
+counts(const struct stage_result *s)
+{
+	return s->stage != STAGE_RCPT || s->rcpt->accepted;
+}
+
+/* An `allow` of an earlier stage skips this one: for every recipient that is
+ * left, or for all. */
+static bool
+is_allowed(const struct transaction *t)
+{
+	const struct stage_result *s;
+	unsigned rcpts = 0, allowed = 0;
+
+	STAILQ_FOREACH (s, &t->past->results, next) {
+		if (s->rules.allowed && s->stage != STAGE_RCPT)
+			return true;
+		if (s->stage == STAGE_RCPT && s->rcpt->accepted) {
+			rcpts++;
+			allowed += s->rules.allowed;
+		}
+	}
+	return rcpts > 0 && rcpts == allowed;
+}
+
+static struct stage_result *
+judge(struct engine_run *r)
+{
+	struct transaction *t = r->t;
+	struct rules_facts facts = judge_facts(t);
+	struct stage_result *s = arena_alloc(t->arena, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->stage = r->stage;
+	s->rcpt = r->stage == STAGE_RCPT ? t->rcpt : NULL;
+	if (!is_allowed(t) &&
+	    rules_judge(r->engine->conf->rules, r->engine->rules_run,
+		(unsigned)r->stage, &facts,
+		r->stage == STAGE_MESSAGE ? t->past->findings.answers : NULL,
+		t->arena, &s->rules) < 0)
+		return NULL;
+	STAILQ_INSERT_TAIL(&t->past->results, s, next);
+	return s;
+}
+
+int
+judge_stage(struct engine_run *r)
+{
+	struct transaction *t = r->t;
+	struct verdict *v = r->stage == STAGE_RCPT ? &t->rcpt_verdict
+						   : &t->verdict;
+	struct stage_result *s = judge(r);
+
+	if (s == NULL)
+		return -1;
+	if (r->engine->conf->enforce)
+		join_effects(v, &s->rules);
+	return 0;
+}
+
+/* The next rule in file order that fired, and a result that holds its effects:
+ * one is enough, a rule edits once however many recipients it fired for. */
+static const struct rules_result *
+next_rule(const struct transaction *t, int64_t after, unsigned *order)
+{
+	const struct rules_result *best = NULL;
+	const struct stage_result *s;
+
+	STAILQ_FOREACH (s, &t->past->results, next)
+		for (size_t i = 0; counts(s) && i < s->rules.n_effects; i++) {
+			unsigned o = s->rules.effects[i].order;
+
+			if (o > after && (best == NULL || o < *order)) {
+				best = &s->rules;
+				*order = o;
+			}
+		}
+	return best;
+}
+
+static int
+make_edits(struct transaction *t)
+{
+	const struct rules_result *r;
+	unsigned order = 0;
+
+	for (int64_t after = -1; (r = next_rule(t, after, &order)) != NULL;
+	     after = order)
+		for (size_t i = 0; i < r->n_effects; i++)
+			if (r->effects[i].order == order &&
+			    edit_from(t, &r->effects[i]) < 0)
+				return -1;
+	return 0;
+}
+
+int
+judge_message(struct engine_run *r)
+{
+	struct transaction *t = r->t;
+	const struct stage_result *s;
+
+	if (judge(r) == NULL)
+		return -1;
+	if (!r->engine->conf->enforce)
+		return 0;
+	STAILQ_FOREACH (s, &t->past->results, next)
+		if (counts(s))
+			join_effects(&t->verdict, &s->rules);
+	return make_edits(t);
+}

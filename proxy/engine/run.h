@@ -1,0 +1,94 @@
+/*
+ * run - one stage of one transaction under way, and what finished stages left.
+ * Private to engine/: made by engine.c, lies in the transaction's arena.
+ *
+ * A run counts what it waits for. Everybody who starts something adds one
+ * (run_wait), everybody who is answered takes one off (run_settle), and the
+ * last one lets the stage go on. Nothing is ever answered before the starting
+ * call has returned, so a count of zero means done.
+ */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include "engine/dns.h"
+#include "engine/engine.h"
+#include "mail/pn_mail.h"
+
+/* What the rules of one finished stage said; of rcpt, one for each. */
+struct stage_result {
+	STAILQ_ENTRY(stage_result) next;
+	enum stage stage;
+	const struct rcpt *rcpt; /* STAGE_RCPT */
+	struct rules_result rules;
+};
+STAILQ_HEAD(stage_results, stage_result);
+
+/* One module's hook on one mail (behind filter.h's struct pn_mail). */
+struct hook {
+	struct pn_mail mail; /* first: pn_* functions get this */
+	struct engine_run *run;
+	struct dns_ask *ask; /* under way, or NULL */
+	pn_dns_cb *goes_on;
+};
+
+struct engine_past {
+	struct stage_results results;
+	struct hook *hooks;  /* [n_modules] */
+	bool inspected;      /* findings are valid */
+	struct findings findings;
+	bool blamed;         /* the body broke the inspector too often */
+};
+
+enum run_phase {
+	PHASE_ASK,     /* client's name, modules' hooks */
+	PHASE_INSPECT, /* message only: the inspector has it */
+	PHASE_BLAME,   /* ... and died of it: the keeper counts */
+	PHASE_HOOKS,   /* message only: .message hooks, with the findings */
+	PHASE_JUDGE,
+	PHASE_DONE
+};
+
+struct engine_run {
+	struct engine *engine;
+	struct transaction *t;
+	enum stage stage;
+	enum run_phase phase;
+	unsigned waiting;
+	struct pool_job *job;
+	struct keep_ticket *ticket;
+	struct client_name *name;
+};
+
+struct engine {
+	struct loop *loop;
+	const struct engine_conf *conf;
+	struct pool *pool;
+	struct keep *keep;
+	struct dns *dns;
+	struct rules_run *rules_run;
+	uint64_t n_accepted; /* for trace_accept_percent */
+};
+
+void run_wait(struct engine_run *);
+/* May call t->wake(): touch nothing of the run afterwards. */
+void run_settle(struct engine_run *);
+
+/* host.c: start the hooks of the run's stage; stop what is under way. */
+void hooks_start(struct engine_run *);
+void hooks_cancel(struct engine_run *);
+
+/* client_name.c: PTR and its confirmation, into t->client. */
+void client_name_start(struct engine_run *);
+void client_name_cancel(struct engine_run *);
+
+/* core.c: what the door told, as facts. -1 at the arena's cap. */
+int core_facts(struct engine_run *);
+
+/* judge.c: the rules of the run's stage; their effects as verdict and edits. */
+int judge_stage(struct engine_run *);
+/* ... and of all stages so far, for what was accepted: at the message stage. */
+int judge_message(struct engine_run *);
+/* Where rules (and the trace) ask for facts of t. */
+struct rules_facts judge_facts(struct transaction *);
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * trace - why: the transaction, its facts and each rule with the values it
+ * saw, as one JSON object. The form that history keeps, quarantine shows and
+ * `postern explain` renders; and what the keeper's summary of a message holds.
+ */
+#include "engine/run.h"
+
+#include <time.h>
+
+#include "base/json.h"
+
+#define TRACE_MAX (96 * 1024) /* with the rest of a summary, under IPC_MAX */
+#define RCPTS_TEXT 1024 /* of the summary: enough to find a mail by */
+
+static const char *const stage_names[STAGES] = { "connect", "helo", "mail",
+	"rcpt", "message" };
+
+static uint64_t
+now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void
+add_time(struct buf *b)
+{
+	time_t now = time(NULL);
+	char text[32];
+	struct tm tm;
+
+	(void)gmtime_r(&now, &tm);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	json_cstr(b, "time", text);
+}
+
+static void
+add_client(struct buf *b, const struct client *c)
+{
+	json_begin_object(b, "client");
+	json_str(b, "ip", c->ip);
+	json_str(b, "name", c->name);
+	json_str(b, "helo", c->helo);
+	json_str(b, "login", c->login);
+	json_str(b, "listener", c->listener);
+	json_end_object(b);
+}
+
+static void
+add_envelope(struct buf *b, const struct envelope *e)
+{
+	const struct rcpt *r;
+
+	json_str(b, "sender", e->address);
+	json_begin_array(b, "recipients");
+	TAILQ_FOREACH (r, &e->rcpts, next)
+		if (r->accepted)
+			json_str(b, NULL, r->address);
+	json_end_array(b);
+}
+
+static void
+add_verdict(struct buf *b, const struct verdict *v)
+{
+	json_begin_object(b, "verdict");
+	json_cstr(b, "action", verdict_action_name(v->action));
+	json_str(b, "rule", v->rule);
+	if (v->action == VERDICT_QUARANTINE)
+		json_str(b, "class", v->class_name);
+	if (v->reply.code != 0) {
+		json_int(b, "code", v->reply.code);
+		json_cstr(b, "status", v->reply.status);
+		json_str(b, "text", v->reply.text);
+	}
+	json_bool(b, "degraded", v->degraded);
+	json_end_object(b);
+}
+
+static void
+add_value(struct buf *b, const char *name, const struct value *v)
+{
+	if (v->state == VALUE_UNKNOWN)
+		json_put_null(b, name);
+	else if (v->type == VALUE_NUMBER)
+		json_int(b, name, v->number);
+	else if (v->type == VALUE_BOOL)
+		json_bool(b, name, v->number != 0);
+	else
+		json_str(b, name, v->str);
+}
+
+static void
+add_facts(struct buf *b, const struct chain *c, const struct facts *f)
+{
+	json_begin_object(b, "facts");
+	for (uint32_t i = 0; i < f->n_message; i++)
+		if (f->message[i].state != VALUE_ABSENT)
+			add_value(b, c->facts[i].name, &f->message[i]);
+	json_end_object(b);
+}
+
+static void
+add_found(struct buf *b, const struct chain *c, const struct facts *f)
+{
+	json_begin_array(b, "found");
+	for (uint32_t i = 0; i < f->n_of; i++) {
+		json_begin_object(b, NULL);
+		if (f->of[i].thing != FACT_OF_MESSAGE)
+			json_int(b, "part", f->of[i].thing);
+		add_value(b, c->facts[f->of[i].index].name, &f->of[i].value);
+		json_end_object(b);
+	}
+	json_end_array(b);
+}
+
+static void
+add_stages(struct buf *b, const struct rules *rules,
+    const struct engine_past *past)
+{
+	const struct stage_result *s;
+
+	json_begin_array(b, "stages");
+	STAILQ_FOREACH (s, &past->results, next) {
+		if (s->rules.trace == NULL)
+			continue;
+		json_begin_object(b, NULL);
+		json_cstr(b, "stage", stage_names[s->stage]);
+		if (s->rcpt != NULL)
+			json_str(b, "rcpt", s->rcpt->address);
+		json_raw(b, "rules", PN_STR_V(""));
+		rules_trace_json(rules, s->rules.trace, b);
+		json_end_object(b);
+	}
+	json_end_array(b);
+}
+
+/* How much is told; a trace that passes TRACE_MAX is told again with less. */
+enum detail { WITHOUT_RULES, WITHOUT_FOUND, WHOLE };
+
+static void
+write_trace(struct engine *g, struct transaction *t, enum detail detail)
+{
+	struct buf *b = &t->trace;
+
+	buf_clear(b);
+	json_begin_object(b, NULL);
+	json_cstr(b, "id", t->id);
+	add_time(b);
+	add_client(b, &t->client);
+	add_envelope(b, &t->envelope);
+	json_int(b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
+	add_verdict(b, &t->verdict);
+	if (detail < WHOLE)
+		json_bool(b, "truncated", true);
+	add_facts(b, g->conf->chain, &t->facts);
+	if (detail == WHOLE)
+		add_found(b, g->conf->chain, &t->facts);
+	if (detail > WITHOUT_RULES)
+		add_stages(b, g->conf->rules, t->past);
+	json_end_object(b);
+}
+
+void
+engine_trace(struct engine *g, struct transaction *t)
+{
+	if (t->past == NULL)
+		return;
+	for (int detail = WHOLE; buf_len(&t->trace) == 0 && detail >= 0;
+	     detail--) {
+		write_trace(g, t, detail);
+		if (buf_len(&t->trace) > TRACE_MAX)
+			buf_clear(&t->trace);
+	}
+}
+
+static void
+rcpts_text(const struct envelope *e, struct buf *b)
+{
+	const struct rcpt *r;
+
+	TAILQ_FOREACH (r, &e->rcpts, next) {
+		if (buf_len(b) + r->address.n > RCPTS_TEXT)
+			return;
+		(void)buf_puts(b, buf_len(b) ? "," : "");
+		(void)buf_add_str(b, r->address);
+	}
+}
+
+/* What became of it: the message's verdict, or where no recipient was left to
+ * have one, the last recipient's. */
+static const struct verdict *
+final_verdict(const struct transaction *t)
+{
+	bool none_left = t->envelope.n_accepted == 0 &&
+	    t->rcpt_verdict.action > t->verdict.action;
+
+	return none_left ? &t->rcpt_verdict : &t->verdict;
+}
+
+void
+engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
+{
+	const struct verdict *v = final_verdict(t);
+	struct buf rcpts = { 0 };
+	struct keep_summary s = { .id = pn_str_of(t->id),
+		.time_us = now_us(),
+		.action = pn_str_of(verdict_action_name(v->action)),
+		.rule = v->rule,
+		.code = code,
+		.client_ip = t->client.ip,
+		.sender = t->envelope.address,
+		.size = t->spool ? spool_size(t->spool) : 0 };
+
+	if (g->keep == NULL)
+		return;
+	if (v->action != VERDICT_ACCEPT)
+		engine_trace(g, t);
+	s.trace = buf_str(&t->trace);
+	rcpts_text(&t->envelope, &rcpts);
+	s.rcpts = buf_str(&rcpts);
+	keep_summary(g->keep, &s);
+	buf_fini(&rcpts);
+}
