@@ -163,15 +163,19 @@ add_record(struct dns_ask *a, ns_msg *msg, const ns_rr *rr)
 	}
 }
 
+/* What the packet says counts: libunbound gives 0 for cached failures. */
 static void
 read_answer(struct dns_ask *a, int rcode, const void *packet, int n)
 {
 	ns_msg msg;
 	ns_rr rr;
 
-	a->status = rcode == ns_r_nxdomain ? PN_DNS_NONE : PN_DNS_TEMPORARY;
+	a->status = PN_DNS_TEMPORARY;
 	if (rcode != ns_r_noerror || n <= 0 ||
 	    ns_initparse(packet, n, &msg) < 0)
+		return;
+	rcode = ns_msg_getflag(msg, ns_f_rcode);
+	if (rcode != ns_r_noerror && rcode != ns_r_nxdomain)
 		return;
 	for (int i = 0; i < ns_msg_count(msg, ns_s_an); i++)
 		if (ns_parserr(&msg, ns_s_an, i, &rr) == 0)

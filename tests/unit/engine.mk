@@ -1,1 +1,7 @@
 # unit tests of engine
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_dns
+TESTS += tests/unit/test_dns
+tests_unit_test_dns_SOURCES = tests/unit/test_dns.c tests/unit/dnsserver.c tests/unit/dnsserver.h
+tests_unit_test_dns_LDADD = libengine.la libmail.la libbase.la $(CMOCKA_LIBS)
+endif
