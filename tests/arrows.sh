@@ -17,8 +17,9 @@ trap 'rm -rf "$tmp"' EXIT
 # Group, then what its files are (shell patterns). First match counts.
 groups='
 main	proxy/main.c
-master	proxy/master.[ch]
+master	proxy/master.[ch] proxy/single.[ch] proxy/child.[ch] proxy/listen.[ch] proxy/users.[ch] proxy/notify.[ch] proxy/generation.[ch]
 worker	proxy/worker.[ch]
+check	proxy/check.[ch]
 policy	proxy/policy.[ch] proxy/config.[ch] proxy/setting.[ch] proxy/address.[ch]
 base	proxy/base/*.[ch]
 mail	proxy/mail/*.[ch]
@@ -37,10 +38,11 @@ rules	rules/*.[ch]
 # Group, then which headers it may include besides its own folder's. pn_str.h
 # is the floor under everything.
 arrows='
-main	proxy/master.h base/*
-master	proxy/worker.h proxy/policy.h proxy/config.h milter/* inspect/* keeper/* engine/* mail/* base/*
-worker	proxy/policy.h proxy/config.h smtp/* engine/* inspect/* mail/* base/*
-policy	rules/* engine/* smtp/* inspect/* mail/* filters/filter.h base/*
+main	proxy/master.h proxy/single.h proxy/check.h proxy/policy.h base/*
+master	proxy/worker.h proxy/check.h proxy/policy.h proxy/config.h proxy/address.h milter/* inspect/* keeper/* engine/* mail/* base/*
+worker	proxy/child.h proxy/users.h proxy/policy.h proxy/config.h keeper/keeper.h smtp/* engine/* inspect/* mail/* base/*
+check	proxy/users.h proxy/policy.h engine/* inspect/* rules/* mail/* base/*
+policy	rules/* engine/* smtp/* inspect/* keeper/keeper.h mail/* filters/filter.h filters/builtin.h base/*
 base
 mail	filters/filter.h base/*
 pool	mail/* rules/* filters/filter.h base/*
@@ -49,7 +51,7 @@ engine	mail/* inspect/pool.h rules/* filters/filter.h base/*
 smtp	engine/* mail/* base/*
 milter	engine/* mail/* base/*
 keeper	mail/* base/*
-cli	proxy/policy.h proxy/config.h engine/* inspect/* rules/* mail/* keeper/* base/*
+cli	proxy/policy.h proxy/config.h proxy/check.h engine/* inspect/* rules/* mail/* keeper/* base/*
 contract
 filters	filters/filter.h
 rules	base/*
@@ -58,8 +60,8 @@ rules	base/*
 # Header of a library (pattern), then the only files that may include it.
 homes='
 event2/http*	proxy/keeper/http.*
-event2/*	proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
-openssl/*	proxy/smtp/tls.* proxy/inspect/pool.* filters/*
+event2/*	proxy/master.* proxy/worker.* proxy/single.* proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
+openssl/*	proxy/smtp/tls.* proxy/engine/engine.* proxy/inspect/pool.* filters/*
 libmilter/*	proxy/milter/*
 pcre2.h	rules/pattern.*
 unbound*	proxy/engine/dns.*
@@ -148,7 +150,7 @@ function own(name,    path, short) {
 	if (path == "filters/pn_str.h" || stem(path) == stem(FILENAME))
 		return
 	if (folder(path) == folder(FILENAME) && group != "filters" &&
-	    folder(path) != "proxy")
+	    (folder(path) != "proxy" || place(path) == group))
 		return
 	short = path
 	if (path ~ /^proxy\/.*\//)

@@ -1,0 +1,88 @@
+/*
+ * setting - tables of settings: a word, how its value is read and printed,
+ * where it goes, what it is when nobody writes it, and between which limits.
+ *
+ * The machinery under config.c, which alone uses it. A table is an array that
+ * a NULL name ends; settings_read() reads the lines of one block (or of a
+ * whole file) by it.
+ */
+#ifndef PROXY_SETTING_H
+#define PROXY_SETTING_H
+
+#include "proxy/config.h"
+
+#define SETTINGS_MAX 40 /* of one table */
+
+struct reader;
+struct setting;
+
+/* The value, up to the ";" that the caller takes. at: the member. */
+typedef int setting_read(struct reader *, const struct setting *,
+    const struct lex_token *key, void *at, struct error *e);
+typedef void setting_print(const void *at, struct buf *);
+
+struct setting {
+	const char *name;
+	setting_read *read;
+	setting_print *print; /* NULL: not a plain setting */
+	size_t offset;
+	const char *preset;	  /* as one would write it; NULL: none */
+	const char *least, *most; /* likewise; NULL: no limit */
+	enum {
+		SETTING_REPEATS = 1, /* may stand more than once */
+		SETTING_CLOSED = 2   /* reads its own end: no ";" after it */
+	} flags;
+};
+
+/* Where each setting of a table was written; .line 0: nowhere. */
+struct settings_seen {
+	struct lex_pos at[SETTINGS_MAX];
+};
+
+/* What one config_read() carries around. */
+struct reader {
+	struct config *conf;
+	struct arena *arena;
+	const struct config_items *items; /* used at the top level alone */
+	struct lex *lex;		  /* of the file being read */
+	unsigned depth;			  /* of includes */
+	size_t text_bytes;		  /* of all files so far */
+	struct settings_seen seen;	  /* of the top level */
+	struct lex_token *routes;	  /* [conf->smtp.n_listeners]: the name
+					     of the upstream, not looked up yet */
+};
+
+/* Presets into *into. */
+void settings_preset(struct reader *, const struct setting *table, void *into);
+/*
+ * Lines by the table until "}" (taken), or the file's end when block is NULL.
+ * block names it in errors: "an upstream block".
+ */
+int settings_read(struct reader *, const struct setting *table,
+    struct settings_seen *, const char *block, void *into, struct error *e);
+void settings_print(const struct setting *table, const char *indent,
+    const void *from, struct buf *);
+bool settings_seen(const struct setting *table, const struct settings_seen *,
+    const char *name);
+
+/* A word or a string; the string's escapes are resolved into the arena. */
+int setting_value(struct reader *, const struct lex_token *key,
+    struct lex_token *value, struct error *e);
+/* NUL-terminated, in the arena. */
+const char *setting_text(struct reader *, struct pn_str);
+/* Where the file being read lies: what paths in it are relative to. */
+const char *setting_folder(struct reader *);
+/* Array a of n elements with room for one more, zeroed. */
+void *setting_grow(struct reader *, const void *a, size_t n, size_t size);
+
+/* The plain kinds, by the type of the member. */
+setting_read setting_read_count;    /* unsigned */
+setting_read setting_read_size;	    /* size_t */
+setting_read setting_read_duration; /* uint64_t, ms */
+setting_read setting_read_yesno;    /* bool */
+setting_read setting_read_word;	    /* const char * */
+setting_read setting_read_path;	    /* const char *, absolute */
+setting_print setting_print_count, setting_print_size, setting_print_duration,
+    setting_print_yesno, setting_print_word;
+
+#endif

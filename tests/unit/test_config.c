@@ -1,0 +1,382 @@
+/* config: what good and bad postern.conf texts come to, word for word. */
+#include "cm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "proxy/config.h"
+
+/* A stand-in for rules/: takes "policy NAME { ... }" and counts them. */
+static int
+take_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
+{
+	struct lex_token t;
+
+	(void)base_dir;
+	++*(int *)arg;
+	do {
+		if (lex_next(l, &t, e) < 0)
+			return -1;
+	} while (!lex_is(&t, "}") && t.kind != LEX_END);
+	return 0;
+}
+
+static bool
+is_policy(struct pn_str word)
+{
+	return pn_str_eq(word, PN_STR_V("policy"));
+}
+
+static const char *const item_words[] = { "policy", NULL };
+
+static void
+put(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	must(f != NULL);
+	must(fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+struct reading {
+	struct arena *arena;
+	struct config conf;
+	struct error error;
+	int items;
+	int status;
+};
+
+static struct reading
+read_text(const char *text)
+{
+	struct reading r = { .arena = arena_new(64 << 20) };
+	struct config_items items = { item_words, is_policy, take_item,
+		&r.items };
+
+	put("t.conf", text);
+	r.status = config_read(&r.conf, r.arena, "t.conf", &items, &r.error);
+	return r;
+}
+
+static const char mta[] = "upstream mta { server 127.0.0.1:2525; identity none; }\n";
+
+static void
+defaults_are_the_manuals(void **state)
+{
+	struct reading r = read_text("");
+	const struct config *c = &r.conf;
+	char host[256] = "";
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	assert_string_equal(c->smtp.hostname, host);
+	assert_string_equal(c->daemon.user, "postern");
+	assert_string_equal(c->daemon.inspect_user, "postern-inspect");
+	assert_string_equal(c->daemon.keeper_user, "postern-keeper");
+	assert_true(c->daemon.workers >= 1);
+	assert_string_equal(c->daemon.control, "/run/postern/control");
+	assert_string_equal(c->daemon.log_target, "stderr");
+	assert_int_equal(c->daemon.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(c->daemon.drain_timeout_ms, 300000);
+	assert_int_equal(c->smtp.message_size_limit, 50 << 20);
+	assert_int_equal(c->smtp.recipient_limit, 1000);
+	assert_int_equal(c->smtp.connection_limit, 10000);
+	assert_int_equal(c->smtp.client_connection_limit, 50);
+	assert_int_equal(c->smtp.error_limit, 20);
+	assert_int_equal(c->smtp.junk_command_limit, 100);
+	assert_int_equal(c->smtp.command_timeout_ms, 300000);
+	assert_int_equal(c->smtp.data_timeout_ms, 180000);
+	assert_int_equal(c->smtp.hold_noop_ms, 60000);
+	assert_int_equal(c->smtp.n_mynetworks, 2);
+	assert_int_equal(c->inspect.deadline_ms, 10000);
+	assert_int_equal(c->inspect.max_memory, 1u << 30);
+	assert_string_equal(c->spool.dir, "/var/spool/postern");
+	assert_int_equal(c->spool.max_memory, 1 << 20);
+	assert_string_equal(c->keeper.state_dir, "/var/lib/postern");
+	assert_null(c->keeper.maildirs[0]);
+	assert_int_equal(c->keeper.history_days, 30);
+	assert_null(c->engine.dns_server);
+	assert_int_equal(c->engine.dns_timeout_ms, 5000);
+	assert_true(c->engine.enforce);
+	assert_int_equal(c->engine.trace_accept_percent, 1);
+	arena_free(r.arena);
+}
+
+static void
+everything_can_be_said(void **state)
+{
+	struct reading r = read_text(
+	    "hostname MX.Example.com; user u; inspect_user i; keeper_user k;\n"
+	    "workers 3; mynetworks 10.0.0.0/8 [2001:db8::]/32 192.0.2.7;\n"
+	    "relay_domains Example.COM sales.example.com;\n"
+	    "message_size_limit 1M; recipient_limit 100;\n"
+	    "spool \"/tmp/a b\"; state /tmp/s; control unix:/tmp/c;\n"
+	    "dns [::1]:5353; dns_timeout 250ms; enforce no;\n"
+	    "log syslog mail; log_level debug;\n"
+	    "listen smtp *:25 { upstream mta; }\n"
+	    "listen smtp [::1]:2525 { upstream re;\n"
+	    "  identity from 127.0.0.1 [::1] xforward; }\n"
+	    "upstream mta { server [::1]:26; identity xclient; reply_timeout 9s; }\n"
+	    "upstream re { server 127.0.0.1:27; identity xforward; }\n"
+	    "upstream box { deliver maildir /tmp/box; }\n"
+	    "upstream box2 { deliver maildir /tmp/box; }\n"
+	    "policy p { x; }\n");
+	const struct smtp_conf *s = &r.conf.smtp;
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.items, 1);
+	assert_string_equal(s->hostname, "mx.example.com");
+	assert_int_equal(r.conf.daemon.workers, 3);
+	assert_int_equal(s->n_mynetworks, 3);
+	assert_int_equal(s->mynetworks[1].family, AF_INET6);
+	assert_int_equal(s->mynetworks[2].prefix, 32);
+	assert_int_equal(s->n_relay_domains, 2);
+	assert_string_equal(s->relay_domains[0], "example.com");
+	assert_string_equal(r.conf.spool.dir, "/tmp/a b");
+	assert_string_equal(r.conf.engine.dns_server, "::1@5353");
+	assert_false(r.conf.engine.enforce);
+	assert_string_equal(r.conf.daemon.log_target, "syslog mail");
+	assert_int_equal(s->n_listeners, 2);
+	assert_string_equal(s->listeners[0].name, "*:25");
+	assert_string_equal(s->listeners[0].upstream->name, "mta");
+	assert_int_equal(s->listeners[0].upstream->identity, IDENTITY_XCLIENT);
+	assert_int_equal(s->listeners[0].upstream->reply_timeout_ms, 9000);
+	assert_int_equal(s->listeners[0].identity_by, IDENTITY_NONE);
+	assert_int_equal(s->listeners[1].identity_by, IDENTITY_XFORWARD);
+	assert_int_equal(s->listeners[1].n_identity_from, 2);
+	assert_int_equal(s->n_upstreams, 4);
+	assert_null(s->upstreams[2].server);
+	assert_string_equal(r.conf.keeper.maildirs[0], "/tmp/box");
+	assert_null(r.conf.keeper.maildirs[1]);
+	arena_free(r.arena);
+}
+
+static void
+printed_it_reads_to_the_same(void **state)
+{
+	struct reading r = read_text("spool \"/tmp/\\\"a\\\" b\"; dns [::1];\n"
+				     "mynetworks [::1] 10.0.0.0/8;\n"
+				     "relay_domains a.example b.example;\n"
+				     "listen smtp *:25 { upstream mta; identity"
+				     " from 10.0.0.0/8 xclient; }\n"
+				     "upstream box { deliver maildir /tmp/b; }\n"
+				     "upstream mta { server 127.0.0.1:1; identity"
+				     " none; connect_timeout 1500ms; }\n"),
+		       again;
+	struct buf one = { 0 }, two = { 0 };
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	config_print(&r.conf, &one);
+	assert_true(buf_add(&one, "", 1));
+	again = read_text(buf_data(&one));
+	assert_int_equal(again.status, 0);
+	config_print(&again.conf, &two);
+	assert_true(buf_add(&two, "", 1));
+	assert_string_equal(buf_data(&one), buf_data(&two));
+	assert_non_null(strstr(buf_data(&one), "dns [::1]:53;\n"));
+	assert_non_null(strstr(buf_data(&one), "connect_timeout 1500ms;\n"));
+	assert_non_null(strstr(buf_data(&one), "message_size_limit 50M;\n"));
+	buf_fini(&one);
+	buf_fini(&two);
+	arena_free(r.arena);
+	arena_free(again.arena);
+}
+
+/* The whole error, caret line and all, of one slip. */
+static void
+an_error_points_at_the_word(void **state)
+{
+	struct reading r = read_text("workers 2;\n  wokers 3;\n");
+
+	(void)state;
+	assert_int_equal(r.status, -1);
+	assert_string_equal(r.error.text,
+	    "t.conf:2:3: unknown setting \"wokers\", did you mean \"workers\"?\n"
+	    "  wokers 3;\n"
+	    "  ^");
+	arena_free(r.arena);
+}
+
+static const struct {
+	const char *text, *error;
+} bad[] = {
+	{ "polcy x { }", "1:1: unknown setting \"polcy\", did you mean \"policy\"?" },
+	{ "frobnicate 1;", "1:1: unknown setting \"frobnicate\"" },
+	{ "; workers 1;", "1:1: a setting begins with a word" },
+	{ "workers 1", "1:10: \";\" must stand here, not the end of the file" },
+	{ "workers 1 2;", "1:11: \";\" must stand here, not \"2\"" },
+	{ "workers ;", "1:9: \"workers\" needs a value here" },
+	{ "workers many;", "1:9: \"many\" is not a number" },
+	{ "workers -1;", "1:9: \"-1\" is not a number" },
+	{ "workers 0;", "1:9: \"workers\" must be at least 1" },
+	{ "workers 257;", "1:9: \"workers\" must be at most 256" },
+	{ "workers 4294967297;", "1:9: \"4294967297\" is not a number" },
+	{ "workers 1;\nworkers 2;", "2:1: \"workers\" is written twice, first at t.conf:1" },
+	{ "recipient_limit 99;", "1:17: \"recipient_limit\" must be at least 100" },
+	{ "recipient_limit 1K;", "1:17: \"1K\" is not a number" },
+	{ "message_size_limit 50X;", "1:20: \"50X\" is not a size (64K, 50M, 1G)" },
+	{ "message_size_limit 1K;", "1:20: \"message_size_limit\" must be at least 64K" },
+	{ "message_size_limit 2G;", "1:20: \"message_size_limit\" must be at most 1G" },
+	{ "command_timeout 5;", "1:17: \"5\" is not a time (500ms, 30s, 5m, 2h, 7d)" },
+	{ "command_timeout 10ms;", "1:17: \"command_timeout\" must be at least 1s" },
+	{ "drain_timeout 2d;", "1:15: \"drain_timeout\" must be at most 1d" },
+	{ "enforce maybe;", "1:9: \"enforce\" is yes or no, not \"maybe\"" },
+	{ "trace_accept_percent 101;", "1:22: \"trace_accept_percent\" must be at most 100" },
+	{ "hostname a@b;", "1:10: \"a@b\" is not a host name" },
+	{ "hostname \"\";", "1:10: \"\" is not a host name" },
+	{ "user \"\";", "1:6: \"user\" cannot be empty" },
+	{ "spool var/spool;", "1:7: \"spool\" must be an absolute path, not \"var/spool\"" },
+	{ "state \"\";", "1:7: \"state\" must be an absolute path, not \"\"" },
+	{ "control /run/x;", "1:9: \"/run/x\" is not unix:/PATH of at most 107 bytes" },
+	{ "log file;", "1:5: a log is stderr, syslog FACILITY or /PATH, not \"file\"" },
+	{ "log syslog;", "1:11: \"log\" needs a value here" },
+	{ "log syslog mial;", "1:12: unknown syslog facility \"mial\", did you mean \"mail\"?" },
+	{ "log_level infos;", "1:11: unknown log level \"infos\", did you mean \"info\"?" },
+	{ "dns nowhere;", "1:5: \"nowhere\" is not a numeric address (127.0.0.1:25, [::1]:25)" },
+	{ "dns 127.0.0.1:99999;", "1:5: \"127.0.0.1:99999\" has no port of 0 to 65535" },
+	{ "mynetworks;", "1:11: \"mynetworks\" needs a value here" },
+	{ "mynetworks 10.0.0.0/8 10.0.0.1/8;", "1:23: \"10.0.0.1/8\" has address bits behind its prefix" },
+	{ "mynetworks 10.0.0.0/33;", "1:12: \"10.0.0.0/33\" has no prefix length that fits" },
+	{ "mynetworks lan;", "1:12: \"lan\" is not a network (10.0.0.0/8, [2001:db8::]/32)" },
+	{ "relay_domains .example.com;", "1:15: \".example.com\" is not a domain" },
+	{ "relay_domains @example.com;", "1:15: \"@example.com\" is not a domain" },
+	{ "upstream mta { }", "1:10: upstream \"mta\" has neither a server nor a deliver line" },
+	{ "upstream mta { server 127.0.0.1:25; }", "1:10: upstream \"mta\" has no identity line (write xclient, xforward or none)" },
+	{ "upstream m { server 127.0.0.1:1; deliver maildir /b; identity none; }", "1:10: upstream \"m\" has both a server and a deliver line" },
+	{ "upstream b { deliver maildir /b; identity none; }", "1:10: upstream \"b\" delivers itself: an identity line tells nobody" },
+	{ "upstream b { deliver mailbox /b; }", "1:22: \"maildir\" must stand here, not \"mailbox\"" },
+	{ "upstream b { deliver maildir b; }", "1:30: \"deliver\" must be an absolute path, not \"b\"" },
+	{ "upstream m { server mx.example.com:25; }", "1:21: \"mx.example.com:25\" is not a numeric address (127.0.0.1:25, [::1]:25)" },
+	{ "upstream m { server 127.0.0.1; }", "1:21: \"127.0.0.1\" has no port" },
+	{ "upstream m { server *:25; }", "1:21: \"*:25\" is not an address to connect to" },
+	{ "upstream m { server [127.0.0.1]:25; }", "1:21: \"[127.0.0.1]:25\" is not an IPv6 address in brackets" },
+	{ "upstream m { identity xclint; }", "1:23: unknown identity \"xclint\", did you mean \"xclient\"?" },
+	{ "upstream m { serve x; }", "1:14: unknown setting \"serve\" in an upstream block, did you mean \"server\"?" },
+	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block" },
+	{ "upstream m { server 127.0.0.1:1;", "1:33: an upstream block is not closed with \"}\"" },
+	{ "upstream m { identity none; identity none; }", "1:29: \"identity\" is written twice, first at t.conf:1" },
+	{ "upstream b { deliver maildir /b; }\nupstream b { }", "2:10: there is an upstream \"b\" already" },
+	{ "upstream \"b c\" { }", "1:10: an upstream's name is a word without quotes" },
+	{ "listen stmp *:25 { }", "1:8: unknown protocol \"stmp\", did you mean \"smtp\"?" },
+	{ "listen smtp 25 { }", "1:13: \"25\" has no port" },
+	{ "listen smtp *:25 { }", "1:13: listener *:25 has no upstream line" },
+	{ "listen smtp *:25 { upstream mta; }", "1:29: there is no upstream \"mta\"" },
+	{ "upstream mta { deliver maildir /b; }\nlisten smtp *:25 { upstream mat; }", "2:29: there is no upstream \"mat\", did you mean \"mta\"?" },
+	{ "upstream b { deliver maildir /b; }\nlisten smtp *:25 { upstream b; }\nlisten smtp 0.0.0.0:25 { upstream b; }", "3:13: there is a listener on 0.0.0.0:25 already" },
+	{ "listen smtp *:25 { upstream x; identity 127.0.0.1 xclient; }", "1:41: \"from\" must stand here, not \"127.0.0.1\"" },
+	{ "listen smtp *:25 { upstream x; identity from xclient; }", "1:46: identity from whom? An address or network must stand here" },
+	{ "listen smtp *:25 { upstream x; identity from ::1 xforwrd; }", "1:50: unknown identity \"xforwrd\", did you mean \"xforward\"?" },
+	{ "upstream f { server 127.0.0.1:1; identity xforward; }\nlisten smtp *:25 { upstream f; }", "2:29: upstream \"f\" has identity xforward, so listener *:25 needs an \"identity from\" line" },
+	{ "include nowhere.conf;", "1:9: cannot read nowhere.conf: No such file or directory" },
+	{ "include \"\";", "1:9: include what?" },
+	{ "include t.conf;", "1:1: files include one another more than 16 deep" },
+	{ "hostname \"a;\nworkers 1;", "1:10: this string is not closed" },
+	{ "workers ?;", "1:9: unexpected character \"?\"" },
+	{ "workers 1;;", "1:11: a setting begins with a word" },
+};
+
+static void
+each_slip_has_its_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(bad); i++) {
+		struct reading r = read_text(bad[i].text);
+		char *nl = strchr(r.error.text, '\n');
+
+		assert_int_equal(r.status, -1);
+		if (nl != NULL)
+			*nl = '\0';
+		if (strncmp(r.error.text, "t.conf:", 7) != 0 ||
+		    strcmp(r.error.text + 7, bad[i].error) != 0)
+			fail_msg("%s\n  got  %s\n  want t.conf:%s",
+			    bad[i].text, r.error.text, bad[i].error);
+		arena_free(r.arena);
+	}
+}
+
+static void
+includes_are_relative_to_their_file(void **state)
+{
+	struct reading r;
+
+	(void)state;
+	assert_true(mkdir("sub", 0700) == 0 || errno == EEXIST);
+	put("sub/a.conf", "include b.conf;\nworkers 2;\n");
+	put("sub/b.conf", "policy p { }\n\n listn x;\n");
+	r = read_text("include sub/a.conf;\n");
+	assert_int_equal(r.status, -1);
+	assert_string_equal(r.error.text,
+	    "sub/b.conf:3:2: unknown setting \"listn\", did you mean \"listen\"?\n"
+	    " listn x;\n ^");
+	assert_int_equal(r.items, 1);
+	arena_free(r.arena);
+	put("sub/b.conf", mta);
+	r = read_text("include sub/a.conf;\nworkers 4;\n");
+	assert_int_equal(r.status, -1);
+	assert_memory_equal(r.error.text,
+	    "t.conf:2:1: \"workers\" is written twice, first at sub/a.conf:2", 60);
+	arena_free(r.arena);
+	r = read_text("include sub/a.conf;\n");
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.conf.smtp.n_upstreams, 1);
+	arena_free(r.arena);
+}
+
+static void
+a_missing_file_is_named(void **state)
+{
+	struct arena *arena = arena_new(1 << 20);
+	int n = 0;
+	struct config_items items = { item_words, is_policy, take_item, &n };
+	struct config c;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(config_read(&c, arena, "/nowhere/x", &items, &e), -1);
+	assert_string_equal(e.text, "/nowhere/x: No such file or directory");
+	arena_free(arena);
+}
+
+/* Its own folder, so that files have short names in the errors. */
+static int
+enter_folder(void **state)
+{
+	static char folder[] = "/tmp/test_config.XXXXXX";
+
+	*state = mkdtemp(folder);
+	return *state == NULL ? -1 : chdir(folder);
+}
+
+static int
+leave_folder(void **state)
+{
+	(void)unlink("sub/a.conf");
+	(void)unlink("sub/b.conf");
+	(void)rmdir("sub");
+	(void)unlink("t.conf");
+	return chdir("/") < 0 ? -1 : rmdir(*state);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_the_manuals),
+		cmocka_unit_test(everything_can_be_said),
+		cmocka_unit_test(printed_it_reads_to_the_same),
+		cmocka_unit_test(an_error_points_at_the_word),
+		cmocka_unit_test(each_slip_has_its_words),
+		cmocka_unit_test(includes_are_relative_to_their_file),
+		cmocka_unit_test(a_missing_file_is_named),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, enter_folder,
+	    leave_folder);
+}
