@@ -1,2 +1,6 @@
-# installed pages and samples
-EXTRA_DIST += contrib/setup contrib/check contrib/m4/postern.m4
+# installed samples, and what stands in the tree for people to run
+sampledir = $(docdir)/examples
+dist_sample_DATA = contrib/sample/postern.conf contrib/sample/policy.conf \
+	contrib/sample/partners
+EXTRA_DIST += contrib/setup contrib/check contrib/quickstart \
+	contrib/quickstart-mail contrib/m4/postern.m4
