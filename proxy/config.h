@@ -1,0 +1,60 @@
+/*
+ * config - postern.conf, text to structs: the daemon's own settings into
+ * struct config, each folder's into the struct that folder owns. Rules are
+ * other people's business: an item whose first word config_items knows is
+ * handed on whole.
+ *
+ * Called by policy.c (and tests). Everything, the texts included, lies in
+ * the given arena; nothing here is freed. Every unknown word is an error with
+ * line, caret and suggestion.
+ */
+#ifndef PROXY_CONFIG_H
+#define PROXY_CONFIG_H
+
+#include "base/lex.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "inspect/inspector.h"
+#include "keeper/keeper.h"
+#include "mail/spool.h"
+#include "smtp/smtp.h"
+
+#define CONFIG_TEXT_MAX (8u << 20) /* bytes of all files together */
+#define CONFIG_INCLUDE_DEPTH 16
+
+/* What only main, master and worker use. */
+struct daemon_conf {
+	const char *user, *inspect_user,
+	    *keeper_user; /* when started as root */
+	unsigned workers;
+	const char *control;	/* path of the control socket */
+	const char *log_target; /* as log_open() takes it */
+	unsigned log_level;	/* enum log_level */
+	uint64_t drain_timeout_ms;
+};
+
+struct config {
+	struct daemon_conf daemon;
+	struct smtp_conf smtp;
+	struct engine_conf engine;   /* but for chain, rules, ask_client_name */
+	struct inspect_conf inspect; /* but for chain, rules, limits */
+	struct keeper_conf keeper;   /* but for control_uid */
+	struct spool_conf spool;
+};
+
+/* Items of the rule language: who knows their first words and reads them. */
+struct config_items {
+	const char *const *words; /* NULL-terminated, for suggestions */
+	bool (*is_item)(struct pn_str word);
+	int (*parse)(
+	    void *arg, struct lex *, const char *base_dir, struct error *e);
+	void *arg;
+};
+
+/* The file and all it includes; defaults for what they leave out. */
+int config_read(struct config *, struct arena *, const char *path,
+    const struct config_items *, struct error *e);
+/* The settings in force, as a postern.conf that reads to the same. */
+void config_print(const struct config *, struct buf *);
+
+#endif
