@@ -1,8 +1,12 @@
 /*
  * keep - a worker's link to the keeper: quarantine and maildir jobs with their
  * answers, summaries in batches, releases coming the other way. Owns the ipc;
- * on the worker's loop. When the keeper dies every open job fails (the client
- * hears 451 4.3.0) and the worker attaches the next one (keep_attach).
+ * on the worker's loop.
+ *
+ * When the keeper dies with jobs open, it may have done them: "451" could be
+ * a lie. So they wait KEEP_GRACE_MS for the next keeper (keep_attach), which
+ * is told the same job again and knows by the id what is done. If none comes,
+ * they fail and the client hears 451 4.3.0. New jobs fail at once meanwhile.
  */
 #ifndef ENGINE_KEEP_H
 #define ENGINE_KEEP_H
@@ -21,6 +25,11 @@ typedef void keep_counted(void *arg, bool ok, uint32_t count);
  * callee's; the job is valid until return. Answer with keep_released(). */
 typedef void keep_release(void *arg, const struct keep_job *, uint64_t job,
     int fd, uint64_t size);
+
+#define KEEP_GRACE_MS 3000
+/* A keeper that is alive and does not answer. Less than the ten minutes that
+ * a client waits for the reply to its dot (RFC 5321 4.5.3.2.6). */
+#define KEEP_ANSWER_MS 300000
 
 struct keep *keep_new(struct loop *, int sock);
 void keep_free(struct keep *);

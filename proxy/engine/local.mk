@@ -6,6 +6,7 @@ libengine_la_SOURCES = \
 	proxy/engine/engine.c proxy/engine/engine.h \
 	proxy/engine/host.c \
 	proxy/engine/judge.c \
+	proxy/engine/keep.c proxy/engine/keep.h \
 	proxy/engine/run.h \
 	proxy/engine/trace.c
 libengine_la_LIBADD = libmail.la libbase.la $(UNBOUND_LIBS) $(CRYPTO_LIBS)

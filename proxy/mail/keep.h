@@ -25,8 +25,15 @@ enum keep_type {
 	KEEP_COUNT,          /* u32: broke an inspector so often within a day */
 	KEEP_RELEASE,        /* fd, body as above; relay it; answered by _RELEASED */
 	/* worker -> keeper */
-	KEEP_RELEASED        /* struct keep_outcome */
+	KEEP_RELEASED        /* struct keep_outcome; several frames when one has
+				not room for every recipient */
 };
+/*
+ * Or'ed to KEEP_QUARANTINE and KEEP_MAILDIR: an earlier keeper died with this
+ * job in its hands and may have done it. The id tells: what is kept already
+ * is answered with KEEP_DONE and kept once.
+ */
+#define KEEP_AGAIN 0x100
 
 struct keep_job {
 	struct pn_str id;         /* of the transaction */

@@ -1,0 +1,478 @@
+/* keep - see keep.h. Called by the engine and the doors. Summaries gather in
+ * one frame until it is full or FLUSH_MS old. */
+#include "engine/keep.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "mail/parcel.h"
+
+#define KEEP_MAGIC 0x6b656570u
+#define FLUSH_BYTES (64 * 1024)
+#define FLUSH_MS 200
+#define BEHIND_MAX (8u << 20) /* queued at a slow keeper: then history waits no more */
+#define OUTCOME_BYTES (64 * 1024)
+#define RELEASE_ARENA (3 * PARCEL_JOB_MAX)
+
+/* A question that is not answered yet. */
+struct keep_ticket {
+	TAILQ_ENTRY(keep_ticket) next;
+	struct keep *keep;
+	uint64_t id;
+	uint32_t type;
+	int parcel;    /* jobs; -1: a suspect */
+	uint64_t size; /* of the message in the parcel */
+	unsigned char key[32]; /* suspects */
+	struct event overdue;
+	keep_done *done;       /* one of the two */
+	keep_counted *counted;
+	void *arg;
+};
+
+/* What a release came to, while there is no keeper to tell. */
+struct untold {
+	STAILQ_ENTRY(untold) next;
+	uint64_t job;
+	struct buf body;
+};
+
+struct keep {
+	uint32_t magic;
+	struct loop *loop;
+	struct ipc *ipc; /* NULL: no keeper now */
+	TAILQ_HEAD(, keep_ticket) tickets;
+	STAILQ_HEAD(, untold) untold;
+	uint64_t last_id;
+	struct buf summaries;
+	uint64_t dropped; /* summaries, since the last that were sent */
+	struct event flush, grace;
+	keep_release *release;
+	void *release_arg;
+};
+
+/* ---- tickets ---- */
+
+static void
+ticket_free(struct keep_ticket *t)
+{
+	TAILQ_REMOVE(&t->keep->tickets, t, next);
+	(void)event_del(&t->overdue); /* assigned: cannot fail */
+	io_close(t->parcel);
+	free(t);
+}
+
+/* The callee may submit or cancel others, but this one is out of the list's
+ * way: its owner knows it as done. */
+static void
+ticket_answer(struct keep_ticket *t, bool ok, struct pn_str text,
+    uint32_t count)
+{
+	keep_done *done = t->done;
+	keep_counted *counted = t->counted;
+	void *arg = t->arg;
+
+	ticket_free(t);
+	if (done != NULL)
+		done(arg, ok, text);
+	else
+		counted(arg, ok, count);
+}
+
+static void
+on_overdue(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	ticket_answer(arg, false, PN_STR_V("the keeper does not answer"), 0);
+}
+
+static struct keep_ticket *
+ticket_new(struct keep *k, uint32_t type, void *arg)
+{
+	struct keep_ticket *t = xcalloc(1, sizeof(*t));
+
+	t->keep = k;
+	t->id = ++k->last_id;
+	t->type = type;
+	t->parcel = -1;
+	t->arg = arg;
+	event_assign(&t->overdue, loop_base(k->loop), -1, 0, on_overdue, t);
+	must(event_add(&t->overdue,
+	    loop_timeout(k->loop, KEEP_ANSWER_MS)) == 0);
+	TAILQ_INSERT_TAIL(&k->tickets, t, next);
+	return t;
+}
+
+/* Where sending fails the keeper is gone: the next one is told. */
+static void
+ticket_send(struct keep_ticket *t, uint32_t again)
+{
+	struct buf b = { 0 };
+
+	if (t->parcel < 0) {
+		(void)ipc_send(t->keep->ipc, t->type, t->id, t->key,
+		    sizeof(t->key), -1);
+		return;
+	}
+	pack_u64(&b, t->size);
+	(void)ipc_send(t->keep->ipc, t->type | again, t->id, buf_data(&b),
+	    buf_len(&b), t->parcel);
+	buf_fini(&b);
+}
+
+static struct keep_ticket *
+ticket_find(struct keep *k, uint64_t id)
+{
+	struct keep_ticket *t;
+
+	TAILQ_FOREACH (t, &k->tickets, next)
+		if (t->id == id)
+			return t;
+	return NULL; /* cancelled */
+}
+
+struct keep_ticket *
+keep_submit(struct keep *k, enum keep_type type, const struct keep_job *j,
+    struct spool *s, const struct edit_ranges *ranges, keep_done *done,
+    void *arg, struct error *e)
+{
+	struct keep_ticket *t;
+	uint64_t size;
+	int parcel;
+
+	if (k == NULL || k->ipc == NULL) {
+		(void)error_set(e, "the keeper is away");
+		return NULL;
+	}
+	MUST_BE(k, KEEP);
+	parcel = parcel_from_spool(s, ranges, j, &size, e);
+	if (parcel < 0)
+		return NULL;
+	t = ticket_new(k, type, arg);
+	t->parcel = parcel;
+	t->size = size;
+	t->done = done;
+	ticket_send(t, 0);
+	return t;
+}
+
+struct keep_ticket *
+keep_suspect(struct keep *k, const unsigned char sha256[32], bool count,
+    keep_counted *counted, void *arg)
+{
+	struct keep_ticket *t;
+
+	if (k == NULL || k->ipc == NULL)
+		return NULL;
+	MUST_BE(k, KEEP);
+	t = ticket_new(k, count ? KEEP_SUSPECT : KEEP_SUSPECTED, arg);
+	memcpy(t->key, sha256, sizeof(t->key));
+	t->counted = counted;
+	ticket_send(t, 0);
+	return t;
+}
+
+void
+keep_cancel(struct keep_ticket *t)
+{
+	if (t != NULL)
+		ticket_free(t);
+}
+
+/* ---- summaries ---- */
+
+static void
+flush(struct keep *k)
+{
+	(void)event_del(&k->flush); /* assigned: cannot fail */
+	if (k->ipc == NULL || buf_len(&k->summaries) == 0)
+		return;
+	if (ipc_queued(k->ipc) > BEHIND_MAX ||
+	    !ipc_send(k->ipc, KEEP_VERDICT, 0, buf_data(&k->summaries),
+	    buf_len(&k->summaries), -1))
+		k->dropped++;
+	buf_clear(&k->summaries);
+	if (k->dropped > 0)
+		log_warn("", "history-dropped", "batches=%llu",
+		    (unsigned long long)k->dropped);
+	k->dropped = 0;
+}
+
+static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	flush(arg);
+}
+
+/* A trace that has no room in a frame is named, not cut: half a JSON text
+ * explains nothing. */
+static void
+pack_fitting(const struct keep_summary *s, struct buf *b)
+{
+	struct keep_summary shorter = *s;
+	char note[80];
+
+	keep_summary_pack(s, b);
+	if (buf_len(b) <= FLUSH_BYTES)
+		return;
+	buf_clear(b);
+	(void)snprintf(note, sizeof(note), "{\"omitted\":%zu}", s->trace.n);
+	shorter.trace = pn_str_of(note);
+	shorter.rcpts = pn_str_sub(s->rcpts, 0, FLUSH_BYTES / 2);
+	keep_summary_pack(&shorter, b);
+}
+
+void
+keep_summary(struct keep *k, const struct keep_summary *s)
+{
+	struct buf one = { 0 };
+
+	if (k == NULL)
+		return;
+	MUST_BE(k, KEEP);
+	pack_fitting(s, &one);
+	if (buf_len(&k->summaries) + buf_len(&one) > FLUSH_BYTES) {
+		flush(k);
+		if (buf_len(&k->summaries) > 0) { /* no keeper: nobody waits */
+			k->dropped++;
+			buf_clear(&k->summaries);
+		}
+	}
+	if (buf_len(&k->summaries) == 0)
+		must(event_add(&k->flush, loop_timeout(k->loop, FLUSH_MS)) == 0);
+	(void)buf_add_str(&k->summaries, buf_str(&one)); /* no cap */
+	buf_fini(&one);
+}
+
+/* ---- releases ---- */
+
+static void
+tell(struct keep *k, uint64_t job, const struct keep_outcome *part)
+{
+	struct untold *u = xcalloc(1, sizeof(*u));
+
+	keep_outcome_pack(part, &u->body);
+	if (k->ipc != NULL && ipc_send(k->ipc, KEEP_RELEASED, job,
+	    buf_data(&u->body), buf_len(&u->body), -1)) {
+		buf_fini(&u->body);
+		free(u);
+		return;
+	}
+	u->job = job;
+	STAILQ_INSERT_TAIL(&k->untold, u, next);
+}
+
+static void
+tell_untold(struct keep *k)
+{
+	struct untold *u;
+
+	while ((u = STAILQ_FIRST(&k->untold)) != NULL) {
+		if (!ipc_send(k->ipc, KEEP_RELEASED, u->job,
+		    buf_data(&u->body), buf_len(&u->body), -1))
+			return; /* gone again: the next one hears it */
+		STAILQ_REMOVE_HEAD(&k->untold, next);
+		buf_fini(&u->body);
+		free(u);
+	}
+}
+
+void
+keep_released(struct keep *k, uint64_t job, const struct keep_outcome *o)
+{
+	struct keep_outcome part = { .id = o->id, .rcpts = o->rcpts };
+	size_t bytes = 0;
+
+	MUST_BE(k, KEEP);
+	for (uint32_t i = 0; i < o->n; i++) {
+		size_t n = o->rcpts[i].path.n + o->rcpts[i].text.n + 16;
+
+		if (part.n > 0 && bytes + n > OUTCOME_BYTES) {
+			tell(k, job, &part);
+			part.rcpts += part.n;
+			part.n = 0;
+			bytes = 0;
+		}
+		part.n++;
+		bytes += n;
+	}
+	tell(k, job, &part);
+}
+
+/* Nobody here relays: every recipient stays where it is. */
+static void
+decline(struct keep *k, uint64_t job, const struct keep_job *j)
+{
+	struct keep_outcome o = { .id = j->id };
+	const struct rcpt *r;
+
+	o.rcpts = xcalloc(j->envelope.n_accepted + 1, sizeof(*o.rcpts));
+	TAILQ_FOREACH (r, &j->envelope.rcpts, next) {
+		o.rcpts[o.n].path = r->path;
+		o.rcpts[o.n].code = 451;
+		o.rcpts[o.n++].text = PN_STR_V("4.3.0 this worker does not relay");
+	}
+	keep_released(k, job, &o);
+	free(o.rcpts);
+}
+
+static void
+take_release(struct keep *k, uint64_t job, struct unpack u, int fd)
+{
+	struct arena *a = arena_new(RELEASE_ARENA);
+	struct keep_job j = { 0 };
+	uint64_t size = unpack_u64(&u);
+	struct error e;
+
+	if (!unpack_done(&u) || fd < 0)
+		log_error("", "release-frame", "error=\"not of our form\"");
+	else if (parcel_job(fd, size, &j, a, &e) < 0)
+		log_error("", "release-frame", "error=\"%s\"", e.text);
+	else if (k->release == NULL)
+		decline(k, job, &j);
+	else {
+		k->release(k->release_arg, &j, job, fd, size);
+		fd = -1;
+	}
+	io_close(fd);
+	arena_free(a);
+}
+
+void
+keep_on_release(struct keep *k, keep_release *release, void *arg)
+{
+	MUST_BE(k, KEEP);
+	k->release = release;
+	k->release_arg = arg;
+}
+
+/* ---- the link ---- */
+
+static void
+take_answer(struct keep *k, uint32_t type, uint64_t id, struct unpack u)
+{
+	struct keep_ticket *t = ticket_find(k, id);
+	struct pn_str text = { (const char *)u.p, u.n };
+	uint32_t count;
+
+	if (t == NULL)
+		return;
+	if (type == KEEP_FAILED) {
+		ticket_answer(t, false, text, 0);
+	} else if (type == KEEP_DONE && t->done != NULL) {
+		ticket_answer(t, true, text, 0);
+	} else if (type == KEEP_COUNT && t->counted != NULL) {
+		count = unpack_u32(&u);
+		ticket_answer(t, unpack_done(&u), PN_STR_V(""), count);
+	} else {
+		log_error("", "keeper-frame", "type=%u error=unexpected", type);
+	}
+}
+
+static void
+on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
+    int fd)
+{
+	struct keep *k = arg;
+
+	MUST_BE(k, KEEP);
+	if (type == KEEP_RELEASE) {
+		take_release(k, id, unpack_of(body, n), fd);
+		return;
+	}
+	io_close(fd);
+	take_answer(k, type, id, unpack_of(body, n));
+}
+
+static void
+on_closed(void *arg)
+{
+	struct keep *k = arg;
+
+	MUST_BE(k, KEEP);
+	ipc_free(k->ipc);
+	k->ipc = NULL;
+	log_warn("", "keeper-gone", "action=wait");
+	must(event_add(&k->grace, loop_timeout(k->loop, KEEP_GRACE_MS)) == 0);
+}
+
+static void
+on_grace_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct keep *k = arg;
+	uint64_t newest = k->last_id;
+	struct keep_ticket *t;
+
+	(void)fd;
+	(void)what;
+	/* What a callee submits meanwhile fails at once and is not in the list. */
+	while ((t = TAILQ_FIRST(&k->tickets)) != NULL && t->id <= newest)
+		ticket_answer(t, false, PN_STR_V("the keeper is away"), 0);
+}
+
+void
+keep_attach(struct keep *k, int sock)
+{
+	static const struct ipc_ops ops = { on_message, on_closed };
+	struct keep_ticket *t;
+
+	MUST_BE(k, KEEP);
+	ipc_free(k->ipc); /* of a keeper whose end we have not read yet */
+	k->ipc = ipc_new(k->loop, sock, &ops, k);
+	(void)event_del(&k->grace); /* assigned: cannot fail */
+	TAILQ_FOREACH (t, &k->tickets, next)
+		ticket_send(t, KEEP_AGAIN);
+	tell_untold(k);
+	flush(k);
+}
+
+struct keep *
+keep_new(struct loop *l, int sock)
+{
+	struct keep *k = xcalloc(1, sizeof(*k));
+
+	k->magic = KEEP_MAGIC;
+	k->loop = l;
+	TAILQ_INIT(&k->tickets);
+	STAILQ_INIT(&k->untold);
+	event_assign(&k->flush, loop_base(l), -1, 0, on_flush, k);
+	event_assign(&k->grace, loop_base(l), -1, 0, on_grace_over, k);
+	if (sock >= 0)
+		keep_attach(k, sock);
+	return k;
+}
+
+void
+keep_free(struct keep *k)
+{
+	struct keep_ticket *t;
+	struct untold *u;
+
+	if (k == NULL)
+		return;
+	MUST_BE(k, KEEP);
+	flush(k);
+	while ((t = TAILQ_FIRST(&k->tickets)) != NULL)
+		ticket_free(t);
+	while ((u = STAILQ_FIRST(&k->untold)) != NULL) {
+		STAILQ_REMOVE_HEAD(&k->untold, next);
+		buf_fini(&u->body);
+		free(u);
+	}
+	(void)event_del(&k->flush); /* assigned: cannot fail */
+	(void)event_del(&k->grace);
+	ipc_free(k->ipc);
+	buf_fini(&k->summaries);
+	k->magic = 0;
+	free(k);
+}
