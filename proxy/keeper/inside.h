@@ -1,0 +1,73 @@
+/* inside - what keeper.c, release.c and command.c share: the keeper itself. */
+#ifndef KEEPER_INSIDE_H
+#define KEEPER_INSIDE_H
+
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+#include "base/ipc.h"
+#include "keeper/control.h"
+#include "keeper/history.h"
+#include "keeper/keeper.h"
+#include "keeper/quarantine.h"
+
+#define KEEPER_MAGIC 0x6b707231u
+#define JOB_ARENA (48u << 20) /* a parcel's job and what it unpacks to */
+
+/* A worker. Made with its socket, freed when that closes. */
+struct link {
+	LIST_ENTRY(link) next;
+	struct keeper *keeper;
+	struct ipc *ipc;
+	unsigned worker, generation;
+};
+
+/* A message that a worker is relaying for us. */
+struct release {
+	LIST_ENTRY(release) next;
+	struct keeper *keeper;
+	struct link *link;
+	uint64_t job;
+	char id[32];
+	struct control_call *call; /* who waits; NULL: left */
+};
+
+/* Something the master was asked. */
+struct question {
+	LIST_ENTRY(question) next;
+	uint64_t id;
+	uint32_t answer; /* the type that answers it */
+	struct control_call *call;
+};
+
+struct keeper {
+	uint32_t magic;
+	struct loop *loop;
+	const struct keeper_conf *conf;
+	struct quarantine *quarantine;
+	struct history *history;
+	struct control *control; /* NULL: no socket */
+	struct ipc *master;      /* NULL: gone, or there is none */
+	bool leaving;            /* ends with the last link */
+	struct event hourly;
+	uint64_t last_job, last_question;
+	LIST_HEAD(, link) links;
+	LIST_HEAD(, release) releases;
+	LIST_HEAD(, question) questions;
+};
+
+uint64_t keeper_now_us(void);
+
+/* command.c */
+control_ask command_ask;
+/* The master's answer; false: nobody asked. */
+bool command_master_said(struct keeper *, uint32_t type, uint64_t id,
+    struct unpack);
+void command_master_gone(struct keeper *);
+
+/* release.c */
+void release_start(struct keeper *, struct pn_str id, struct control_call *);
+void release_outcome(struct keeper *, uint64_t job, struct unpack);
+void release_link_gone(struct keeper *, const struct link *);
+
+#endif

@@ -1,0 +1,425 @@
+/*
+ * keeper - see keeper.h: the process. Links to workers and what comes over
+ * them, the link to the master, the hourly sweep. Frames of workers are
+ * treated as hostile: one that is none of ours ends the link.
+ */
+#include "keeper/keeper.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "keeper/files.h"
+#include "keeper/inside.h"
+#include "keeper/maildir.h"
+#include "mail/parcel.h"
+
+#define HOUR_MS 3600000
+
+uint64_t
+keeper_now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- jobs ---- */
+
+/* Only where the configuration says mail may go. */
+static const char *
+maildir_named(const struct keeper *k, struct pn_str target)
+{
+	for (const char *const *m = k->conf->maildirs; m && *m != NULL; m++)
+		if (pn_str_eq(pn_str_of(*m), target))
+			return *m;
+	return NULL;
+}
+
+static int
+deliver(struct keeper *k, const struct keep_job *j, int fd, uint64_t size,
+    bool again, struct error *e)
+{
+	const char *path = maildir_named(k, j->target);
+
+	if (path == NULL)
+		return error_set(e, "no maildir \"%s\" is configured",
+		    VIS(j->target));
+	return maildir_deliver(path, j, fd, size, again, e);
+}
+
+static int
+do_job(struct keeper *k, uint32_t type, struct unpack u, int fd,
+    char text[64], struct error *e)
+{
+	struct arena *a = arena_new(JOB_ARENA);
+	uint64_t size = unpack_u64(&u);
+	struct keep_job j;
+	int got = -1;
+
+	text[0] = '\0';
+	if (!unpack_done(&u) || fd < 0)
+		(void)error_set(e, "a job that is none of ours");
+	else if (parcel_job(fd, size, &j, a, e) == 0)
+		got = (type & ~KEEP_AGAIN) == KEEP_MAILDIR ?
+		    deliver(k, &j, fd, size, (type & KEEP_AGAIN) != 0, e) :
+		    quarantine_store(k->quarantine, &j, fd, size, e);
+	if (got == 0 && (type & ~KEEP_AGAIN) == KEEP_QUARANTINE)
+		(void)snprintf(text, 64, "held as %.*s", PN_STR_ARG(j.id));
+	arena_free(a);
+	return got;
+}
+
+/* Where sending fails the worker is gone, and its client with it. */
+static void
+take_job(struct link *l, uint32_t type, uint64_t id, struct unpack u, int fd)
+{
+	struct error e;
+	char text[64];
+
+	if (do_job(l->keeper, type, u, fd, text, &e) == 0) {
+		FAULT("keep-done");
+		(void)ipc_send(l->ipc, KEEP_DONE, id, text, strlen(text), -1);
+		return;
+	}
+	log_error("", "keep", "error=\"%s\"", e.text);
+	(void)ipc_send(l->ipc, KEEP_FAILED, id, e.text, strlen(e.text), -1);
+}
+
+static int
+count_suspect(struct keeper *k, uint32_t type, struct unpack u,
+    uint32_t *times, struct error *e)
+{
+	if (u.n != SUSPECT_KEY)
+		return error_set(e, "a key of %zu bytes", u.n);
+	return suspect_count(k->history, u.p, type == KEEP_SUSPECT,
+	    keeper_now_us(), times, e);
+}
+
+static void
+take_suspect(struct link *l, uint32_t type, uint64_t id, struct unpack u)
+{
+	struct buf b = { 0 };
+	uint32_t times;
+	struct error e;
+
+	if (count_suspect(l->keeper, type, u, &times, &e) < 0) {
+		log_error("", "suspect", "error=\"%s\"", e.text);
+		(void)ipc_send(l->ipc, KEEP_FAILED, id, e.text,
+		    strlen(e.text), -1);
+		return;
+	}
+	pack_u32(&b, times);
+	(void)ipc_send(l->ipc, KEEP_COUNT, id, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+}
+
+static void
+take_summaries(struct keeper *k, struct unpack u)
+{
+	struct error e;
+
+	if (history_add(k->history, &u, &e) < 0)
+		log_error("", "history", "error=\"%s\"", e.text);
+}
+
+/* ---- links ---- */
+
+static void
+leave_if_done(struct keeper *k)
+{
+	if (k->leaving && LIST_EMPTY(&k->links))
+		loop_stop(k->loop);
+}
+
+static void
+link_free(struct link *l)
+{
+	struct keeper *k = l->keeper;
+
+	LIST_REMOVE(l, next);
+	release_link_gone(k, l);
+	ipc_free(l->ipc);
+	free(l);
+	leave_if_done(k);
+}
+
+static void
+on_worker_message(void *arg, uint32_t type, uint64_t id, const void *body,
+    size_t n, int fd)
+{
+	struct link *l = arg;
+	struct unpack u = unpack_of(body, n);
+
+	MUST_BE(l->keeper, KEEPER);
+	switch (type) {
+	case KEEP_QUARANTINE:
+	case KEEP_MAILDIR:
+	case KEEP_QUARANTINE | KEEP_AGAIN:
+	case KEEP_MAILDIR | KEEP_AGAIN:
+		take_job(l, type, id, u, fd);
+		break;
+	case KEEP_VERDICT:
+		take_summaries(l->keeper, u);
+		break;
+	case KEEP_SUSPECT:
+	case KEEP_SUSPECTED:
+		take_suspect(l, type, id, u);
+		break;
+	case KEEP_RELEASED:
+		release_outcome(l->keeper, id, u);
+		break;
+	default:
+		log_error("", "worker-frame", "worker=%u type=%u "
+		    "error=unknown action=closed", l->worker, type);
+		link_free(l);
+	}
+	io_close(fd);
+}
+
+static void
+on_worker_closed(void *arg)
+{
+	struct link *l = arg;
+
+	MUST_BE(l->keeper, KEEPER);
+	link_free(l);
+}
+
+void
+keeper_add_worker(struct keeper *k, int sock, unsigned worker,
+    unsigned generation)
+{
+	static const struct ipc_ops ops = { on_worker_message,
+		on_worker_closed };
+	struct link *l = xcalloc(1, sizeof(*l));
+
+	MUST_BE(k, KEEPER);
+	l->keeper = k;
+	l->worker = worker;
+	l->generation = generation;
+	l->ipc = ipc_new(k->loop, sock, &ops, l);
+	LIST_INSERT_HEAD(&k->links, l, next);
+}
+
+/* ---- the master ---- */
+
+static void
+take_worker(struct keeper *k, struct unpack u, int fd)
+{
+	uint32_t worker = unpack_u32(&u);
+	uint32_t generation = unpack_u32(&u);
+
+	(void)unpack_str(&u); /* its role: every worker of today relays */
+	if (unpack_done(&u) && fd >= 0) {
+		keeper_add_worker(k, fd, worker, generation);
+		return;
+	}
+	log_error("", "master-frame", "error=\"a worker without a link\"");
+	io_close(fd);
+}
+
+static void
+leave(struct keeper *k)
+{
+	k->leaving = true;
+	leave_if_done(k);
+}
+
+static void
+on_master_message(void *arg, uint32_t type, uint64_t id, const void *body,
+    size_t n, int fd)
+{
+	struct keeper *k = arg;
+	struct unpack u = unpack_of(body, n);
+
+	MUST_BE(k, KEEPER);
+	if (type == MASTER_WORKER) {
+		take_worker(k, u, fd);
+		return;
+	}
+	io_close(fd);
+	if (type == MASTER_DRAIN)
+		leave(k);
+	else if (!command_master_said(k, type, id, u))
+		log_error("", "master-frame", "type=%u error=unexpected", type);
+}
+
+static void
+on_master_closed(void *arg)
+{
+	struct keeper *k = arg;
+
+	MUST_BE(k, KEEPER);
+	ipc_free(k->master);
+	k->master = NULL;
+	command_master_gone(k);
+	leave(k);
+}
+
+/* ---- the keeper ---- */
+
+static void
+sweep(struct keeper *k)
+{
+	struct error e;
+
+	if (history_expire(k->history, k->conf->history_days, keeper_now_us(),
+	    &e) < 0)
+		log_error("", "history", "error=\"%s\"", e.text);
+}
+
+static void
+on_hour(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	sweep(arg);
+}
+
+static int
+open_state(struct keeper *k, struct error *e)
+{
+	k->quarantine = quarantine_open(k->conf->state_dir, e);
+	if (k->quarantine == NULL)
+		return -1;
+	k->history = history_open(k->conf->state_dir, e);
+	return k->history == NULL ? -1 : 0;
+}
+
+struct keeper *
+keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
+    int master, struct error *e)
+{
+	static const struct ipc_ops ops = { on_master_message,
+		on_master_closed };
+	struct keeper *k = xcalloc(1, sizeof(*k));
+
+	k->magic = KEEPER_MAGIC;
+	k->loop = l;
+	k->conf = conf;
+	LIST_INIT(&k->links);
+	LIST_INIT(&k->releases);
+	LIST_INIT(&k->questions);
+	event_assign(&k->hourly, loop_base(l), -1, EV_PERSIST, on_hour, k);
+	if (open_state(k, e) < 0) {
+		keeper_free(k);
+		return NULL;
+	}
+	if (control >= 0)
+		k->control = control_new(l, control, conf->control_uid,
+		    command_ask, k);
+	if (master >= 0)
+		k->master = ipc_new(l, master, &ops, k);
+	sweep(k);
+	must(event_add(&k->hourly, loop_timeout(l, HOUR_MS)) == 0);
+	return k;
+}
+
+void
+keeper_free(struct keeper *k)
+{
+	struct release *r;
+	struct question *q;
+	struct link *l;
+
+	if (k == NULL)
+		return;
+	MUST_BE(k, KEEPER);
+	(void)event_del(&k->hourly); /* assigned: cannot fail */
+	control_free(k->control); /* first: nobody is answered any more */
+	while ((q = LIST_FIRST(&k->questions)) != NULL) {
+		LIST_REMOVE(q, next);
+		free(q);
+	}
+	while ((r = LIST_FIRST(&k->releases)) != NULL) {
+		LIST_REMOVE(r, next); /* `releasing` on the disk: see release.c */
+		free(r);
+	}
+	while ((l = LIST_FIRST(&k->links)) != NULL) {
+		LIST_REMOVE(l, next);
+		ipc_free(l->ipc);
+		free(l);
+	}
+	ipc_free(k->master);
+	quarantine_close(k->quarantine);
+	history_close(k->history);
+	k->magic = 0;
+	free(k);
+}
+
+_Noreturn void
+keeper_main(const struct keeper_conf *conf, int control, int master)
+{
+	struct loop *l = loop_new();
+	struct error e;
+	struct keeper *k = keeper_new(l, conf, control, master, &e);
+
+	if (k == NULL) {
+		log_error("", "keeper", "error=\"%s\"", e.text);
+		_exit(EXIT_FAILURE);
+	}
+	loop_run(l);
+	keeper_free(k);
+	_exit(EXIT_SUCCESS);
+}
+
+/* ---- before privileges are dropped ---- */
+
+/* Through a descriptor, never through a link: what lies in a folder of the
+ * keeper's user may be anything by the time root looks at it. */
+static int
+own(const char *path, uid_t uid, gid_t gid, struct error *e)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int got = fd < 0 ? -1 : fstat(fd, &st);
+
+	/* Not root: a group of ours is as good as the other. */
+	if (got == 0 && (st.st_uid != uid ||
+	    (geteuid() == 0 && st.st_gid != gid)))
+		got = fchown(fd, uid, gid);
+	io_close(fd);
+	return got < 0 ? error_set(e, "%s: %s", path, strerror(errno)) : 0;
+}
+
+static int
+prepare_maildir(const char *path, uid_t uid, gid_t gid, struct error *e)
+{
+	static const char *const below[] = { "", "/tmp", "/new", "/cur" };
+	char folder[PATH_MAX];
+
+	if (maildir_make(path, e) < 0)
+		return -1;
+	for (size_t i = 0; i < PN_COUNT(below); i++) {
+		(void)snprintf(folder, sizeof(folder), "%s%s", path, below[i]);
+		if (own(folder, uid, gid, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+keeper_prepare(const struct keeper_conf *conf, uid_t uid, gid_t gid,
+    struct error *e)
+{
+	if (files_make_dir(conf->state_dir, 0700, e) < 0 ||
+	    own(conf->state_dir, uid, gid, e) < 0)
+		return -1;
+	for (const char *const *m = conf->maildirs; m && *m != NULL; m++)
+		if (prepare_maildir(*m, uid, gid, e) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,274 @@
+/* maildir - see maildir.h. Called by the keeper for KEEP_MAILDIR. */
+#include "keeper/maildir.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "keeper/files.h"
+#include "keeper/quarantine.h"
+
+#define CHUNK (64 * 1024)
+
+/* One recipient's copy on its way. */
+struct copy {
+	char name[NAME_MAX + 1];
+	bool there; /* an earlier try delivered it */
+	bool moved; /* this one did */
+};
+
+struct delivery {
+	const char *path;
+	const struct keep_job *job;
+	struct copy *copies; /* [n] */
+	size_t n;
+};
+
+int
+maildir_make(const char *path, struct error *e)
+{
+	static const char *const subfolders[] = { "tmp", "new", "cur" };
+	char folder[PATH_MAX];
+
+	if (files_make_dir(path, 0700, e) < 0)
+		return -1;
+	for (size_t i = 0; i < PN_COUNT(subfolders); i++) {
+		(void)snprintf(folder, sizeof(folder), "%s/%s", path,
+		    subfolders[i]);
+		if (files_make_dir(folder, 0700, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static char *
+path_of(const struct delivery *d, const char *folder, const struct copy *c,
+    char out[PATH_MAX])
+{
+	(void)snprintf(out, PATH_MAX, "%s/%s/%s", d->path, folder, c->name);
+	return out;
+}
+
+/*
+ * ID_N.HOST: unique for ever, because ids are. A host's name cannot hold the
+ * two bytes that mean something here; maildir(5) writes them as octal.
+ */
+static void
+make_name(struct copy *c, struct pn_str id, size_t n)
+{
+	char host[65] = "localhost", safe[4 * sizeof(host)];
+	size_t at = 0;
+
+	(void)gethostname(host, sizeof(host) - 1); /* else the preset stays */
+	for (const char *p = host; *p != '\0'; p++)
+		at += (size_t)snprintf(safe + at, sizeof(safe) - at,
+		    *p == '/' ? "\\057" : *p == ':' ? "\\072" : "%c", *p);
+	(void)snprintf(c->name, sizeof(c->name), "%.*s_%zu.%.*s",
+	    PN_STR_ARG(id), n, 200, safe);
+}
+
+/* A field's body comes from the envelope: no line of its own in there. */
+static bool
+is_one_line(struct pn_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
+			return false;
+	return true;
+}
+
+static int
+write_fields(int fd, struct pn_str sender, struct pn_str rcpt, struct error *e)
+{
+	struct buf b = { 0 };
+	int got;
+
+	if (!is_one_line(sender) || !is_one_line(rcpt))
+		return error_set(e, "maildir: a control character in an address");
+	(void)buf_printf(&b, "Return-Path: <%.*s>\nDelivered-To: %.*s\n",
+	    PN_STR_ARG(sender), PN_STR_ARG(rcpt)); /* no cap */
+	got = io_write_all(fd, buf_data(&b), buf_len(&b));
+	buf_fini(&b);
+	return got < 0 ? error_set(e, "maildir: %s", strerror(errno)) : 0;
+}
+
+/*
+ * CRLF becomes LF; a CR that stands alone is content. *cr: the last byte of
+ * the chunk before was a CR that is not written yet.
+ */
+static size_t
+strip_cr(const char *in, size_t n, char *out, bool *cr)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (*cr && in[i] != '\n')
+			out[at++] = '\r';
+		*cr = in[i] == '\r';
+		if (!*cr)
+			out[at++] = in[i];
+	}
+	return at;
+}
+
+static int
+copy_lines(int from, uint64_t size, int to, struct error *e)
+{
+	char in[CHUNK], out[CHUNK + 1];
+	struct stat st;
+	uint64_t at = 0;
+	bool cr = false;
+
+	if (fstat(from, &st) < 0 || !S_ISREG(st.st_mode))
+		return error_set(e, "the body is not in a file");
+	while (at < size) {
+		size_t want = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
+		ssize_t got = io_pread(from, in, want, (off_t)at);
+
+		if (got <= 0)
+			return error_set(e, "maildir: the body ends early");
+		if (io_write_all(to, out,
+		    strip_cr(in, (size_t)got, out, &cr)) < 0)
+			return error_set(e, "maildir: %s", strerror(errno));
+		at += (uint64_t)got;
+	}
+	if (cr && io_write_all(to, "\r", 1) < 0)
+		return error_set(e, "maildir: %s", strerror(errno));
+	return 0;
+}
+
+static int
+write_copy(const struct delivery *d, const struct copy *c,
+    const struct rcpt *r, int body, uint64_t size, struct error *e)
+{
+	char tmp[PATH_MAX];
+	int fd = files_create(path_of(d, "tmp", c, tmp), e);
+
+	if (fd < 0)
+		return -1;
+	if (write_fields(fd, d->job->envelope.address, r->address, e) < 0 ||
+	    copy_lines(body, size, fd, e) < 0) {
+		io_close(fd);
+		return -1;
+	}
+	return files_finish(fd, tmp, e);
+}
+
+/* A reader moves a copy to cur/NAME or cur/NAME:2,FLAGS. */
+static int
+seen_in_cur(void *arg, const char *folder, const char *name, struct error *e)
+{
+	struct delivery *d = arg;
+
+	(void)folder;
+	(void)e;
+	for (size_t i = 0; i < d->n; i++) {
+		struct pn_str want = pn_str_of(d->copies[i].name);
+
+		if (pn_str_starts(pn_str_of(name), want) &&
+		    (name[want.n] == '\0' || name[want.n] == ':'))
+			d->copies[i].there = true;
+	}
+	return 0;
+}
+
+static int
+find_delivered(struct delivery *d, bool again, struct error *e)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < d->n; i++) {
+		make_name(&d->copies[i], d->job->id, i);
+		d->copies[i].there =
+		    access(path_of(d, "new", &d->copies[i], path), F_OK) == 0;
+	}
+	if (!again)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/cur", d->path);
+	return files_each(path, seen_in_cur, d, e);
+}
+
+static int
+write_copies(struct delivery *d, int fd, uint64_t size, struct error *e)
+{
+	const struct rcpt *r;
+	size_t i = 0;
+
+	TAILQ_FOREACH (r, &d->job->envelope.rcpts, next) {
+		if (!r->accepted)
+			continue;
+		if (!d->copies[i].there &&
+		    write_copy(d, &d->copies[i], r, fd, size, e) < 0)
+			return -1;
+		i++;
+	}
+	FAULT("keep-body");
+	return 0;
+}
+
+static int
+move_copies(struct delivery *d, struct error *e)
+{
+	char tmp[PATH_MAX], new[PATH_MAX];
+
+	for (size_t i = 0; i < d->n; i++) {
+		struct copy *c = &d->copies[i];
+
+		if (c->there)
+			continue;
+		if (rename(path_of(d, "tmp", c, tmp),
+		    path_of(d, "new", c, new)) < 0)
+			return error_set(e, "%s: %s", new, strerror(errno));
+		c->moved = true;
+	}
+	(void)snprintf(new, sizeof(new), "%s/new", d->path);
+	if (files_sync_dir(new, e) < 0)
+		return -1;
+	FAULT("keep-index");
+	return 0;
+}
+
+/* All or none: what this call wrote goes again. */
+static void
+take_back(const struct delivery *d)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < d->n; i++)
+		if (!d->copies[i].there)
+			(void)unlink(path_of(d, d->copies[i].moved ? "new" :
+			    "tmp", &d->copies[i], path));
+}
+
+int
+maildir_deliver(const char *path, const struct keep_job *j, int fd,
+    uint64_t size, bool again, struct error *e)
+{
+	struct delivery d = { .path = path, .job = j,
+		.n = j->envelope.n_accepted };
+	int got;
+
+	if (!quarantine_id_valid(j->id))
+		return error_set(e, "maildir: not an id");
+	if (d.n == 0)
+		return error_set(e, "maildir: for nobody");
+	if (maildir_make(path, e) < 0)
+		return -1;
+	d.copies = xcalloc(d.n, sizeof(*d.copies));
+	got = find_delivered(&d, again, e);
+	if (got == 0)
+		got = write_copies(&d, fd, size, e);
+	if (got == 0)
+		got = move_copies(&d, e);
+	if (got < 0)
+		take_back(&d);
+	free(d.copies);
+	return got;
+}

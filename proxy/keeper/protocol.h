@@ -1,0 +1,27 @@
+/*
+ * protocol - what postern(1) and the keeper say to each other over the
+ * control socket (a unix stream socket).
+ *
+ * One question a connection: a JSON object in one line, {"cmd":"status"} or
+ * {"cmd":"quarantine.show","id":"..."}. One answer: a JSON object in one line
+ * that says {"ok":true,...} or {"ok":false,"exit":SYSEXIT,"error":"..."};
+ * behind it, where "bytes" is a member, so many bytes of a raw message. Then
+ * the keeper closes. Bytes of the network stand in strings: NUL as \u0000
+ * (Jansson reads it with JSON_ALLOW_NUL), what is no UTF-8 as U+FFFD.
+ *
+ *   status                the master's object and what the keeper counts
+ *   reload                read the configuration again
+ *   explain ID            history or quarantine: "message" with its "trace"
+ *   quarantine.list       "messages", newest first; {"before":ID,"limit":N}
+ *   quarantine.show ID    "message"
+ *   quarantine.release ID answered when every recipient is: "message"
+ *   quarantine.delete ID
+ *   quarantine.export ID  the message itself
+ */
+#ifndef KEEPER_PROTOCOL_H
+#define KEEPER_PROTOCOL_H
+
+#define CONTROL_REQUEST_MAX 4096 /* bytes of a question's line */
+#define CONTROL_LIST_MAX 1000    /* messages an answer holds at most */
+
+#endif
