@@ -68,3 +68,12 @@ AC_DEFUN([PN_FAULT_HOOKS], [
   AS_IF([test "x$enable_fault_hooks" = xyes],
     [AC_DEFINE([FAULT_HOOKS], [1], [Named stopping points for tests are compiled in.])])
 ])
+
+AC_DEFUN([PN_COVERAGE], [
+  AC_ARG_ENABLE([coverage], [AS_HELP_STRING([--enable-coverage],
+    [say how much of each parser its fuzz seeds reach (needs clang, llvm)])])
+  AM_CONDITIONAL([COVERAGE], [test "x$enable_coverage" = xyes])
+  AS_IF([test "x$enable_coverage" = xyes], [
+    PN_CFLAGS="$PN_CFLAGS -g -fprofile-instr-generate -fcoverage-mapping"
+    PN_LDFLAGS="$PN_LDFLAGS -fprofile-instr-generate"])
+])

@@ -296,7 +296,7 @@ seccomp_inspector(struct error *e)
 	rule_if(c, &rc, SCMP_ACT_ALLOW, SCMP_SYS(mmap), data);
 	rule_if(c, &rc, SCMP_ACT_ALLOW, SCMP_SYS(mmap2), data);
 	rule_if(c, &rc, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return load(c, rc, e);
 }
 #endif
