@@ -53,7 +53,7 @@ milter	engine/* mail/* base/*
 keeper	mail/* base/*
 cli	proxy/policy.h proxy/config.h proxy/check.h engine/* inspect/* rules/* mail/* keeper/* base/*
 contract
-filters	filters/filter.h
+filters	filters/filter.h filters/builtin.h
 rules	base/*
 '
 
@@ -77,7 +77,7 @@ magic.h	proxy/inspect/type.*
 '
 
 # Who parses or judges knows no socket: headers, then who may not, but for whom.
-sockets='sys/socket.h sys/un.h netinet/* arpa/inet.h netdb.h'
+sockets='sys/socket.h sys/un.h netinet/* netdb.h'
 no_sockets='proxy/mail/* proxy/inspect/* rules/* filters/*'
 but_for='proxy/inspect/pool.*'
 
