@@ -1,1 +1,8 @@
 # librules.la
+noinst_LTLIBRARIES += librules.la
+librules_la_SOURCES = \
+	rules/rules.h rules/tree.h rules/text.h \
+	rules/parse.c rules/sets.c rules/pattern.c rules/atoms.c \
+	rules/check.c rules/text.c rules/answers.c rules/judge.c \
+	rules/explain.c rules/print.c
+librules_la_LIBADD = libbase.la $(PCRE2_LIBS)

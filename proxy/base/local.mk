@@ -6,6 +6,7 @@ libbase_la_SOURCES = \
 	proxy/base/fault.c proxy/base/fault.h \
 	proxy/base/io.c proxy/base/io.h \
 	proxy/base/ipc.c proxy/base/ipc.h \
+	proxy/base/ip.c proxy/base/ip.h \
 	proxy/base/json.c proxy/base/json.h \
 	proxy/base/lex.c proxy/base/lex.h \
 	proxy/base/log.c proxy/base/log.h \

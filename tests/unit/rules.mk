@@ -1,1 +1,14 @@
 # unit tests of rules
+if HAVE_CMOCKA
+rules_tests = tests/unit/test_rules_errors tests/unit/test_rules_judge
+check_PROGRAMS += $(rules_tests)
+TESTS += $(rules_tests)
+rules_test_libs = librules.la libbase.la $(CMOCKA_LIBS)
+rules_test_cflags = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_rules_errors_SOURCES = tests/unit/test_rules_errors.c tests/unit/rules_facts.h
+tests_unit_test_rules_errors_CFLAGS = $(rules_test_cflags)
+tests_unit_test_rules_errors_LDADD = $(rules_test_libs)
+tests_unit_test_rules_judge_SOURCES = tests/unit/test_rules_judge.c tests/unit/rules_facts.h
+tests_unit_test_rules_judge_CFLAGS = $(rules_test_cflags)
+tests_unit_test_rules_judge_LDADD = $(rules_test_libs)
+endif

@@ -1,0 +1,791 @@
+/*
+ * atoms - one test on one fact: made from what was written, typed, shared,
+ * and asked.
+ *
+ * check.c makes them; two that read the same in canonical text are one. Those
+ * on facts of the inspector (content) are numbered apart and gathered by the
+ * text they look at, the others are the worker's. An absent fact makes every
+ * atom false, an unknown one makes it unknown; of several values any will do.
+ */
+#include "rules/tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/suggest.h"
+
+/* ---- facts by name ---- */
+
+static const struct {
+	const char *name;
+	enum field field;
+} fields[] = { { ".local", FIELD_LOCAL }, { ".domain", FIELD_DOMAIN },
+	{ ".display", FIELD_DISPLAY }, { ".address", FIELD_WHOLE } };
+
+/* The thing a declaration belongs to, or NO_THING. */
+static uint32_t
+thing_of(const struct rules_decls *d, struct pn_str name)
+{
+	for (uint32_t i = 0; d->things[i] != NULL; i++) {
+		struct pn_str thing = pn_str_of(d->things[i]);
+
+		if (pn_str_starts(name, thing) && name.n > thing.n &&
+		    name.p[thing.n] == '.')
+			return i;
+	}
+	return NO_THING;
+}
+
+/* Does decl read as prefix.name (or name, without a prefix)? */
+static bool
+reads_as(const char *decl, struct pn_str prefix, struct pn_str name)
+{
+	struct pn_str d = pn_str_of(decl);
+
+	if (prefix.n > 0) {
+		if (!pn_str_starts(d, prefix) || d.n <= prefix.n ||
+		    d.p[prefix.n] != '.')
+			return false;
+		d = pn_str_sub(d, prefix.n + 1, d.n);
+	}
+	return pn_str_eq(d, name);
+}
+
+static bool
+find_decl(const struct rules_decls *d, struct pn_str prefix, struct pn_str name,
+    uint32_t *fact)
+{
+	for (*fact = 0; *fact < d->n_facts; ++*fact)
+		if (reads_as(d->facts[*fact].name, prefix, name))
+			return true;
+	return false;
+}
+
+static bool
+find_with_field(const struct rules_decls *d, struct pn_str prefix,
+    struct pn_str name, struct fact_ref *out)
+{
+	out->field = FIELD_WHOLE;
+	if (find_decl(d, prefix, name, &out->fact))
+		return true;
+	for (size_t i = 0; i < PN_COUNT(fields); i++) {
+		struct pn_str f = pn_str_of(fields[i].name);
+
+		out->field = fields[i].field;
+		if (pn_str_ends(name, f) &&
+		    find_decl(d, prefix, pn_str_sub(name, 0, name.n - f.n),
+			&out->fact))
+			return d->facts[out->fact].type == VALUE_ADDRESS;
+	}
+	return false;
+}
+
+bool
+fact_exists(const struct rules_decls *d, uint32_t thing, struct pn_str name,
+    struct fact_ref *out)
+{
+	if (thing != NO_THING &&
+	    find_with_field(d, pn_str_of(d->things[thing]), name, out)) {
+		out->thing = thing;
+		return true;
+	}
+	if (!find_with_field(d, (struct pn_str){ NULL, 0 }, name, out))
+		return false;
+	out->thing = thing_of(d, pn_str_of(d->facts[out->fact].name));
+	return true;
+}
+
+static int
+error_of_thing(const struct word *name, const char *thing, struct error *e)
+{
+	return lex_error(e, &name->pos,
+	    "\"%s\" is a fact of each %s: ask with any, all or no %s ( ... )",
+	    VIS(name->text), thing, thing);
+}
+
+/* Why a name is no fact: its module is absent, its quantifier, a slip. */
+static int
+explain_missing(const struct rules_decls *d, uint32_t thing,
+    const struct word *name, struct error *e)
+{
+	struct suggest s = suggest_for(name->text);
+	struct fact_ref ref;
+	char near[96];
+
+	for (size_t i = 0; i < d->n_absent; i++) {
+		struct pn_str a = pn_str_of(d->absent[i].name);
+
+		if (pn_str_starts(name->text, a) &&
+		    (name->text.n == a.n || name->text.p[a.n] == '.'))
+			return lex_error(e, &name->pos,
+			    "fact \"%s\" needs module %s, which is not loaded",
+			    VIS(name->text), d->absent[i].module);
+	}
+	for (uint32_t i = 0; d->things[i] != NULL; i++)
+		if (find_with_field(d, pn_str_of(d->things[i]), name->text,
+			&ref))
+			return error_of_thing(name, d->things[i], e);
+	for (uint32_t i = 0; i < d->n_facts; i++) {
+		struct pn_str f = pn_str_of(d->facts[i].name);
+
+		if (thing != NO_THING && thing_of(d, f) == thing)
+			f = pn_str_sub(f, strlen(d->things[thing]) + 1, f.n);
+		suggest_try(&s, f);
+	}
+	return lex_error(e, &name->pos, "unknown fact \"%s\"%s",
+	    VIS(name->text), suggest_text(&s, near, sizeof(near)));
+}
+
+int
+fact_find(const struct rules_decls *d, uint32_t thing, const struct word *name,
+    struct fact_ref *out, struct error *e)
+{
+	if (name->quoted || !fact_exists(d, thing, name->text, out))
+		return explain_missing(d, thing, name, e);
+	if (out->thing != NO_THING && out->thing != thing)
+		return error_of_thing(name, d->things[out->thing], e);
+	return 0;
+}
+
+/* ---- from what was written ---- */
+
+struct making {
+	struct rules_builder *b;
+	const struct test *test;
+	const struct rules_decl *decl;
+	enum value_type type; /* of the field */
+	struct atom *atom;
+	struct error *e;
+};
+
+static const char *const type_names[VALUE_TYPES] = {
+	[VALUE_STRING] = "a string",
+	[VALUE_NUMBER] = "a number",
+	[VALUE_BOOL] = "true or false",
+	[VALUE_ADDRESS] = "an address",
+	[VALUE_IP] = "an ip address",
+	[VALUE_WORD] = "one of some words",
+};
+static const char *const type_tests[VALUE_TYPES] = {
+	[VALUE_STRING] = "test it with = != ~ !~ contains or in",
+	[VALUE_NUMBER] = "test it with = != < > <= or >=",
+	[VALUE_BOOL] = "write it alone, or behind \"not\"",
+	[VALUE_ADDRESS] = "test it with = != ~ !~ contains or in",
+	[VALUE_IP] = "test it with = != or in",
+	[VALUE_WORD] = "test it with \"is\", \"is not\" or \"in\"",
+};
+#define BIT(op) (1u << (op))
+#define TEXT_OPS                                                               \
+	(BIT(OP_EQ) | BIT(OP_NE) | BIT(OP_MATCH) | BIT(OP_NOMATCH) |           \
+	    BIT(OP_CONTAINS) | BIT(OP_IN))
+static const unsigned type_ops[VALUE_TYPES] = {
+	[VALUE_STRING] = TEXT_OPS,
+	[VALUE_NUMBER] = BIT(OP_EQ) | BIT(OP_NE) | BIT(OP_LT) | BIT(OP_GT) |
+	    BIT(OP_LE) | BIT(OP_GE),
+	[VALUE_BOOL] = BIT(OP_HOLDS),
+	[VALUE_ADDRESS] = TEXT_OPS,
+	[VALUE_IP] = BIT(OP_EQ) | BIT(OP_NE) | BIT(OP_IN),
+	[VALUE_WORD] = BIT(OP_IS) | BIT(OP_IS_NOT) | BIT(OP_IN),
+};
+
+/* A size of the grammar as a number that fits. */
+static int
+take_number(struct making *m, const struct word *w)
+{
+	unsigned long long v;
+
+	/* 10 digits and a unit stay below 2^63. */
+	if (w->quoted || w->text.n > 10 || lex_size(w->text, &v) < 0)
+		return lex_error(m->e, &w->pos,
+		    "\"%s\" is no number (digits, then K, M or G if wanted)",
+		    VIS(w->text));
+	m->atom->number = (int64_t)v;
+	return 0;
+}
+
+static int
+take_net(struct making *m, const struct word *w)
+{
+	const char *wrong;
+
+	m->atom->nets = rules_alloc(m->b, sizeof(struct net));
+	m->atom->n_nets = 1;
+	wrong = net_parse(w->text, m->atom->nets);
+	if (wrong == NULL && m->atom->nets->bits < 128)
+		wrong = "is a network; use \"in\"";
+	return wrong == NULL ? 0
+			     : lex_error(m->e, &w->pos, "\"%s\" %s",
+				   VIS(w->text), wrong);
+}
+
+static int
+take_address(struct making *m, const struct word *w)
+{
+	m->atom->text = w->text;
+	if (w->text.n > 0 && !address_is_valid(w->text, false))
+		return lex_error(m->e, &w->pos, "\"%s\" is no address",
+		    VIS(w->text));
+	return 0;
+}
+
+static int
+take_equal(struct making *m)
+{
+	const struct word *w = m->test->values;
+
+	switch (m->type) {
+	case VALUE_NUMBER:
+		return take_number(m, w);
+	case VALUE_IP:
+		return take_net(m, w);
+	case VALUE_ADDRESS:
+		return take_address(m, w);
+	default:
+		m->atom->text = w->text;
+		return 0;
+	}
+}
+
+static int
+take_contained(struct making *m)
+{
+	m->atom->text = m->test->values->text;
+	if (m->atom->text.n > 0)
+		return 0;
+	return lex_error(m->e, &m->test->values->pos,
+	    "every text contains \"\"");
+}
+
+static bool
+has_word(const struct rules_decl *decl, struct pn_str word)
+{
+	for (size_t i = 0; decl->words[i] != NULL; i++)
+		if (pn_str_eq(pn_str_of(decl->words[i]), word))
+			return true;
+	return false;
+}
+
+static int
+unknown_word(struct making *m, const struct word *w)
+{
+	struct suggest s = suggest_for(w->text);
+	struct fact_ref other;
+	char near[96];
+
+	if (fact_exists(m->b->decls, m->atom->thing, w->text, &other))
+		return lex_error(m->e, &w->pos,
+		    "\"%s\" is no word of %s; a test of the fact \"%s\" goes "
+		    "first or in parentheses",
+		    VIS(w->text), m->decl->name, VIS(w->text));
+	for (size_t i = 0; m->decl->words[i] != NULL; i++)
+		suggest_try(&s, pn_str_of(m->decl->words[i]));
+	return lex_error(m->e, &w->pos, "\"%s\" is no word of %s%s",
+	    VIS(w->text), m->decl->name, suggest_text(&s, near, sizeof(near)));
+}
+
+static int
+take_words(struct making *m)
+{
+	struct atom *a = m->atom;
+	size_t n = 0;
+
+	for (const struct word *w = m->test->values; w != NULL; w = w->next) {
+		if (!has_word(m->decl, w->text))
+			return unknown_word(m, w);
+		n++;
+	}
+	a->words = rules_alloc(m->b, n * sizeof(*a->words));
+	for (const struct word *w = m->test->values; w != NULL; w = w->next)
+		a->words[a->n_words++] = w->text;
+	return 0;
+}
+
+/* ---- in ---- */
+
+static const char *
+kind_name(const struct list *l)
+{
+	return l->kind == LIST_MAP ? "map" : "set";
+}
+
+/* What is wrong with a member for this fact, or NULL. */
+static const char *
+member_misfit(struct making *m, struct pn_str member, struct net *net)
+{
+	switch (m->type) {
+	case VALUE_IP:
+		return net_parse(member, net);
+	case VALUE_ADDRESS:
+		return address_is_valid(member, true)
+		    ? NULL
+		    : "is neither an address nor @domain";
+	case VALUE_WORD:
+		return has_word(m->decl, member) ? NULL
+						 : "is no word of that fact";
+	default:
+		return NULL;
+	}
+}
+
+/* May this list be used for this fact at all? */
+static int
+check_list(struct making *m, const struct list *l, const struct word *at)
+{
+	struct pn_str fact = pn_str_of(m->decl->name);
+	struct net net;
+
+	if (l->kind == LIST_EXT &&
+	    !pn_str_ends(fact, PN_STR_V(".ext")))
+		return lex_error(m->e, &at->pos,
+		    "set \"%s\" holds file name extensions, and \"%s\" is none",
+		    VIS(at->text), VIS(m->test->name.text));
+	if (l->kind == LIST_MAP && m->type != VALUE_ADDRESS)
+		return lex_error(m->e, &at->pos,
+		    "map \"%s\" holds addresses, and \"%s\" is %s",
+		    VIS(at->text), VIS(m->test->name.text),
+		    type_names[m->type]);
+	for (const struct word *w = l->members; w != NULL; w = w->next) {
+		const char *wrong = member_misfit(m, w->text, &net);
+
+		if (wrong != NULL)
+			return lex_error(m->e, &at->pos,
+			    "%s \"%s\" holds \"%s\", which %s", kind_name(l),
+			    VIS(at->text), VIS(w->text), wrong);
+	}
+	return 0;
+}
+
+static int
+no_such_list(struct making *m, const struct word *w, const char *wrong)
+{
+	struct suggest s = suggest_for(w->text);
+	char near[96];
+
+	for (const struct list *l = m->b->rules->lists; l != NULL; l = l->next)
+		suggest_try(&s, l->name);
+	if (m->type == VALUE_IP && s.best.n == 0)
+		return lex_error(m->e, &w->pos, "\"%s\" %s", VIS(w->text),
+		    wrong);
+	return lex_error(m->e, &w->pos, "unknown set or map \"%s\"%s",
+	    VIS(w->text), suggest_text(&s, near, sizeof(near)));
+}
+
+/* A value stands for itself when quoted, or when it can be no list's name. */
+static bool
+is_literal(const struct making *m, const struct word *w, const char *wrong)
+{
+	if (w->quoted)
+		return true;
+	if (m->type == VALUE_IP)
+		return wrong == NULL;
+	return m->type == VALUE_ADDRESS && memchr(w->text.p, '@', w->text.n);
+}
+
+static int
+take_in_value(struct making *m, const struct word *w, struct word ***literals)
+{
+	struct net net;
+	const char *wrong = member_misfit(m, w->text, &net);
+	const struct list *l;
+
+	if (is_literal(m, w, wrong)) {
+		if (w->text.n == 0 || w->text.n > MEMBER_MAX)
+			wrong = "cannot be listed: 1 to 1000 bytes can";
+		if (wrong != NULL)
+			return lex_error(m->e, &w->pos, "\"%s\" %s",
+			    VIS(w->text), wrong);
+		**literals = rules_alloc(m->b, sizeof(*w));
+		***literals = *w;
+		(**literals)->next = NULL;
+		*literals = &(**literals)->next;
+		return 0;
+	}
+	l = list_find(m->b->rules, w->text);
+	if (l == NULL)
+		return no_such_list(m, w, wrong);
+	m->atom->lists[m->atom->n_lists++] = l;
+	return check_list(m, l, w);
+}
+
+/* Every network of every list, in one row. */
+static void
+gather_nets(struct making *m)
+{
+	struct atom *a = m->atom;
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_lists; i++)
+		n += a->lists[i]->n_members;
+	a->nets = rules_alloc(m->b, n * sizeof(*a->nets));
+	for (size_t i = 0; i < a->n_lists; i++)
+		for (const struct word *w = a->lists[i]->members; w != NULL;
+		     w = w->next)
+			(void)net_parse(w->text,
+			    &a->nets[a->n_nets++]); /* checked */
+}
+
+static int
+take_in(struct making *m)
+{
+	struct word *literals = NULL, **last = &literals;
+	size_t n = 1;
+
+	for (const struct word *w = m->test->values; w != NULL; w = w->next)
+		n++;
+	m->atom->lists = rules_alloc(m->b, n * sizeof(*m->atom->lists));
+	for (const struct word *w = m->test->values; w != NULL; w = w->next)
+		if (take_in_value(m, w, &last) < 0)
+			return -1;
+	if (literals != NULL)
+		m->atom->lists[m->atom->n_lists++] = list_of(m->b, literals);
+	if (m->type == VALUE_IP)
+		gather_nets(m);
+	return 0;
+}
+
+static int
+take_operand(struct making *m)
+{
+	switch (m->atom->op) {
+	case OP_EQ:
+	case OP_NE:
+		return take_equal(m);
+	case OP_MATCH:
+	case OP_NOMATCH:
+		return pattern_compile(m->b, m->test->values, m->test->flags,
+		    &m->atom->pattern, m->e);
+	case OP_CONTAINS:
+		return take_contained(m);
+	case OP_IN:
+		return take_in(m);
+	case OP_IS:
+	case OP_IS_NOT:
+		return take_words(m);
+	case OP_HOLDS:
+		return 0;
+	default:
+		return take_number(m, m->test->values);
+	}
+}
+
+static int
+check_key(struct making *m)
+{
+	const struct test *t = m->test;
+
+	if (m->decl->keyed && !t->has_key)
+		return lex_error(m->e, &t->name.pos,
+		    "\"%s\" needs a name: %s(\"...\")", VIS(t->name.text),
+		    m->decl->name);
+	if (!m->decl->keyed && t->has_key)
+		return lex_error(m->e, &t->key.pos, "\"%s\" takes no name",
+		    VIS(t->name.text));
+	if (t->has_key && t->key.text.n == 0)
+		return lex_error(m->e, &t->key.pos, "the name is empty");
+	return 0;
+}
+
+static int
+check_op(struct making *m)
+{
+	const struct test *t = m->test;
+
+	if (type_ops[m->type] & BIT(t->op))
+		return 0;
+	if (t->op == OP_HOLDS)
+		return lex_error(m->e, &t->name.pos, "\"%s\" is %s: %s",
+		    VIS(t->name.text), type_names[m->type],
+		    type_tests[m->type]);
+	return lex_error(m->e, &t->op_pos,
+	    "\"%s\" does not go with \"%s\", which is %s: %s",
+	    rules_op_name(t->op), VIS(t->name.text), type_names[m->type],
+	    type_tests[m->type]);
+}
+
+/* ---- sharing ---- */
+
+static size_t
+slot_of(struct rules_builder *b, struct pn_str canonical)
+{
+	uint64_t h = 14695981039346656037u;
+	size_t i;
+
+	for (size_t k = 0; k < canonical.n; k++)
+		h = (h ^ (unsigned char)canonical.p[k]) * 1099511628211u;
+	for (i = h & (b->n_table - 1); b->table[i] != NULL &&
+	     !pn_str_eq(b->table[i]->canonical, canonical);)
+		i = (i + 1) & (b->n_table - 1);
+	return i;
+}
+
+static void
+grow_table(struct rules_builder *b)
+{
+	size_t n = b->n_table ? 2 * b->n_table : 64;
+
+	if (2 * b->n_atoms < b->n_table)
+		return;
+	free(b->table);
+	b->table = xcalloc(n, sizeof(struct atom *));
+	b->n_table = n;
+	for (struct atom *a = b->atoms; a != NULL; a = a->next)
+		b->table[slot_of(b, a->canonical)] = a;
+}
+
+static const struct atom *
+share(struct rules_builder *b, struct atom *a)
+{
+	size_t slot;
+
+	grow_table(b);
+	slot = slot_of(b, a->canonical);
+	if (b->table[slot] != NULL)
+		return b->table[slot];
+	b->table[slot] = a;
+	b->n_atoms++;
+	*b->last_atom = a;
+	b->last_atom = &a->next;
+	return a;
+}
+
+static struct pn_str
+canonical_of(struct rules_builder *b, const struct atom *a)
+{
+	struct buf text = { 0 };
+	struct pn_str copy;
+
+	print_atom(b->decls, a, false, &text);
+	copy = arena_str(b->arena, buf_str(&text));
+	buf_fini(&text);
+	if (copy.p == NULL)
+		longjmp(b->full, 1);
+	return copy;
+}
+
+int
+atom_make(struct rules_builder *b, const struct scope *scope,
+    const struct test *test, const struct atom **out, struct error *e)
+{
+	struct atom *a = rules_alloc(b, sizeof(*a));
+	struct making m = { .b = b, .test = test, .atom = a, .e = e };
+	struct fact_ref ref;
+
+	if (fact_find(b->decls, scope->thing, &test->name, &ref, e) < 0)
+		return -1;
+	m.decl = &b->decls->facts[ref.fact];
+	m.type = ref.field == FIELD_WHOLE ? m.decl->type : VALUE_STRING;
+	a->fact = ref.fact;
+	a->field = ref.field;
+	a->thing = ref.thing;
+	a->key = test->key.text;
+	a->op = test->op;
+	a->values = test->values;
+	a->content = m.decl->content;
+	if (check_key(&m) < 0 || check_op(&m) < 0 || take_operand(&m) < 0)
+		return -1;
+	a->canonical = canonical_of(b, a);
+	*out = share(b, a);
+	return 0;
+}
+
+/* ---- numbering ---- */
+
+static bool
+same_text(const struct group *g, const struct atom *a)
+{
+	return g->fact == a->fact && g->thing == a->thing &&
+	    pn_str_eq(g->key, a->key);
+}
+
+static void
+gather(struct rules_builder *b, struct rules *r, const struct atom *a)
+{
+	size_t i = 0;
+
+	while (i < r->n_groups && !same_text(&r->groups[i], a))
+		i++;
+	if (i == r->n_groups)
+		r->groups[r->n_groups++] = (struct group){ .fact = a->fact,
+			.key = a->key,
+			.thing = a->thing,
+			.atoms = rules_alloc(b,
+			    b->n_atoms * sizeof(struct atom *)) };
+	r->groups[i].atoms[r->groups[i].n_atoms++] = a;
+}
+
+void
+atoms_number(struct rules_builder *b)
+{
+	struct rules *r = b->rules;
+
+	r->content = rules_alloc(b, b->n_atoms * sizeof(struct atom *));
+	r->groups = rules_alloc(b, b->n_atoms * sizeof(*r->groups));
+	for (struct atom *a = b->atoms; a != NULL; a = a->next) {
+		r->uses[a->fact] = true;
+		a->index = a->content ? r->n_content++ : r->n_worker++;
+		if (!a->content)
+			continue;
+		r->content[a->index] = a;
+		gather(b, r, a);
+	}
+}
+
+/* ---- asking ---- */
+
+struct pn_str
+value_text(const struct value *v, enum field field)
+{
+	switch (field) {
+	case FIELD_LOCAL:
+		return v->local;
+	case FIELD_DOMAIN:
+		return v->domain;
+	case FIELD_DISPLAY:
+		return v->display;
+	default:
+		return v->str;
+	}
+}
+
+static bool
+contains(struct pn_str hay, struct pn_str needle)
+{
+	for (size_t i = 0; i + needle.n <= hay.n; i++)
+		if (pn_str_caseeq(pn_str_sub(hay, i, needle.n), needle))
+			return true;
+	return false;
+}
+
+static bool
+in_nets(const struct atom *a, struct pn_str ip)
+{
+	for (size_t i = 0; i < a->n_nets; i++)
+		if (net_has(&a->nets[i], ip))
+			return true;
+	return false;
+}
+
+static bool
+in_lists(const struct atom *a, enum value_type type, const struct value *v)
+{
+	if (type == VALUE_IP)
+		return in_nets(a, v->str);
+	for (size_t i = 0; i < a->n_lists; i++)
+		if (type == VALUE_ADDRESS && a->field == FIELD_WHOLE
+			? list_has_address(a->lists[i], v)
+			: list_has(a->lists[i], value_text(v, a->field)))
+			return true;
+	return false;
+}
+
+static bool
+among_words(const struct atom *a, struct pn_str word)
+{
+	for (size_t i = 0; i < a->n_words; i++)
+		if (pn_str_eq(a->words[i], word))
+			return true;
+	return false;
+}
+
+static bool
+is_equal(const struct atom *a, enum value_type type, const struct value *v)
+{
+	if (type == VALUE_NUMBER)
+		return v->number == a->number;
+	if (type == VALUE_IP)
+		return in_nets(a, v->str);
+	return pn_str_caseeq(value_text(v, a->field), a->text);
+}
+
+static bool
+holds(const struct atom *a, enum value_type type, const struct value *v)
+{
+	switch (a->op) {
+	case OP_EQ:
+		return is_equal(a, type, v);
+	case OP_NE:
+		return !is_equal(a, type, v);
+	case OP_LT:
+		return v->number < a->number;
+	case OP_GT:
+		return v->number > a->number;
+	case OP_LE:
+		return v->number <= a->number;
+	case OP_GE:
+		return v->number >= a->number;
+	case OP_CONTAINS:
+		return contains(value_text(v, a->field), a->text);
+	case OP_IN:
+		return in_lists(a, type, v);
+	case OP_IS:
+		return among_words(a, v->str);
+	case OP_IS_NOT:
+		return !among_words(a, v->str);
+	default: /* OP_HOLDS; patterns are asked in atom_test() */
+		return v->number != 0;
+	}
+}
+
+/* A value as the trace shows it. */
+static void
+keep_value(struct match *m, const struct atom *a, enum value_type type,
+    const struct value *v)
+{
+	m->n_captures = 0;
+	if (type == VALUE_NUMBER)
+		m->text = (struct pn_str){ m->number,
+			(size_t)snprintf(m->number, sizeof(m->number), "%lld",
+			    (long long)v->number) };
+	else if (type == VALUE_BOOL)
+		m->text = v->number ? PN_STR_V("yes") : PN_STR_V("no");
+	else
+		m->text = pn_str_sub(value_text(v, a->field), 0, MATCH_KEPT);
+}
+
+static enum tri
+opposite(enum tri t)
+{
+	return t == TRI_UNKNOWN ? t : tri_of(t == TRI_FALSE);
+}
+
+enum tri
+atom_test(const struct atom *a, const struct rules_decl *decl,
+    struct rules_run *run, const struct value *v, struct match *m)
+{
+	enum tri found;
+
+	keep_value(m, a, decl->type, v);
+	if (v->state != VALUE_KNOWN)
+		return v->state == VALUE_UNKNOWN ? TRI_UNKNOWN : TRI_FALSE;
+	if (a->pattern == NULL)
+		return tri_of(holds(a, decl->type, v));
+	found = pattern_match(a->pattern, run, value_text(v, a->field), m);
+	return a->op == OP_MATCH ? found : opposite(found);
+}
+
+enum tri
+atom_ask(const struct rules *r, const struct atom *a, struct rules_run *run,
+    const struct rules_facts *facts, uint32_t thing, struct value *seen,
+    struct match *m)
+{
+	const struct rules_decl *decl = &r->decls->facts[a->fact];
+	unsigned most = decl->many || decl->keyed ? VALUES_ASKED : 1;
+	enum tri all = TRI_FALSE;
+
+	for (unsigned nth = 0; nth < most; nth++) {
+		enum tri one;
+
+		*seen = (struct value){ 0 };
+		facts->get(facts->arg, a->fact, thing, a->key, nth, seen);
+		one = atom_test(a, decl, run, seen, m);
+		if (one == TRI_TRUE)
+			return one;
+		if (one == TRI_UNKNOWN)
+			all = TRI_UNKNOWN;
+		if (seen->state == VALUE_ABSENT)
+			return all;
+	}
+	return most == 1 ? all : TRI_UNKNOWN;
+}
