@@ -75,6 +75,12 @@ log_process(const char *role)
 	(void)snprintf(the_log.role, sizeof(the_log.role), "%s", role);
 }
 
+bool
+log_wants(enum log_level level)
+{
+	return level <= the_log.most;
+}
+
 static void
 write_line(enum log_level level, const char *text, size_t n)
 {

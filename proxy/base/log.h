@@ -18,6 +18,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 /* target: "stderr", "syslog FACILITY" or a file's path. -1 and errno. */
 int log_open(const char *program, const char *target, enum log_level most);
 void log_process(const char *role); /* what `proc=` says from here on */
+/* Would a line of this level be written? For what is dear to prepare. */
+bool log_wants(enum log_level);
 
 /* id may be "" (not about one session). fmt is `key=value key="value"`. */
 void log_line(enum log_level, const char *id, const char *event,

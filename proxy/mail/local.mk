@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += libmail.la
 libmail_la_SOURCES = \
+	proxy/mail/address.c proxy/mail/address.h \
 	proxy/mail/chain.c proxy/mail/chain.h \
 	proxy/mail/edits.c proxy/mail/edits.h \
 	proxy/mail/envelope.c proxy/mail/envelope.h \

@@ -1,1 +1,26 @@
-# libsmtp.la: what stands in proxy/smtp
+# libsmtp.la: the SMTP door
+noinst_LTLIBRARIES += libsmtp.la
+libsmtp_la_SOURCES = \
+	proxy/smtp/body.c proxy/smtp/body.h \
+	proxy/smtp/command.c \
+	proxy/smtp/data.c \
+	proxy/smtp/deliver.c \
+	proxy/smtp/door.h \
+	proxy/smtp/dot.c proxy/smtp/dot.h \
+	proxy/smtp/ehlo.c proxy/smtp/ehlo.h \
+	proxy/smtp/identity.c proxy/smtp/identity.h \
+	proxy/smtp/line.c proxy/smtp/line.h \
+	proxy/smtp/listener.c \
+	proxy/smtp/mail.c \
+	proxy/smtp/peers.c proxy/smtp/peers.h \
+	proxy/smtp/probe.c proxy/smtp/probe.h \
+	proxy/smtp/record.c \
+	proxy/smtp/relay.c \
+	proxy/smtp/release.c \
+	proxy/smtp/reply.c proxy/smtp/reply.h \
+	proxy/smtp/session.c proxy/smtp/session.h \
+	proxy/smtp/smtp.h \
+	proxy/smtp/upstream.c proxy/smtp/upstream.h \
+	proxy/smtp/wire.c proxy/smtp/wire.h \
+	proxy/smtp/xtext.c proxy/smtp/xtext.h
+libsmtp_la_LIBADD = libmail.la libbase.la

@@ -1,0 +1,143 @@
+/* ehlo - see ehlo.h. */
+#include "smtp/ehlo.h"
+
+static const struct {
+	struct pn_str name;
+	enum attribute bit;
+} attributes[] = {
+	{ PN_STR("NAME"), ATTR_NAME },
+	{ PN_STR("ADDR"), ATTR_ADDR },
+	{ PN_STR("PORT"), ATTR_PORT },
+	{ PN_STR("PROTO"), ATTR_PROTO },
+	{ PN_STR("HELO"), ATTR_HELO },
+	{ PN_STR("LOGIN"), ATTR_LOGIN },
+	{ PN_STR("REVERSE_NAME"), ATTR_REVERSE_NAME },
+	{ PN_STR("IDENT"), ATTR_IDENT },
+	{ PN_STR("SOURCE"), ATTR_SOURCE },
+};
+
+unsigned
+attribute_of(struct pn_str name)
+{
+	for (size_t i = 0; i < PN_COUNT(attributes); i++)
+		if (pn_str_caseeq(attributes[i].name, name))
+			return attributes[i].bit;
+	return 0;
+}
+
+/* Cut the first blank-separated word off *rest. */
+static struct pn_str
+word(struct pn_str *rest)
+{
+	struct pn_str w;
+
+	*rest = pn_str_trim(*rest);
+	w = *rest;
+	for (w.n = 0; w.n < rest->n && rest->p[w.n] != ' '; w.n++)
+		;
+	*rest = pn_str_sub(*rest, w.n, rest->n);
+	return w;
+}
+
+static unsigned
+read_attributes(struct pn_str rest)
+{
+	unsigned bits = 0;
+	struct pn_str w;
+
+	while ((w = word(&rest)).n > 0)
+		bits |= attribute_of(w);
+	return bits;
+}
+
+static void
+read_size(struct keywords *k, struct pn_str rest)
+{
+	struct pn_str w = word(&rest);
+
+	k->has_size = true;
+	k->size = 0;
+	for (size_t i = 0; i < w.n && i < 18; i++)
+		if (w.p[i] >= '0' && w.p[i] <= '9')
+			k->size = k->size * 10 + (uint64_t)(w.p[i] - '0');
+}
+
+static void
+read_keyword(struct keywords *k, struct pn_str line)
+{
+	struct pn_str w = word(&line);
+
+	if (pn_str_caseeq(w, PN_STR_V("PIPELINING")))
+		k->pipelining = true;
+	else if (pn_str_caseeq(w, PN_STR_V("8BITMIME")))
+		k->eight_bit = true;
+	else if (pn_str_caseeq(w, PN_STR_V("SMTPUTF8")))
+		k->smtputf8 = true;
+	else if (pn_str_caseeq(w, PN_STR_V("DSN")))
+		k->dsn = true;
+	else if (pn_str_caseeq(w, PN_STR_V("ENHANCEDSTATUSCODES")))
+		k->status = true;
+	else if (pn_str_caseeq(w, PN_STR_V("SIZE")))
+		read_size(k, line);
+	else if (pn_str_caseeq(w, PN_STR_V("XCLIENT")))
+		k->xclient = read_attributes(line);
+	else if (pn_str_caseeq(w, PN_STR_V("XFORWARD")))
+		k->xforward = read_attributes(line);
+}
+
+void
+keywords_read(struct keywords *k, struct pn_str reply)
+{
+	bool first = true; /* which names the host */
+
+	*k = (struct keywords){ .known = true };
+	while (reply.n > 4) {
+		const char *lf = memchr(reply.p, '\n', reply.n);
+		size_t n = lf ? (size_t)(lf - reply.p) + 1 : reply.n;
+
+		if (!first && n > 4)
+			read_keyword(k, pn_str_sub(reply, 4, n - 4));
+		first = false;
+		reply = pn_str_sub(reply, n, reply.n);
+	}
+}
+
+uint64_t
+ehlo_size(const struct ehlo *e)
+{
+	uint64_t theirs = e->next->has_size ? e->next->size : 0;
+
+	if (theirs == 0 || (e->size_limit > 0 && e->size_limit < theirs))
+		return e->size_limit;
+	return theirs;
+}
+
+const char *
+ehlo_attributes(const char *identity)
+{
+	return identity[1] == 'C'
+	    ? "NAME ADDR PORT PROTO HELO LOGIN REVERSE_NAME"
+	    : "NAME ADDR PORT PROTO HELO IDENT SOURCE";
+}
+
+void
+ehlo_put(struct buf *b, const struct ehlo *e)
+{
+	const struct keywords *k = e->next;
+
+	(void)buf_printf(b, "250-%s\r\n", e->hostname);
+	(void)buf_puts(b, "250-PIPELINING\r\n");
+	if (k->status)
+		(void)buf_puts(b, "250-ENHANCEDSTATUSCODES\r\n");
+	if (k->eight_bit)
+		(void)buf_puts(b, "250-8BITMIME\r\n");
+	if (k->smtputf8)
+		(void)buf_puts(b, "250-SMTPUTF8\r\n");
+	if (k->dsn)
+		(void)buf_puts(b, "250-DSN\r\n");
+	if (e->identity != NULL)
+		(void)buf_printf(b, "250-%s %s\r\n", e->identity,
+		    ehlo_attributes(e->identity));
+	(void)buf_printf(b, "250 SIZE %llu\r\n",
+	    (unsigned long long)ehlo_size(e));
+}

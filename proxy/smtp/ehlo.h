@@ -1,0 +1,56 @@
+/*
+ * ehlo - the keywords of EHLO: read from a next hop, announced to a client.
+ *
+ * Hop-by-hop ones are ours, end-to-end ones need both sides, SIZE is the
+ * smaller, and whatever we do not carry all the way is hidden. RFC 5321
+ * 4.1.1.1, 1870, 2034, 2920, 3461, 6152, 6531; Postfix XCLIENT, XFORWARD.
+ * Called by session, upstream and probe; owns nothing.
+ */
+#ifndef SMTP_EHLO_H
+#define SMTP_EHLO_H
+
+#include "base/buf.h"
+
+/* Attributes of XCLIENT and XFORWARD. */
+enum attribute {
+	ATTR_NAME = 1 << 0,
+	ATTR_ADDR = 1 << 1,
+	ATTR_PORT = 1 << 2,
+	ATTR_PROTO = 1 << 3,
+	ATTR_HELO = 1 << 4,
+	ATTR_LOGIN = 1 << 5,
+	ATTR_REVERSE_NAME = 1 << 6,
+	ATTR_IDENT = 1 << 7,
+	ATTR_SOURCE = 1 << 8
+};
+
+/* What a next hop announced. */
+struct keywords {
+	bool known; /* it was asked, and answered */
+	bool pipelining, eight_bit, smtputf8, dsn, status;
+	bool has_size;
+	uint64_t size;      /* 0: no limit */
+	unsigned xclient;   /* attributes; 0: not announced */
+	unsigned xforward;
+	uint64_t when_ms;   /* loop_now_ms() of the answer */
+};
+
+/* The attribute called so, or 0. */
+unsigned attribute_of(struct pn_str name);
+/* From all lines of a 250 reply to EHLO. */
+void keywords_read(struct keywords *, struct pn_str reply);
+
+struct ehlo {
+	const char *hostname;
+	const struct keywords *next; /* its own when it is a maildir */
+	uint64_t size_limit;         /* ours */
+	const char *identity;        /* "XCLIENT", "XFORWARD" for a listed MTA,
+					or NULL */
+};
+/* The smaller of both limits; 0: none. */
+uint64_t ehlo_size(const struct ehlo *);
+void ehlo_put(struct buf *, const struct ehlo *);
+/* "NAME ADDR PORT ..." of the channel, for the announcement. */
+const char *ehlo_attributes(const char *identity);
+
+#endif

@@ -1,0 +1,327 @@
+/* identity - see identity.h. */
+#include "smtp/identity.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "smtp/ehlo.h"
+#include "smtp/reply.h"
+#include "smtp/xtext.h"
+
+static const struct pn_str unavailable = PN_STR("[UNAVAILABLE]");
+static const struct pn_str temporary = PN_STR("[TEMPUNAVAIL]");
+
+/* ---- outward ---- */
+
+static struct pn_str
+or_unavailable(struct pn_str s)
+{
+	return s.n > 0 ? s : unavailable;
+}
+
+static struct pn_str
+name_of(const struct client *c, struct pn_str name)
+{
+	if (name.n > 0)
+		return name;
+	return c->name_state == CLIENT_NAME_TEMPORARY ? temporary : unavailable;
+}
+
+static struct pn_str
+value_of(enum attribute a, const struct client *c, const char *ident,
+    bool local, char scratch[80])
+{
+	switch (a) {
+	case ATTR_NAME:
+		return name_of(c,
+		    c->name_state == CLIENT_NAME_OK ? c->name
+						    : (struct pn_str){ 0 });
+	case ATTR_REVERSE_NAME:
+		return name_of(c, c->reverse_name);
+	case ATTR_ADDR:
+		(void)snprintf(scratch, 80, "%s%.*s",
+		    c->ip.n && memchr(c->ip.p, ':', c->ip.n) ? "IPV6:" : "",
+		    PN_STR_ARG(c->ip));
+		return or_unavailable(pn_str_of(scratch));
+	case ATTR_PORT:
+		(void)snprintf(scratch, 80, "%u", c->port);
+		return pn_str_of(scratch);
+	case ATTR_PROTO:
+		return pn_str_caseeq(c->helo_verb, PN_STR_V("HELO"))
+		    ? PN_STR_V("SMTP")
+		    : PN_STR_V("ESMTP");
+	case ATTR_HELO:
+		return or_unavailable(c->helo);
+	case ATTR_LOGIN:
+		return or_unavailable(c->login);
+	case ATTR_IDENT:
+		return pn_str_of(ident);
+	case ATTR_SOURCE:
+		return local ? PN_STR_V("LOCAL") : PN_STR_V("REMOTE");
+	}
+	return unavailable;
+}
+
+static const struct {
+	const char *name;
+	enum attribute bit;
+} order[] = {
+	{ "NAME", ATTR_NAME },
+	{ "ADDR", ATTR_ADDR },
+	{ "PORT", ATTR_PORT },
+	{ "PROTO", ATTR_PROTO },
+	{ "HELO", ATTR_HELO },
+	{ "LOGIN", ATTR_LOGIN },
+	{ "REVERSE_NAME", ATTR_REVERSE_NAME },
+	{ "IDENT", ATTR_IDENT },
+	{ "SOURCE", ATTR_SOURCE },
+};
+
+/* " NAME=value" */
+static void
+put_attribute(struct buf *b, size_t i, const struct client *c,
+    const char *ident, bool local)
+{
+	char scratch[80];
+
+	(void)buf_printf(b, " %s=", order[i].name);
+	xtext_put(b, value_of(order[i].bit, c, ident, local, scratch));
+}
+
+void
+identity_xclient(struct buf *b, const struct client *c, unsigned attrs)
+{
+	(void)buf_puts(b, "XCLIENT");
+	for (size_t i = 0; i < PN_COUNT(order); i++)
+		if (order[i].bit & attrs)
+			put_attribute(b, i, c, "", false);
+	(void)buf_puts(b, "\r\n");
+}
+
+unsigned
+identity_xforward(struct buf *b, const struct client *c, const char *ident,
+    bool local, unsigned attrs)
+{
+	struct buf one = { 0 };
+	size_t line = 0;
+	unsigned commands = 0;
+
+	for (size_t i = 0; i < PN_COUNT(order); i++) {
+		if (!(order[i].bit & attrs))
+			continue;
+		buf_clear(&one);
+		put_attribute(&one, i, c, ident, local);
+		if (line == 0 || line + buf_len(&one) > REPLY_LINE - 2) {
+			if (line > 0)
+				(void)buf_puts(b, "\r\n");
+			(void)buf_puts(b, "XFORWARD");
+			line = sizeof("XFORWARD") - 1;
+			commands++;
+		}
+		(void)buf_add_str(b, buf_str(&one));
+		line += buf_len(&one);
+	}
+	if (line > 0)
+		(void)buf_puts(b, "\r\n");
+	buf_fini(&one);
+	return commands;
+}
+
+/* ---- inward ---- */
+
+static bool
+read_name(struct pn_str v, struct client *c)
+{
+	c->name = (struct pn_str){ 0 };
+	if (pn_str_caseeq(v, temporary)) {
+		c->name_state = CLIENT_NAME_TEMPORARY;
+	} else if (pn_str_caseeq(v, unavailable)) {
+		c->name_state = CLIENT_NAME_NONE;
+	} else {
+		c->name_state = CLIENT_NAME_OK;
+		c->name = v;
+	}
+	return true;
+}
+
+/* A new address: what was known of the old one's name is worth nothing. */
+static bool
+read_addr(struct pn_str v, struct client *c, struct arena *a)
+{
+	unsigned char raw[16];
+	char text[INET6_ADDRSTRLEN];
+	int family = AF_INET;
+	struct pn_str six = pn_str_sub(v, 0, 5);
+
+	if (pn_str_caseeq(v, unavailable))
+		return true; /* mail made on that host: it stays the client */
+	if (pn_str_caseeq(six, PN_STR_V("IPV6:")))
+		v = pn_str_sub(v, 5, v.n);
+	if (v.n >= sizeof(text))
+		return false;
+	if (v.n > 0 && memchr(v.p, ':', v.n) != NULL)
+		family = AF_INET6;
+	memcpy(text, v.p, v.n);
+	text[v.n] = '\0';
+	if (inet_pton(family, text, raw) != 1 ||
+	    inet_ntop(family, raw, text, sizeof(text)) == NULL)
+		return false;
+	c->ip = arena_str(a, pn_str_of(text));
+	return c->ip.p != NULL;
+}
+
+static bool
+read_port(struct pn_str v, struct client *c)
+{
+	unsigned port = 0;
+
+	if (pn_str_caseeq(v, unavailable)) {
+		c->port = 0;
+		return true;
+	}
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9' || port > 65535)
+			return false;
+		port = port * 10 + (unsigned)(v.p[i] - '0');
+	}
+	c->port = (uint16_t)port;
+	return v.n > 0 && port <= 65535;
+}
+
+static bool
+read_proto(struct pn_str v, struct client *c)
+{
+	bool plain = pn_str_caseeq(v, PN_STR_V("SMTP"));
+
+	c->helo_verb = plain ? PN_STR_V("HELO") : PN_STR_V("EHLO");
+	return plain || pn_str_caseeq(v, PN_STR_V("ESMTP"));
+}
+
+static struct pn_str
+or_empty(struct pn_str v)
+{
+	return pn_str_caseeq(v, unavailable) ? (struct pn_str){ 0 } : v;
+}
+
+static bool
+read_source(struct pn_str v)
+{
+	return pn_str_caseeq(v, PN_STR_V("LOCAL")) ||
+	    pn_str_caseeq(v, PN_STR_V("REMOTE")) ||
+	    pn_str_caseeq(v, unavailable);
+}
+
+/* No control character may reach a log or the next hop's command line. */
+static bool
+is_printable(struct pn_str v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if ((unsigned char)v.p[i] < ' ' || v.p[i] == 127)
+			return false;
+	return true;
+}
+
+static bool
+read_attribute(unsigned bit, struct pn_str v, struct arena *a,
+    struct client *c)
+{
+	if (!is_printable(v))
+		return false;
+	switch (bit) {
+	case ATTR_NAME:
+		return read_name(v, c);
+	case ATTR_ADDR:
+		return read_addr(v, c, a);
+	case ATTR_PORT:
+		return read_port(v, c);
+	case ATTR_PROTO:
+		return read_proto(v, c);
+	case ATTR_HELO:
+		c->helo = or_empty(v);
+		return true;
+	case ATTR_LOGIN:
+		c->login = or_empty(v);
+		return true;
+	case ATTR_REVERSE_NAME:
+		c->reverse_name = pn_str_caseeq(v, temporary)
+		    ? (struct pn_str){ 0 }
+		    : or_empty(v);
+		return true;
+	case ATTR_IDENT:
+		return true; /* theirs; ours goes onward */
+	case ATTR_SOURCE:
+		return read_source(v);
+	}
+	return false;
+}
+
+static bool
+refuse(struct reply *r, struct arena *a, const char *fmt, struct pn_str what)
+{
+	const char *text = arena_printf(a, fmt, PN_STR_ARG(what));
+
+	*r = (struct reply){ .code = 501, .status = "5.5.4",
+		.text = pn_str_of(text) };
+	return false;
+}
+
+static unsigned
+allowed(bool xforward)
+{
+	unsigned both = ATTR_NAME | ATTR_ADDR | ATTR_PORT | ATTR_PROTO |
+	    ATTR_HELO;
+
+	return both |
+	    (xforward ? ATTR_IDENT | ATTR_SOURCE
+		      : ATTR_LOGIN | ATTR_REVERSE_NAME);
+}
+
+/* One NAME=value. *seen gathers the attributes. */
+static bool
+read_word(struct pn_str word, bool xforward, struct arena *a, struct client *c,
+    unsigned *seen, struct reply *r)
+{
+	const char *eq = memchr(word.p, '=', word.n);
+	struct pn_str name = word, value;
+	unsigned bit;
+
+	if (eq == NULL)
+		return refuse(r, a, "Error: attribute=value expected: %.*s",
+		    word);
+	name.n = (size_t)(eq - word.p);
+	bit = attribute_of(name) & allowed(xforward);
+	if (bit == 0)
+		return refuse(r, a, "Error: unknown attribute: %.*s", name);
+	if (!xtext_get(pn_str_sub(word, name.n + 1, word.n), a, &value) ||
+	    !read_attribute(bit, value, a, c))
+		return refuse(r, a, "Error: bad %.*s value", name);
+	*seen |= bit;
+	return true;
+}
+
+bool
+identity_read(struct pn_str args, bool xforward, struct arena *a,
+    struct client *c, struct reply *r)
+{
+	unsigned seen = 0;
+
+	args = pn_str_trim(args);
+	if (args.n == 0)
+		return refuse(r, a, "Syntax: %.*s attribute=value...",
+		    xforward ? PN_STR_V("XFORWARD") : PN_STR_V("XCLIENT"));
+	while (args.n > 0) {
+		struct pn_str word = args;
+		const char *blank = memchr(args.p, ' ', args.n);
+
+		if (blank != NULL)
+			word.n = (size_t)(blank - args.p);
+		args = pn_str_trim(pn_str_sub(args, word.n, args.n));
+		if (!read_word(word, xforward, a, c, &seen, r))
+			return false;
+	}
+	if ((seen & ATTR_ADDR) && !(seen & ATTR_NAME)) {
+		c->name = c->reverse_name = (struct pn_str){ 0 };
+		c->name_state = CLIENT_NAME_UNASKED;
+	}
+	return true;
+}

@@ -1,0 +1,220 @@
+/*
+ * listener - the door as a whole: accepts, limits, drains. Implements smtp.h.
+ *
+ * The sockets are shared with every worker and generation: non-blocking, a few
+ * accepts a wake-up, EAGAIN is normal (another worker was quicker). Draining
+ * is taking the event off; what waits in the queue is another generation's.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "smtp/probe.h"
+#include "smtp/session.h"
+
+#define ACCEPTS 8 /* a wake-up: then the sessions have their turn */
+
+/* ---- accepting ---- */
+
+/* Clients of our own networks, and the MTAs that speak for others, may hold
+ * as many as they like (Postfix's smtpd_client_event_limit_exceptions). */
+static bool
+is_excepted(const struct listener *l, const struct sockaddr *sa)
+{
+	const struct smtp_conf *c = l->smtp->conf;
+
+	return net_has(c->mynetworks, c->n_mynetworks, sa) ||
+	    session_is_listed(l->conf, sa);
+}
+
+static bool
+too_many(const struct listener *l, const struct sockaddr *sa,
+    const struct peer *p)
+{
+	const struct smtp_conf *c = l->smtp->conf;
+
+	if (c->connection_limit > 0 && l->smtp->n_sessions >= c->connection_limit)
+		return true;
+	return c->client_connection_limit > 0 &&
+	    p->connections > c->client_connection_limit && !is_excepted(l, sa);
+}
+
+static void
+turn_away(int fd)
+{
+	static const char text[] = "421 4.7.0 Error: too many connections\r\n";
+
+	/* The socket's buffer is empty; who does not get it sees a close. */
+	if (send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL) < 0)
+		log_debug("", "turn-away", "why=send");
+	(void)close(fd);
+}
+
+static bool
+accept_one(struct listener *l)
+{
+	struct sockaddr_storage sa = { 0 };
+	struct sockaddr *any = (struct sockaddr *)&sa;
+	socklen_t n = sizeof(sa);
+	struct peer *p;
+	int fd = accept4(l->fd, any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		if (errno == ECONNABORTED || errno == EINTR)
+			return true;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			log_error("", "accept", "listener=%s why=\"%s\"",
+			    l->conf->name, strerror(errno));
+		return false;
+	}
+	p = peers_enter(&l->smtp->peers, any);
+	if (too_many(l, any, p)) {
+		peers_leave(p);
+		turn_away(fd);
+	} else {
+		session_new(l, fd, any, p);
+	}
+	return true;
+}
+
+static void
+on_connection(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < ACCEPTS; i++)
+		if (!accept_one(arg))
+			return;
+}
+
+/* ---- the door ---- */
+
+static void
+init_hop(struct smtp *s, size_t i)
+{
+	struct hop *hop = &s->hops[i];
+
+	hop->conf = &s->conf->upstreams[i];
+	if (hop->conf->maildir != NULL) /* our own: it takes any bytes */
+		hop->known = (struct keywords){ .known = true,
+			.eight_bit = true, .smtputf8 = true, .status = true };
+	else
+		probe_if_stale(hop, s->loop, s->conf->hostname);
+}
+
+static void
+init_listener(struct smtp *s, size_t i, int fd)
+{
+	struct listener *l = &s->listeners[i];
+	int one = 1;
+
+	*l = (struct listener){ .smtp = s, .conf = &s->conf->listeners[i],
+		.fd = fd };
+	for (size_t k = 0; k < s->conf->n_upstreams; k++)
+		if (s->hops[k].conf == l->conf->upstream)
+			l->hop = &s->hops[k];
+	must(l->hop != NULL);
+	/* Accepted sockets inherit it: one call less a connection. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	must(event_assign(&l->ev, loop_base(s->loop), fd, EV_READ | EV_PERSIST,
+		 on_connection, l) == 0);
+	must(event_add(&l->ev, NULL) == 0);
+}
+
+static void
+on_drained(int fd, short what, void *arg)
+{
+	struct smtp *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->drained(s->drained_arg);
+}
+
+struct smtp *
+smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
+    struct engine *engine, struct keep *keep, struct spool_pool *pool,
+    unsigned worker)
+{
+	struct smtp *s = xcalloc(1, sizeof(*s));
+
+	s->magic = SMTP_MAGIC;
+	s->loop = loop;
+	s->conf = conf;
+	s->engine = engine;
+	s->keep = keep;
+	s->pool = pool;
+	s->worker = worker;
+	TAILQ_INIT(&s->sessions);
+	LIST_INIT(&s->releases);
+	must(event_assign(&s->said_drained, loop_base(loop), -1, 0, on_drained,
+		 s) == 0);
+	s->hops = xcalloc(conf->n_upstreams, sizeof(*s->hops));
+	for (size_t i = 0; i < conf->n_upstreams; i++)
+		init_hop(s, i);
+	s->listeners = xcalloc(conf->n_listeners, sizeof(*s->listeners));
+	for (size_t i = 0; i < conf->n_listeners; i++)
+		init_listener(s, i, sockets[i]);
+	release_register(s);
+	return s;
+}
+
+void
+door_left(struct smtp *s)
+{
+	if (s->draining && s->drained != NULL && s->n_sessions == 0 &&
+	    LIST_EMPTY(&s->releases))
+		event_active(&s->said_drained, EV_TIMEOUT, 0);
+}
+
+void
+smtp_drain(struct smtp *s, void (*drained)(void *), void *arg)
+{
+	struct session *x;
+
+	MUST_BE(s, SMTP);
+	s->draining = true;
+	s->drained = drained;
+	s->drained_arg = arg;
+	for (size_t i = 0; i < s->conf->n_listeners; i++)
+		(void)event_del(&s->listeners[i].ev);
+	TAILQ_FOREACH (x, &s->sessions, all)
+		session_drain(x);
+	door_left(s);
+}
+
+void
+smtp_free(struct smtp *s)
+{
+	struct session *x;
+
+	if (s == NULL)
+		return;
+	MUST_BE(s, SMTP);
+	s->drained = NULL;
+	while ((x = TAILQ_FIRST(&s->sessions)) != NULL)
+		session_free(x);
+	release_free_all(s);
+	for (size_t i = 0; i < s->conf->n_upstreams; i++)
+		probe_stop(&s->hops[i]);
+	for (size_t i = 0; i < s->conf->n_listeners; i++)
+		(void)event_del(&s->listeners[i].ev);
+	(void)event_del(&s->said_drained);
+	free(s->hops);
+	free(s->listeners);
+	s->magic = 0;
+	free(s);
+}
+
+void
+smtp_count(const struct smtp *s, unsigned *now, uint64_t *sessions,
+    uint64_t *messages)
+{
+	*now = s->n_sessions;
+	*sessions = s->all_sessions;
+	*messages = s->all_messages;
+}

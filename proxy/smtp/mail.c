@@ -1,0 +1,311 @@
+/*
+ * mail - the envelope: MAIL and RCPT through the engine to the next hop, and
+ * its replies back, word for word. States of session; owns nothing else.
+ *
+ * What a client pipelined goes on as one batch: each MAIL and RCPT queues its
+ * command with the upstream and its place among the answers; when no RCPT
+ * follows in the buffer, the batch is sent and the answers are waited for.
+ * RFC 5321 3.3, RFC 2920 3.1 and 3.2.
+ */
+#include <stdio.h>
+
+#include "base/must.h"
+#include "smtp/session.h"
+
+bool
+mail_new(struct session *s)
+{
+	if (s->t != NULL)
+		return true; /* XFORWARD made it */
+	s->t = session_transaction(s);
+	s->t->client = s->base->client;
+	s->stage = STAGE_MAIL;
+	if (engine_inherit(s->smtp->engine, s->t, s->base) == 0)
+		return true;
+	mail_end(s);
+	session_say(s, 452, "4.3.1", "Insufficient system storage");
+	return false;
+}
+
+void
+mail_end(struct session *s)
+{
+	if (s->mail)
+		record_abandoned(s);
+	s->mail = s->utf8 = s->redialled = false;
+	s->received = 0;
+	s->n_rcpts = 0;
+	s->fault = (struct reply){ 0 };
+	s->dot = (struct dot){ 0 };
+	STAILQ_INIT(&s->answers);
+	if (s->t == NULL)
+		return;
+	engine_cancel(s->smtp->engine, s->t);
+	transaction_free(s->t);
+	s->t = NULL;
+}
+
+bool
+mail_judge(struct session *s, enum stage upto)
+{
+	while (s->stage <= upto) {
+		if (engine_run(s->smtp->engine, s->t, s->stage) ==
+		    ENGINE_PENDING)
+			return false;
+		s->stage++;
+	}
+	return true;
+}
+
+bool
+mail_is_local(const struct session *s)
+{
+	const struct smtp_conf *c = s->smtp->conf;
+
+	return net_has_text(c->mynetworks, c->n_mynetworks, s->t->client.ip);
+}
+
+static void
+wake(void *arg)
+{
+	session_advance(arg);
+}
+
+void
+mail_dial(struct session *s)
+{
+	if (s->up == NULL)
+		s->up = upstream_new(&(struct upstream_conf){
+		    .loop = s->smtp->loop,
+		    .hop = s->hop,
+		    .hostname = s->smtp->conf->hostname,
+		    .hold_noop_ms = s->smtp->conf->hold_noop_ms,
+		    .wake = wake,
+		    .arg = s });
+	/* The transaction lives as long as the dialling: RSET ends neither. */
+	upstream_dial(s->up, &s->t->client, s->t->client.helo, s->t->id, true);
+}
+
+/* ---- answers ---- */
+
+/* A place among the answers; at the arena's cap the session ends. */
+static void
+await(struct session *s, int kind, struct rcpt *r)
+{
+	struct answer *a = arena_alloc(s->t->arena, sizeof(*a));
+
+	if (a == NULL) {
+		s->gone = true;
+		return;
+	}
+	a->kind = kind;
+	a->rcpt = r;
+	STAILQ_INSERT_TAIL(&s->answers, a, next);
+}
+
+static void
+note(struct session *s, const struct answer *a, uint16_t code)
+{
+	if (a->kind == ANSWER_MAIL) {
+		s->mail_code = code;
+		s->t->envelope.has_sender = code / 100 == 2;
+	} else if (a->kind == ANSWER_RCPT) {
+		a->rcpt->code = code;
+		a->rcpt->accepted = code / 100 == 2;
+		s->t->envelope.n_accepted += a->rcpt->accepted;
+	}
+}
+
+static void
+answer_ours(struct session *s, const struct answer *a)
+{
+	(void)buf_add_str(&s->wire.out, a->text);
+	s->errors += a->code >= 400;
+}
+
+/* What waits for a next hop that is gone gets our own answer. */
+static void
+answer_failed(struct session *s, const struct answer *a)
+{
+	static const struct reply lost = { .code = 451, .status = "4.4.2",
+		.text = PN_STR("The connection to the next hop was lost") };
+	const struct reply *r = upstream_at(s->up) == UPSTREAM_FAILED
+	    ? upstream_failure(s->up)
+	    : &lost;
+
+	reply_put(&s->wire.out, r);
+	s->errors++;
+	note(s, a, r->code);
+}
+
+/* The first of the answers into .out; false: the next hop has yet to speak. */
+static bool
+answer_first(struct session *s)
+{
+	struct answer *a = STAILQ_FIRST(&s->answers);
+	struct reply_lines r;
+
+	if (a->kind == ANSWER_OURS) {
+		answer_ours(s, a);
+	} else if (upstream_take(s->up, &r)) {
+		session_pass_on(s, &r);
+		note(s, a, r.code);
+	} else if (upstream_at(s->up) == UPSTREAM_READY) {
+		return false;
+	} else {
+		answer_failed(s, a);
+	}
+	STAILQ_REMOVE_HEAD(&s->answers, next);
+	return true;
+}
+
+enum turn
+session_answers(struct session *s)
+{
+	upstream_flush(s->up);
+	while (!STAILQ_EMPTY(&s->answers))
+		if (!answer_first(s))
+			return TURN_WAIT; /* one write for the whole batch */
+	if (!s->t->envelope.has_sender) {
+		/* An open transaction there would make the next MAIL nested. */
+		mail_end(s);
+	}
+	s->state = SESSION_COMMAND;
+	return TURN_AGAIN;
+}
+
+/* ---- MAIL ---- */
+
+static void
+send_mail(struct session *s)
+{
+	s->state = SESSION_COMMAND;
+	if (upstream_mail(s->up, &s->t->envelope, &s->t->client, s->t->id,
+		mail_is_local(s))) {
+		await(s, ANSWER_MAIL, NULL);
+		return;
+	}
+	session_say(s, 451, "4.3.0",
+	    "The next hop no longer takes one of these options");
+	mail_end(s);
+}
+
+enum turn
+session_mail(struct session *s)
+{
+	if (!mail_judge(s, STAGE_MAIL))
+		return session_wait_elsewhere(s);
+	if (s->hop->conf->maildir != NULL) {
+		s->t->envelope.has_sender = true;
+		s->mail_code = 250;
+		session_say(s, 250, "2.1.0", "Ok");
+		s->state = SESSION_COMMAND;
+	} else if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY) {
+		send_mail(s);
+	} else {
+		mail_dial(s);
+		s->state = SESSION_DIAL;
+	}
+	return TURN_AGAIN;
+}
+
+enum turn
+session_dial(struct session *s)
+{
+	switch (upstream_at(s->up)) {
+	case UPSTREAM_DIALLING:
+		return session_wait_elsewhere(s);
+	case UPSTREAM_READY:
+		send_mail(s);
+		return TURN_AGAIN;
+	case UPSTREAM_FAILED:
+	case UPSTREAM_DOWN:
+		break;
+	}
+	session_reply(s, upstream_failure(s->up));
+	mail_end(s);
+	s->state = SESSION_COMMAND;
+	return TURN_AGAIN;
+}
+
+/* ---- RCPT ---- */
+
+static bool
+refuses(const struct verdict *v)
+{
+	return v->action == VERDICT_REJECT || v->action == VERDICT_TEMPFAIL;
+}
+
+/* Refusals of connect, helo and mail are given here too, so that the log
+ * knows who wrote to whom. */
+static const struct verdict *
+refusal(const struct transaction *t)
+{
+	if (refuses(&t->verdict))
+		return &t->verdict;
+	return refuses(&t->rcpt_verdict) ? &t->rcpt_verdict : NULL;
+}
+
+static void
+refuse_rcpt(struct session *s, const struct reply *r)
+{
+	s->t->rcpt->code = r->code;
+	session_say(s, r->code, r->status, "%.*s [ref %s]",
+	    PN_STR_ARG(r->text), s->t->id);
+}
+
+static void
+take_rcpt(struct session *s, struct rcpt *r)
+{
+	r->code = 250;
+	r->accepted = true;
+	s->t->envelope.n_accepted++;
+	session_say(s, 250, "2.1.5", "Ok");
+}
+
+static void
+deliver_rcpt(struct session *s, struct rcpt *r)
+{
+	if (deliver_takes(s, r)) {
+		take_rcpt(s, r);
+		return;
+	}
+	r->code = 554;
+	session_say(s, 554, "5.7.1", "Relay access denied");
+}
+
+static void
+relay_rcpt(struct session *s, struct rcpt *r)
+{
+	if (upstream_at(s->up) != UPSTREAM_READY) {
+		r->code = 451;
+		session_say(s, 451, "4.4.2",
+		    "The connection to the next hop was lost");
+	} else if (upstream_rcpt(s->up, r)) {
+		await(s, ANSWER_RCPT, r);
+	} else {
+		r->code = 451;
+		session_say(s, 451, "4.3.0",
+		    "The next hop no longer takes one of these options");
+	}
+}
+
+enum turn
+session_rcpt(struct session *s)
+{
+	struct rcpt *r = s->t->rcpt;
+	const struct verdict *no;
+
+	if (engine_run(s->smtp->engine, s->t, STAGE_RCPT) == ENGINE_PENDING)
+		return session_wait_elsewhere(s);
+	s->stage = STAGE_MESSAGE;
+	no = refusal(s->t);
+	if (no != NULL)
+		refuse_rcpt(s, &no->reply);
+	else if (s->hop->conf->maildir != NULL)
+		deliver_rcpt(s, r);
+	else
+		relay_rcpt(s, r);
+	s->state = SESSION_COMMAND;
+	return TURN_AGAIN;
+}

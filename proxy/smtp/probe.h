@@ -1,0 +1,15 @@
+/*
+ * probe - what next hops announce, asked before a client does. One short
+ * connection at the start and whenever what is known is older than a minute
+ * (each dial renews it too). Called by listener and session; the hop owns it.
+ */
+#ifndef SMTP_PROBE_H
+#define SMTP_PROBE_H
+
+#include "smtp/upstream.h"
+
+/* Ask again if it is time to. Returns at once. */
+void probe_if_stale(struct hop *, struct loop *, const char *hostname);
+void probe_stop(struct hop *);
+
+#endif

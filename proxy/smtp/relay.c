@@ -1,0 +1,197 @@
+/*
+ * relay - a message that passed, to the next hop. States of session.
+ *
+ * The next hop sees DATA only now; its last reply is the client's, sent only
+ * after it came. If it closed the connection before it saw DATA, one more is
+ * dialled, identity, MAIL and RCPT are repeated, and only if it says what it
+ * said before does the message go on. RFC 5321 4.1.1.4, RFC 1047.
+ */
+#include "base/fault.h"
+#include "base/log.h"
+#include "smtp/session.h"
+
+static enum turn
+end(struct session *s, uint16_t code)
+{
+	mail_done(s, code);
+	s->state = SESSION_COMMAND;
+	return TURN_AGAIN;
+}
+
+static enum turn
+end_with(struct session *s, uint16_t code, const char *status,
+    const char *text)
+{
+	session_say(s, code, status, "%s", text);
+	return end(s, code);
+}
+
+static enum turn
+end_lost(struct session *s)
+{
+	return end_with(s, 451, "4.4.2",
+	    "The connection to the next hop was lost");
+}
+
+static enum turn
+ask_for_go_ahead(struct session *s)
+{
+	upstream_data(s->up);
+	s->state = SESSION_GO_AHEAD;
+	return TURN_AGAIN;
+}
+
+static enum turn
+redial(struct session *s)
+{
+	if (s->redialled)
+		return end_lost(s);
+	s->redialled = true;
+	mail_dial(s);
+	s->state = SESSION_REDIAL;
+	return TURN_AGAIN;
+}
+
+void
+relay_start(struct session *s)
+{
+	struct error e;
+
+	if (edits_resolve(&s->t->edits, s->t->spool, s->t->arena, &s->ranges,
+		&e) < 0) {
+		log_error(s->t->id, "edits", "why=\"%s\"", e.text);
+		upstream_rset(s->up);
+		(void)end_with(s, 452, "4.3.1", "Insufficient system storage");
+	} else if (upstream_at(s->up) == UPSTREAM_READY) {
+		(void)ask_for_go_ahead(s);
+	} else {
+		(void)redial(s);
+	}
+}
+
+/* ---- once more ---- */
+
+static bool
+repeat_envelope(struct session *s)
+{
+	struct rcpt *r;
+
+	if (!upstream_mail(s->up, &s->t->envelope, &s->t->client, s->t->id,
+		mail_is_local(s)))
+		return false;
+	TAILQ_FOREACH (r, &s->t->envelope.rcpts, next)
+		if (r->accepted && !upstream_rcpt(s->up, r))
+			return false;
+	return true;
+}
+
+enum turn
+session_redial(struct session *s)
+{
+	if (upstream_at(s->up) == UPSTREAM_DIALLING)
+		return session_wait_elsewhere(s);
+	if (upstream_at(s->up) != UPSTREAM_READY || !repeat_envelope(s))
+		return end_lost(s);
+	s->repeat = NULL;
+	s->state = SESSION_REPEAT;
+	return TURN_AGAIN;
+}
+
+static struct rcpt *
+next_accepted(const struct session *s)
+{
+	struct rcpt *r = s->repeat != NULL
+	    ? TAILQ_NEXT(s->repeat, next)
+	    : TAILQ_FIRST(&s->t->envelope.rcpts);
+
+	while (r != NULL && !r->accepted)
+		r = TAILQ_NEXT(r, next);
+	return r;
+}
+
+/* MAIL's answer first, then one for each accepted recipient. */
+enum turn
+session_repeat(struct session *s)
+{
+	struct reply_lines r;
+
+	for (;;) {
+		uint16_t before = s->repeat ? s->repeat->code : s->mail_code;
+
+		if (!upstream_take(s->up, &r)) {
+			if (upstream_at(s->up) == UPSTREAM_READY)
+				return session_wait_elsewhere(s);
+			return end_lost(s);
+		}
+		if (r.code != before) {
+			upstream_free(s->up);
+			s->up = NULL;
+			return end_lost(s);
+		}
+		s->repeat = next_accepted(s);
+		if (s->repeat == NULL)
+			return ask_for_go_ahead(s);
+	}
+}
+
+/* ---- DATA there ---- */
+
+/* No 354: its answer is the client's, unless it makes no sense here. */
+static enum turn
+no_go_ahead(struct session *s, const struct reply_lines *r)
+{
+	uint16_t code = r->code;
+
+	if (code >= 400) {
+		session_pass_on(s, r);
+		upstream_rset(s->up);
+		return end(s, code);
+	}
+	upstream_free(s->up);
+	s->up = NULL;
+	return end_with(s, 451, "4.3.0", "The next hop is out of step");
+}
+
+enum turn
+session_go_ahead(struct session *s)
+{
+	struct reply_lines r;
+
+	if (!upstream_take(s->up, &r)) {
+		if (upstream_at(s->up) == UPSTREAM_READY)
+			return session_wait_elsewhere(s);
+		return redial(s);
+	}
+	if (r.code != 354)
+		return no_go_ahead(s, &r);
+	FAULT("relaying");
+	upstream_body(s->up, s->t->spool, &s->ranges);
+	s->state = SESSION_LAST_WORD;
+	return TURN_AGAIN;
+}
+
+/*
+ * The client may leave now, but once all is sent the outcome is the next
+ * hop's: it is waited for and logged (RFC 1047's window).
+ */
+enum turn
+session_last_word(struct session *s)
+{
+	struct reply_lines r;
+
+	if (s->gone && upstream_at(s->up) == UPSTREAM_READY &&
+	    !upstream_body_sent(s->up))
+		return session_leave(s);
+	if (!upstream_take(s->up, &r)) {
+		if (upstream_at(s->up) == UPSTREAM_READY)
+			return session_wait_elsewhere(s);
+		if (upstream_at(s->up) == UPSTREAM_FAILED) {
+			session_reply(s, upstream_failure(s->up));
+			return end(s, upstream_failure(s->up)->code);
+		}
+		return end_lost(s);
+	}
+	FAULT("relayed");
+	session_pass_on(s, &r);
+	return end(s, r.code);
+}

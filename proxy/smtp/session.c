@@ -1,0 +1,466 @@
+/* session - see session.h. Life, waiting, and the states between mails. */
+#include "smtp/session.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+
+#define LINGER_MS 2000
+#define LINGER_READS 64
+#define DRAIN_IDLE_MS 1000 /* a client that asks nothing for so long is idle */
+
+static enum turn greeting(struct session *);
+static enum turn command(struct session *);
+static enum turn helo(struct session *);
+static enum turn closing(struct session *);
+
+static const struct {
+	enum turn (*run)(struct session *);
+	bool reads;   /* what the client sends is wanted now */
+	bool commits; /* a client that leaves now changes nothing any more */
+} states[] = {
+	[SESSION_GREETING] = { .run = greeting },
+	[SESSION_COMMAND] = { .run = command, .reads = true },
+	[SESSION_HELO] = { .run = helo },
+	[SESSION_MAIL] = { .run = session_mail },
+	[SESSION_DIAL] = { .run = session_dial },
+	[SESSION_RCPT] = { .run = session_rcpt },
+	[SESSION_ANSWERS] = { .run = session_answers },
+	[SESSION_DATA] = { .run = session_data, .reads = true },
+	[SESSION_FINDINGS] = { .run = session_findings },
+	[SESSION_KEEPER] = { .run = session_keeper, .commits = true },
+	[SESSION_REDIAL] = { .run = session_redial },
+	[SESSION_REPEAT] = { .run = session_repeat },
+	[SESSION_GO_AHEAD] = { .run = session_go_ahead },
+	[SESSION_LAST_WORD] = { .run = session_last_word, .commits = true },
+	[SESSION_CLOSING] = { .run = closing, .reads = true },
+};
+
+/* ---- events ---- */
+
+void
+session_advance(struct session *s)
+{
+	enum turn turn;
+
+	do {
+		MUST_BE(s, SESSION);
+		if (s->gone && !states[s->state].commits)
+			turn = session_leave(s);
+		else
+			turn = states[s->state].run(s);
+	} while (turn == TURN_AGAIN);
+}
+
+/*
+ * The client sends while we are busy, or has left. A FIN behind commands that
+ * still wait in our buffer is no leaving: they are answered first.
+ */
+static void
+hold_back(struct session *s)
+{
+	wire_pause(&s->wire);
+	if (wire_peek(&s->wire) == WIRE_END && buf_len(&s->wire.in) == 0)
+		s->gone = true;
+}
+
+static void
+on_client(int fd, short what, void *arg)
+{
+	struct session *s = arg;
+	bool reads;
+
+	(void)fd;
+	MUST_BE(s, SESSION);
+	reads = states[s->state].reads &&
+	    (buf_len(&s->wire.out) == 0 || s->state == SESSION_CLOSING);
+	if (what & EV_WRITE) {
+		(void)wire_flush(&s->wire);
+		s->gone |= s->wire.broken;
+	}
+	if (what & EV_READ) {
+		if (reads)
+			s->readable = true;
+		else
+			hold_back(s);
+	}
+	if ((what & EV_TIMEOUT) && reads)
+		s->timed_out = true;
+	session_advance(s);
+}
+
+static void
+on_engine(struct transaction *t)
+{
+	session_advance(t->owner);
+}
+
+/* ---- waiting ---- */
+
+enum turn
+session_wait(struct session *s, uint64_t timeout_ms)
+{
+	if (!wire_flush(&s->wire)) {
+		if (s->wire.broken)
+			return session_leave(s);
+		return TURN_WAIT; /* until what is said has been sent */
+	}
+	wire_wait(&s->wire, timeout_ms);
+	return TURN_WAIT;
+}
+
+enum turn
+session_wait_elsewhere(struct session *s)
+{
+	upstream_flush(s->up);
+	(void)wire_flush(&s->wire);
+	if (s->wire.broken && !states[s->state].commits)
+		return session_leave(s);
+	return TURN_WAIT;
+}
+
+const char *
+session_id(const struct session *s)
+{
+	return s->t != NULL ? s->t->id : s->base->id;
+}
+
+/* ---- saying ---- */
+
+static void
+count(struct session *s, uint16_t code)
+{
+	if (code >= 400)
+		s->errors++;
+}
+
+/* Behind the answers that are due first. False: no memory left for it. */
+static bool
+queue(struct session *s, const struct reply *r)
+{
+	struct buf text = { 0 };
+	struct answer *a = arena_alloc(s->t->arena, sizeof(*a));
+
+	reply_put(&text, r);
+	if (a != NULL) {
+		a->kind = ANSWER_OURS;
+		a->code = r->code;
+		a->text = arena_str(s->t->arena, buf_str(&text));
+	}
+	buf_fini(&text);
+	if (a == NULL || a->text.p == NULL)
+		return false;
+	STAILQ_INSERT_TAIL(&s->answers, a, next);
+	return true;
+}
+
+void
+session_reply(struct session *s, const struct reply *r)
+{
+	if (!STAILQ_EMPTY(&s->answers)) {
+		if (!queue(s, r))
+			s->gone = true; /* out of step: there is no way on */
+		return;
+	}
+	reply_put(&s->wire.out, r);
+	count(s, r->code);
+}
+
+void
+session_say(struct session *s, uint16_t code, const char *status,
+    const char *fmt, ...)
+{
+	char text[1024];
+	struct reply r = { .code = code };
+	va_list ap;
+	int n;
+
+	(void)snprintf(r.status, sizeof(r.status), "%s", status);
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r.text = (struct pn_str){ text,
+		(size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1 };
+	session_reply(s, &r);
+}
+
+void
+session_pass_on(struct session *s, const struct reply_lines *r)
+{
+	(void)buf_add_str(&s->wire.out, r->raw);
+	count(s, r->code);
+}
+
+void
+session_hang_up(struct session *s)
+{
+	s->state = SESSION_CLOSING;
+	s->readable = s->timed_out = false;
+}
+
+/* ---- life ---- */
+
+/* "192.0.2.1" into the arena; an IPv4-mapped address as IPv4. */
+static void
+set_client(struct session *s, const struct sockaddr *sa)
+{
+	struct client *c = &s->base->client;
+	const struct sockaddr_in *four = (const void *)sa;
+	const struct sockaddr_in6 *six = (const void *)sa;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (sa->sa_family == AF_INET) {
+		(void)inet_ntop(AF_INET, &four->sin_addr, text, sizeof(text));
+		c->port = ntohs(four->sin_port);
+	} else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+		(void)inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, text,
+		    sizeof(text));
+		c->port = ntohs(six->sin6_port);
+	} else {
+		(void)inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text));
+		c->port = ntohs(six->sin6_port);
+	}
+	c->ip = arena_str(s->base->arena, pn_str_of(text));
+	c->listener = pn_str_of(s->listener->name);
+}
+
+struct transaction *
+session_transaction(struct session *s)
+{
+	struct transaction *t = transaction_new();
+
+	transaction_new_id(t->id, s->smtp->worker);
+	t->wake = on_engine;
+	t->owner = s;
+	return t;
+}
+
+void
+session_rebase(struct session *s, struct transaction *t)
+{
+	engine_cancel(s->smtp->engine, s->base);
+	transaction_free(s->base);
+	s->base = t;
+}
+
+bool
+session_is_listed(const struct smtp_listener *l, const struct sockaddr *sa)
+{
+	return l->identity_by != IDENTITY_NONE &&
+	    net_has(l->identity_from, l->n_identity_from, sa);
+}
+
+void
+session_new(struct listener *l, int fd, const struct sockaddr *sa,
+    struct peer *peer)
+{
+	struct smtp *smtp = l->smtp;
+	struct session *s = xcalloc(1, sizeof(*s));
+
+	s->magic = SESSION_MAGIC;
+	s->smtp = smtp;
+	s->listener = l->conf;
+	s->hop = l->hop;
+	s->listed = session_is_listed(l->conf, sa);
+	s->peer = peer;
+	STAILQ_INIT(&s->answers);
+	s->base = session_transaction(s);
+	set_client(s, sa);
+	wire_open(&s->wire, smtp->loop, fd, on_client, s);
+	TAILQ_INSERT_TAIL(&smtp->sessions, s, all);
+	smtp->n_sessions++;
+	smtp->all_sessions++;
+	FAULT("accept");
+	session_advance(s);
+}
+
+void
+session_free(struct session *s)
+{
+	struct smtp *smtp = s->smtp;
+
+	record_connection(s);
+	if (s->ticket != NULL)
+		keep_cancel(s->ticket);
+	mail_end(s);
+	upstream_free(s->up);
+	engine_cancel(smtp->engine, s->base);
+	transaction_free(s->base);
+	wire_close(&s->wire);
+	peers_leave(s->peer);
+	TAILQ_REMOVE(&smtp->sessions, s, all);
+	smtp->n_sessions--;
+	s->magic = 0;
+	free(s);
+	door_left(smtp);
+}
+
+enum turn
+session_leave(struct session *s)
+{
+	session_free(s);
+	return TURN_GONE;
+}
+
+void
+session_drain(struct session *s)
+{
+	if (s->state == SESSION_COMMAND && !s->mail)
+		wire_wait(&s->wire, DRAIN_IDLE_MS);
+}
+
+/* ---- states ---- */
+
+static enum turn
+greeting(struct session *s)
+{
+	if (engine_run(s->smtp->engine, s->base, STAGE_CONNECT) ==
+	    ENGINE_PENDING)
+		return session_wait_elsewhere(s);
+	(void)buf_printf(&s->wire.out, "220 %s ESMTP postern\r\n",
+	    s->smtp->conf->hostname);
+	s->state = SESSION_COMMAND;
+	return TURN_AGAIN;
+}
+
+static enum turn
+give_up(struct session *s, const char *status, const char *text)
+{
+	session_say(s, 421, status, "%s %s", s->smtp->conf->hostname, text);
+	session_hang_up(s);
+	return TURN_AGAIN;
+}
+
+static uint64_t
+patience(const struct session *s)
+{
+	uint64_t ms = s->smtp->conf->command_timeout_ms;
+
+	if (s->smtp->draining && !s->mail && ms > DRAIN_IDLE_MS)
+		return DRAIN_IDLE_MS;
+	return ms;
+}
+
+/* Nothing complete in the buffer: read, or answer what is due, or wait. */
+static enum turn
+want_line(struct session *s)
+{
+	if (!STAILQ_EMPTY(&s->answers)) {
+		s->state = SESSION_ANSWERS;
+		return TURN_AGAIN;
+	}
+	if (s->timed_out) {
+		s->timed_out = false;
+		if (s->smtp->draining && !s->mail)
+			return give_up(s, "4.3.2", "Service is shutting down");
+		return give_up(s, "4.4.2", "Error: timeout exceeded");
+	}
+	if (s->readable) {
+		s->readable = false;
+		switch (wire_read(&s->wire)) {
+		case WIRE_BYTES:
+			return TURN_AGAIN;
+		case WIRE_END:
+			return session_leave(s);
+		case WIRE_NOTHING:
+			break;
+		}
+	}
+	return session_wait(s, patience(s));
+}
+
+/* Too many of what leads nowhere? */
+static const char *
+excess(const struct session *s)
+{
+	const struct smtp_conf *c = s->smtp->conf;
+
+	if (c->error_limit > 0 && s->errors > c->error_limit)
+		return "Error: too many errors";
+	if (c->junk_command_limit > 0 && s->junk > c->junk_command_limit)
+		return "Error: too many commands without mail";
+	return NULL;
+}
+
+static enum turn
+command(struct session *s)
+{
+	struct pn_str line = s->held;
+	enum line_fault fault = LINE_GOOD;
+	const char *why = excess(s);
+
+	if (why != NULL && STAILQ_EMPTY(&s->answers))
+		return give_up(s, "4.7.0", why);
+	if (!s->has_held && !line_next(&s->line, &s->wire.in, &line, &fault))
+		return want_line(s);
+	if (!STAILQ_EMPTY(&s->answers) &&
+	    !(fault == LINE_GOOD && command_is_rcpt(line))) {
+		/* RFC 2920 3.1: the rest of the batch comes after its answers. */
+		s->held = line;
+		s->held_fault = fault;
+		s->has_held = true;
+		s->state = SESSION_ANSWERS;
+		return TURN_AGAIN;
+	}
+	if (s->has_held)
+		fault = s->held_fault;
+	s->has_held = false;
+	command_run(s, line, fault);
+	return TURN_AGAIN;
+}
+
+static enum turn
+helo(struct session *s)
+{
+	struct ehlo e = { .hostname = s->smtp->conf->hostname,
+		.next = &s->hop->known,
+		.size_limit = s->smtp->conf->message_size_limit };
+
+	if (engine_run(s->smtp->engine, s->base, STAGE_HELO) == ENGINE_PENDING)
+		return session_wait_elsewhere(s);
+	if (s->listed)
+		e.identity = s->listener->identity_by == IDENTITY_XCLIENT
+		    ? "XCLIENT"
+		    : "XFORWARD";
+	s->offered = s->hop->known;
+	s->greeted = true;
+	if (pn_str_caseeq(s->base->client.helo_verb, PN_STR_V("EHLO")))
+		ehlo_put(&s->wire.out, &e);
+	else
+		(void)buf_printf(&s->wire.out, "250 %s\r\n", e.hostname);
+	s->state = SESSION_COMMAND;
+	return TURN_AGAIN;
+}
+
+/*
+ * Our last words are out. What the client sent and we never read would make
+ * the kernel answer with a reset, which can overtake them: read on for a while.
+ */
+static enum turn
+closing(struct session *s)
+{
+	if (!wire_flush(&s->wire))
+		return s->wire.broken ? session_leave(s) : TURN_WAIT;
+	if (!s->lingering) {
+		if (!s->wire.paused && buf_len(&s->wire.in) == 0)
+			return session_leave(s);
+		s->lingering = 1;
+		(void)shutdown(s->wire.fd, SHUT_WR); /* ENOTCONN: gone already */
+		return session_wait(s, LINGER_MS);
+	}
+	if (s->readable) {
+		s->readable = false;
+		buf_clear(&s->wire.in);
+		if (wire_read(&s->wire) == WIRE_END ||
+		    ++s->lingering > LINGER_READS)
+			return session_leave(s);
+	}
+	return s->timed_out ? session_leave(s) : TURN_WAIT;
+}

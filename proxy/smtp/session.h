@@ -1,0 +1,180 @@
+/*
+ * session - one client from accept to close: RFC 5321 as one state machine.
+ *
+ * Made by listener, frees itself when it has gone. Owns its connection, its
+ * transaction and its upstream. States are named for what is waited for; each
+ * is one function that does one thing and says what follows. Callbacks only
+ * record what happened and call session_advance(). While an answer is
+ * pending the client is not read (half-duplex), so replies keep their order.
+ *
+ *   GREETING -> COMMAND -> HELO -> COMMAND
+ *                       -> MAIL [-> DIAL] -> COMMAND
+ *                       -> RCPT -> COMMAND        (queued: ANSWERS -> COMMAND)
+ *                       -> DATA -> FINDINGS -> KEEPER -> COMMAND
+ *                                           -> [REDIAL -> REPEAT ->] GO_AHEAD
+ *                                              -> LAST_WORD -> COMMAND
+ *                       -> CLOSING
+ */
+#ifndef SMTP_SESSION_H
+#define SMTP_SESSION_H
+
+#include "mail/transaction.h"
+#include "smtp/door.h"
+#include "smtp/dot.h"
+#include "smtp/line.h"
+#include "smtp/wire.h"
+
+#define SESSION_MAGIC 0x73657373u
+
+enum turn {
+	TURN_AGAIN, /* the (new) state can go on at once */
+	TURN_WAIT,  /* an event will call us */
+	TURN_GONE   /* the session is freed: touch nothing */
+};
+
+enum session_state {
+	SESSION_GREETING,  /* the connect stage */
+	SESSION_COMMAND,   /* a command line */
+	SESSION_HELO,      /* the helo stage */
+	SESSION_MAIL,      /* the stages up to mail */
+	SESSION_DIAL,      /* the next hop's greeting */
+	SESSION_RCPT,      /* the rcpt stage */
+	SESSION_ANSWERS,   /* the next hop's replies to MAIL and RCPT */
+	SESSION_DATA,      /* the message */
+	SESSION_FINDINGS,  /* the message stage */
+	SESSION_KEEPER,    /* the keeper's word that it holds a copy */
+	SESSION_REDIAL,    /* a second connection: the first one was closed */
+	SESSION_REPEAT,    /* its replies to MAIL and RCPT */
+	SESSION_GO_AHEAD,  /* 354 from the next hop */
+	SESSION_LAST_WORD, /* its reply to the message */
+	SESSION_CLOSING    /* our last reply to be read */
+};
+
+/* A reply that is due in its turn (RFC 2920: in the order of the commands). */
+struct answer {
+	STAILQ_ENTRY(answer) next;
+	enum { ANSWER_OURS, ANSWER_MAIL, ANSWER_RCPT } kind;
+	struct rcpt *rcpt;
+	uint16_t code;
+	struct pn_str text; /* ours: all of it */
+};
+STAILQ_HEAD(answers, answer);
+
+struct session {
+	uint32_t magic;
+	TAILQ_ENTRY(session) all;
+	struct smtp *smtp;
+	const struct smtp_listener *listener;
+	struct hop *hop;
+	struct peer *peer;
+	bool listed; /* may tell us who its client is */
+	struct wire wire;
+	struct line line;
+	enum session_state state;
+
+	/* Recorded by callbacks. */
+	bool readable, timed_out, gone;
+
+	struct transaction *base; /* the connection and HELO */
+	struct transaction *t;    /* the mail; NULL between mails */
+	bool greeted;             /* HELO or EHLO was said */
+	struct keywords offered;  /* of the next hop, at EHLO */
+	enum stage stage;         /* the next one that t runs */
+	bool mail;                /* MAIL was taken */
+	bool utf8;                /* with SMTPUTF8 */
+	uint16_t mail_code;       /* what the next hop said to it */
+	struct upstream *up;
+	struct answers answers;
+	struct pn_str held;       /* a line that must wait for the answers */
+	enum line_fault held_fault;
+	bool has_held;
+	unsigned n_rcpts; /* RCPTs of this mail, refused ones too */
+	unsigned errors, junk, messages;
+
+	struct dot dot;
+	uint64_t received;        /* bytes of message */
+	struct reply fault;       /* why this message cannot be taken; code 0 */
+	struct edit_ranges ranges;
+	struct rcpt *repeat;      /* REPEAT: whose answer is next; NULL MAIL's */
+	bool redialled;
+	struct keep_ticket *ticket;
+	bool kept, keep_failed;
+	unsigned lingering;       /* CLOSING: reads so far, from 1 */
+};
+
+/* Takes fd, which is accepted and non-blocking, and one connection of peer. */
+void session_new(struct listener *, int fd, const struct sockaddr *,
+    struct peer *);
+/* May this address tell us who its client is? */
+bool session_is_listed(const struct smtp_listener *, const struct sockaddr *);
+void session_advance(struct session *);
+/* 421 now, or at once without a word. For smtp_drain() and smtp_free(). */
+void session_drain(struct session *);
+void session_free(struct session *);
+
+/* A transaction with nothing in it but its id and us as owner. */
+struct transaction *session_transaction(struct session *);
+/* XCLIENT: this is the connection's transaction from now on; taken over. */
+void session_rebase(struct session *, struct transaction *);
+
+/* For the states (session, mail, data, relay, deliver). ---------------- */
+
+enum turn session_mail(struct session *);
+enum turn session_dial(struct session *);
+enum turn session_rcpt(struct session *);
+enum turn session_answers(struct session *);
+enum turn session_data(struct session *);
+enum turn session_findings(struct session *);
+enum turn session_keeper(struct session *);
+enum turn session_redial(struct session *);
+enum turn session_repeat(struct session *);
+enum turn session_go_ahead(struct session *);
+enum turn session_last_word(struct session *);
+
+/* A reply: into the batch of answers if there is one, else to be sent. */
+void session_say(struct session *, uint16_t code, const char *status,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void session_reply(struct session *, const struct reply *);
+/* A next hop's reply, word for word. */
+void session_pass_on(struct session *, const struct reply_lines *);
+/* The last reply is said: send it, then close. */
+void session_hang_up(struct session *);
+/* Close without a word: the client has gone. Returns TURN_GONE. */
+enum turn session_leave(struct session *);
+/* Send what is said and wait for the client, or for the next hop. */
+enum turn session_wait(struct session *, uint64_t timeout_ms);
+enum turn session_wait_elsewhere(struct session *);
+/* The name this transaction or connection has in the log. */
+const char *session_id(const struct session *);
+
+/* One command line (command.c). */
+void command_run(struct session *, struct pn_str line, enum line_fault);
+bool command_is_rcpt(struct pn_str line);
+
+/* Mails. A fresh transaction that knows connection and HELO; false: no memory
+ * for it, 452 is said. */
+bool mail_new(struct session *);
+/* Forget the mail. */
+void mail_end(struct session *);
+/* Run the stages up to this one. True when done. */
+bool mail_judge(struct session *, enum stage upto);
+/* The upstream, made if there is none, dials. */
+void mail_dial(struct session *);
+/* The client's addresses are our own. */
+bool mail_is_local(const struct session *);
+
+/* After the verdict. */
+void relay_start(struct session *);
+void deliver_start(struct session *);
+bool deliver_takes(const struct session *, const struct rcpt *);
+void hold_start(struct session *); /* quarantine */
+/* The message is answered (code): log, summarise, forget. */
+void mail_done(struct session *, uint16_t code);
+
+/* Log lines (record.c). */
+void record_message(const struct session *, uint16_t code);
+/* A mail that ended before its message: said only if some were refused. */
+void record_abandoned(struct session *);
+void record_connection(const struct session *);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * upstream - SMTP towards a next hop: one connection, dialled when needed,
+ * with the client's identity handed on. RFC 5321, 2920; XCLIENT, XFORWARD.
+ *
+ * Made and freed by a session, a release or a probe, which hears through
+ * wake() that something happened and then asks: upstream_at(),
+ * upstream_take(). Nothing here calls wake() from within a call; wake() may
+ * free the upstream. Replies come in the order of the commands; those to
+ * RSET, NOOP and XFORWARD are dealt with here.
+ */
+#ifndef SMTP_UPSTREAM_H
+#define SMTP_UPSTREAM_H
+
+#include "base/loop.h"
+#include "mail/edits.h"
+#include "mail/envelope.h"
+#include "mail/spool.h"
+#include "smtp/ehlo.h"
+#include "smtp/reply.h"
+#include "smtp/smtp.h"
+
+struct upstream;
+
+/* Shared by all connections of a worker to one next hop. */
+struct hop {
+	const struct smtp_upstream *conf;
+	struct keywords known; /* what it last announced */
+	struct upstream *probe; /* under way, or NULL */
+	uint64_t probed_ms;     /* when one was last begun; 0 never */
+};
+
+enum upstream_at {
+	UPSTREAM_DOWN,     /* never dialled, or closed while nothing was asked */
+	UPSTREAM_DIALLING,
+	UPSTREAM_READY,
+	UPSTREAM_FAILED    /* upstream_failure() says what the client hears */
+};
+
+struct upstream_conf {
+	struct loop *loop;
+	struct hop *hop;
+	const char *hostname;
+	uint64_t hold_noop_ms;
+	void (*wake)(void *);
+	void *arg;
+};
+
+struct upstream *upstream_new(const struct upstream_conf *);
+/* With QUIT when nothing is outstanding, else by closing. NULL is fine. */
+void upstream_free(struct upstream *);
+
+/*
+ * Connect, greet, hand on the identity. client and id are borrowed until
+ * READY or FAILED; helo is what EHLO says. A connection that is there is
+ * closed first. identity false: greet only (probe).
+ */
+void upstream_dial(struct upstream *, const struct client *, struct pn_str helo,
+    const char *id, bool identity);
+enum upstream_at upstream_at(const struct upstream *);
+const struct reply *upstream_failure(const struct upstream *);
+
+/*
+ * Put a command behind those that wait; upstream_flush() sends. MAIL is
+ * preceded by XFORWARD where that is the identity (client, id and local as
+ * they are now). False: this connection lacks a keyword that the parameters
+ * need (451 4.3.0), nothing was queued.
+ */
+bool upstream_mail(struct upstream *, const struct envelope *,
+    const struct client *, const char *id, bool local);
+bool upstream_rcpt(struct upstream *, const struct rcpt *);
+void upstream_data(struct upstream *);
+void upstream_rset(struct upstream *);
+void upstream_flush(struct upstream *);
+/* The next reply that was asked for. False: not there yet, or FAILED. */
+bool upstream_take(struct upstream *, struct reply_lines *);
+
+/* Send NOOP now and then while a message is held here. */
+void upstream_hold(struct upstream *);
+/*
+ * After 354: the body, dots stuffed, and its end. Goes on by itself; the reply
+ * is the next to take (it may come before all is written). Borrows both until
+ * then. A spool that cannot be read ends in FAILED.
+ */
+void upstream_body(struct upstream *, struct spool *,
+    const struct edit_ranges *);
+/* All of the body and its end is with the kernel: only the reply is missing. */
+bool upstream_body_sent(const struct upstream *);
+
+#endif

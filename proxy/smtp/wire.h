@@ -1,0 +1,58 @@
+/*
+ * wire - one connection on the loop: a non-blocking socket, what came and is
+ * not read yet, what is said and not sent yet. Plain events and as few system
+ * calls as can be: EV_READ stays armed for life, sending is tried at once,
+ * EV_WRITE is added on EAGAIN alone.
+ *
+ * Embedded in session, upstream and probe, each the owner of its own. The one
+ * callback records what happened; it gets EV_READ, EV_WRITE, EV_TIMEOUT
+ * (nothing came for so long).
+ */
+#ifndef SMTP_WIRE_H
+#define SMTP_WIRE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/uio.h>
+
+#include "base/buf.h"
+#include "base/loop.h"
+
+struct wire {
+	struct loop *loop;
+	int fd;            /* -1: closed */
+	struct event rd, wr;
+	event_callback_fn on;
+	void *arg;
+	struct buf in, out;
+	bool paused;       /* EV_READ was taken off: nobody reads now */
+	bool broken;       /* sending failed: the peer is gone */
+};
+
+/* Takes fd. Nothing is armed before wire_wait(). */
+void wire_open(struct wire *, struct loop *, int fd, event_callback_fn,
+    void *arg);
+/* Frees everything; closes fd. A closed wire may be closed again. */
+void wire_close(struct wire *);
+/* Be told of what comes; EV_TIMEOUT when nothing did for so long. */
+void wire_wait(struct wire *, uint64_t timeout_ms);
+void wire_pause(struct wire *);
+
+enum wire_got { WIRE_BYTES, WIRE_NOTHING, WIRE_END };
+
+/* recv() once into at (n bytes of room). */
+enum wire_got wire_recv(struct wire *, void *at, size_t n, size_t *got);
+/* recv() once, appended to .in. */
+enum wire_got wire_read(struct wire *);
+/* Is the peer gone? Looks without reading; END, BYTES (waiting) or NOTHING. */
+enum wire_got wire_peek(struct wire *);
+
+/* Send .out: true when all of it went. False: EV_WRITE will come, or .broken. */
+bool wire_flush(struct wire *);
+/* Send .out and then the pieces; the bytes of the pieces that went. */
+size_t wire_sendv(struct wire *, const struct iovec *, int count);
+/* EV_WRITE when there is room again, or when the peer read nothing for five
+ * minutes (then .broken). */
+void wire_want_room(struct wire *);
+
+#endif
