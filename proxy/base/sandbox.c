@@ -272,7 +272,7 @@ static int
 seccomp_inspector(struct error *e)
 {
 	static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write),
-		SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
+		SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(close_range),
 		SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk),
 		SCMP_SYS(futex), SCMP_SYS(setitimer),
 		/* where it is not in the vDSO */

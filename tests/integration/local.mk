@@ -4,7 +4,11 @@ EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py \
 	tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py
 
 INTEGRATION = tests/integration/relay_postfix.py \
-	tests/integration/byte_identical.py
+	tests/integration/byte_identical.py \
+	tests/integration/scan_equal.py \
+	tests/integration/reload.py \
+	tests/integration/process.py \
+	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)
 
 include tests/faults/local.mk

@@ -32,6 +32,12 @@ def build():
         or os.path.join(SOURCE, "build")
 
 
+def configured(name, build_dir=None):
+    """Does the build's config.h define it?"""
+    with open(os.path.join(build_dir or build(), "config.h")) as f:
+        return bool(re.search(r"^#define %s 1$" % name, f.read(), re.M))
+
+
 def users():
     """worker, inspector, keeper."""
     names = ("postern", "postern-inspect", "postern-keeper")

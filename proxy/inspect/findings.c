@@ -1,0 +1,314 @@
+/*
+ * findings - see findings.h. Packed by the inspector, unpacked and checked by
+ * the worker's pool. The answer, numbers little-endian (base/pack):
+ *
+ *   u8 version | u8 flags | u32 defects | str depths (one byte a part) |
+ *   str answers (rules' own form) | u32 n | n facts
+ *   fact = u32 index | u32 thing | u8 state | u8 type | value of that type
+ */
+#include "inspect/findings.h"
+
+#include "base/must.h"
+#include "inspect/inspector.h"
+
+#define FORM 1 /* of both frames; another is not read */
+#define FLAG_TRUNCATED 1u
+#define FLAG_ANSWERS 2u
+#define FLAGS 3u
+#define DEFECTS                                                                \
+	(PN_DEFECT_AMBIGUOUS | PN_DEFECT_BROKEN | PN_DEFECT_LIMIT |            \
+	    PN_DEFECT_CHARSET)
+#define FACT_HEAD 10 /* bytes of a fact before its value */
+#define IP_TEXT_MAX 45
+
+/* ---- the request ---- */
+
+void
+inspect_request_pack(const struct inspect_request *r, struct buf *b)
+{
+	pack_u8(b, FORM);
+	pack_u8(b, r->in_slot);
+	pack_u32(b, r->slot);
+	pack_u64(b, r->size);
+}
+
+bool
+inspect_request_unpack(struct inspect_request *r, struct unpack *u)
+{
+	uint8_t version = unpack_u8(u);
+	uint8_t in_slot = unpack_u8(u);
+
+	*r = (struct inspect_request){ .in_slot = in_slot == 1,
+		.slot = unpack_u32(u), .size = unpack_u64(u) };
+	if (version != FORM || in_slot > 1 || r->slot >= INSPECT_SLOTS ||
+	    (!r->in_slot && (r->slot != 0 || r->size != u->n)) ||
+	    (r->in_slot && u->n != 0))
+		unpack_fail(u);
+	return !u->failed;
+}
+
+/* ---- packing ---- */
+
+/* At most FINDINGS_VALUE_MAX bytes, not ending within a UTF-8 sequence. */
+static struct pn_str
+shortened(struct pn_str s)
+{
+	if (s.n <= FINDINGS_VALUE_MAX)
+		return s;
+	s.n = FINDINGS_VALUE_MAX;
+	for (int i = 0; i < 3 && ((unsigned char)s.p[s.n] & 0xc0) == 0x80; i++)
+		s.n--;
+	return s;
+}
+
+static size_t
+value_size(const struct value *v)
+{
+	if (v->state != VALUE_KNOWN)
+		return 0;
+	switch (v->type) {
+	case VALUE_NUMBER:
+		return 8;
+	case VALUE_BOOL:
+		return 1;
+	case VALUE_STRING:
+	case VALUE_IP:
+	case VALUE_WORD:
+		return 4 + shortened(v->str).n;
+	case VALUE_ADDRESS:
+		return 16 + shortened(v->str).n + shortened(v->local).n +
+		    shortened(v->domain).n + shortened(v->display).n;
+	}
+	return 0;
+}
+
+static void
+pack_value(const struct value *v, struct buf *b)
+{
+	if (v->state != VALUE_KNOWN)
+		return;
+	switch (v->type) {
+	case VALUE_NUMBER:
+		pack_u64(b, (uint64_t)v->number);
+		return;
+	case VALUE_BOOL:
+		pack_u8(b, v->number != 0);
+		return;
+	case VALUE_STRING:
+	case VALUE_IP:
+	case VALUE_WORD:
+		pack_str(b, shortened(v->str));
+		return;
+	case VALUE_ADDRESS:
+		pack_str(b, shortened(v->str));
+		pack_str(b, shortened(v->local));
+		pack_str(b, shortened(v->domain));
+		pack_str(b, shortened(v->display));
+		return;
+	}
+}
+
+static void
+pack_fact(const struct fact_of *f, struct buf *b)
+{
+	pack_u32(b, f->index);
+	pack_u32(b, f->thing);
+	pack_u8(b, (uint8_t)f->value.state);
+	pack_u8(b, (uint8_t)f->value.type);
+	pack_value(&f->value, b);
+}
+
+/* How many of the facts, in order, go into so many bytes. */
+static uint32_t
+facts_that_fit(const struct findings *f, size_t room)
+{
+	uint32_t i = 0;
+
+	for (; i < f->n_facts; i++) {
+		size_t n = FACT_HEAD + value_size(&f->facts[i].value);
+
+		if (n > room)
+			break;
+		room -= n;
+	}
+	return i;
+}
+
+void
+findings_pack(const struct findings *f, struct buf *b)
+{
+	const size_t head = 2 + 4 + 4 + f->n_parts + 4 + 4;
+	struct pn_str depths = { (const char *)f->depths, f->n_parts };
+	struct buf answers = { .max = FINDINGS_MAX - head };
+	unsigned flags = f->truncated ? FLAG_TRUNCATED : 0;
+	unsigned defects = f->defects;
+	uint32_t n;
+
+	must(head < FINDINGS_MAX); /* view_limits: parts and members */
+	if (f->answers != NULL) {
+		rules_answers_pack(f->answers, &answers);
+		if (answers.full) {
+			/* Without them what the rules ask is unknown. */
+			buf_clear(&answers);
+			defects |= PN_DEFECT_LIMIT;
+		} else {
+			flags |= FLAG_ANSWERS;
+		}
+	}
+	n = facts_that_fit(f, answers.max - buf_len(&answers));
+	if (n < f->n_facts)
+		flags |= FLAG_TRUNCATED;
+	pack_u8(b, FORM);
+	pack_u8(b, (uint8_t)flags);
+	pack_u32(b, defects);
+	pack_str(b, depths);
+	pack_str(b, buf_str(&answers));
+	pack_u32(b, n);
+	for (uint32_t i = 0; i < n; i++)
+		pack_fact(&f->facts[i], b);
+	buf_fini(&answers);
+}
+
+/* ---- unpacking: nothing is believed ---- */
+
+static struct pn_str
+unpack_text(struct unpack *u)
+{
+	struct pn_str s = unpack_str(u);
+
+	if (s.n > FINDINGS_VALUE_MAX)
+		unpack_fail(u);
+	return s;
+}
+
+static bool
+is_word_of(struct pn_str s, const char *const *words)
+{
+	for (; words != NULL && *words != NULL; words++)
+		if (pn_str_eq(s, pn_str_of(*words)))
+			return true;
+	return false;
+}
+
+static bool
+is_ip_text(struct pn_str s)
+{
+	static const char letters[] = "0123456789abcdefABCDEF:.";
+
+	for (size_t i = 0; i < s.n; i++)
+		if (memchr(letters, s.p[i], sizeof(letters) - 1) == NULL)
+			return false;
+	return s.n > 0 && s.n <= IP_TEXT_MAX;
+}
+
+static void
+unpack_value(struct value *v, const struct chain_fact *f, struct unpack *u)
+{
+	switch (f->type) {
+	case VALUE_NUMBER:
+		v->number = (int64_t)unpack_u64(u);
+		return;
+	case VALUE_BOOL:
+		v->number = unpack_u8(u);
+		if (v->number > 1)
+			unpack_fail(u);
+		return;
+	case VALUE_STRING:
+		v->str = unpack_text(u);
+		return;
+	case VALUE_IP:
+		v->str = unpack_text(u);
+		if (!is_ip_text(v->str))
+			unpack_fail(u);
+		return;
+	case VALUE_WORD:
+		v->str = unpack_text(u);
+		if (!is_word_of(v->str, f->words))
+			unpack_fail(u);
+		return;
+	case VALUE_ADDRESS:
+		v->str = unpack_text(u);
+		v->local = unpack_text(u);
+		v->domain = unpack_text(u);
+		v->display = unpack_text(u);
+		return;
+	}
+	unpack_fail(u);
+}
+
+/* Only a declared content fact, of its type, of a part there is. */
+static void
+unpack_fact(struct fact_of *to, const struct chain *c, uint32_t n_parts,
+    struct unpack *u)
+{
+	const struct chain_fact *f;
+	uint8_t state, type;
+
+	to->index = unpack_u32(u);
+	to->thing = unpack_u32(u);
+	state = unpack_u8(u);
+	type = unpack_u8(u);
+	if (u->failed || to->index >= c->n_facts) {
+		unpack_fail(u);
+		return;
+	}
+	f = &c->facts[to->index];
+	to->value.state = (enum value_state)state;
+	to->value.type = f->type;
+	if (!f->content || f->keyed || type != f->type ||
+	    (f->of_thing ? to->thing >= n_parts :
+		to->thing != FACT_OF_MESSAGE) ||
+	    (state != VALUE_KNOWN && state != VALUE_UNKNOWN))
+		unpack_fail(u);
+	else if (state == VALUE_KNOWN)
+		unpack_value(&to->value, f, u);
+}
+
+static bool
+unpack_facts(struct findings *f, const struct chain *c, struct unpack *u,
+    struct arena *a)
+{
+	f->n_facts = unpack_u32(u);
+	if (u->failed || f->n_facts > u->n / FACT_HEAD)
+		return false;
+	f->facts = arena_alloc(a, f->n_facts * sizeof(*f->facts));
+	if (f->facts == NULL)
+		return false;
+	for (uint32_t i = 0; i < f->n_facts && !u->failed; i++)
+		unpack_fact(&f->facts[i], c, f->n_parts, u);
+	return !u->failed;
+}
+
+static bool
+unpack_answers(struct findings *f, const struct rules *r, bool expected,
+    struct pn_str packed, struct arena *a)
+{
+	struct unpack u = unpack_of(packed.p, packed.n);
+
+	if (!expected)
+		return packed.n == 0;
+	f->answers = rules_answers_unpack(r, &u, a);
+	return f->answers != NULL && unpack_done(&u);
+}
+
+bool
+findings_unpack(struct findings *f, const struct chain *c,
+    const struct rules *r, struct unpack *u, struct arena *a)
+{
+	uint8_t version = unpack_u8(u);
+	uint8_t flags = unpack_u8(u);
+	struct pn_str depths, answers;
+
+	*f = (struct findings){ .truncated = flags & FLAG_TRUNCATED,
+		.defects = unpack_u32(u) };
+	depths = unpack_str(u);
+	answers = unpack_str(u);
+	if (u->failed || version != FORM || (flags & ~FLAGS) != 0 ||
+	    (f->defects & ~(unsigned)DEFECTS) != 0)
+		return false;
+	f->n_parts = (uint32_t)depths.n;
+	f->depths = (uint8_t *)arena_str(a, depths).p;
+	return f->depths != NULL && unpack_facts(f, c, u, a) &&
+	    unpack_done(u) &&
+	    unpack_answers(f, r, flags & FLAG_ANSWERS, answers, a);
+}
