@@ -1,9 +1,27 @@
 # libinspect.la: what stands in proxy/inspect
 noinst_LTLIBRARIES += libinspect.la
 libinspect_la_SOURCES = \
+	proxy/inspect/archive.c \
+	proxy/inspect/charset.c \
+	proxy/inspect/charset.h \
+	proxy/inspect/decode.c \
+	proxy/inspect/decode.h \
 	proxy/inspect/findings.c \
 	proxy/inspect/findings.h \
+	proxy/inspect/header.c \
+	proxy/inspect/header.h \
+	proxy/inspect/host.c \
+	proxy/inspect/host.h \
 	proxy/inspect/inspector.h \
+	proxy/inspect/mailbox.c \
+	proxy/inspect/mailbox.h \
+	proxy/inspect/mime.c \
+	proxy/inspect/param.c \
+	proxy/inspect/param.h \
+	proxy/inspect/part.h \
 	proxy/inspect/pool.h \
+	proxy/inspect/type.c \
+	proxy/inspect/type.h \
+	proxy/inspect/view.c \
 	proxy/inspect/view.h
-libinspect_la_LIBADD =
+libinspect_la_LIBADD = $(ARCHIVE_LIBS)

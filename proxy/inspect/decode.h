@@ -1,0 +1,42 @@
+/*
+ * decode - base64, quoted-printable and uuencode, read as leniently as mail
+ * readers do. RFC 2045 6.7, 6.8; POSIX uuencode.
+ *
+ * Pure functions over bytes; nothing is owned. What a decoder stepped over is
+ * told in decoded.broken, never an error.
+ */
+#ifndef INSPECT_DECODE_H
+#define INSPECT_DECODE_H
+
+#include "filters/pn_str.h"
+
+enum encoding { ENCODING_NONE, ENCODING_BASE64, ENCODING_QP, ENCODING_UU };
+
+struct decoded {
+	size_t n;     /* bytes written */
+	size_t used;  /* bytes of the source that were read */
+	bool broken;  /* junk, a bad escape, a cut quantum */
+	bool resumed; /* base64: more data behind padding; some readers stop there */
+};
+
+/*
+ * Decode into out until max bytes are there or src ends. uu: src is the lines
+ * between "begin" and "end". out and src do not overlap.
+ */
+struct decoded decode(enum encoding, struct pn_str src, char *out, size_t max);
+/* Room that decode() of all of src needs at most. */
+size_t decode_room(enum encoding, struct pn_str src);
+/*
+ * Bytes decode() would give, by arithmetic over the line ends: exact when
+ * nothing is broken.
+ */
+size_t decode_size(enum encoding, struct pn_str src);
+/* The last bytes, at most max, as decode() of all of src would end. */
+struct pn_str decode_tail(enum encoding, struct pn_str src, char *out,
+    size_t max);
+/* Does src read as base64 and nothing else, as far as its first lines tell? */
+bool decode_looks_base64(struct pn_str src);
+
+int hex_digit(char c); /* 0-15, or -1 */
+
+#endif

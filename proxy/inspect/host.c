@@ -1,0 +1,466 @@
+/* host - see host.h, and filter.h for what each pn_* promises. */
+#include "inspect/host.h"
+
+#include "inspect/mailbox.h"
+#include "inspect/part.h"
+#include "mail/pn_mail.h"
+
+/* What host_run() keeps beside its result. */
+struct host {
+	struct host_result result; /* first: ask.arg points here */
+	struct view *view;
+	const struct chain *chain;
+	uint32_t room;             /* of result.facts */
+	uint32_t *start;           /* [n_parts + 2] where each thing's facts begin */
+	int64_t raw, header;       /* facts served from the view, or -1 */
+	struct {                   /* the last value found, for the nth after it */
+		uint32_t fact, thing, at;
+		unsigned nth;
+	} last;
+};
+
+static struct view *
+view_of(struct pn_mail *m)
+{
+	struct host *h = m->owner;
+
+	return h->view;
+}
+
+/* ---- the view, for modules ---- */
+
+struct pn_str
+pn_raw(struct pn_mail *m)
+{
+	return view_of(m)->raw;
+}
+
+/* The decoded text of a field, kept with it. */
+static struct pn_str
+field_text(struct view *v, struct header_field *f)
+{
+	bool unknown = false;
+
+	if (f->text.p == NULL) {
+		f->text = header_decode(header_unfold(f->body, v->arena),
+		    v->arena, &unknown);
+		if (unknown)
+			v->defects |= PN_DEFECT_CHARSET;
+	}
+	return f->text;
+}
+
+static struct header_field *
+field_of(struct view *v, struct pn_str name, unsigned nth)
+{
+	struct header *h = &v->header;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (pn_str_caseeq(h->fields[i].name, name) && nth-- == 0)
+			return &h->fields[i];
+	return NULL;
+}
+
+bool
+pn_header(struct pn_mail *m, struct pn_str name, unsigned nth,
+    struct pn_str *value)
+{
+	struct header_field *f = field_of(view_of(m), name, nth);
+
+	if (f != NULL)
+		*value = field_text(view_of(m), f);
+	return f != NULL;
+}
+
+bool
+pn_header_raw(struct pn_mail *m, struct pn_str name, unsigned nth,
+    struct pn_str *value)
+{
+	const struct header_field *f = field_of(view_of(m), name, nth);
+
+	if (f != NULL)
+		*value = f->body;
+	return f != NULL;
+}
+
+/* Asked for one after the other, each is found where the last one ended. */
+bool
+pn_mailbox(struct pn_mail *m, struct pn_str field, unsigned nth,
+    struct pn_str *display, struct pn_str *local, struct pn_str *domain)
+{
+	struct view *v = view_of(m);
+	struct mailbox b;
+
+	if (v->mailbox.field.p != field.p || v->mailbox.field.n != field.n ||
+	    v->mailbox.nth > nth) {
+		v->mailbox.field = field;
+		v->mailbox.nth = 0;
+		v->mailbox.at = 0;
+	}
+	do {
+		if (!mailbox_next(field, &v->mailbox.at, &b, v->arena))
+			return false;
+	} while (v->mailbox.nth++ < nth);
+	*display = b.display;
+	*local = b.local;
+	*domain = b.domain;
+	return true;
+}
+
+struct pn_part *
+pn_first_part(struct pn_mail *m)
+{
+	return view_of(m)->first;
+}
+
+struct pn_part *
+pn_next_part(struct pn_mail *m, struct pn_part *p)
+{
+	(void)m; /* the part knows its place */
+	return p->next;
+}
+
+unsigned
+pn_part_depth(struct pn_part *p)
+{
+	return p->depth;
+}
+
+bool
+pn_part_is_container(struct pn_part *p)
+{
+	return p->container;
+}
+
+bool
+pn_part_is_member(struct pn_part *p)
+{
+	return p->member;
+}
+
+bool
+pn_part_name(struct pn_part *p, unsigned nth, struct pn_str *name)
+{
+	if (nth < p->n_names)
+		*name = p->names[nth];
+	return nth < p->n_names;
+}
+
+struct pn_str
+pn_part_path(struct pn_part *p)
+{
+	return p->path;
+}
+
+struct pn_str
+pn_part_type(struct pn_part *p)
+{
+	return p->type;
+}
+
+struct pn_str
+pn_part_magic(struct pn_part *p)
+{
+	return pn_str_of(p->magic);
+}
+
+struct pn_str
+pn_part_head(struct pn_part *p, size_t n)
+{
+	return view_head(p, n);
+}
+
+uint64_t
+pn_part_size(struct pn_part *p)
+{
+	return view_size(p);
+}
+
+unsigned
+pn_part_flags(struct pn_part *p)
+{
+	return p->flags;
+}
+
+unsigned
+pn_mime_defects(struct pn_mail *m)
+{
+	return view_of(m)->defects;
+}
+
+void
+pn_part_fact(struct pn_part *p, const char *name, enum pn_bool b)
+{
+	struct value v = pn_value_bool(b);
+
+	pn_mail_give(p->view->mail, p->number, name, &v);
+}
+
+void
+pn_part_fact_str(struct pn_part *p, const char *name, struct pn_str s)
+{
+	struct value v = pn_value_str(s);
+
+	pn_mail_give(p->view->mail, p->number, name, &v);
+}
+
+void
+pn_part_fact_number(struct pn_part *p, const char *name, int64_t n)
+{
+	struct value v = pn_value_number(n);
+
+	pn_mail_give(p->view->mail, p->number, name, &v);
+}
+
+void
+pn_part_fact_word(struct pn_part *p, const char *name, const char *word)
+{
+	struct value v = pn_value_word(word);
+
+	pn_mail_give(p->view->mail, p->number, name, &v);
+}
+
+void
+pn_part_fact_unknown(struct pn_part *p, const char *name)
+{
+	struct value v = pn_value_unknown();
+
+	pn_mail_give(p->view->mail, p->number, name, &v);
+}
+
+/* ---- collecting ---- */
+
+static bool
+copy_text(struct arena *a, struct pn_str *s)
+{
+	if (s->n > 0)
+		*s = arena_str(a, *s);
+	return s->n == 0 || s->p != NULL;
+}
+
+static void
+add_fact(struct host *h, uint32_t index, uint32_t thing, const struct value *v)
+{
+	struct host_result *r = &h->result;
+
+	if (r->n_facts == h->room) {
+		uint32_t room = h->room == 0 ? 128 : h->room * 2;
+		struct fact_of *more = arena_alloc(h->view->arena,
+		    room * sizeof(*more));
+
+		if (more == NULL) {
+			r->truncated = true;
+			return;
+		}
+		if (r->n_facts > 0)
+			memcpy(more, r->facts, r->n_facts * sizeof(*more));
+		r->facts = more;
+		h->room = room;
+	}
+	r->facts[r->n_facts++] = (struct fact_of){ index, thing, *v };
+}
+
+static void
+on_fact(struct pn_mail *m, uint32_t index, uint32_t thing,
+    const struct value *given)
+{
+	struct host *h = m->owner;
+	struct value v = *given;
+
+	if (!copy_text(m->arena, &v.str) || !copy_text(m->arena, &v.local) ||
+	    !copy_text(m->arena, &v.domain) ||
+	    !copy_text(m->arena, &v.display)) {
+		h->result.truncated = true;
+		return;
+	}
+	add_fact(h, index, thing, &v);
+}
+
+static const struct pn_mail_ops ops = { .fact = on_fact };
+
+/* The module has no answer: what it might have said is not known. */
+static void
+give_unknown(struct host *h, uint32_t module)
+{
+	for (uint32_t i = 0; i < h->chain->n_facts; i++) {
+		const struct chain_fact *f = &h->chain->facts[i];
+		struct value v = { .state = VALUE_UNKNOWN, .type = f->type };
+
+		if (f->module != module || !f->content || f->keyed)
+			continue;
+		if (!f->of_thing)
+			add_fact(h, i, FACT_OF_MESSAGE, &v);
+		for (uint32_t t = 0; f->of_thing && t < h->view->n_parts; t++)
+			add_fact(h, i, t, &v);
+	}
+}
+
+static void
+run_module(struct host *h, uint32_t module)
+{
+	struct host_result *r = &h->result;
+	struct pn_mail m = {
+		.chain = h->chain,
+		.module = module,
+		.stage = STAGE_MESSAGE,
+		.content = true,
+		.arena = h->view->arena,
+		.ops = &ops,
+		.owner = h,
+	};
+	uint32_t before = r->n_facts;
+
+	h->view->mail = &m;
+	if (h->chain->modules[module].filter->inspect(&m) != PN_NEXT) {
+		r->n_facts = before;
+		give_unknown(h, module);
+	}
+	h->view->mail = NULL;
+	r->dropped += m.dropped;
+}
+
+/* The message's own facts behind those of the last part. */
+static uint32_t
+rank_of(const struct host *h, uint32_t thing)
+{
+	return thing == FACT_OF_MESSAGE ? h->result.n_parts : thing;
+}
+
+/* Sort by thing, keeping order within: start[] says where each begins. */
+static bool
+sort_facts(struct host *h)
+{
+	struct host_result *r = &h->result;
+	struct arena *a = h->view->arena;
+	struct fact_of *sorted = arena_alloc(a, r->n_facts * sizeof(*sorted));
+	uint32_t *next = arena_alloc(a, (r->n_parts + 2) * sizeof(*next));
+
+	h->start = arena_alloc(a, (r->n_parts + 2) * sizeof(*h->start));
+	if (sorted == NULL || next == NULL || h->start == NULL)
+		return false;
+	for (uint32_t i = 0; i < r->n_facts; i++)
+		h->start[rank_of(h, r->facts[i].thing) + 1]++;
+	for (uint32_t t = 1; t < r->n_parts + 2; t++)
+		h->start[t] += h->start[t - 1];
+	memcpy(next, h->start, (r->n_parts + 2) * sizeof(*next));
+	for (uint32_t i = 0; i < r->n_facts; i++)
+		sorted[next[rank_of(h, r->facts[i].thing)]++] = r->facts[i];
+	r->facts = sorted;
+	return true;
+}
+
+/* ---- what rules ask ---- */
+
+static void
+get_header(struct host *h, struct pn_str name, unsigned nth, struct value *out)
+{
+	struct header_field *f = field_of(h->view, name, nth);
+
+	out->type = VALUE_STRING;
+	if (f == NULL) {
+		/* Past a limit there may have been one. */
+		out->state = h->view->header.cut ? VALUE_UNKNOWN : VALUE_ABSENT;
+		return;
+	}
+	out->str = field_text(h->view, f);
+	out->state = out->str.p == NULL ? VALUE_UNKNOWN : VALUE_KNOWN;
+}
+
+static void
+get_collected(struct host *h, uint32_t fact, uint32_t thing, unsigned nth,
+    struct value *out)
+{
+	const struct host_result *r = &h->result;
+	uint32_t rank = rank_of(h, thing);
+	uint32_t i = h->start[rank], end = h->start[rank + 1];
+	unsigned skip = nth;
+
+	if (h->last.fact == fact && h->last.thing == thing && nth > 0 &&
+	    h->last.nth + 1 == nth) {
+		i = h->last.at + 1;
+		skip = 0;
+	}
+	for (; i < end; i++) {
+		if (r->facts[i].index != fact || skip-- > 0)
+			continue;
+		*out = r->facts[i].value;
+		h->last.fact = fact;
+		h->last.thing = thing;
+		h->last.nth = nth;
+		h->last.at = i;
+		return;
+	}
+	out->state = r->truncated ? VALUE_UNKNOWN : VALUE_ABSENT;
+}
+
+static void
+get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
+    struct value *out)
+{
+	struct host *h = arg;
+
+	*out = (struct value){ .state = VALUE_ABSENT };
+	if (fact >= h->chain->n_facts ||
+	    (thing != RULES_MESSAGE && thing >= h->result.n_parts))
+		return;
+	out->type = h->chain->facts[fact].type;
+	if (fact == h->header) {
+		get_header(h, key, nth, out);
+	} else if (fact == h->raw) {
+		out->state = nth == 0 ? VALUE_KNOWN : VALUE_ABSENT;
+		out->str = h->view->raw;
+	} else if (fact == FACT_MIME_AMBIGUOUS) {
+		out->state = nth == 0 ? VALUE_KNOWN : VALUE_ABSENT;
+		out->number = (h->result.defects & PN_DEFECT_AMBIGUOUS) != 0;
+	} else {
+		get_collected(h, fact, thing, nth, out);
+	}
+}
+
+static uint32_t
+n_things(void *arg, const char *thing)
+{
+	struct host *h = arg;
+
+	return strcmp(thing, "part") == 0 ? h->result.n_parts : 0;
+}
+
+static uint32_t
+depth(void *arg, const char *thing, uint32_t n)
+{
+	struct host *h = arg;
+
+	return n < n_things(arg, thing) ? h->result.depths[n] : 0;
+}
+
+struct host_result *
+host_run(struct view *v, const struct chain *chain)
+{
+	struct host *h = arena_alloc(v->arena, sizeof(*h));
+	struct host_result *r;
+
+	if (h == NULL)
+		return NULL;
+	r = &h->result;
+	h->view = v;
+	h->chain = chain;
+	h->raw = chain_find(chain, "raw");
+	h->header = chain_find(chain, "header");
+	h->last.fact = UINT32_MAX;
+	r->n_parts = v->n_parts;
+	r->depths = arena_alloc(v->arena, v->n_parts);
+	if (r->depths == NULL)
+		return NULL;
+	for (struct pn_part *p = v->first; p != NULL; p = p->next)
+		r->depths[p->number] = p->depth > 255 ? 255 : (uint8_t)p->depth;
+	for (uint32_t i = 0; i < chain->n_modules; i++)
+		if (chain->modules[i].filter->inspect != NULL)
+			run_module(h, i);
+	if (!sort_facts(h))
+		return NULL;
+	r->defects = v->defects;
+	r->ask = (struct rules_facts){
+		.arg = h, .get = get, .n_things = n_things, .depth = depth
+	};
+	return r;
+}

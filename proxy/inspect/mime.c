@@ -1,0 +1,976 @@
+/*
+ * mime - the tree of an entity: what its Content-* fields say, in every
+ * reading, and where its parts begin and end. RFC 2045, 2046, 2183.
+ *
+ * Two looks at the same bytes. The first is RFC 2046's: from the outer
+ * multipart to the inner, delimiter lines whole. The second (sweep) goes once
+ * over all lines that any declared boundary begins and takes as a part what
+ * the first did not: behind a close delimiter, behind a delimiter with
+ * something after it, inside what another part had claimed. So whatever a
+ * reader takes for a part, it begins where we have one too.
+ *
+ * Time: each nesting level scans its own bytes once (max_depth caps levels),
+ * the sweep compares a line with one boundary only (they are kept sorted and
+ * none is the head of another).
+ */
+#include "inspect/charset.h"
+#include "inspect/part.h"
+
+#define TYPES 4      /* readings of one entity's type that we follow */
+#define BOUNDARY_MAX 1000
+
+/* ---- what one buffer's reading keeps ---- */
+
+struct boundary {
+	struct pn_str text;
+	struct place place; /* of the parts it separates */
+	bool digest;
+};
+
+struct reading {
+	struct view *view;
+	struct pn_str bytes;
+	struct boundary *known; /* [n_known] sorted; none is a prefix of another */
+	size_t n_known, room;
+	const char **taken;     /* open hash of delimiter lines the tree used */
+	size_t n_taken, taken_size;
+	bool odd;               /* a line looked like a delimiter and was none */
+	size_t declared;        /* boundaries seen in all */
+	size_t budget;          /* bytes that may still be scanned */
+};
+
+static void read_entity(struct reading *, const struct place *,
+    struct pn_str bytes, bool digest);
+
+static void
+note(struct view *v, unsigned defects)
+{
+	v->defects |= defects;
+}
+
+/* A lifetime of doubling in an arena wastes as much again; that is fine. */
+static void *
+grow(struct arena *a, const void *old, size_t n, size_t room, size_t size)
+{
+	void *p = arena_alloc(a, room * size);
+
+	if (p != NULL && n > 0)
+		memcpy(p, old, n * size);
+	return p;
+}
+
+static size_t
+slot_of(const struct reading *r, const char *line)
+{
+	size_t i = ((size_t)(line - r->bytes.p) * 0x9e3779b97f4a7c15u) >> 32;
+
+	for (i %= r->taken_size; r->taken[i] != NULL && r->taken[i] != line;)
+		i = (i + 1) % r->taken_size;
+	return i;
+}
+
+static bool
+is_taken(const struct reading *r, const char *line)
+{
+	return r->taken_size > 0 && r->taken[slot_of(r, line)] == line;
+}
+
+static bool
+take(struct reading *r, const char *line)
+{
+	if (r->n_taken * 2 >= r->taken_size) {
+		const char **old = r->taken;
+		size_t n = r->taken_size;
+		size_t size = n == 0 ? 32 : n * 2;
+
+		r->taken = arena_alloc(r->view->arena, size * sizeof(*old));
+		if (r->taken == NULL) {
+			r->taken = old;
+			note(r->view, PN_DEFECT_LIMIT);
+			return false;
+		}
+		r->taken_size = size;
+		for (size_t i = 0; i < n; i++)
+			if (old[i] != NULL)
+				r->taken[slot_of(r, old[i])] = old[i];
+	}
+	r->taken[slot_of(r, line)] = line;
+	r->n_taken++;
+	return true;
+}
+
+/* ---- boundaries ---- */
+
+static int
+compare(struct pn_str a, struct pn_str b)
+{
+	int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return c != 0 ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+/* How many known ones sort at or before s. */
+static size_t
+rank(const struct reading *r, struct pn_str s)
+{
+	size_t low = 0, high = r->n_known;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (compare(r->known[mid].text, s) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* The known boundary that s begins with, or NULL. */
+static const struct boundary *
+known_at(const struct reading *r, struct pn_str s)
+{
+	size_t i = rank(r, s);
+
+	return i > 0 && pn_str_starts(s, r->known[i - 1].text) ?
+	    &r->known[i - 1] : NULL;
+}
+
+static void
+declare(struct reading *r, struct pn_str text, const struct place *place,
+    bool digest)
+{
+	size_t at, gone = 0;
+
+	r->declared++;
+	if (known_at(r, text) != NULL)
+		return; /* what matches text matches that one too */
+	if (r->n_known == r->room) {
+		size_t room = r->room == 0 ? 8 : r->room * 2;
+		struct boundary *more = grow(r->view->arena, r->known,
+		    r->n_known, room, sizeof(*more));
+
+		if (more == NULL) {
+			note(r->view, PN_DEFECT_LIMIT);
+			return;
+		}
+		r->known = more;
+		r->room = room;
+	}
+	at = rank(r, text);
+	while (at + gone < r->n_known &&
+	    pn_str_starts(r->known[at + gone].text, text))
+		gone++;
+	memmove(&r->known[at + 1], &r->known[at + gone],
+	    (r->n_known - at - gone) * sizeof(*r->known));
+	r->known[at] = (struct boundary){ text, *place, digest };
+	r->n_known += 1 - gone;
+}
+
+/* ---- delimiter lines ---- */
+
+/* The first line at or behind p that begins with "--". */
+static const char *
+dashed_line(const char *p, const char *end, const char *begin)
+{
+	while (p < end && (p = memchr(p, '-', (size_t)(end - p))) != NULL) {
+		bool first = p == begin || p[-1] == '\n' || p[-1] == '\r';
+
+		if (first && end - p > 1 && p[1] == '-')
+			return p;
+		while (p < end && *p == '-')
+			p++;
+	}
+	return NULL;
+}
+
+struct delimiter {
+	const char *line;  /* its "--" */
+	const char *next;  /* first byte of what follows */
+	bool exact;        /* nothing but blanks behind the boundary */
+	bool close;        /* "--" behind it */
+};
+
+/* Of the part in front: without the line end that belongs to the delimiter. */
+static struct pn_str
+part_before(const char *from, const char *line)
+{
+	if (line > from && line[-1] == '\n')
+		line--;
+	if (line > from && line[-1] == '\r')
+		line--;
+	return (struct pn_str){ from, (size_t)(line - from) };
+}
+
+static struct delimiter
+delimiter_at(const char *line, const char *end, size_t boundary)
+{
+	struct delimiter d = { .line = line };
+	const char *p = line + 2 + boundary, *stop;
+	const char *nl = memchr(p, '\n', (size_t)(end - p));
+	const char *cr;
+
+	stop = nl == NULL ? end : nl;
+	cr = memchr(p, '\r', (size_t)(stop - p));
+	d.next = nl == NULL ? end : nl + 1;
+	if (cr != NULL && cr + 1 != nl) { /* a bare CR ends the line */
+		d.next = cr + 1;
+		stop = cr;
+	} else if (cr != NULL) {
+		stop = cr;
+	}
+	if (stop - p >= 2 && p[0] == '-' && p[1] == '-') {
+		d.close = true;
+		p += 2;
+	}
+	while (p < stop && (*p == ' ' || *p == '\t'))
+		p++;
+	d.exact = p == stop;
+	return d;
+}
+
+/* The next line of that boundary, whole; others that begin so are odd. */
+static bool
+next_delimiter(struct reading *r, const char *from, struct pn_str body,
+    struct pn_str boundary, struct delimiter *d)
+{
+	const char *end = body.p + body.n;
+	const char *line = from;
+
+	while ((line = dashed_line(line, end, body.p)) != NULL) {
+		struct pn_str s = { line + 2, (size_t)(end - line - 2) };
+
+		if (pn_str_starts(s, boundary)) {
+			*d = delimiter_at(line, end, boundary.n);
+			if (d->exact && !is_taken(r, line))
+				return true;
+			r->odd = true;
+		}
+		line += 2;
+	}
+	return false;
+}
+
+/* ---- multiparts ---- */
+
+static bool
+may_scan(struct reading *r, size_t n)
+{
+	if (n > r->budget) {
+		note(r->view, PN_DEFECT_LIMIT);
+		return false;
+	}
+	r->budget -= n;
+	return true;
+}
+
+static bool
+has_room(struct reading *r, const struct place *place)
+{
+	const struct view *v = r->view;
+
+	if (v->n_parts < v->limits.max_parts &&
+	    place->level <= v->limits.max_depth)
+		return true;
+	note(r->view, PN_DEFECT_LIMIT);
+	return false;
+}
+
+/* "Content-" right behind a close delimiter: some reader's part. */
+static bool
+begins_like_part(struct pn_str s)
+{
+	return pn_str_caseeq(pn_str_sub(s, 0, 8), PN_STR_V("content-"));
+}
+
+static void
+read_epilogue(struct reading *r, const struct place *place, const char *from,
+    struct pn_str body, struct pn_str boundary)
+{
+	const char *end = body.p + body.n;
+	struct delimiter d;
+
+	if (next_delimiter(r, from, body, boundary, &d)) {
+		r->odd = true;
+		end = d.line;
+	}
+	if (begins_like_part((struct pn_str){ from, (size_t)(end - from) })) {
+		note(r->view, PN_DEFECT_AMBIGUOUS);
+		read_entity(r, place, part_before(from, end), false);
+	}
+}
+
+/* Parts between delimiter lines; false when there is not one. */
+static bool
+read_parts(struct reading *r, const struct place *place, struct pn_str body,
+    struct pn_str boundary, bool digest)
+{
+	struct delimiter d, next;
+
+	if (!may_scan(r, body.n) ||
+	    !next_delimiter(r, body.p, body, boundary, &d))
+		return false;
+	while (!d.close) {
+		const char *end = body.p + body.n;
+		bool more;
+
+		if (!has_room(r, place) || !take(r, d.line))
+			return true;
+		more = next_delimiter(r, d.next, body, boundary, &next);
+		if (!more)
+			note(r->view, PN_DEFECT_BROKEN);
+		read_entity(r, place,
+		    more ? part_before(d.next, next.line) :
+			   (struct pn_str){ d.next, (size_t)(end - d.next) },
+		    digest);
+		if (!more)
+			return true;
+		d = next;
+	}
+	if (take(r, d.line))
+		read_epilogue(r, place, d.next, body, boundary);
+	return true;
+}
+
+/* No boundary was declared, or none that occurs: the first line that could be
+ * one, as readers guess it. */
+static struct pn_str
+guess_boundary(struct pn_str body)
+{
+	const char *end = body.p + body.n;
+	const char *line = body.n == 0 ? NULL :
+					 dashed_line(body.p, end, body.p);
+	const char *stop;
+
+	if (line == NULL)
+		return (struct pn_str){ NULL, 0 };
+	stop = memchr(line, '\n', (size_t)(end - line));
+	return pn_str_sub(pn_str_trim((struct pn_str){ line + 2,
+	    (size_t)((stop == NULL ? end : stop) - line - 2) }),
+	    0, BOUNDARY_MAX);
+}
+
+/* ---- one entity ---- */
+
+struct entity {
+	struct header header;
+	struct pn_str body;
+	struct param_values types;     /* at least one */
+	struct param_values names;
+	struct param_values boundaries;
+	struct param_values charsets;
+	enum encoding encodings[4];    /* [n_encodings], at least one */
+	size_t n_encodings;
+	bool odd_encoding;             /* a word that names none we know */
+	bool ambiguous;
+};
+
+static struct pn_str
+field_text(struct view *v, const struct header_field *f)
+{
+	struct pn_str s = header_unfold(f->body, v->arena);
+
+	if (s.p == NULL)
+		note(v, PN_DEFECT_LIMIT);
+	return s;
+}
+
+static void
+add_encoding(struct entity *e, enum encoding how)
+{
+	for (size_t i = 0; i < e->n_encodings; i++)
+		if (e->encodings[i] == how)
+			return;
+	if (e->n_encodings < PN_COUNT(e->encodings))
+		e->encodings[e->n_encodings++] = how;
+}
+
+static void
+note_encoding(struct entity *e, struct pn_str word)
+{
+	static const struct {
+		struct pn_str word;
+		enum encoding how;
+	} words[] = {
+		{ PN_STR("7bit"), ENCODING_NONE },
+		{ PN_STR("8bit"), ENCODING_NONE },
+		{ PN_STR("binary"), ENCODING_NONE },
+		{ PN_STR("base64"), ENCODING_BASE64 },
+		{ PN_STR("quoted-printable"), ENCODING_QP },
+		{ PN_STR("x-uuencode"), ENCODING_NONE }, /* read_uu finds it */
+		{ PN_STR("uuencode"), ENCODING_NONE },
+		{ PN_STR("x-uue"), ENCODING_NONE },
+	};
+
+	for (size_t i = 0; i < PN_COUNT(words); i++)
+		if (pn_str_eq(words[i].word, word)) {
+			add_encoding(e, words[i].how);
+			return;
+		}
+	if (word.n > 0)
+		e->odd_encoding = true;
+}
+
+static void
+note_type(struct view *v, struct entity *e, struct pn_str body)
+{
+	struct pn_str type = param_main(body, v->arena);
+
+	if (type.n > 0 || type.p == NULL)
+		param_add(&e->types, type);
+	param_read(&e->names, body, PN_STR_V("name"), true, v->arena);
+	param_read(&e->boundaries, body, PN_STR_V("boundary"), false, v->arena);
+	param_read(&e->charsets, body, PN_STR_V("charset"), false, v->arena);
+}
+
+/* What the fields say, each of those that are there twice too. */
+static void
+read_fields(struct view *v, struct entity *e, size_t n, bool digest)
+{
+	size_t types = 0, encodings = 0, dispositions = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct header_field *f = &e->header.fields[i];
+
+		if (f->name.n < 12 || (f->name.p[0] | 32) != 'c')
+			continue;
+		if (pn_str_caseeq(f->name, PN_STR_V("content-type"))) {
+			types++;
+			note_type(v, e, field_text(v, f));
+		} else if (pn_str_caseeq(f->name,
+			       PN_STR_V("content-transfer-encoding"))) {
+			encodings++;
+			note_encoding(e, param_main(field_text(v, f), v->arena));
+		} else if (pn_str_caseeq(f->name,
+			       PN_STR_V("content-disposition"))) {
+			dispositions++;
+			param_read(&e->names, field_text(v, f),
+			    PN_STR_V("filename"), true, v->arena);
+			param_read(&e->names, field_text(v, f),
+			    PN_STR_V("name"), true, v->arena);
+		}
+	}
+	e->ambiguous |= types > 1 || encodings > 1 || dispositions > 1 ||
+	    e->boundaries.n > 1 || e->odd_encoding;
+	if (e->types.n == 0)
+		param_add(&e->types, digest ? PN_STR_V("message/rfc822") :
+					      PN_STR_V("text/plain"));
+	if (e->types.more || e->names.more || e->boundaries.more)
+		note(v, PN_DEFECT_LIMIT);
+	if (e->names.unknown)
+		note(v, PN_DEFECT_CHARSET);
+}
+
+static bool
+is_of(struct pn_str type, const char *top)
+{
+	return pn_str_starts(type, pn_str_of(top));
+}
+
+static bool
+is_message(struct pn_str type)
+{
+	return pn_str_eq(type, PN_STR_V("message/rfc822")) ||
+	    pn_str_eq(type, PN_STR_V("message/global")) ||
+	    pn_str_eq(type, PN_STR_V("message/news"));
+}
+
+/* Names whose endings differ mislead; others may be a name and its ASCII form. */
+static struct pn_str
+ending(struct pn_str name)
+{
+	const char *dot = name.n ? memrchr(name.p, '.', name.n) : NULL;
+
+	return dot == NULL ? PN_STR_V("") :
+	    pn_str_sub(name, (size_t)(dot - name.p), name.n);
+}
+
+static bool
+names_mislead(const struct param_values *names)
+{
+	for (size_t i = 1; i < names->n; i++)
+		if (!pn_str_caseeq(ending(names->v[i]), ending(names->v[0])))
+			return true;
+	return false;
+}
+
+static struct pn_part *
+add_part(struct reading *r, const struct place *place, const struct entity *e,
+    struct pn_str type, bool container)
+{
+	struct pn_part *p;
+
+	if (!has_room(r, place) ||
+	    (p = view_add(r->view, place, &e->names, type)) == NULL)
+		return NULL;
+	p->container = container;
+	if (e->ambiguous || e->names.n > 1)
+		p->flags |= PN_PART_AMBIGUOUS;
+	if (e->names.more || e->header.cut)
+		p->flags |= PN_PART_LIMIT;
+	return p;
+}
+
+/* All of bytes decoded, in the arena; .p NULL at a limit. */
+static struct pn_str
+decode_all(struct view *v, enum encoding how, struct pn_str bytes)
+{
+	size_t room = decode_room(how, bytes);
+	char *p = NULL;
+
+	if (how == ENCODING_NONE)
+		return bytes;
+	if (view_may_unpack(v, room))
+		p = arena_alloc(v->arena, room);
+	if (p == NULL) {
+		note(v, PN_DEFECT_LIMIT);
+		return (struct pn_str){ NULL, 0 };
+	}
+	return (struct pn_str){ p, decode(how, bytes, p, room).n };
+}
+
+/* A message inside: depth one more, a buffer of its own if it was encoded. */
+static void
+read_message(struct reading *r, const struct place *place,
+    struct pn_part *p, enum encoding how, struct pn_str body)
+{
+	struct place in = *place;
+	struct pn_str bytes = decode_all(r->view, how, body);
+
+	if (bytes.p == NULL) {
+		p->flags |= PN_PART_LIMIT;
+		return;
+	}
+	in.depth++;
+	in.level++;
+	in.path = p->path;
+	if (in.level > r->view->limits.max_depth) {
+		p->flags |= PN_PART_LIMIT;
+		note(r->view, PN_DEFECT_LIMIT);
+	} else if (how == ENCODING_NONE) {
+		if (may_scan(r, body.n))
+			read_entity(r, &in, body, false);
+	} else {
+		mime_read(r->view, &in, bytes);
+	}
+}
+
+/* ---- uuencoded files in text ---- */
+
+/* Is line (without its end) uuencoded data? *last: the empty one. */
+static bool
+is_uu_line(struct pn_str line, bool *last)
+{
+	size_t count, want;
+
+	if (line.n == 0)
+		return false;
+	count = ((unsigned char)line.p[0] - 32u) & 63u;
+	want = 1 + (count + 2) / 3 * 4;
+	*last = count == 0;
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] < ' ' || line.p[i] > '`')
+			return false;
+	/* Blanks at the end may be gone, a checksum may be there. */
+	return *last ? line.n <= 2 : line.n <= want + 1 && line.n + 8 > want;
+}
+
+/* Bytes of data lines at the start of s. */
+static size_t
+uu_extent(struct pn_str s)
+{
+	size_t at = 0;
+	bool last = false;
+
+	while (at < s.n && !last) {
+		const char *nl = memchr(s.p + at, '\n', s.n - at);
+		size_t size = nl == NULL ? s.n - at :
+					   (size_t)(nl - s.p) + 1 - at;
+		size_t n = size;
+
+		while (n > 0 && (s.p[at + n - 1] == '\n' ||
+		    s.p[at + n - 1] == '\r'))
+			n--;
+		if (!is_uu_line(pn_str_sub(s, at, n), &last))
+			break;
+		at += size;
+	}
+	return at;
+}
+
+/* "begin 644 name": the name, and where the line ends; false if it is none. */
+static bool
+uu_begin(struct pn_str s, struct pn_str *name, size_t *size, bool *base64)
+{
+	const char *nl = memchr(s.p, '\n', s.n);
+	size_t i = 5, digits = 0;
+
+	*size = nl == NULL ? s.n : (size_t)(nl - s.p) + 1;
+	*base64 = pn_str_starts(s, PN_STR_V("begin-base64 "));
+	i = *base64 ? 12 : 5;
+	while (i < *size && (s.p[i] == ' ' || s.p[i] == '\t'))
+		i++;
+	for (; i < *size && s.p[i] >= '0' && s.p[i] <= '7'; i++)
+		digits++;
+	*name = pn_str_trim(pn_str_sub(s, i, *size - i));
+	return digits >= 3 && digits <= 6 && name->n > 0 &&
+	    (s.p[i] == ' ' || s.p[i] == '\t');
+}
+
+static void
+add_uu_part(struct reading *r, const struct place *place, struct pn_str name,
+    struct pn_str data, bool base64)
+{
+	struct entity e = { .n_encodings = 0 };
+	struct pn_part *p;
+
+	param_add(&e.names, name);
+	p = add_part(r, place, &e, PN_STR_V("application/octet-stream"), false);
+	if (p == NULL)
+		return;
+	p->encoding = base64 ? ENCODING_BASE64 : ENCODING_UU;
+	p->bytes = data;
+	archive_look(r->view, place, p);
+}
+
+/* Files that readers offer though MIME knows nothing of them. */
+static void
+read_uu(struct reading *r, const struct place *place, struct pn_str text)
+{
+	const char *p = text.p, *end = text.p + text.n;
+
+	while (p < end &&
+	    (p = memmem(p, (size_t)(end - p), "begin", 5)) != NULL) {
+		struct pn_str s = { p, (size_t)(end - p) }, name;
+		bool first = p == text.p || p[-1] == '\n' || p[-1] == '\r';
+		size_t size, extent;
+		bool base64;
+
+		if (!first || s.n < 7 || (p[5] != ' ' && p[5] != '-') ||
+		    !uu_begin(s, &name, &size, &base64)) {
+			p += 5;
+			continue;
+		}
+		s = pn_str_sub(s, size, s.n);
+		if (base64) {
+			const char *stop = memmem(s.p, s.n, "\n====", 5);
+
+			extent = stop == NULL ? s.n : (size_t)(stop - s.p);
+		} else {
+			extent = uu_extent(s);
+		}
+		if (extent > 0)
+			add_uu_part(r, place, name, pn_str_sub(s, 0, extent),
+			    base64);
+		p += size + extent;
+	}
+}
+
+/* ---- leaves ---- */
+
+/* Files that mail readers open as a message. */
+static bool
+is_message_name(const struct param_values *names)
+{
+	static const char *const endings[] = { ".eml", ".mht", ".mhtml", ".nws" };
+
+	for (size_t i = 0; i < names->n; i++)
+		for (size_t k = 0; k < PN_COUNT(endings); k++)
+			if (pn_str_caseeq(ending(names->v[i]),
+				pn_str_of(endings[k])))
+				return true;
+	return false;
+}
+
+static void
+read_text(struct reading *r, const struct place *place, enum encoding how,
+    struct pn_str body)
+{
+	/* Encoded text rarely has a "begin" that says so; look before decoding. */
+	if (how == ENCODING_QP &&
+	    memmem(body.p, body.n, "\nbeg", 4) == NULL &&
+	    !pn_str_starts(body, PN_STR_V("beg")))
+		return;
+	body = decode_all(r->view, how, body);
+	if (body.n > 0)
+		read_uu(r, place, body);
+}
+
+static void
+read_leaf(struct reading *r, const struct place *place, const struct entity *e,
+    struct pn_str type, enum encoding how, struct pn_str body)
+{
+	struct view *v = r->view;
+	struct pn_part *p = add_part(r, place, e, type, false);
+
+	if (p == NULL)
+		return;
+	p->encoding = how;
+	p->bytes = body;
+	archive_look(v, place, p);
+	if (is_message_name(&e->names))
+		read_message(r, place, p, how, body);
+	else if (is_of(type, "text") && body.n > 0)
+		read_text(r, place, how, body);
+}
+
+static void
+read_multipart(struct reading *r, const struct place *place,
+    struct entity *e, struct pn_str type, struct pn_str body)
+{
+	bool digest = pn_str_eq(type, PN_STR_V("multipart/digest"));
+	struct pn_part *p = add_part(r, place, e, type, true);
+	struct place in = *place;
+	struct pn_str guess;
+
+	if (p == NULL)
+		return;
+	in.level++;
+	if (in.level > r->view->limits.max_depth) {
+		p->flags |= PN_PART_LIMIT;
+		note(r->view, PN_DEFECT_LIMIT);
+		return;
+	}
+	for (size_t i = 0; i < e->boundaries.n; i++) {
+		struct pn_str b = pn_str_sub(e->boundaries.v[i], 0, BOUNDARY_MAX);
+
+		if (b.n > 0)
+			declare(r, b, &in, digest);
+	}
+	for (size_t i = 0; i < e->boundaries.n; i++) {
+		struct pn_str b = pn_str_sub(e->boundaries.v[i], 0, BOUNDARY_MAX);
+
+		if (b.n > 0 && read_parts(r, &in, body, b, digest))
+			return;
+	}
+	p->flags |= PN_PART_BROKEN;
+	note(r->view, PN_DEFECT_BROKEN | PN_DEFECT_AMBIGUOUS);
+	guess = guess_boundary(body);
+	if (guess.p != NULL) {
+		declare(r, guess, &in, digest);
+		(void)read_parts(r, &in, body, guess, digest);
+	}
+	read_leaf(r, place, e, PN_STR_V("text/plain"), ENCODING_NONE, body);
+}
+
+/* An encoding on a multipart is forbidden (RFC 2045 6.4), so readers differ. */
+static void
+read_encoded_multipart(struct reading *r, const struct place *place,
+    struct entity *e, struct pn_str type, struct pn_str body)
+{
+	struct pn_str bytes;
+	struct reading in;
+
+	for (size_t i = 0; i < e->n_encodings; i++) {
+		enum encoding how = e->encodings[i];
+
+		if (how == ENCODING_NONE ||
+		    (how == ENCODING_BASE64 && !decode_looks_base64(body)))
+			continue;
+		bytes = decode_all(r->view, how, body);
+		if (bytes.n == 0)
+			continue;
+		in = (struct reading){
+			.view = r->view,
+			.bytes = bytes,
+			.budget = 8 * bytes.n + 65536,
+		};
+		read_multipart(&in, place, e, type, bytes);
+	}
+}
+
+static void
+read_as(struct reading *r, const struct place *place, struct entity *e,
+    struct pn_str type, struct pn_str body)
+{
+	struct pn_part *p;
+
+	if (is_of(type, "multipart/")) {
+		bool plain = e->n_encodings == 1 &&
+		    e->encodings[0] == ENCODING_NONE;
+
+		if (!plain) {
+			note(r->view, PN_DEFECT_AMBIGUOUS);
+			read_encoded_multipart(r, place, e, type, body);
+		}
+		read_multipart(r, place, e, type, body);
+		return;
+	}
+	for (size_t i = 0; i < e->n_encodings; i++) {
+		enum encoding how = e->encodings[i];
+
+		if (!is_message(type)) {
+			read_leaf(r, place, e, type, how, body);
+			continue;
+		}
+		if ((p = add_part(r, place, e, type, true)) == NULL)
+			return;
+		if (how == ENCODING_BASE64 && !decode_looks_base64(body)) {
+			p->flags |= PN_PART_BROKEN;
+			how = ENCODING_NONE;
+		}
+		read_message(r, place, p, how, body);
+	}
+}
+
+/* Whatever the tree of types says of the body, once for each that differs. */
+static void
+read_types(struct reading *r, const struct place *place, struct entity *e,
+    struct pn_str body)
+{
+	bool multipart = false;
+
+	if (e->types.n > TYPES)
+		note(r->view, PN_DEFECT_LIMIT);
+	for (size_t i = 0; i < e->types.n && i < TYPES; i++) {
+		bool is_multipart = is_of(e->types.v[i], "multipart/");
+
+		if (is_multipart && multipart)
+			continue;
+		multipart |= is_multipart;
+		read_as(r, place, e, e->types.v[i], body);
+	}
+}
+
+/* An encoding nobody knows is none (RFC 2045 6.4), or what it looks like. */
+static void
+settle_encodings(struct entity *e)
+{
+	if (e->odd_encoding || e->n_encodings == 0)
+		add_encoding(e, ENCODING_NONE);
+	if (e->odd_encoding && decode_looks_base64(e->body))
+		add_encoding(e, ENCODING_BASE64);
+}
+
+static void
+check_charsets(struct view *v, const struct entity *e)
+{
+	for (size_t i = 0; i < e->charsets.n; i++)
+		if (is_of(e->types.v[0], "text/") &&
+		    charset_find(e->charsets.v[i]) == NULL)
+			note(v, PN_DEFECT_CHARSET);
+}
+
+static void
+note_header(struct view *v, const struct header *h)
+{
+	if (h->cut)
+		note(v, PN_DEFECT_LIMIT);
+	if (h->bare || h->early > 0)
+		note(v, PN_DEFECT_AMBIGUOUS);
+	if (h->early > 0)
+		note(v, PN_DEFECT_BROKEN);
+}
+
+/*
+ * For readers who end the header at its first odd line: the fields up to
+ * there, the body from there. A multipart is looked for from there anyway.
+ */
+static void
+read_early(struct reading *r, const struct place *place, const struct entity *e,
+    struct pn_str bytes)
+{
+	struct entity early = { .header = e->header, .ambiguous = true };
+
+	early.body = pn_str_sub(bytes, e->header.early, bytes.n);
+	read_fields(r->view, &early, e->header.n_early, false);
+	settle_encodings(&early);
+	read_types(r, place, &early, early.body);
+}
+
+static void
+read_entity(struct reading *r, const struct place *place, struct pn_str bytes,
+    bool digest)
+{
+	struct view *v = r->view;
+	struct entity e = { .n_encodings = 0 };
+	bool own = bytes.p == v->raw.p && v->n_parts == 0;
+	bool early, multipart = false;
+
+	if (header_parse(&e.header, bytes, v->limits.max_headers, v->arena) < 0)
+		note(v, PN_DEFECT_LIMIT);
+	if (own)
+		v->header = e.header;
+	note_header(v, &e.header);
+	read_fields(v, &e, e.header.n, digest);
+	for (size_t i = 0; i < e.types.n; i++)
+		multipart |= is_of(e.types.v[i], "multipart/");
+	early = e.header.early > 0;
+	e.body = pn_str_sub(bytes,
+	    early && multipart ? e.header.early : e.header.size, bytes.n);
+	settle_encodings(&e);
+	check_charsets(v, &e);
+	if (e.ambiguous || names_mislead(&e.names))
+		note(v, PN_DEFECT_AMBIGUOUS);
+	read_types(r, place, &e, e.body);
+	if (early && !multipart)
+		read_early(r, place, &e, bytes);
+}
+
+/* ---- the second look ---- */
+
+/* What lies between a line the tree did not take and the next. */
+static void
+read_stray(struct reading *r, const char *line, const char *end)
+{
+	const char *stop = r->bytes.p + r->bytes.n;
+	const struct boundary *b = known_at(r,
+	    (struct pn_str){ line + 2, (size_t)(stop - line - 2) });
+	struct delimiter d;
+	struct pn_str part;
+	struct place place;
+
+	if (b == NULL || is_taken(r, line) || !has_room(r, &b->place) ||
+	    !take(r, line))
+		return;
+	d = delimiter_at(line, stop, b->text.n);
+	if (d.next > end)
+		return;
+	part = part_before(d.next, end);
+	if (d.close && !begins_like_part(part))
+		return;
+	note(r->view, PN_DEFECT_AMBIGUOUS);
+	place = b->place; /* known[] may move below */
+	read_entity(r, &place, part, b->digest);
+}
+
+static void
+sweep(struct reading *r)
+{
+	const char *end = r->bytes.p + r->bytes.n, *last = NULL;
+	const char *line = r->bytes.p;
+
+	while ((line = dashed_line(line, end, r->bytes.p)) != NULL) {
+		struct pn_str s = { line + 2, (size_t)(end - line - 2) };
+
+		if (known_at(r, s) != NULL) {
+			if (last != NULL)
+				read_stray(r, last, line);
+			last = line;
+		}
+		line += 2;
+	}
+	if (last != NULL)
+		read_stray(r, last, end);
+}
+
+void
+mime_read(struct view *v, const struct place *place, struct pn_str bytes)
+{
+	struct reading r = {
+		.view = v,
+		.bytes = bytes,
+		.budget = 16 * bytes.n + 65536,
+	};
+	size_t before;
+
+	read_entity(&r, place, bytes, false);
+	if (!r.odd && r.declared < 2)
+		return;
+	do {
+		before = r.declared;
+		if (!may_scan(&r, bytes.n))
+			return;
+		sweep(&r);
+	} while (r.declared != before);
+}

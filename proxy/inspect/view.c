@@ -1,0 +1,159 @@
+/* view - see view.h. Parts are made here; mime and archive say which. */
+#include <stdio.h>
+
+#include "inspect/part.h"
+
+const struct view_limits view_limits_default = {
+	.max_headers = 1000,
+	.max_depth = 32,
+	.max_parts = 2000,
+	.max_archive_depth = 5,
+	.max_archive_members = 10000,
+	.max_unpacked = 64u << 20,
+	.max_unpacked_total = 256u << 20,
+};
+
+struct view *
+view_new(struct pn_str raw, const struct view_limits *limits,
+    struct arena *arena)
+{
+	struct view *v = arena_alloc(arena, sizeof(*v));
+	const struct place top = { .path = PN_STR("") };
+
+	if (v == NULL)
+		return NULL;
+	v->raw = raw.p == NULL ? PN_STR_V("") : raw;
+	v->limits = *limits;
+	v->arena = arena;
+	mime_read(v, &top, v->raw);
+	return v;
+}
+
+bool
+view_may_unpack(struct view *v, size_t n)
+{
+	if (n > v->limits.max_unpacked ||
+	    n > v->limits.max_unpacked_total - v->unpacked) {
+		v->defects |= PN_DEFECT_LIMIT;
+		return false;
+	}
+	v->unpacked += n;
+	return true;
+}
+
+/* container/name; what has no name is called by its number. */
+static struct pn_str
+path_of(const struct view *v, const struct place *place,
+    const struct param_values *names)
+{
+	char number[32];
+	struct pn_str name = names->n > 0 ? names->v[0] : PN_STR_V("");
+	char *p;
+
+	if (name.n == 0) {
+		int n = snprintf(number, sizeof(number), "part-%u", v->n_parts);
+
+		name = (struct pn_str){ number, (size_t)n };
+	}
+	p = arena_alloc(v->arena, place->path.n + 1 + name.n);
+	if (p == NULL)
+		return (struct pn_str){ NULL, 0 };
+	if (place->path.n == 0) {
+		memcpy(p, name.p, name.n);
+		return (struct pn_str){ p, name.n };
+	}
+	memcpy(p, place->path.p, place->path.n);
+	p[place->path.n] = '/';
+	memcpy(p + place->path.n + 1, name.p, name.n);
+	return (struct pn_str){ p, place->path.n + 1 + name.n };
+}
+
+struct pn_part *
+view_add(struct view *v, const struct place *place,
+    const struct param_values *names, struct pn_str type)
+{
+	struct pn_part *p = NULL;
+
+	if (v->n_parts < v->limits.max_parts)
+		p = arena_alloc(v->arena, sizeof(*p));
+	if (p != NULL) {
+		p->path = path_of(v, place, names);
+		p->names = arena_alloc(v->arena,
+		    names->n * sizeof(*p->names));
+	}
+	if (p == NULL || p->path.p == NULL || p->names == NULL) {
+		v->defects |= PN_DEFECT_LIMIT;
+		return NULL;
+	}
+	for (size_t i = 0; i < names->n; i++)
+		p->names[p->n_names++] = names->v[i];
+	p->view = v;
+	p->number = v->n_parts++;
+	p->depth = place->depth;
+	p->type = type;
+	p->magic = "";
+	if (v->last != NULL)
+		v->last->next = p;
+	else
+		v->first = p;
+	v->last = p;
+	return p;
+}
+
+/* Decode at least n bytes of a leaf's head, or all there is. */
+static void
+read_head(struct pn_part *p, size_t n)
+{
+	struct view *v = p->view;
+	size_t room = decode_room(p->encoding, p->bytes);
+	struct decoded d;
+	char *out;
+
+	if (n > room)
+		n = room;
+	if (p->encoding == ENCODING_NONE) {
+		p->head = pn_str_sub(p->bytes, 0, n);
+		p->head_whole = n == p->bytes.n;
+		return;
+	}
+	out = n <= v->limits.max_unpacked ? arena_alloc(v->arena, n) : NULL;
+	if (out == NULL) {
+		v->defects |= PN_DEFECT_LIMIT;
+		p->flags |= PN_PART_LIMIT;
+		return;
+	}
+	d = decode(p->encoding, p->bytes, out, n);
+	p->head = (struct pn_str){ out, d.n };
+	p->head_whole = d.used == p->bytes.n;
+	if (d.broken) {
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
+	if (d.resumed) {
+		p->flags |= PN_PART_AMBIGUOUS;
+		v->defects |= PN_DEFECT_AMBIGUOUS;
+	}
+}
+
+struct pn_str
+view_head(struct pn_part *p, size_t n)
+{
+	if (n > p->head.n && !p->head_whole && !p->member && !p->container) {
+		/* Grow by doubling: asking for ever more stays linear. */
+		size_t want = p->head.n == 0 ? VIEW_HEAD : 2 * p->head.n;
+
+		read_head(p, n > want ? n : want);
+	}
+	return pn_str_sub(p->head, 0, n);
+}
+
+uint64_t
+view_size(struct pn_part *p)
+{
+	if (!p->sized) {
+		p->size = p->head_whole ? p->head.n :
+					  decode_size(p->encoding, p->bytes);
+		p->sized = true;
+	}
+	return p->size;
+}
