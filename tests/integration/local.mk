@@ -5,10 +5,17 @@ EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py \
 
 INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/byte_identical.py \
+	tests/integration/policy.py \
 	tests/integration/scan_equal.py \
 	tests/integration/reload.py \
 	tests/integration/process.py \
 	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)
+EXTRA_DIST += tests/data/policy/policy.conf tests/data/policy/partners \
+	tests/data/policy/blocked tests/data/policy/mails/clean.eml \
+	tests/data/policy/mails/exe-in-zip.eml \
+	tests/data/policy/mails/image-only.eml \
+	tests/data/policy/mails/locked-zip.eml \
+	tests/data/policy/mails/lottery.eml
 
 include tests/faults/local.mk

@@ -34,7 +34,7 @@ rule free     { when subject ~ /\b(?:free|money|viagra|guarantee)\b/i;
                 then header add X-Spam "subject $subject"; }
 rule sender   { when sender contains "client" and client.ip = "127.0.0.9";
                 then header add X-Sender "$sender"; }
-rule odd      { when mime.ambiguous is not none; on unknown tag; then tag; }
+rule odd      { when mime.ambiguous or mime.broken; then tag; }
 rule raw      { when raw ~ /<script/i; then tempfail 451 4.7.1 "later"; }
 """
 ID = re.compile(r"\bid=(\S+) ev=message\b")

@@ -16,7 +16,7 @@ from sink import Sink
 POLICY = """
 rule no   { when subject contains "refuse"; then reject 550 5.7.1 "not here"; }
 rule held { when subject contains "hold me"; then quarantine class tests; }
-rule mark { when any part ( ext is exe ) ; then header add X-Program "yes"; }
+rule mark { when any part ( ext = "exe" ); then header add X-Program "yes"; }
 """
 PROGRAM = (b"Subject: program\r\nMIME-Version: 1.0\r\n"
            b"Content-Type: application/octet-stream; name=a.exe\r\n"
