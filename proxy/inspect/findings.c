@@ -118,20 +118,36 @@ pack_fact(const struct fact_of *f, struct buf *b)
 	pack_value(&f->value, b);
 }
 
-/* How many of the facts, in order, go into so many bytes. */
+/* Facts of the message or of parts, in order, while there is room for them. */
 static uint32_t
-facts_that_fit(const struct findings *f, size_t room)
+pack_facts(const struct findings *f, bool of_message, size_t room,
+    struct buf *b)
 {
-	uint32_t i = 0;
+	uint32_t packed = 0;
 
-	for (; i < f->n_facts; i++) {
-		size_t n = FACT_HEAD + value_size(&f->facts[i].value);
+	for (uint32_t i = 0; i < f->n_facts; i++) {
+		const struct fact_of *fact = &f->facts[i];
 
-		if (n > room)
+		if ((fact->thing == FACT_OF_MESSAGE) != of_message)
+			continue;
+		if (FACT_HEAD + value_size(&fact->value) > room - buf_len(b))
 			break;
-		room -= n;
+		pack_fact(fact, b);
+		packed++;
 	}
-	return i;
+	return packed;
+}
+
+/* Without them what the rules ask of the content is unknown. */
+static bool
+pack_answers(const struct findings *f, struct buf *b)
+{
+	if (f->answers != NULL)
+		rules_answers_pack(f->answers, b);
+	if (!b->full)
+		return true;
+	buf_clear(b);
+	return false;
 }
 
 void
@@ -139,24 +155,23 @@ findings_pack(const struct findings *f, struct buf *b)
 {
 	const size_t head = 2 + 4 + 4 + f->n_parts + 4 + 4;
 	struct pn_str depths = { (const char *)f->depths, f->n_parts };
-	struct buf answers = { .max = FINDINGS_MAX - head };
-	unsigned flags = f->truncated ? FLAG_TRUNCATED : 0;
+	struct buf answers = { .max = FINDINGS_MAX - head }, facts = { 0 };
+	unsigned flags = f->answers != NULL ? FLAG_ANSWERS : 0;
 	unsigned defects = f->defects;
+	size_t room;
 	uint32_t n;
 
 	must(head < FINDINGS_MAX); /* view_limits: parts and members */
-	if (f->answers != NULL) {
-		rules_answers_pack(f->answers, &answers);
-		if (answers.full) {
-			/* Without them what the rules ask is unknown. */
-			buf_clear(&answers);
-			defects |= PN_DEFECT_LIMIT;
-		} else {
-			flags |= FLAG_ANSWERS;
-		}
+	if (!pack_answers(f, &answers)) {
+		flags = 0;
+		defects |= PN_DEFECT_LIMIT;
 	}
-	n = facts_that_fit(f, answers.max - buf_len(&answers));
-	if (n < f->n_facts)
+	/* Those of the message first: a thousand parts must not push out the
+	 * sender. */
+	room = answers.max - buf_len(&answers);
+	n = pack_facts(f, true, room, &facts);
+	n += pack_facts(f, false, room, &facts);
+	if (n < f->n_facts || f->truncated)
 		flags |= FLAG_TRUNCATED;
 	pack_u8(b, FORM);
 	pack_u8(b, (uint8_t)flags);
@@ -164,9 +179,9 @@ findings_pack(const struct findings *f, struct buf *b)
 	pack_str(b, depths);
 	pack_str(b, buf_str(&answers));
 	pack_u32(b, n);
-	for (uint32_t i = 0; i < n; i++)
-		pack_fact(&f->facts[i], b);
+	(void)buf_add_str(b, buf_str(&facts)); /* b has no cap */
 	buf_fini(&answers);
+	buf_fini(&facts);
 }
 
 /* ---- unpacking: nothing is believed ---- */

@@ -100,7 +100,7 @@ fact(uint32_t index, uint32_t thing, struct value v)
 static bool
 unpack_all(struct world *w, struct findings *f)
 {
-	/* Of its own size, so that a sanitizer sees a byte too far. */
+	/* In a place of its own size, so that a sanitizer sees a byte too far. */
 	void *copy = arena_str(w->arena, buf_str(&w->b)).p ?
 	    memcpy(arena_alloc(w->arena, buf_len(&w->b)), buf_data(&w->b),
 		buf_len(&w->b)) : NULL;
@@ -210,6 +210,26 @@ too_much_says_truncated(void **state)
 	assert_true(out.n_facts > 5000 && out.n_facts < n);
 	assert_int_equal(out.facts[out.n_facts - 1].value.number,
 	    out.n_facts - 1);
+	free(facts);
+}
+
+static void
+parts_do_not_push_out_the_message(void **state)
+{
+	struct world *w = *state;
+	uint32_t n = 30000;
+	struct fact_of *facts = calloc(n, sizeof(*facts));
+	uint8_t depths[] = { 0 };
+	struct findings in = { .facts = facts, .n_facts = n, .n_parts = 1,
+		.depths = depths }, out;
+
+	for (uint32_t i = 0; i < n; i++)
+		facts[i] = fact(PART_NAME, 0, KNOWN(.type = VALUE_STRING));
+	facts[n - 1] = fact(COUNT, MSG, KNOWN(.type = VALUE_NUMBER));
+	findings_pack(&in, &w->b);
+	assert_true(unpack_all(w, &out));
+	assert_true(out.truncated);
+	assert_int_equal(out.facts[0].index, COUNT);
 	free(facts);
 }
 
@@ -377,6 +397,7 @@ main(void)
 		TEST(nothing_is_a_finding_too),
 		TEST(long_values_are_cut_between_letters),
 		TEST(too_much_says_truncated),
+		TEST(parts_do_not_push_out_the_message),
 		TEST(answers_that_do_not_fit_are_none),
 		TEST(what_cannot_be_is_dropped),
 		TEST(broken_frames_do_no_harm),
