@@ -191,7 +191,7 @@ has_high_byte(struct pn_str s)
 }
 
 enum address_result
-address_parse(struct pn_str in, struct arena *arena, struct address *out,
+address_parse_path(struct pn_str in, struct arena *arena, struct address *out,
     struct pn_str *rest)
 {
 	struct scan s = { in, 0 };

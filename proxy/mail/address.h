@@ -34,7 +34,7 @@ enum address_result {
  * blank, as many devices send it. rest is what follows, blanks skipped.
  * <> is a path here; a caller that reads a forward-path refuses it.
  */
-enum address_result address_parse(struct pn_str in, struct arena *,
+enum address_result address_parse_path(struct pn_str in, struct arena *,
     struct address *out, struct pn_str *rest);
 
 /* Parameters, and what each needs of the next hop. */

@@ -180,7 +180,7 @@ read_sender(struct session *s, struct pn_str arg)
 		session_say(s, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
 		return false;
 	}
-	switch (address_parse(arg, s->t->arena, &a, &params)) {
+	switch (address_parse_path(arg, s->t->arena, &a, &params)) {
 	case ADDRESS_OK:
 		break;
 	case ADDRESS_BAD:
@@ -255,7 +255,7 @@ check_rcpt(struct session *s, struct pn_str arg)
 		session_say(s, 501, "5.5.4", "Syntax: RCPT TO:<address>");
 		return false;
 	}
-	got = address_parse(arg, s->t->arena, &a, &params);
+	got = address_parse_path(arg, s->t->arena, &a, &params);
 	if (got == ADDRESS_NO_ROOM)
 		return no_room(s);
 	if (got == ADDRESS_BAD || a.address.n == 0) {

@@ -190,7 +190,6 @@ session_findings(struct session *s)
 {
 	if (!mail_judge(s, STAGE_MESSAGE))
 		return session_wait_elsewhere(s);
-	FAULT("found");
 	switch (s->t->verdict.action) {
 	case VERDICT_ACCEPT:
 	case VERDICT_TAG:
