@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "smtp/session.h"
 
@@ -116,6 +117,7 @@ submit(struct session *s, enum keep_type type,
 		log_error(s->t->id, "keep", "why=\"%s\"", e.text);
 		s->keep_failed = true;
 	}
+	FAULT("relaying");
 }
 
 void
@@ -152,6 +154,7 @@ session_keeper(struct session *s)
 
 	if (!s->kept && !s->keep_failed)
 		return session_wait_elsewhere(s);
+	FAULT("relayed");
 	if (!s->kept)
 		session_say(s, 451, "4.3.0", "Error: queue file write error");
 	else if (s->t->verdict.action == VERDICT_QUARANTINE)

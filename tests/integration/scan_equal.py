@@ -23,7 +23,7 @@ TOP = """
 set executables = ext(exe com scr pif bat cmd js vbs lnk zip);
 """
 POLICY = r"""
-rule traced   { when size >= 0; then header add X-Traced "yes"; }
+rule traced   { when size >= 0; then tag, header add X-Traced "yes"; }
 rule program  { when any part at any depth ( ext in executables or magic is executable );
                 then reject 550 5.7.1 "program: $part.path"; }
 rule html     { when any part ( type = "text/html" ) and not all part ( type = "text/html" );
