@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "proxy/address.h"
+#include "proxy/endpoint.h"
 #include "base/io.h"
 #include "base/must.h"
 #include "base/suggest.h"
@@ -42,7 +42,7 @@ each_value(struct reader *r, const struct lex_token *key,
 static int
 parse_net(const struct lex_token *t, struct smtp_net *net, struct error *e)
 {
-	const char *wrong = address_parse_net(t->text, net);
+	const char *wrong = network_parse(t->text, net);
 
 	return wrong ? lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong)
 		     : 0;
@@ -75,11 +75,11 @@ static void
 print_networks(const void *at, struct buf *b)
 {
 	const struct smtp_conf *c = at;
-	char text[ADDRESS_TEXT_MAX];
+	char text[ENDPOINT_TEXT_MAX];
 
 	for (size_t i = 0; i < c->n_mynetworks; i++)
 		(void)buf_printf(b, "%s%s", i ? " " : "",
-		    address_net_text(&c->mynetworks[i], text));
+		    network_text(&c->mynetworks[i], text));
 }
 
 /* A domain in ASCII or UTF-8, folded to lower case in place. */
@@ -216,15 +216,15 @@ read_resolver(struct reader *r, const struct setting *s,
 	socklen_t n;
 	struct lex_token t;
 	const char *wrong;
-	char text[ADDRESS_TEXT_MAX], *colon;
+	char text[ENDPOINT_TEXT_MAX], *colon;
 
 	(void)s;
 	if (setting_value(r, key, &t, e) < 0)
 		return -1;
-	wrong = address_parse_default(t.text, 53, &addr, &n);
+	wrong = endpoint_parse_default(t.text, 53, &addr, &n);
 	if (wrong != NULL)
 		return lex_error(e, &t.pos, "\"%s\" %s", VIS(t.text), wrong);
-	(void)address_text(&addr, text);
+	(void)endpoint_text(&addr, text);
 	colon = strrchr(text, ':');
 	*colon = '@';
 	if (text[0] == '[') {
@@ -333,7 +333,7 @@ read_server(struct reader *r, const struct setting *s,
 	(void)s;
 	if (setting_value(r, key, &t, e) < 0)
 		return -1;
-	wrong = address_parse(t.text, &u->addr, &u->addr_len);
+	wrong = endpoint_parse(t.text, &u->addr, &u->addr_len);
 	if (wrong == NULL && t.text.p[0] == '*')
 		wrong = "is not an address to connect to";
 	if (wrong != NULL)
@@ -508,7 +508,7 @@ listen_address(struct reader *r, const struct lex_token *t,
     struct smtp_listener *l, struct error *e)
 {
 	const struct smtp_conf *c = &r->conf->smtp;
-	const char *wrong = address_parse(t->text, &l->addr, &l->addr_len);
+	const char *wrong = endpoint_parse(t->text, &l->addr, &l->addr_len);
 
 	if (wrong != NULL)
 		return lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong);
@@ -805,15 +805,15 @@ print_upstream(const struct smtp_upstream *u, struct buf *b)
 static void
 print_listener(const struct smtp_listener *l, struct buf *b)
 {
-	char text[ADDRESS_TEXT_MAX];
+	char text[ENDPOINT_TEXT_MAX];
 
 	(void)buf_printf(b, "listen smtp %s {\n    upstream %s;\n", l->name,
 	    l->upstream->name);
 	if (l->n_identity_from > 0) {
 		(void)buf_puts(b, "    identity from");
 		for (size_t i = 0; i < l->n_identity_from; i++)
-			(void)buf_printf(b, " %s",
-			    address_net_text(&l->identity_from[i], text));
+			(void)buf_printf(
+			    b, " %s", network_text(&l->identity_from[i], text));
 		(void)buf_printf(b, " %s;\n", identities[l->identity_by]);
 	}
 	(void)buf_puts(b, "}\n");

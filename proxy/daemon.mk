@@ -1,7 +1,16 @@
-# posternd, and the library of what the master and the tools share: the
-# configuration and the compiled policy
-noinst_LTLIBRARIES += libconfig.la
+# posternd. libconfig and libpolicy are what it shares with postern(1): the
+# configuration, the compiled policy, and the run of its tests.
+noinst_LTLIBRARIES += libconfig.la libpolicy.la libmaster.la
 libconfig_la_SOURCES = \
-	proxy/address.c proxy/address.h \
 	proxy/config.c proxy/config.h \
+	proxy/endpoint.c proxy/endpoint.h \
 	proxy/setting.c proxy/setting.h
+libpolicy_la_SOURCES = \
+	proxy/policy.c proxy/policy.h \
+	proxy/check.c proxy/check.h \
+	proxy/users.c proxy/users.h
+libmaster_la_SOURCES = \
+	proxy/child.c proxy/child.h \
+	proxy/generation.c proxy/generation.h \
+	proxy/listen.c proxy/listen.h \
+	proxy/notify.c proxy/notify.h

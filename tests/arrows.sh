@@ -17,10 +17,10 @@ trap 'rm -rf "$tmp"' EXIT
 # Group, then what its files are (shell patterns). First match counts.
 groups='
 main	proxy/main.c
-master	proxy/master.[ch] proxy/single.[ch] proxy/child.[ch] proxy/listen.[ch] proxy/users.[ch] proxy/notify.[ch] proxy/generation.[ch]
+master	proxy/master.[ch] proxy/single.[ch] proxy/child.[ch] proxy/listen.[ch] proxy/users.[ch] proxy/notify.[ch] proxy/generation.[ch] proxy/spawn.[ch]
 worker	proxy/worker.[ch]
 check	proxy/check.[ch]
-policy	proxy/policy.[ch] proxy/config.[ch] proxy/setting.[ch] proxy/address.[ch]
+policy	proxy/policy.[ch] proxy/config.[ch] proxy/setting.[ch] proxy/endpoint.[ch]
 base	proxy/base/*.[ch]
 mail	proxy/mail/*.[ch]
 pool	proxy/inspect/pool.[ch]
@@ -39,7 +39,7 @@ rules	rules/*.[ch]
 # is the floor under everything.
 arrows='
 main	proxy/master.h proxy/single.h proxy/check.h proxy/policy.h base/*
-master	proxy/worker.h proxy/check.h proxy/policy.h proxy/config.h proxy/address.h milter/* inspect/* keeper/* engine/* mail/* base/*
+master	proxy/worker.h proxy/check.h proxy/policy.h proxy/config.h proxy/endpoint.h milter/* inspect/* keeper/* engine/* mail/* base/*
 worker	proxy/child.h proxy/users.h proxy/policy.h proxy/config.h keeper/keeper.h smtp/* engine/* inspect/* mail/* base/*
 check	proxy/users.h proxy/policy.h engine/* inspect/* rules/* mail/* base/*
 policy	rules/* engine/* smtp/* inspect/* keeper/keeper.h mail/* filters/filter.h filters/builtin.h base/*
@@ -60,7 +60,7 @@ rules	base/*
 # Header of a library (pattern), then the only files that may include it.
 homes='
 event2/http*	proxy/keeper/http.*
-event2/*	proxy/master.* proxy/worker.* proxy/single.* proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
+event2/*	proxy/master.* proxy/spawn.* proxy/worker.* proxy/single.* proxy/check.* proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
 openssl/*	proxy/smtp/tls.* proxy/engine/engine.* proxy/inspect/pool.* filters/*
 libmilter/*	proxy/milter/*
 pcre2.h	rules/pattern.*

@@ -1,8 +1,21 @@
 # unit tests of proxy
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_config
-TESTS += tests/unit/test_config
+check_PROGRAMS += tests/unit/test_config tests/unit/test_policy \
+	tests/unit/test_generation tests/unit/test_listen
+TESTS += tests/unit/test_config tests/unit/test_policy \
+	tests/unit/test_generation tests/unit/test_listen
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_LDADD = libconfig.la libbase.la $(CMOCKA_LIBS)
+policy_libs = libpolicy.la libconfig.la librules.la libfilters.la \
+	libinspect.la libmail.la libbase.la
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_policy_LDADD = $(policy_libs) $(CMOCKA_LIBS)
+tests_unit_test_generation_SOURCES = tests/unit/test_generation.c
+tests_unit_test_generation_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_generation_LDADD = libmaster.la $(policy_libs) $(CMOCKA_LIBS)
+tests_unit_test_listen_SOURCES = tests/unit/test_listen.c
+tests_unit_test_listen_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_listen_LDADD = libmaster.la libconfig.la libbase.la $(CMOCKA_LIBS)
 endif

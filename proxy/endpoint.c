@@ -1,5 +1,5 @@
-/* address - see address.h. Called by config.c, listen.c and policy.c. */
-#include "proxy/address.h"
+/* endpoint - see endpoint.h. Called by config.c, listen.c and policy.c. */
+#include "proxy/endpoint.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -72,7 +72,7 @@ fill(
 }
 
 const char *
-address_parse(struct pn_str s, struct sockaddr_storage *a, socklen_t *n)
+endpoint_parse(struct pn_str s, struct sockaddr_storage *a, socklen_t *n)
 {
 	size_t end = host_end(s, ':');
 	long port = number(pn_str_sub(s, end + 1, s.n), 65535);
@@ -85,12 +85,12 @@ address_parse(struct pn_str s, struct sockaddr_storage *a, socklen_t *n)
 }
 
 const char *
-address_parse_default(struct pn_str s, unsigned default_port,
+endpoint_parse_default(struct pn_str s, unsigned default_port,
     struct sockaddr_storage *a, socklen_t *n)
 {
 	if (host_end(s, ':') == s.n)
 		return fill(s, default_port, a, n);
-	return address_parse(s, a, n);
+	return endpoint_parse(s, a, n);
 }
 
 static bool
@@ -103,7 +103,7 @@ zero_behind(const unsigned char *addr, unsigned prefix, unsigned bits)
 }
 
 const char *
-address_parse_net(struct pn_str s, struct smtp_net *net)
+network_parse(struct pn_str s, struct smtp_net *net)
 {
 	size_t end = host_end(s, '/');
 	struct pn_str host = pn_str_sub(s, 0, end);
@@ -129,7 +129,7 @@ address_parse_net(struct pn_str s, struct smtp_net *net)
 }
 
 bool
-address_is_loopback(const struct sockaddr_storage *a)
+endpoint_is_loopback(const struct sockaddr_storage *a)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
@@ -140,7 +140,7 @@ address_is_loopback(const struct sockaddr_storage *a)
 }
 
 const char *
-address_text(const struct sockaddr_storage *a, char out[ADDRESS_TEXT_MAX])
+endpoint_text(const struct sockaddr_storage *a, char out[ENDPOINT_TEXT_MAX])
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
@@ -148,23 +148,23 @@ address_text(const struct sockaddr_storage *a, char out[ADDRESS_TEXT_MAX])
 
 	if (a->ss_family == AF_INET6) {
 		(void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		(void)snprintf(out, ADDRESS_TEXT_MAX, "[%s]:%u", host,
+		(void)snprintf(out, ENDPOINT_TEXT_MAX, "[%s]:%u", host,
 		    ntohs(v6->sin6_port));
 	} else {
 		(void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
 		(void)snprintf(
-		    out, ADDRESS_TEXT_MAX, "%s:%u", host, ntohs(v4->sin_port));
+		    out, ENDPOINT_TEXT_MAX, "%s:%u", host, ntohs(v4->sin_port));
 	}
 	return out;
 }
 
 const char *
-address_net_text(const struct smtp_net *net, char out[ADDRESS_TEXT_MAX])
+network_text(const struct smtp_net *net, char out[ENDPOINT_TEXT_MAX])
 {
 	char host[INET6_ADDRSTRLEN] = "?";
 
 	(void)inet_ntop(net->family, net->addr, host, sizeof(host));
-	(void)snprintf(out, ADDRESS_TEXT_MAX,
+	(void)snprintf(out, ENDPOINT_TEXT_MAX,
 	    net->family == AF_INET6 ? "[%s]/%u" : "%s/%u", host, net->prefix);
 	return out;
 }

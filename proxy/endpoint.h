@@ -1,36 +1,35 @@
 /*
- * address - numeric addresses as the configuration writes them:
+ * endpoint - numeric addresses as the configuration writes them:
  * "127.0.0.1:25", "[::1]:25", "*:25", "10.0.0.0/8", "[2001:db8::]/32". Names
  * are not looked up: the master never waits for DNS.
  */
-#ifndef PROXY_ADDRESS_H
-#define PROXY_ADDRESS_H
+#ifndef PROXY_ENDPOINT_H
+#define PROXY_ENDPOINT_H
 
 #include <sys/socket.h>
 
 #include "smtp/smtp.h"
 
 /* "[0123:4567:89ab:cdef:0123:4567:255.255.255.255]:65535" and a NUL */
-#define ADDRESS_TEXT_MAX 64
+#define ENDPOINT_TEXT_MAX 64
 
 /*
  * Host and port; "*" is every IPv4 address of the machine. All return NULL,
  * or what is wrong in words that follow the text ("has no port").
  */
-const char *address_parse(
+const char *endpoint_parse(
     struct pn_str, struct sockaddr_storage *, socklen_t *);
 /* The same with the port left out: default_port. */
-const char *address_parse_default(struct pn_str, unsigned default_port,
+const char *endpoint_parse_default(struct pn_str, unsigned default_port,
     struct sockaddr_storage *, socklen_t *);
 /* A network, or one host. Bits behind the prefix must be zero. */
-const char *address_parse_net(struct pn_str, struct smtp_net *);
+const char *network_parse(struct pn_str, struct smtp_net *);
 
-bool address_is_loopback(const struct sockaddr_storage *);
+bool endpoint_is_loopback(const struct sockaddr_storage *);
 /* "127.0.0.1:25", "[::1]:25" into out; returns out. */
-const char *address_text(
-    const struct sockaddr_storage *, char out[ADDRESS_TEXT_MAX]);
+const char *endpoint_text(
+    const struct sockaddr_storage *, char out[ENDPOINT_TEXT_MAX]);
 /* "127.0.0.0/8", "[::1]/128" */
-const char *address_net_text(
-    const struct smtp_net *, char out[ADDRESS_TEXT_MAX]);
+const char *network_text(const struct smtp_net *, char out[ENDPOINT_TEXT_MAX]);
 
 #endif

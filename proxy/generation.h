@@ -1,0 +1,91 @@
+/*
+ * generation - the books of the master: which policy is served by which
+ * processes, who died, what is due to be forked again. Pure: no fork, no
+ * signal, no clock; master.c and spawn.c act on what stands here.
+ *
+ *   STARTING --all ready--> SERVING --a newer one serves--> DRAINING -> gone
+ *       '--one dies or it takes too long--> FAILED -> gone
+ *
+ * A slot is a worker's place: the worker, its inspector and the channel
+ * between them. A worker that is forked again gets a new number, channel and
+ * inspector; an inspector that is forked again keeps worker and channel.
+ */
+#ifndef PROXY_GENERATION_H
+#define PROXY_GENERATION_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "inspect/inspector.h"
+#include "proxy/child.h"
+#include "proxy/policy.h"
+
+#define WORKER_NUMBERS 1024 /* ids of transactions begin with one */
+
+struct generation;
+struct ipc;
+
+struct slot {
+	struct generation *generation;
+	unsigned number;
+	pid_t worker; /* 0: not there */
+	pid_t inspector;
+	struct ipc *ipc; /* to the worker; NULL: not there */
+	bool ready;
+	bool has_channel;
+	struct inspect_channel channel;
+	uint64_t worker_due, inspector_due; /* when to fork; 0: not */
+	struct backoff worker_crashes, inspector_crashes;
+	void *owner; /* the master */
+};
+
+enum generation_state {
+	GENERATION_STARTING,
+	GENERATION_SERVING,
+	GENERATION_DRAINING,
+	GENERATION_FAILED
+};
+
+struct generation {
+	TAILQ_ENTRY(generation) next;
+	unsigned number;
+	const struct policy *policy; /* owned */
+	int *sockets;		     /* [policy->smtp.n_listeners]; whose they
+					are: listen.h */
+	enum generation_state state;
+	uint64_t deadline; /* STARTING: ready by then */
+	unsigned n_slots;
+	struct slot slots[];
+};
+TAILQ_HEAD(generations, generation); /* the newest first */
+
+/* Takes policy and sockets (malloc). STARTING, every worker due at once. */
+struct generation *generation_new(unsigned number, const struct policy *,
+    int *sockets, unsigned n_slots, uint64_t now_ms, void *owner);
+/* No process of it may be left. Frees the policy. */
+void generation_free(struct generation *);
+
+bool generation_is_ready(const struct generation *);
+bool generation_is_gone(const struct generation *); /* no process left */
+/* The newest that serves, or NULL. */
+struct generation *generations_serving(const struct generations *);
+
+/* Whose process is pid? NULL: none here. */
+struct slot *generations_find(const struct generations *, pid_t pid);
+/*
+ * The process is dead: what follows is written into the slot (and its
+ * generation). clean: it ended by itself with status 0.
+ */
+void slot_died(struct slot *, pid_t pid, bool clean, uint64_t now_ms);
+/* Earliest time something is due, 0: nothing. */
+uint64_t generations_due(const struct generations *);
+
+/* The next worker's number after *last: a running count, skipping those that
+ * still live. */
+unsigned generations_number(const struct generations *, unsigned *last);
+
+/* {"generation":N,"processes":[...]}; keeper 0: not there. */
+void generations_json(
+    const struct generations *, pid_t master, pid_t keeper, struct buf *);
+
+#endif

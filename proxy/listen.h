@@ -1,0 +1,42 @@
+/*
+ * listen - the sockets that outlive generations. The master binds each once;
+ * workers of every generation inherit it, so that a reload resets no
+ * connection that waits in its queue (no SO_REUSEPORT for that reason).
+ *
+ * Owned by the master (or single.c); one struct sockets a process.
+ */
+#ifndef PROXY_LISTEN_H
+#define PROXY_LISTEN_H
+
+#include "proxy/config.h"
+
+struct sockets {
+	struct bound {
+		struct sockaddr_storage
+		    addr; /* as configured: port 0 stays 0 */
+		int fd;
+		bool fresh; /* bound by the sockets_open() that is not yet kept
+			     */
+	} * bound;
+	size_t n;
+};
+
+/*
+ * One socket for each listener, in order, into fds: those there are already
+ * for the same address (the nth of port 0 for the nth), else new ones. On
+ * failure what was new is closed again.
+ */
+int sockets_open(
+    struct sockets *, const struct smtp_conf *, int *fds, struct error *e);
+/* The configuration of fds is in force: what is not among them is closed, and
+ * the new ones are logged. */
+void sockets_keep(struct sockets *, const struct smtp_conf *, const int *fds);
+/* ... or is not: what was new for it is closed. */
+void sockets_discard(struct sockets *);
+/* In a child: close all but those (n 0: all). */
+void sockets_close_others(struct sockets *, const int *fds, size_t n);
+
+/* Unix stream socket, mode 0660; one that a dead process left is replaced. */
+int listen_control(const char *path, struct error *e);
+
+#endif

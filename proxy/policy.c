@@ -1,0 +1,202 @@
+/*
+ * policy - see policy.h. Called by main.c, master.c and postern(1). The order
+ * of policy_load() is that of need: facts before rules, rules before what
+ * they ask for.
+ */
+#include "proxy/policy.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "filters/builtin.h"
+
+/* Address space until it is sealed: patterns' text, rules, maps, settings. */
+#define POLICY_MAX (256u << 20)
+
+static const char *const things[] = { "part", NULL };
+static const char *const stages[] = { [STAGE_CONNECT] = "connect",
+	[STAGE_HELO] = "helo",
+	[STAGE_MAIL] = "mail",
+	[STAGE_RCPT] = "rcpt",
+	[STAGE_MESSAGE] = "message",
+	NULL };
+static const char *const item_words[] = { "set", "map", "policy", NULL };
+
+static const struct pn_filter *const builtin[] = { PN_BUILTIN_FILTERS };
+
+/* Words of the language whose module is not built in: the error names it. */
+static const struct rules_absent absent[] = {
+	{ "client.country", "geoip" },
+	{ "client.asn", "geoip" },
+	{ "direction", "direction" },
+	{ "text", "text" },
+	{ "html", "text" },
+	{ "url", "url" },
+	{ "url.host", "url" },
+	{ "url.domain", "url" },
+	{ "url.path", "url" },
+	{ "url.text-mismatch", "url" },
+	{ "spf", "spf" },
+	{ "dkim", "dkim" },
+	{ "dmarc", "dmarc" },
+	{ "arc", "arc" },
+	{ "dnsbl", "dnsbl" },
+	{ "urlbl", "urlbl" },
+	{ "greylist", "greylist" },
+	{ "rate", "rate" },
+	{ "known-sender", "known-sender" },
+	{ "bayes", "bayes" },
+	{ "clamd", "clamd" },
+	{ "rspamd", "rspamd" },
+	{ "spamd", "spamd" },
+	{ "icap", "icap" },
+	{ "milter", "milter" },
+	{ "exec", "exec" },
+	{ "score", "score" },
+	{ "time", "time" },
+	{ "part.macro", "ole" },
+	{ "part.active", "active" },
+	{ "part.digest", "digest" },
+	{ "archive.ratio", "archive" },
+	{ "archive.members", "archive" },
+	{ "archive.depth", "archive" },
+};
+
+/* ---- what rules may ask about ---- */
+
+static struct rules_decl
+declaration(const struct chain *c, const struct chain_fact *f)
+{
+	return (struct rules_decl){ .name = f->name,
+		.type = f->type,
+		.stage = f->stage,
+		.content = f->content,
+		.keyed = f->keyed,
+		.many = f->many,
+		.module = f->module == CHAIN_CORE
+			      ? "core"
+			      : c->modules[f->module].filter->name,
+		.words = f->words,
+		.help = f->help };
+}
+
+static struct rules_decls *
+declarations(const struct chain *c, struct arena *arena)
+{
+	struct rules_decls *d = arena_alloc(arena, sizeof(*d));
+	struct rules_decl *facts =
+	    arena_alloc(arena, c->n_facts * sizeof(*facts));
+
+	must(d != NULL && facts != NULL);
+	for (uint32_t i = 0; i < c->n_facts; i++)
+		facts[i] = declaration(c, &c->facts[i]);
+	*d = (struct rules_decls){ .facts = facts,
+		.n_facts = c->n_facts,
+		.things = things,
+		.stages = stages,
+		.absent = absent,
+		.n_absent = PN_COUNT(absent) };
+	return d;
+}
+
+/* ---- loading ---- */
+
+static int
+parse_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
+{
+	return rules_parse_item(arg, l, base_dir, e);
+}
+
+static int
+read_all(struct policy *p, struct rules_builder *b, const char *path,
+    struct error *e)
+{
+	struct config_items items = { item_words, rules_is_item, parse_item,
+		b };
+	struct config c;
+
+	if (config_read(&c, p->arena, path, &items, e) < 0)
+		return -1;
+	p->daemon = c.daemon;
+	p->smtp = c.smtp;
+	p->engine = c.engine;
+	p->inspect = c.inspect;
+	p->keeper = c.keeper;
+	p->spool = c.spool;
+	p->rules = rules_compile(b, e);
+	return p->rules == NULL ? -1 : 0;
+}
+
+/* PTR look-ups cost the first mail of a client its time: only if wanted. */
+static bool
+wants_client_name(const struct policy *p)
+{
+	for (size_t i = 0; i < p->smtp.n_upstreams; i++)
+		if (p->smtp.upstreams[i].identity != IDENTITY_NONE)
+			return true;
+	return rules_uses(p->rules, FACT_CLIENT_NAME) ||
+	       rules_uses(p->rules, FACT_CLIENT_FCRDNS);
+}
+
+static void
+connect_parts(struct policy *p)
+{
+	p->engine.chain = p->inspect.chain = &p->chain;
+	p->engine.rules = p->inspect.rules = p->rules;
+	p->engine.ask_client_name = wants_client_name(p);
+	p->inspect.limits = view_limits_default;
+	p->keeper.control_uid = geteuid();
+}
+
+static int
+compile(struct policy *p, const char *path, struct error *e)
+{
+	struct rules_builder *b;
+	int done;
+
+	if (chain_build(&p->chain, builtin, PN_COUNT(builtin), p->arena, e) < 0)
+		return -1;
+	b = rules_builder_new(p->arena, declarations(&p->chain, p->arena));
+	done = read_all(p, b, path, e);
+	rules_builder_free(b);
+	if (done == 0)
+		connect_parts(p);
+	return done;
+}
+
+const struct policy *
+policy_load(const char *path, struct error *e)
+{
+	struct arena *arena = arena_new_mapped(POLICY_MAX);
+	struct policy *p = arena_alloc(arena, sizeof(*p));
+
+	must(p != NULL);
+	p->arena = arena;
+	if (compile(p, path, e) < 0) {
+		policy_free(p);
+		return NULL;
+	}
+	arena_seal(arena);
+	return p;
+}
+
+void
+policy_free(const struct policy *p)
+{
+	if (p == NULL)
+		return;
+	rules_free(p->rules);
+	arena_free(p->arena);
+}
+
+void
+policy_describe(const struct policy *p, struct buf *b)
+{
+	struct config c = { p->daemon, p->smtp, p->engine, p->inspect,
+		p->keeper, p->spool };
+
+	config_print(&c, b);
+	(void)buf_puts(b, "\n");
+	rules_describe(p->rules, b);
+}

@@ -1,0 +1,35 @@
+/*
+ * policy - a generation's policy: configuration, filter modules and compiled
+ * rules, made once, never changed.
+ *
+ * Made by the master (and by postern(1)) in one mapped arena that is
+ * read-only when policy_load() returns; children inherit it by fork, keep no
+ * counters in it, never free it and leave by _exit. Each folder owns the
+ * struct it is configured by; here they are only gathered.
+ */
+#ifndef PROXY_POLICY_H
+#define PROXY_POLICY_H
+
+#include "proxy/config.h"
+
+struct policy {
+	struct arena *arena; /* holds this struct too */
+	struct chain chain;
+	struct rules *rules;
+	struct daemon_conf daemon;
+	struct smtp_conf smtp;
+	struct engine_conf engine;
+	struct inspect_conf inspect;
+	struct keeper_conf keeper;
+	struct spool_conf spool;
+};
+
+/* postern.conf and all it includes, compiled. NULL and *e. */
+const struct policy *policy_load(const char *path, struct error *e);
+/* In the process that loaded it alone. */
+void policy_free(const struct policy *);
+
+/* What posternd -t -v says: each setting in force, then each rule. */
+void policy_describe(const struct policy *, struct buf *);
+
+#endif

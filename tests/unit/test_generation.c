@@ -1,0 +1,189 @@
+/* generation: who is due when, who serves, what the books say. */
+#include "cm.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "proxy/generation.h"
+
+/* A generation of two workers, pids 100 + 10 * number and on. */
+static struct generation *
+add(struct generations *all, unsigned number, uint64_t now_ms)
+{
+	struct generation *g =
+	    generation_new(number, NULL, NULL, 2, now_ms, NULL);
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct slot *s = &g->slots[i];
+
+		s->number = 2 * number + i;
+		s->worker = (pid_t)(100 + 10 * number + 2 * i);
+		s->inspector = s->worker + 1;
+		s->worker_due = 0;
+	}
+	TAILQ_INSERT_HEAD(all, g, next);
+	return g;
+}
+
+static void
+drop(struct generations *all, struct generation *g)
+{
+	TAILQ_REMOVE(all, g, next);
+	g->state = GENERATION_DRAINING;
+	for (unsigned i = 0; i < g->n_slots; i++)
+		g->slots[i].worker = g->slots[i].inspector = 0;
+	generation_free(g);
+}
+
+static void
+a_new_one_is_due_at_once(void **state)
+{
+	struct generation *g = generation_new(1, NULL, NULL, 3, 500, NULL);
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(g->slots[i].worker_due, 500);
+	assert_false(generation_is_ready(g));
+	assert_false(generation_is_gone(g)); /* it is only beginning */
+	g->state = GENERATION_FAILED;
+	assert_true(generation_is_gone(g));
+	generation_free(g);
+}
+
+static void
+the_newest_that_serves(void **state)
+{
+	struct generations all = TAILQ_HEAD_INITIALIZER(all);
+	struct generation *one = add(&all, 1, 1), *two = add(&all, 2, 1);
+
+	(void)state;
+	assert_null(generations_serving(&all));
+	one->state = GENERATION_SERVING;
+	assert_ptr_equal(generations_serving(&all), one);
+	two->slots[0].ready = true;
+	assert_false(generation_is_ready(two));
+	two->slots[1].ready = true;
+	assert_true(generation_is_ready(two));
+	two->state = GENERATION_SERVING;
+	assert_ptr_equal(generations_serving(&all), two);
+	drop(&all, one);
+	drop(&all, two);
+}
+
+static void
+death_makes_due(void **state)
+{
+	struct generations all = TAILQ_HEAD_INITIALIZER(all);
+	struct generation *g = add(&all, 1, 1);
+	struct slot *s = generations_find(&all, 111);
+
+	(void)state;
+	g->state = GENERATION_SERVING;
+	assert_ptr_equal(s, &g->slots[0]);
+	assert_null(generations_find(&all, 99));
+	slot_died(s, 111, false, 5000); /* an inspector: at once */
+	assert_int_equal(s->inspector, 0);
+	assert_int_equal(s->inspector_due, 5000);
+	assert_int_equal(generations_due(&all), 5000);
+	s->inspector = 150;
+	s->inspector_due = 0;
+	slot_died(s, 150, true, 6000); /* it left: its worker may be dead too */
+	assert_int_equal(s->inspector_due, 6050);
+	slot_died(s, 110, false, 6010); /* and was */
+	assert_int_equal(s->inspector_due, 0);
+	assert_int_equal(s->worker_due, 6010);
+	g->state = GENERATION_DRAINING;
+	slot_died(&g->slots[1], 112, true, 7000); /* nobody follows it */
+	assert_int_equal(g->slots[1].worker_due, 0);
+	assert_false(generation_is_gone(g));
+	slot_died(&g->slots[1], 113, true, 7000);
+	assert_int_equal(g->slots[1].inspector_due, 0);
+	assert_true(generation_is_gone(g));
+	drop(&all, g);
+}
+
+static void
+dying_while_it_starts_fails_it(void **state)
+{
+	struct generations all = TAILQ_HEAD_INITIALIZER(all);
+	struct generation *g = add(&all, 1, 1);
+
+	(void)state;
+	assert_int_equal(generations_due(&all), g->deadline);
+	slot_died(&g->slots[1], 112, false, 2);
+	assert_int_equal(g->state, GENERATION_FAILED);
+	assert_int_equal(g->slots[1].worker_due, 0);
+	drop(&all, g);
+}
+
+static void
+numbers_run_on_and_skip_the_living(void **state)
+{
+	struct generations all = TAILQ_HEAD_INITIALIZER(all);
+	struct generation *g = add(&all, 1, 1); /* workers 2 and 3 */
+	unsigned last = 0;
+
+	(void)state;
+	assert_int_equal(generations_number(&all, &last), 1);
+	assert_int_equal(generations_number(&all, &last), 4);
+	last = WORKER_NUMBERS - 1;
+	assert_int_equal(generations_number(&all, &last), 0);
+	drop(&all, g);
+}
+
+static void
+the_books_as_json(void **state)
+{
+	struct generations all = TAILQ_HEAD_INITIALIZER(all);
+	struct generation *g = add(&all, 7, 1);
+	struct buf b = { 0 };
+
+	(void)state;
+	g->state = GENERATION_SERVING;
+	g->slots[1].inspector = 0;
+	generations_json(&all, 5, 6, &b);
+	assert_str(buf_str(&b),
+	    "{\"generation\":7,\"processes\":["
+	    "{\"role\":\"master\",\"pid\":5},"
+	    "{\"role\":\"keeper\",\"pid\":6},"
+	    "{\"role\":\"worker\",\"pid\":170,\"generation\":7,\"worker\":14},"
+	    "{\"role\":\"inspector\",\"pid\":171,\"generation\":7,\"worker\":14},"
+	    "{\"role\":\"worker\",\"pid\":172,\"generation\":7,\"worker\":15}]}");
+	buf_fini(&b);
+	drop(&all, g);
+}
+
+static void
+five_crashes_in_ten_seconds_wait(void **state)
+{
+	static const struct {
+		uint64_t at, wait;
+	} crashes[] = { { 1000, 0 }, { 2000, 0 }, { 3000, 0 }, { 4000, 0 },
+		{ 5000, 500 }, { 6000, 1000 }, { 8000, 2000 }, { 12000, 4000 },
+		{ 60000, 0 }, { 60001, 0 } };
+	struct backoff b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(crashes); i++)
+		assert_int_equal(backoff_crash(&b, crashes[i].at),
+		    crashes[i].wait);
+	for (int i = 0; i < 20; i++)
+		assert_true(backoff_crash(&b, 61000) <= BACKOFF_MAX_MS);
+	assert_int_equal(b.wait_ms, BACKOFF_MAX_MS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_one_is_due_at_once),
+		cmocka_unit_test(the_newest_that_serves),
+		cmocka_unit_test(death_makes_due),
+		cmocka_unit_test(dying_while_it_starts_fails_it),
+		cmocka_unit_test(numbers_run_on_and_skip_the_living),
+		cmocka_unit_test(the_books_as_json),
+		cmocka_unit_test(five_crashes_in_ten_seconds_wait),
+	};
+
+	return cmocka_run_group_tests_name("generation", tests, NULL, NULL);
+}

@@ -1,0 +1,149 @@
+/* policy: whole configurations compiled, and what follows from them. */
+#include "cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "proxy/policy.h"
+
+static void
+put(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	must(f != NULL);
+	must(fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static const struct policy *
+load(const char *text, struct error *e)
+{
+	put("p.conf", text);
+	return policy_load("p.conf", e);
+}
+
+static const struct policy *
+loaded(const char *text)
+{
+	struct error e;
+	const struct policy *p = load(text, &e);
+
+	if (p == NULL)
+		fail_msg("%s", e.text);
+	return p;
+}
+
+static void
+parts_know_one_another(void **state)
+{
+	const struct policy *p =
+	    loaded("upstream mta { server 127.0.0.1:25; identity none; }\n"
+		   "listen smtp 127.0.0.1:0 { upstream mta; }\n"
+		   "set bad = ext(exe com);\n"
+		   "policy default {\n"
+		   "  rule exe { when any part ( ext in bad );\n"
+		   "             then reject 550 5.7.1 \"no programs\"; }\n"
+		   "}\n");
+
+	(void)state;
+	assert_ptr_equal(p->engine.chain, &p->chain);
+	assert_ptr_equal(p->inspect.chain, &p->chain);
+	assert_ptr_equal(p->engine.rules, p->rules);
+	assert_ptr_equal(p->inspect.rules, p->rules);
+	assert_true(rules_need_content(p->rules));
+	assert_int_equal(p->keeper.control_uid, geteuid());
+	assert_true(p->inspect.limits.max_depth > 0);
+	assert_false(p->engine.ask_client_name);
+	policy_free(p);
+}
+
+static void
+names_are_asked_for_when_wanted(void **state)
+{
+	static const char *const wanting[] = {
+		"upstream m { server 127.0.0.1:25; identity xclient; }",
+		"policy p { rule r { when client.name contains \"dyn\"; then tag; } }",
+		"policy p { rule r { when client.fcrdns is none; then tag; } }",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(wanting); i++) {
+		const struct policy *p = loaded(wanting[i]);
+
+		assert_true(p->engine.ask_client_name);
+		policy_free(p);
+	}
+}
+
+static void
+slips_in_rules_are_placed(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+		{ "workers 1;\npolicy p { rule r { when dmarc is pass; then tag; } }",
+		    "p.conf:2:26: fact \"dmarc\" needs module dmarc, which is not loaded\n" },
+		{ "policy p { rule r { when subjct = \"x\"; then tag; } }",
+		    "p.conf:1:26: unknown fact \"subjct\", did you mean \"subject\"?\n" },
+		{ "include q.conf;", "q.conf:1:26: unknown fact \"sizze\", did you mean \"size\"?\n" },
+	};
+	struct error e;
+
+	(void)state;
+	put("q.conf", "policy p { rule r { when sizze > 5; then tag; } }");
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		assert_null(load(cases[i].text, &e));
+		if (strncmp(e.text, cases[i].error, strlen(cases[i].error)) != 0)
+			fail_msg("%s", e.text);
+	}
+	(void)unlink("q.conf");
+}
+
+static void
+description_holds_settings_and_rules(void **state)
+{
+	const struct policy *p =
+	    loaded("message_size_limit 3M;\n"
+		   "policy p { rule big { when size > 2M; then tag; } }\n");
+	struct buf b = { 0 };
+
+	(void)state;
+	policy_describe(p, &b);
+	assert_true(buf_add(&b, "", 1));
+	assert_non_null(strstr(buf_data(&b), "message_size_limit 3M;\n"));
+	assert_non_null(strstr(buf_data(&b), "big"));
+	buf_fini(&b);
+	policy_free(p);
+}
+
+static int
+enter_folder(void **state)
+{
+	static char folder[] = "/tmp/test_policy.XXXXXX";
+
+	*state = mkdtemp(folder);
+	return *state == NULL ? -1 : chdir(folder);
+}
+
+static int
+leave_folder(void **state)
+{
+	(void)unlink("p.conf");
+	return chdir("/") < 0 ? -1 : rmdir(*state);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parts_know_one_another),
+		cmocka_unit_test(names_are_asked_for_when_wanted),
+		cmocka_unit_test(slips_in_rules_are_placed),
+		cmocka_unit_test(description_holds_settings_and_rules),
+	};
+
+	return cmocka_run_group_tests_name("policy", tests, enter_folder,
+	    leave_folder);
+}
