@@ -1,9 +1,125 @@
-/* main - posternd(8). */
+/*
+ * main - posternd(8): options, then the policy, then whoever is to run it.
+ */
+#include <getopt.h>
 #include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "proxy/check.h"
+#include "proxy/master.h"
+#include "proxy/policy.h"
+#include "proxy/single.h"
+
+struct options {
+	const char *path;
+	bool check, verbose, single;
+};
+
+static void
+usage(FILE *out)
+{
+	fputs(
+	    "usage: posternd [-c FILE] [-t [-v] | --single]\n"
+	    "  -c FILE    the configuration (" DEFAULT_CONF ")\n"
+	    "  -t         check it, run its rules' tests, and leave: 0 or 78\n"
+	    "  -v         with -t: say what it means\n"
+	    "  --single   all in one process, for debuggers\n"
+	    "  --version, --help\n",
+	    out);
+}
+
+/* -1: go on, else the exit status. */
+static int
+read_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = { { "single", no_argument, NULL,
+						   's' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:tv", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->path = optarg;
+			break;
+		case 't':
+			o->check = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 's':
+			o->single = true;
+			break;
+		case 'V':
+			puts("posternd " PACKAGE_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc && !(o->check && o->single) &&
+	    (o->check || !o->verbose))
+		return -1;
+	usage(stderr);
+	return EX_USAGE;
+}
+
+static int
+describe(const struct policy *p)
+{
+	struct buf b = { 0 };
+	int status;
+
+	policy_describe(p, &b);
+	status = io_write_all(STDOUT_FILENO, buf_data(&b), buf_len(&b)) < 0
+		     ? EX_IOERR
+		     : 0;
+	buf_fini(&b);
+	return status;
+}
+
+/* The candidate inspector runs as who would inspect, when we can be that. */
+static int
+check(const struct policy *p, struct error *e)
+{
+	const struct daemon_conf *c = &p->daemon;
+	struct users users;
+
+	if (users_find(&users, c->user, c->inspect_user, c->keeper_user, e) ==
+	    0)
+		return check_policy(p, &users, NULL, e);
+	/* Fatal at the start; a configuration may be checked before that. */
+	fprintf(stderr, "posternd: warning: %s\n", e->text);
+	return check_policy(p, NULL, NULL, e);
+}
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	fputs("posternd: not built yet\n", stderr);
-	return 70;
+	struct options o = { .path = DEFAULT_CONF };
+	const struct policy *p;
+	struct error e;
+	int status = read_options(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	if ((p = policy_load(o.path, &e)) == NULL ||
+	    (o.check && check(p, &e) < 0)) {
+		fprintf(stderr, "%s\n", e.text);
+		return EX_CONFIG;
+	}
+	if (o.check)
+		return o.verbose ? describe(p) : 0;
+	return o.single ? single_run(p) : master_run(o.path, p);
 }

@@ -1,0 +1,826 @@
+/*
+ * master - see master.h. Callbacks record what happened and ask for one
+ * master_advance(), which reaps, forks what is due, and moves reload, drain
+ * and stop along. Called by main.c; forks by spawn.c; books: generation.c.
+ *
+ *   signal, frame, time -> kick -> advance: reap -> reload -> fork -> settle
+ */
+#include "proxy/master.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/pack.h"
+#include "proxy/check.h"
+#include "proxy/notify.h"
+#include "proxy/spawn.h"
+
+/* A checker's own budget and time to say so. */
+#define CHECKER_MS (CHECK_BUDGET_MS + 3000)
+/* A fork that failed is tried again after this. */
+#define FORK_AGAIN_MS 1000
+
+static void
+kick(struct master *m)
+{
+	event_active(m->kick, EV_TIMEOUT, 0);
+}
+
+/* ---- what children say ---- */
+
+static void
+worker_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
+{
+	struct slot *s = arg;
+
+	(void)id;
+	(void)body;
+	(void)n;
+	io_close(fd);
+	if (type == CHILD_READY)
+		s->ready = true;
+	else if (type == CHILD_KILL_INSPECTOR && s->inspector != 0)
+		(void)kill(s->inspector, SIGKILL);
+	kick(s->owner);
+}
+
+static void
+worker_closed(void *arg)
+{
+	struct slot *s = arg;
+
+	ipc_free(s->ipc);
+	s->ipc = NULL;
+	/* One that lives on without us cannot be led: nearly always it is
+	 * dead already, and only not yet reaped. */
+	if (s->worker != 0)
+		(void)kill(s->worker, SIGKILL);
+}
+
+const struct ipc_ops worker_ops = { worker_message, worker_closed };
+
+static void
+send_status(struct master *m, uint64_t id)
+{
+	struct buf b = { 0 };
+
+	generations_json(&m->generations, getpid(), m->keeper.pid, &b);
+	(void)ipc_send(
+	    m->keeper.ipc, MASTER_STATUS_IS, id, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+}
+
+static void
+send_reloaded(struct master *m, uint64_t id, bool ok, const char *text)
+{
+	struct buf b = { 0 };
+
+	if (m->keeper.ipc == NULL)
+		return;
+	pack_u8(&b, ok);
+	pack_str(&b, pn_str_of(text));
+	(void)ipc_send(
+	    m->keeper.ipc, MASTER_RELOADED, id, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+}
+
+static void
+keeper_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
+{
+	struct master *m = arg;
+
+	(void)body;
+	(void)n;
+	io_close(fd);
+	if (type == MASTER_STATUS) {
+		send_status(m, id);
+	} else if (type == MASTER_RELOAD) {
+		if (m->next_askers.n == ASKERS_MAX) {
+			send_reloaded(m, id, false, "too many ask for that");
+			return;
+		}
+		m->next_askers.id[m->next_askers.n++] = id;
+		m->reload_wanted = true;
+		kick(m);
+	}
+}
+
+static void
+keeper_closed(void *arg)
+{
+	struct master *m = arg;
+
+	ipc_free(m->keeper.ipc);
+	m->keeper.ipc = NULL;
+}
+
+const struct ipc_ops keeper_ops = { keeper_message, keeper_closed };
+
+static void
+checker_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
+{
+	struct master *m = arg;
+	struct reload *r = &m->reload;
+	struct unpack u = unpack_of(body, n);
+	uint8_t ok = unpack_u8(&u);
+	struct pn_str why = unpack_str(&u);
+
+	(void)id;
+	io_close(fd);
+	if (type != CHILD_CHECKED || !unpack_done(&u))
+		return;
+	r->answered = true;
+	r->passed = ok;
+	(void)snprintf(r->why, sizeof(r->why), "%.*s", PN_STR_ARG(why));
+}
+
+/* Its answer was read before its end: that end is where we go on. */
+static void
+checker_closed(void *arg)
+{
+	struct master *m = arg;
+	struct reload *r = &m->reload;
+
+	ipc_free(r->ipc);
+	r->ipc = NULL;
+	if (!r->answered) {
+		r->answered = true;
+		r->passed = false;
+		(void)snprintf(r->why, sizeof(r->why),
+		    "the process that ran the policy's tests died");
+	}
+	kick(m);
+}
+
+const struct ipc_ops checker_ops = { checker_message, checker_closed };
+
+/* ---- the dead ---- */
+
+static void
+log_death(const char *role, pid_t pid, int status)
+{
+	if (WIFSIGNALED(status))
+		log_warn("", "child", "state=killed role=%s pid=%d signal=%d",
+		    role, (int)pid, WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		log_warn("", "child", "state=exited role=%s pid=%d status=%d",
+		    role, (int)pid, WEXITSTATUS(status));
+	else
+		log_info("", "child", "state=exited role=%s pid=%d status=0",
+		    role, (int)pid);
+}
+
+static void
+keeper_died(struct master *m, uint64_t now_ms)
+{
+	m->keeper.pid = 0;
+	ipc_free(m->keeper.ipc);
+	m->keeper.ipc = NULL;
+	/* Nobody is left to answer them to. */
+	m->askers.n = m->next_askers.n = 0;
+	m->keeper.due = now_ms + backoff_crash(&m->keeper.crashes, now_ms);
+}
+
+static void
+died(struct master *m, pid_t pid, int status)
+{
+	struct slot *s = generations_find(&m->generations, pid);
+	uint64_t now_ms = loop_now_ms(m->loop);
+
+	if (pid == m->keeper.pid) {
+		log_death("keeper", pid, status);
+		keeper_died(m, now_ms);
+	} else if (pid == m->reload.checker) {
+		log_death("checker", pid, status);
+		m->reload.checker = 0;
+	} else if (s != NULL) {
+		bool worker = pid == s->worker;
+
+		log_death(worker ? "worker" : "inspector", pid, status);
+		slot_died(s, pid, WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		    now_ms);
+		if (worker) {
+			ipc_free(s->ipc);
+			s->ipc = NULL;
+		}
+	}
+}
+
+static void
+reap(struct master *m)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		died(m, pid, status);
+}
+
+/* ---- generations ---- */
+
+static void
+tell_drain(struct generation *g)
+{
+	g->state = GENERATION_DRAINING;
+	for (unsigned i = 0; i < g->n_slots; i++) {
+		g->slots[i].worker_due = 0;
+		if (g->slots[i].ipc != NULL)
+			(void)ipc_send(
+			    g->slots[i].ipc, MASTER_DRAIN, 0, NULL, 0, -1);
+	}
+}
+
+static void
+kill_slots(struct generation *g)
+{
+	for (unsigned i = 0; i < g->n_slots; i++) {
+		struct slot *s = &g->slots[i];
+
+		s->worker_due = s->inspector_due = 0;
+		if (s->worker != 0)
+			(void)kill(s->worker, SIGKILL);
+		if (s->inspector != 0)
+			(void)kill(s->inspector, SIGKILL);
+	}
+}
+
+static void
+answer_askers(struct master *m, bool ok, const char *text)
+{
+	for (unsigned i = 0; i < m->askers.n; i++)
+		send_reloaded(m, m->askers.id[i], ok, text);
+	m->askers.n = 0;
+}
+
+static void
+notify_serving(const struct generation *g)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text),
+	    "READY=1\nMAINPID=%d\nSTATUS=generation %u serves", (int)getpid(),
+	    g->number);
+	notify(text);
+}
+
+/* Every worker of g has said ready: the ones before it may go. */
+static void
+serve(struct master *m, struct generation *g)
+{
+	struct generation *old;
+
+	g->state = GENERATION_SERVING;
+	sockets_keep(&m->sockets, &g->policy->smtp, g->sockets);
+	if (g->policy->smtp.n_listeners == 0)
+		log_warn("", "listening", "listener=none");
+	log_info(
+	    "", "ready", "generation=%u workers=%u", g->number, g->n_slots);
+	if (g->number > 1)
+		log_info("", "reload", "result=ok generation=%u", g->number);
+	for (old = TAILQ_NEXT(g, next); old != NULL;
+	     old = TAILQ_NEXT(old, next))
+		if (old->state == GENERATION_SERVING)
+			tell_drain(old);
+	answer_askers(m, true, "");
+	notify_serving(g);
+}
+
+static void
+log_text(const char *event, const char *text)
+{
+	char seen[900];
+
+	log_error("", event, "result=failed error=\"%s\"",
+	    vis(seen, sizeof(seen), pn_str_of(text)));
+}
+
+static void
+reload_failed(struct master *m, const char *why)
+{
+	log_text("reload", why);
+	answer_askers(m, false, why);
+	if (generations_serving(&m->generations) != NULL)
+		notify_serving(generations_serving(&m->generations));
+}
+
+/* It did not come up. Without another one there is nothing to stay for. */
+static void
+fail_generation(struct master *m, struct generation *g, const char *why)
+{
+	g->state = GENERATION_FAILED;
+	kill_slots(g);
+	sockets_discard(&m->sockets);
+	if (generations_serving(&m->generations) != NULL) {
+		reload_failed(m, why);
+		return;
+	}
+	log_text("start", why);
+	m->status = EX_SOFTWARE;
+	m->draining = true;
+}
+
+static struct generation *
+starting(const struct master *m)
+{
+	struct generation *g;
+
+	TAILQ_FOREACH (g, &m->generations, next)
+		if (g->state == GENERATION_STARTING)
+			return g;
+	return NULL;
+}
+
+/* Takes policy and sockets. */
+static void
+start_generation(struct master *m, const struct policy *p, int *sockets)
+{
+	struct generation *g = generation_new(++m->last_generation, p, sockets,
+	    p->daemon.workers, loop_now_ms(m->loop), m);
+
+	TAILQ_INSERT_HEAD(&m->generations, g, next);
+}
+
+static void
+settle_generations(struct master *m)
+{
+	struct generation *g, *next;
+	bool is_new;
+
+	for (g = TAILQ_FIRST(&m->generations); g != NULL; g = next) {
+		next = TAILQ_NEXT(g, next);
+		is_new = g->state == GENERATION_STARTING;
+		if (g->state == GENERATION_FAILED) {
+			/* Died while starting; kill_slots() marks it dealt
+			 * with. */
+			if (g->deadline != 0) {
+				g->deadline = 0;
+				fail_generation(m, g,
+				    "a process of the new "
+				    "generation died");
+			}
+		} else if (is_new && generation_is_ready(g)) {
+			serve(m, g);
+		} else if (is_new && loop_now_ms(m->loop) >= g->deadline) {
+			g->deadline = 0;
+			fail_generation(m, g,
+			    "the new generation was not "
+			    "ready in time");
+		}
+		if (generation_is_gone(g)) {
+			TAILQ_REMOVE(&m->generations, g, next);
+			for (unsigned i = 0; i < g->n_slots; i++)
+				if (g->slots[i].has_channel)
+					inspect_channel_free(
+					    &g->slots[i].channel);
+			generation_free(g);
+		}
+	}
+}
+
+/* ---- reload ---- */
+
+static void
+reload_drop(struct master *m)
+{
+	struct reload *r = &m->reload;
+
+	if (r->checker != 0)
+		(void)kill(r->checker, SIGKILL);
+	ipc_free(r->ipc);
+	policy_free(r->policy);
+	free(r->sockets);
+	*r = (struct reload){ 0 };
+	sockets_discard(&m->sockets);
+}
+
+static bool
+same_list(const char *const *a, const char *const *b)
+{
+	for (; *a != NULL && *b != NULL; a++, b++)
+		if (strcmp(*a, *b) != 0)
+			return false;
+	return *a == *b;
+}
+
+/* The keeper and who runs as whom outlive generations. */
+static int
+check_unchanged(
+    const struct policy *old, const struct policy *new, struct error *e)
+{
+	const struct daemon_conf *a = &old->daemon, *b = &new->daemon;
+	const char *what = NULL;
+
+	if (strcmp(a->user, b->user) != 0)
+		what = "user";
+	else if (strcmp(a->inspect_user, b->inspect_user) != 0)
+		what = "inspect_user";
+	else if (strcmp(a->keeper_user, b->keeper_user) != 0)
+		what = "keeper_user";
+	else if (strcmp(a->control, b->control) != 0)
+		what = "control";
+	else if (strcmp(old->keeper.state_dir, new->keeper.state_dir) != 0)
+		what = "state";
+	else if (!same_list(old->keeper.maildirs, new->keeper.maildirs))
+		what = "deliver maildir";
+	return what ? error_set(e, "\"%s\" changed: that needs a restart", what)
+		    : 0;
+}
+
+static int *
+new_sockets(const struct policy *p)
+{
+	return xcalloc(p->smtp.n_listeners + 1, sizeof(int));
+}
+
+static int
+reload_load(struct master *m, struct error *e)
+{
+	struct reload *r = &m->reload;
+	const struct policy *now = generations_serving(&m->generations)->policy;
+	const struct rules_test *tests;
+
+	if ((r->policy = policy_load(m->path, e)) == NULL ||
+	    check_unchanged(now, r->policy, e) < 0)
+		return -1;
+	r->sockets = new_sockets(r->policy);
+	if (sockets_open(&m->sockets, &r->policy->smtp, r->sockets, e) < 0 ||
+	    users_folder(
+		&m->users, r->policy->spool.dir, &m->users.worker, 0700, e) < 0)
+		return -1;
+	r->deadline = loop_now_ms(m->loop) + CHECKER_MS;
+	if (rules_tests(r->policy->rules, &tests) > 0)
+		return spawn_checker(m, e);
+	r->answered = r->passed = true; /* nothing to ask */
+	return 0;
+}
+
+static void
+reload_begin(struct master *m)
+{
+	struct error e;
+
+	m->reload_wanted = false;
+	m->askers = m->next_askers;
+	m->next_askers.n = 0;
+	notify("RELOADING=1");
+	if (reload_load(m, &e) < 0) {
+		reload_drop(m);
+		reload_failed(m, e.text);
+	}
+}
+
+/* The tests passed: from here it is a generation like any other. */
+static void
+reload_go(struct master *m)
+{
+	struct reload *r = &m->reload;
+	const struct daemon_conf *c = &r->policy->daemon;
+
+	if (log_open("posternd", c->log_target, (enum log_level)c->log_level) <
+	    0)
+		log_warn("", "log", "target=\"%s\" error=\"%s\"", c->log_target,
+		    strerror(errno));
+	start_generation(m, r->policy, r->sockets);
+	*r = (struct reload){ .checker = r->checker };
+}
+
+static void
+reload_advance(struct master *m)
+{
+	struct reload *r = &m->reload;
+	struct error e;
+
+	if (r->policy == NULL && m->reload_wanted && starting(m) == NULL &&
+	    generations_serving(&m->generations) != NULL)
+		reload_begin(m);
+	if (r->policy == NULL)
+		return;
+	if (!r->answered && loop_now_ms(m->loop) >= r->deadline) {
+		r->answered = true;
+		(void)snprintf(r->why, sizeof(r->why),
+		    "the policy's tests did not end in time");
+	}
+	if (r->answered && r->passed) {
+		reload_go(m);
+	} else if (r->answered) {
+		(void)error_set(&e, "%s", r->why);
+		reload_drop(m);
+		reload_failed(m, e.text);
+	}
+}
+
+/* ---- forking what is due ---- */
+
+static const struct policy *
+newest_policy(const struct master *m)
+{
+	const struct generation *g = generations_serving(&m->generations);
+
+	if (g == NULL)
+		g = TAILQ_FIRST(&m->generations);
+	return g ? g->policy : NULL;
+}
+
+/* done < 0: it could not be forked; later, then. */
+static void
+or_later(struct master *m, int done, uint64_t *due, const struct error *e)
+{
+	if (done == 0)
+		return;
+	log_text("fork", e->text);
+	*due = loop_now_ms(m->loop) + FORK_AGAIN_MS;
+}
+
+static void
+fork_slot(struct master *m, struct slot *s, uint64_t now_ms)
+{
+	struct error e;
+
+	if (s->worker_due != 0 && s->worker_due <= now_ms)
+		or_later(m, spawn_worker(m, s, &e), &s->worker_due, &e);
+	if (s->inspector_due == 0 || s->inspector_due > now_ms)
+		return;
+	s->inspector_due = 0;
+	if (s->ipc != NULL)
+		or_later(m, spawn_inspector(m, s, &e), &s->inspector_due, &e);
+}
+
+static void
+fork_due(struct master *m)
+{
+	uint64_t now_ms = loop_now_ms(m->loop);
+	struct generation *g;
+	struct error e;
+
+	if (m->keeper.due != 0 && m->keeper.due <= now_ms &&
+	    newest_policy(m) != NULL)
+		or_later(m, spawn_keeper(m, newest_policy(m), &e),
+		    &m->keeper.due, &e);
+	TAILQ_FOREACH (g, &m->generations, next)
+		for (unsigned i = 0; i < g->n_slots; i++)
+			if (g->state != GENERATION_FAILED)
+				fork_slot(m, &g->slots[i], now_ms);
+}
+
+/* ---- the end ---- */
+
+static void
+begin_stop(struct master *m)
+{
+	struct generation *g;
+
+	m->draining = true;
+	m->reload_wanted = false;
+	reload_drop(m);
+	notify("STOPPING=1");
+	log_info("", "stopping", "generations=drain");
+	TAILQ_FOREACH (g, &m->generations, next) {
+		if (g->state == GENERATION_STARTING) {
+			g->state = GENERATION_FAILED;
+			g->deadline = 0;
+			kill_slots(g);
+		} else if (g->state == GENERATION_SERVING) {
+			tell_drain(g);
+		}
+	}
+}
+
+/* The last ones: the keeper, when no worker is left to need it. */
+static void
+stop_advance(struct master *m)
+{
+	if (!TAILQ_EMPTY(&m->generations))
+		return;
+	m->keeper.due = 0;
+	if (m->keeper.pid == 0)
+		loop_stop(m->loop);
+	else if (m->keeper.ipc != NULL)
+		(void)ipc_send(m->keeper.ipc, MASTER_DRAIN, 0, NULL, 0, -1);
+}
+
+/* The second SIGTERM. What was promised is safe: kill -9 is no harm. */
+static void
+stop_now(struct master *m)
+{
+	struct generation *g;
+
+	log_warn("", "stopping", "generations=killed");
+	TAILQ_FOREACH (g, &m->generations, next)
+		kill_slots(g);
+	if (m->keeper.pid != 0)
+		(void)kill(m->keeper.pid, SIGKILL);
+	reload_drop(m);
+	loop_stop(m->loop);
+}
+
+/* ---- one advance for all ---- */
+
+static void
+set_timer(struct master *m)
+{
+	uint64_t now_ms = loop_now_ms(m->loop);
+	uint64_t due = generations_due(&m->generations);
+	const uint64_t others[] = { m->keeper.due,
+		m->reload.policy ? m->reload.deadline : 0 };
+	uint64_t wait;
+
+	for (size_t i = 0; i < PN_COUNT(others); i++)
+		if (others[i] != 0 && (due == 0 || others[i] < due))
+			due = others[i];
+	(void)event_del(m->timer);
+	if (due == 0)
+		return;
+	wait = due > now_ms ? due - now_ms : 1;
+	must(event_add(m->timer, &(struct timeval){ (time_t)(wait / 1000),
+				     (suseconds_t)(wait % 1000 * 1000) }) == 0);
+}
+
+static void
+master_advance(struct master *m)
+{
+	MUST_BE(m, MASTER);
+	reap(m);
+	if (m->stops > 1) {
+		stop_now(m);
+		return;
+	}
+	if (m->stops == 1 && !m->draining)
+		begin_stop(m);
+	if (!m->draining)
+		reload_advance(m);
+	fork_due(m);
+	settle_generations(m);
+	/* What came up may have a reload waiting behind it. */
+	if (m->reload_wanted && starting(m) == NULL && !m->draining &&
+	    m->reload.policy == NULL)
+		kick(m);
+	if (m->draining)
+		stop_advance(m);
+	set_timer(m);
+}
+
+static void
+on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	master_advance(arg);
+}
+
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct master *m = arg;
+
+	(void)what;
+	if (sig == SIGHUP)
+		m->reload_wanted = true;
+	if (sig == SIGTERM || sig == SIGINT)
+		m->stops++;
+	kick(m);
+}
+
+/* ---- start ---- */
+
+/* Two descriptors a session, and what else a worker holds. */
+static void
+raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	/* A lower limit is not fatal: accept tells when it is reached. */
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static int
+make_folders(struct master *m, const struct policy *p, struct error *e)
+{
+	const struct user self = { .uid = geteuid(), .gid = getegid() };
+	char *folder = xstrdup(p->daemon.control);
+	int done;
+
+	*strrchr(folder, '/') = '\0';
+	/* The folder of the control socket may be anybody's, /tmp for one. */
+	done = folder[0] != '\0' && access(folder, F_OK) < 0
+		   ? users_folder(&m->users, folder, &self, 0755, e)
+		   : 0;
+	free(folder);
+	if (done < 0 || users_folder(&m->users, p->spool.dir, &m->users.worker,
+			    0700, e) < 0)
+		return -1;
+	return keeper_prepare(
+	    &p->keeper, m->users.keeper.uid, m->users.keeper.gid, e);
+}
+
+/* All that may need root, then root no more. */
+static int
+prepare(struct master *m, const struct policy *p, int *sockets, struct error *e)
+{
+	const struct daemon_conf *c = &p->daemon;
+
+	raise_limits();
+	if (users_find(&m->users, c->user, c->inspect_user, c->keeper_user, e) <
+		0 ||
+	    make_folders(m, p, e) < 0 ||
+	    sockets_open(&m->sockets, &p->smtp, sockets, e) < 0)
+		return -1;
+	if ((m->control = listen_control(c->control, e)) < 0)
+		return -1;
+	m->control_path = xstrdup(c->control);
+	return users_drop_master(&m->users, e);
+}
+
+static void
+make_events(struct master *m)
+{
+	static const int signals[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+	struct event_base *base = loop_base(m->loop);
+
+	for (size_t i = 0; i < PN_COUNT(signals); i++) {
+		m->signals[i] = evsignal_new(base, signals[i], on_signal, m);
+		must(m->signals[i] != NULL &&
+		     event_add(m->signals[i], NULL) == 0);
+	}
+	m->kick = event_new(base, -1, 0, on_kick, m);
+	m->timer = evtimer_new(base, on_kick, m);
+	must(m->kick != NULL && m->timer != NULL);
+}
+
+static void
+finish(struct master *m)
+{
+	for (size_t i = 0; i < PN_COUNT(m->signals); i++)
+		if (m->signals[i] != NULL)
+			event_free(m->signals[i]);
+	if (m->kick != NULL)
+		event_free(m->kick);
+	if (m->timer != NULL)
+		event_free(m->timer);
+	ipc_free(m->keeper.ipc);
+	sockets_close_others(&m->sockets, NULL, 0);
+	if (m->control >= 0) {
+		io_close(m->control);
+		(void)unlink(m->control_path); /* the next start would anyway */
+	}
+	free((char *)m->control_path);
+	loop_free(m->loop);
+}
+
+/* Ours alone: a reload finds everything as the start left it. */
+static void
+serve_forever(struct master *m, const struct policy *p, int *sockets)
+{
+	m->loop = loop_new();
+	make_events(m);
+	log_process("master");
+	log_info("", "start", "version=%s pid=%d config=\"%s\"",
+	    PACKAGE_VERSION, (int)getpid(), m->path);
+	start_generation(m, p, sockets);
+	m->keeper.due = loop_now_ms(m->loop);
+	kick(m);
+	loop_run(m->loop);
+	log_info("", "stopped", "status=%d", m->status);
+}
+
+int
+master_run(const char *path, const struct policy *p)
+{
+	struct master m = { .magic = MASTER_MAGIC,
+		.path = path,
+		.control = -1,
+		.generations = TAILQ_HEAD_INITIALIZER(m.generations) };
+	int *sockets = new_sockets(p);
+	struct error e;
+
+	if (log_open("posternd", p->daemon.log_target,
+		(enum log_level)p->daemon.log_level) < 0) {
+		(void)error_set(
+		    &e, "log %s: %s", p->daemon.log_target, strerror(errno));
+	} else if (prepare(&m, p, sockets, &e) == 0) {
+		serve_forever(&m, p, sockets);
+		finish(&m);
+		return m.status;
+	}
+	log_text("start", e.text);
+	finish(&m);
+	free(sockets);
+	policy_free(p);
+	return EX_OSERR;
+}

@@ -1,0 +1,262 @@
+/*
+ * single - see single.h. Called by main.c. The same parts as in the four
+ * processes, the same sockets between them; only that one loop turns all.
+ */
+#include "proxy/single.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/pack.h"
+#include "proxy/endpoint.h"
+#include "proxy/generation.h"
+#include "proxy/listen.h"
+#include "proxy/users.h"
+#include "proxy/worker.h"
+
+#define WORKER_NUMBER 1
+
+struct single {
+	const struct policy *policy;
+	struct loop *loop;
+	struct sockets sockets;
+	int *fds; /* one a listener */
+	int control;
+	struct inspect_channel channel;
+	struct inspector *inspector;
+	struct event *inspect; /* its socket is readable */
+	struct keeper *keeper;
+	struct ipc *keeper_ipc; /* the master's part towards it */
+	struct worker *worker;
+	struct event *term, *intr;
+	unsigned stops;
+};
+
+/* ---- the inspector's turn ---- */
+
+static void
+on_inspect(evutil_socket_t fd, short what, void *arg)
+{
+	struct single *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (!inspector_turn(s->inspector))
+		(void)event_del(s->inspect);
+}
+
+/* ---- the master's part towards the keeper ---- */
+
+static void
+keeper_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
+{
+	struct single *s = arg;
+	struct buf b = { 0 };
+
+	(void)body;
+	(void)n;
+	io_close(fd);
+	if (type == MASTER_STATUS) {
+		struct generations none = TAILQ_HEAD_INITIALIZER(none);
+
+		generations_json(&none, getpid(), 0, &b);
+		(void)ipc_send(s->keeper_ipc, MASTER_STATUS_IS, id,
+		    buf_data(&b), buf_len(&b), -1);
+	} else if (type == MASTER_RELOAD) {
+		pack_u8(&b, false);
+		pack_str(&b, PN_STR_V("--single does not reload"));
+		(void)ipc_send(s->keeper_ipc, MASTER_RELOADED, id, buf_data(&b),
+		    buf_len(&b), -1);
+	}
+	buf_fini(&b);
+}
+
+static void
+keeper_closed(void *arg)
+{
+	struct single *s = arg;
+
+	ipc_free(s->keeper_ipc);
+	s->keeper_ipc = NULL;
+}
+
+static const struct ipc_ops keeper_ops = { keeper_message, keeper_closed };
+
+/* ---- stopping ---- */
+
+static void
+on_drained(void *arg)
+{
+	struct single *s = arg;
+
+	loop_stop(s->loop);
+}
+
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct single *s = arg;
+
+	(void)sig;
+	(void)what;
+	if (s->stops++ == 0)
+		worker_drain(s->worker, on_drained, s);
+	else
+		loop_stop(s->loop);
+}
+
+/* ---- making it ---- */
+
+static int
+loopback_only(const struct smtp_conf *c, struct error *e)
+{
+	for (size_t i = 0; i < c->n_listeners; i++)
+		if (!endpoint_is_loopback(&c->listeners[i].addr))
+			return error_set(e,
+			    "--single has no sandbox and listens on loopback "
+			    "addresses alone, not on %s",
+			    c->listeners[i].name);
+	return 0;
+}
+
+static int
+make_folders(struct single *s, struct error *e)
+{
+	const struct policy *p = s->policy;
+	struct users users = { .switching = false };
+
+	users.worker.uid = geteuid();
+	users.worker.gid = getegid();
+	if (users_folder(&users, p->spool.dir, &users.worker, 0700, e) < 0)
+		return -1;
+	return keeper_prepare(
+	    &p->keeper, users.worker.uid, users.worker.gid, e);
+}
+
+static int
+make_keeper(struct single *s, int *link, struct error *e)
+{
+	int master[2], worker[2];
+
+	if (ipc_pair(master, e) < 0 || ipc_pair(worker, e) < 0)
+		return -1;
+	s->keeper =
+	    keeper_new(s->loop, &s->policy->keeper, s->control, master[1], e);
+	if (s->keeper == NULL)
+		return -1;
+	s->keeper_ipc = ipc_new(s->loop, master[0], &keeper_ops, s);
+	keeper_add_worker(s->keeper, worker[0], WORKER_NUMBER, 1);
+	*link = worker[1];
+	return 0;
+}
+
+static int
+make_inspector(struct single *s, int *link, struct error *e)
+{
+	int pair[2];
+
+	if (inspect_channel_make(
+		&s->channel, s->policy->smtp.message_size_limit, e) < 0 ||
+	    ipc_pair(pair, e) < 0)
+		return -1;
+	s->inspector = inspector_new(&s->policy->inspect, &s->channel, pair[1]);
+	s->inspect = event_new(
+	    loop_base(s->loop), pair[1], EV_READ | EV_PERSIST, on_inspect, s);
+	must(s->inspect != NULL && event_add(s->inspect, NULL) == 0);
+	*link = pair[0];
+	return 0;
+}
+
+/* Nobody can kill an inspector that is ourselves: a debugger shows where it
+ * is. */
+static void
+no_kill(void *arg)
+{
+	(void)arg;
+	log_error("", "inspect", "result=deadline action=none");
+}
+
+static int
+make_worker(struct single *s, struct error *e)
+{
+	struct worker_args args = { .policy = s->policy,
+		.sockets = s->fds,
+		.channel = &s->channel,
+		.number = WORKER_NUMBER,
+		.generation = 1,
+		.master = -1 };
+
+	if (make_keeper(s, &args.keeper, e) < 0 ||
+	    make_inspector(s, &args.inspector, e) < 0)
+		return -1;
+	s->worker = worker_new(s->loop, &args, no_kill, s, e);
+	return s->worker == NULL ? -1 : 0;
+}
+
+static int
+make(struct single *s, struct error *e)
+{
+	const struct policy *p = s->policy;
+
+	if (loopback_only(&p->smtp, e) < 0 || make_folders(s, e) < 0 ||
+	    sockets_open(&s->sockets, &p->smtp, s->fds, e) < 0 ||
+	    (s->control = listen_control(p->daemon.control, e)) < 0 ||
+	    make_worker(s, e) < 0)
+		return -1;
+	s->term = evsignal_new(loop_base(s->loop), SIGTERM, on_signal, s);
+	s->intr = evsignal_new(loop_base(s->loop), SIGINT, on_signal, s);
+	must(s->term != NULL && event_add(s->term, NULL) == 0);
+	must(s->intr != NULL && event_add(s->intr, NULL) == 0);
+	return 0;
+}
+
+/* The process ends right after: what the kernel takes back is left to it. */
+static void
+unmake(struct single *s)
+{
+	worker_free(s->worker);
+	keeper_free(s->keeper);
+	if (s->control >= 0)
+		(void)unlink(s->policy->daemon.control);
+}
+
+int
+single_run(const struct policy *p)
+{
+	struct single s = { .policy = p, .control = -1 };
+	struct error e = { "" };
+	int status = 0;
+
+	s.loop = loop_new();
+	s.fds = xcalloc(p->smtp.n_listeners + 1, sizeof(*s.fds));
+	log_process("single");
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (log_open("posternd", p->daemon.log_target,
+		(enum log_level)p->daemon.log_level) < 0) {
+		(void)error_set(
+		    &e, "log %s: %s", p->daemon.log_target, strerror(errno));
+		status = EX_OSERR;
+	} else if (make(&s, &e) < 0) {
+		status = EX_OSERR;
+	}
+	if (status == 0) {
+		sockets_keep(&s.sockets, &p->smtp, s.fds);
+		log_info("", "ready", "generation=1 workers=1");
+		loop_run(s.loop);
+	} else {
+		log_error("", "start", "result=failed error=\"%s\"",
+		    VIS(pn_str_of(e.text)));
+	}
+	unmake(&s);
+	return status;
+}

@@ -1,0 +1,377 @@
+/*
+ * spawn - see spawn.h. Order matters in each: descriptors made before the
+ * fork that needs them, closed on the side that does not.
+ */
+#include "proxy/spawn.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/must.h"
+#include "base/pack.h"
+#include "base/sandbox.h"
+#include "proxy/check.h"
+#include "proxy/worker.h"
+
+static void
+log_child(const char *role, pid_t pid, const struct slot *s)
+{
+	if (s == NULL)
+		log_info("", "child", "state=started role=%s pid=%d", role,
+		    (int)pid);
+	else
+		log_info("", "child",
+		    "state=started role=%s pid=%d generation=%u worker=%u",
+		    role, (int)pid, s->generation->number, s->number);
+}
+
+/* ---- in the child ---- */
+
+_Noreturn static void
+give_up(const struct error *e)
+{
+	log_error(
+	    "", "child", "state=failed error=\"%s\"", VIS(pn_str_of(e->text)));
+	_exit(EX_OSERR);
+}
+
+static void
+forget_slot(struct slot *s, const struct slot *own)
+{
+	ipc_free(s->ipc);
+	if (s != own && s->has_channel)
+		inspect_channel_free(&s->channel);
+}
+
+/*
+ * Shake off what the master holds: its ends of everybody's sockets (else
+ * nobody would see it die) and its loop. The loop is made the child's own
+ * first: its epoll descriptor is shared, and what is taken out of it here
+ * would be missing there.
+ */
+static void
+child_begin(struct master *m, const char *role, const struct slot *own)
+{
+	struct generation *g;
+
+	log_process(role);
+	must(event_reinit(loop_base(m->loop)) == 0);
+	for (size_t i = 0; i < PN_COUNT(m->signals); i++)
+		event_free(m->signals[i]);
+	event_free(m->kick);
+	event_free(m->timer);
+	TAILQ_FOREACH (g, &m->generations, next)
+		for (unsigned i = 0; i < g->n_slots; i++)
+			forget_slot(&g->slots[i], own);
+	ipc_free(m->keeper.ipc);
+	ipc_free(m->reload.ipc);
+	loop_free(m->loop);
+	child_signals();
+}
+
+_Noreturn static void
+inspector_child(struct master *m, struct slot *s, int sock)
+{
+	const struct policy *p = s->generation->policy;
+	struct error e;
+
+	child_begin(m, "inspector", s);
+	sockets_close_others(&m->sockets, NULL, 0);
+	io_close(m->control);
+	if (users_become(&m->users, &m->users.inspector, &e) < 0)
+		give_up(&e);
+	inspector_main(&p->inspect, &s->channel, sock);
+}
+
+_Noreturn static void
+worker_child(
+    struct master *m, struct slot *s, int sock, int inspector, int keeper)
+{
+	struct generation *g = s->generation;
+	struct worker_args args = { .policy = g->policy,
+		.sockets = g->sockets,
+		.channel = &s->channel,
+		.number = s->number,
+		.generation = g->number,
+		.master = sock,
+		.inspector = inspector,
+		.keeper = keeper };
+	struct error e;
+
+	child_begin(m, "worker", s);
+	sockets_close_others(
+	    &m->sockets, g->sockets, g->policy->smtp.n_listeners);
+	io_close(m->control);
+	if (users_become(&m->users, &m->users.worker, &e) < 0)
+		give_up(&e);
+	worker_main(&args);
+}
+
+/* Its own folders, to write in. */
+static int
+confine_keeper(const struct keeper_conf *c, struct error *e)
+{
+	static const char *const readable[] = { NULL };
+	const char **folders;
+	size_t n = 0;
+	int done;
+
+	while (c->maildirs[n] != NULL)
+		n++;
+	folders = calloc(n + 2, sizeof(*folders));
+	must(folders != NULL);
+	folders[0] = c->state_dir;
+	for (size_t i = 0; i < n; i++)
+		folders[i + 1] = c->maildirs[i];
+	done = sandbox_confine(folders, readable, e);
+	free(folders);
+	return done;
+}
+
+_Noreturn static void
+keeper_child(struct master *m, const struct policy *p, int sock)
+{
+	struct error e;
+
+	child_begin(m, "keeper", NULL);
+	sockets_close_others(&m->sockets, NULL, 0);
+	if (users_become(&m->users, &m->users.keeper, &e) < 0 ||
+	    sandbox_seal_code(&e) < 0 || confine_keeper(&p->keeper, &e) < 0)
+		give_up(&e);
+	keeper_main(&p->keeper, m->control, sock);
+}
+
+_Noreturn static void
+checker_child(struct master *m, int sock)
+{
+	const struct policy *p = m->reload.policy;
+	struct buf b = { 0 };
+	struct error e;
+	bool ok;
+
+	child_begin(m, "checker", NULL);
+	sockets_close_others(&m->sockets, NULL, 0);
+	io_close(m->control);
+	ok = check_policy(p, &m->users, NULL, &e) == 0;
+	pack_u8(&b, ok);
+	pack_str(&b, pn_str_of(ok ? "" : e.text));
+	_exit(ipc_write(
+		  sock, CHILD_CHECKED, 0, buf_data(&b), buf_len(&b), -1, &e) < 0
+		  ? EX_OSERR
+		  : 0);
+}
+
+/* ---- in the master ---- */
+
+static pid_t
+fork_child(struct error *e)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return error_set(e, "fork: %s", strerror(errno));
+	return pid;
+}
+
+/* The keeper's end of a link to that worker is sock, which is borrowed. */
+static void
+offer_link(struct master *m, const struct slot *s, int sock)
+{
+	struct buf b = { 0 };
+
+	if (m->keeper.ipc == NULL)
+		return; /* the worker sees the link's end, until the next one */
+	pack_u32(&b, s->number);
+	pack_u32(&b, s->generation->number);
+	pack_str(&b, PN_STR_V("worker"));
+	/* A keeper that just died is found out by its socket's end. */
+	(void)ipc_send(
+	    m->keeper.ipc, MASTER_WORKER, 0, buf_data(&b), buf_len(&b), sock);
+	buf_fini(&b);
+}
+
+/* The worker outlived its keeper: a link to the next. */
+static int
+link_again(struct master *m, struct slot *s, struct error *e)
+{
+	int pair[2];
+
+	if (s->ipc == NULL)
+		return 0;
+	if (ipc_pair(pair, e) < 0)
+		return -1;
+	offer_link(m, s, pair[0]);
+	(void)ipc_send(s->ipc, CHILD_KEEPER, 0, NULL, 0, pair[1]);
+	io_close(pair[0]);
+	io_close(pair[1]);
+	return 0;
+}
+
+int
+spawn_keeper(struct master *m, const struct policy *p, struct error *e)
+{
+	struct generation *g;
+	int pair[2];
+	pid_t pid;
+
+	if (ipc_pair(pair, e) < 0)
+		return -1;
+	if ((pid = fork_child(e)) == 0) {
+		io_close(pair[0]);
+		keeper_child(m, p, pair[1]);
+	}
+	io_close(pair[1]);
+	if (pid < 0) {
+		io_close(pair[0]);
+		return -1;
+	}
+	m->keeper.pid = pid;
+	m->keeper.due = 0;
+	m->keeper.ipc = ipc_new(m->loop, pair[0], &keeper_ops, m);
+	log_child("keeper", pid, NULL);
+	TAILQ_FOREACH (g, &m->generations, next)
+		for (unsigned i = 0; i < g->n_slots; i++)
+			if (link_again(m, &g->slots[i], e) < 0)
+				return -1;
+	return 0;
+}
+
+/* The worker's end of the new socket, or -1. */
+static int
+fork_inspector(struct master *m, struct slot *s, struct error *e)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (ipc_pair(pair, e) < 0)
+		return -1;
+	if ((pid = fork_child(e)) == 0) {
+		io_close(pair[0]);
+		inspector_child(m, s, pair[1]);
+	}
+	io_close(pair[1]);
+	if (pid < 0) {
+		io_close(pair[0]);
+		return -1;
+	}
+	s->inspector = pid;
+	s->inspector_due = 0;
+	log_child("inspector", pid, s);
+	return pair[0];
+}
+
+int
+spawn_inspector(struct master *m, struct slot *s, struct error *e)
+{
+	int sock = fork_inspector(m, s, e);
+
+	if (sock < 0)
+		return -1;
+	(void)ipc_send(s->ipc, CHILD_INSPECTOR, 0, NULL, 0, sock);
+	io_close(sock);
+	return 0;
+}
+
+/* The last worker of this place is gone: so is all it shared. */
+static void
+clear_slot(struct slot *s)
+{
+	/* It waits for requests that never come, or loops: reaped as nobody's.
+	 */
+	if (s->inspector != 0)
+		(void)kill(s->inspector, SIGKILL);
+	s->inspector = 0;
+	s->inspector_due = 0;
+	if (s->has_channel)
+		inspect_channel_free(&s->channel);
+	s->has_channel = false;
+	s->ready = false;
+	must(s->ipc == NULL);
+}
+
+static int
+fork_worker(struct master *m, struct slot *s, int inspector, struct error *e)
+{
+	int pair[2], keeper[2];
+	pid_t pid = -1;
+
+	if (ipc_pair(pair, e) < 0)
+		return -1;
+	if (ipc_pair(keeper, e) < 0) {
+		io_close(pair[0]);
+		io_close(pair[1]);
+		return -1;
+	}
+	if ((pid = fork_child(e)) == 0) {
+		io_close(pair[0]);
+		io_close(keeper[0]);
+		worker_child(m, s, pair[1], inspector, keeper[1]);
+	}
+	io_close(pair[1]);
+	io_close(keeper[1]);
+	if (pid > 0)
+		offer_link(m, s, keeper[0]);
+	io_close(keeper[0]);
+	if (pid < 0) {
+		io_close(pair[0]);
+		return -1;
+	}
+	s->worker = pid;
+	s->worker_due = 0;
+	s->ipc = ipc_new(m->loop, pair[0], &worker_ops, s);
+	log_child("worker", pid, s);
+	return 0;
+}
+
+int
+spawn_worker(struct master *m, struct slot *s, struct error *e)
+{
+	int inspector;
+
+	clear_slot(s);
+	s->number = generations_number(&m->generations, &m->last_worker);
+	if (inspect_channel_make(&s->channel,
+		s->generation->policy->smtp.message_size_limit, e) < 0)
+		return -1;
+	s->has_channel = true;
+	if ((inspector = fork_inspector(m, s, e)) < 0)
+		return -1;
+	if (fork_worker(m, s, inspector, e) < 0) {
+		io_close(inspector);
+		clear_slot(s);
+		return -1;
+	}
+	io_close(inspector);
+	/* The worker has its writable mapping; nobody else may have one. */
+	inspect_channel_drop_write(&s->channel);
+	return 0;
+}
+
+int
+spawn_checker(struct master *m, struct error *e)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (ipc_pair(pair, e) < 0)
+		return -1;
+	if ((pid = fork_child(e)) == 0) {
+		io_close(pair[0]);
+		checker_child(m, pair[1]);
+	}
+	io_close(pair[1]);
+	if (pid < 0) {
+		io_close(pair[0]);
+		return -1;
+	}
+	m->reload.checker = pid;
+	m->reload.ipc = ipc_new(m->loop, pair[0], &checker_ops, m);
+	log_child("checker", pid, NULL);
+	return 0;
+}

@@ -1,0 +1,77 @@
+/*
+ * spawn - the master's processes: what it holds, and how a child is forked
+ * from it. master.c decides when; nothing here decides.
+ *
+ * Children are forked from the master's own event, never from a callback of
+ * an ipc: there the end at hand could not be closed in the child, and a
+ * sibling would not see the master die.
+ */
+#ifndef PROXY_SPAWN_H
+#define PROXY_SPAWN_H
+
+#include "base/ipc.h"
+#include "proxy/generation.h"
+#include "proxy/listen.h"
+#include "proxy/users.h"
+
+#define MASTER_MAGIC 0x6d737431u
+#define ASKERS_MAX 16
+
+struct event;
+
+/* One that asked for a reload over the control socket: its question's id. */
+struct askers {
+	uint64_t id[ASKERS_MAX];
+	unsigned n;
+};
+
+/* A reload under way: loaded, checked, and then a generation like any. */
+struct reload {
+	const struct policy *policy; /* being checked; NULL: no reload is */
+	int *sockets;
+	pid_t checker;
+	struct ipc *ipc; /* to the checker */
+	uint64_t deadline;
+	bool answered; /* the checker said ... */
+	bool passed;   /* ... this */
+	char why[1024];
+};
+
+struct master {
+	uint32_t magic;
+	const char *path; /* of postern.conf */
+	struct loop *loop;
+	struct users users;
+	struct sockets sockets;
+	int control; /* listening, for the keeper */
+	const char *control_path;
+	struct keeper_child {
+		pid_t pid;
+		struct ipc *ipc;
+		uint64_t due;
+		struct backoff crashes;
+	} keeper;
+	struct generations generations;
+	unsigned last_generation, last_worker;
+	struct reload reload;
+	bool reload_wanted;
+	struct askers next_askers; /* of the reload that is wanted */
+	struct askers askers;	   /* of the one under way */
+	unsigned stops;		   /* SIGTERM and SIGINT so far */
+	bool draining;		   /* the first was acted upon */
+	int status;		   /* exit status, once there is nothing left */
+	struct event *signals[4];
+	struct event *kick;  /* master_advance(), soon */
+	struct event *timer; /* ... or when something is due */
+};
+
+/* What the children say; master.c has them. */
+extern const struct ipc_ops worker_ops, keeper_ops, checker_ops;
+
+/* Fork what is not there. -1 and *e: nothing was left behind. */
+int spawn_keeper(struct master *, const struct policy *, struct error *e);
+int spawn_worker(struct master *, struct slot *, struct error *e);
+int spawn_inspector(struct master *, struct slot *, struct error *e);
+int spawn_checker(struct master *, struct error *e);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * worker - see worker.h.
+ *
+ * Order in worker_main(): code pages sealed, parts made (the engine reads
+ * resolv.conf), the sandbox closed, the door opened, the master told.
+ */
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/sandbox.h"
+#include "proxy/child.h"
+
+struct worker {
+	struct worker_args args;
+	struct loop *loop;
+	struct ipc *master; /* NULL in --single, and when the master is dead */
+	struct spool_pool *spools;
+	struct pool *pool;
+	struct keep *keep;
+	struct engine *engine;
+	struct smtp *smtp;
+	struct event *deadline; /* of draining; NULL: not draining */
+	void (*drained)(void *);
+	void *drained_arg;
+};
+
+/* ---- parts ---- */
+
+static struct worker *
+parts_new(struct loop *loop, const struct worker_args *args,
+    void (*kill)(void *), void *kill_arg, struct error *e)
+{
+	const struct policy *p = args->policy;
+	struct worker *w = xcalloc(1, sizeof(*w));
+
+	w->args = *args;
+	w->loop = loop;
+	w->spools = spool_pool_new(&p->spool);
+	w->pool = pool_new(loop, &p->inspect, args->channel, args->inspector,
+	    kill, kill ? (kill_arg ? kill_arg : w) : NULL);
+	w->keep = keep_new(loop, args->keeper);
+	w->engine = engine_new(loop, &p->engine, w->pool, w->keep, e);
+	if (w->engine == NULL) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+static void
+open_door(struct worker *w)
+{
+	w->smtp = smtp_new(w->loop, &w->args.policy->smtp, w->args.sockets,
+	    w->engine, w->keep, w->spools, w->args.number);
+}
+
+struct worker *
+worker_new(struct loop *loop, const struct worker_args *args,
+    void (*kill)(void *), void *kill_arg, struct error *e)
+{
+	struct worker *w = parts_new(loop, args, kill, kill_arg, e);
+
+	if (w != NULL)
+		open_door(w);
+	return w;
+}
+
+void
+worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->deadline != NULL)
+		event_free(w->deadline);
+	if (w->smtp != NULL)
+		smtp_free(w->smtp);
+	engine_free(w->engine);
+	pool_free(w->pool);
+	keep_free(w->keep);
+	spool_pool_free(w->spools);
+	ipc_free(w->master);
+	free(w);
+}
+
+/* ---- draining ---- */
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	unsigned now;
+	uint64_t sessions, messages;
+
+	(void)fd;
+	(void)what;
+	smtp_count(w->smtp, &now, &sessions, &messages);
+	log_warn("", "drain", "result=timeout generation=%u sessions=%u",
+	    w->args.generation, now);
+	w->drained(w->drained_arg);
+}
+
+void
+worker_drain(struct worker *w, void (*drained)(void *), void *arg)
+{
+	uint64_t ms = w->args.policy->daemon.drain_timeout_ms;
+	struct timeval tv = { (time_t)(ms / 1000),
+		(suseconds_t)(ms % 1000 * 1000) };
+
+	if (w->deadline != NULL)
+		return; /* both the order and the master's death ask for it */
+	w->drained = drained;
+	w->drained_arg = arg;
+	w->deadline = evtimer_new(loop_base(w->loop), on_deadline, w);
+	must(w->deadline != NULL && event_add(w->deadline, &tv) == 0);
+	smtp_drain(w->smtp, drained, arg);
+	/* So that another posternd can bind them, whatever we still finish. */
+	for (size_t i = 0; i < w->args.policy->smtp.n_listeners; i++)
+		io_close(w->args.sockets[i]);
+}
+
+/* ---- the process ---- */
+
+static void
+on_drained(void *arg)
+{
+	struct worker *w = arg;
+	unsigned now;
+	uint64_t sessions, messages;
+
+	smtp_count(w->smtp, &now, &sessions, &messages);
+	log_info("", "drain",
+	    "result=done generation=%u sessions=%llu messages=%llu",
+	    w->args.generation, (unsigned long long)sessions,
+	    (unsigned long long)messages);
+	/* Summaries that wait for their batch leave now. */
+	keep_free(w->keep);
+	_exit(0);
+}
+
+static void
+on_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
+{
+	struct worker *w = arg;
+
+	(void)id;
+	(void)body;
+	(void)n;
+	switch (type) {
+	case CHILD_INSPECTOR:
+		if (fd >= 0)
+			pool_attach(w->pool, fd);
+		break;
+	case CHILD_KEEPER:
+		if (fd >= 0)
+			keep_attach(w->keep, fd);
+		break;
+	case MASTER_DRAIN:
+		io_close(fd);
+		worker_drain(w, on_drained, w);
+		break;
+	default:
+		io_close(fd);
+		log_warn("", "ipc", "from=master unknown_type=%u", type);
+	}
+}
+
+static void
+on_closed(void *arg)
+{
+	struct worker *w = arg;
+
+	ipc_free(w->master);
+	w->master = NULL;
+	log_warn("", "master", "state=gone generation=%u", w->args.generation);
+	worker_drain(w, on_drained, w);
+}
+
+static const struct ipc_ops master_ops = { on_message, on_closed };
+
+static void
+ask_kill(void *arg)
+{
+	struct worker *w = arg;
+
+	if (w->master != NULL)
+		(void)ipc_send(w->master, CHILD_KILL_INSPECTOR, 0, NULL, 0, -1);
+}
+
+/* What resolver and log may still want to read. */
+static int
+confine(const struct worker *w, struct error *e)
+{
+	static const char *const readable[] = { "/etc", NULL };
+	const char *const writable[] = { w->args.policy->spool.dir, NULL };
+
+	return sandbox_confine(writable, readable, e);
+}
+
+_Noreturn static void
+give_up(const struct error *e)
+{
+	log_error(
+	    "", "child", "state=failed error=\"%s\"", VIS(pn_str_of(e->text)));
+	_exit(EX_OSERR);
+}
+
+_Noreturn void
+worker_main(const struct worker_args *args)
+{
+	struct error e;
+	struct worker *w;
+
+	if (sandbox_seal_code(&e) < 0)
+		give_up(&e);
+	w = parts_new(loop_new(), args, ask_kill, NULL, &e);
+	if (w == NULL || confine(w, &e) < 0)
+		give_up(&e);
+	w->master = ipc_new(w->loop, args->master, &master_ops, w);
+	open_door(w);
+	(void)ipc_send(w->master, CHILD_READY, 0, NULL, 0, -1);
+	loop_run(w->loop);
+	must(!"a worker's loop ends by _exit");
+	abort();
+}

@@ -1,0 +1,36 @@
+/*
+ * worker - one smtp worker: a loop, and on it everything a message passes
+ * from door to door. Forked by the master (or begun by single.c), which
+ * hands it what it may have.
+ */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+
+#include "proxy/policy.h"
+
+/* All descriptors become the worker's. */
+struct worker_args {
+	const struct policy *policy;
+	const int *sockets; /* [policy->smtp.n_listeners], listening */
+	struct inspect_channel *channel;
+	unsigned number; /* ids of transactions begin with it */
+	unsigned generation;
+	int master;    /* its ipc socket */
+	int inspector; /* its inspector's */
+	int keeper;    /* the keeper's */
+};
+
+/* The process, after users are set. Ends by _exit. */
+_Noreturn void worker_main(const struct worker_args *);
+
+/* The parts, for a process that has more than a worker on its loop. */
+struct worker;
+struct loop;
+/* kill: what pool_new() wants. Does not close the sandbox. NULL and *e. */
+struct worker *worker_new(struct loop *, const struct worker_args *,
+    void (*kill)(void *), void *kill_arg, struct error *e);
+/* Stop accepting, finish within drain_timeout, then call drained. */
+void worker_drain(struct worker *, void (*drained)(void *), void *arg);
+void worker_free(struct worker *);
+
+#endif
