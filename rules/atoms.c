@@ -662,7 +662,7 @@ static bool
 in_nets(const struct atom *a, struct pn_str ip)
 {
 	for (size_t i = 0; i < a->n_nets; i++)
-		if (net_has(&a->nets[i], ip))
+		if (rules_net_has(&a->nets[i], ip))
 			return true;
 	return false;
 }

@@ -321,7 +321,7 @@ net_parse(struct pn_str s, struct net *net)
 }
 
 bool
-net_has(const struct net *net, struct pn_str ip)
+rules_net_has(const struct net *net, struct pn_str ip)
 {
 	unsigned char addr[16];
 	unsigned whole = net->bits / 8, rest = net->bits % 8;

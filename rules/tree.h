@@ -252,7 +252,7 @@ bool list_has_address(const struct list *, const struct value *);
 bool address_is_valid(struct pn_str entry, bool domain_too);
 /* "10.0.0.0/8", "[::1]/128", "192.0.2.1". NULL or what is wrong with it. */
 const char *net_parse(struct pn_str, struct net *);
-bool net_has(const struct net *, struct pn_str ip);
+bool rules_net_has(const struct net *, struct pn_str ip);
 
 /* pattern.c: the one home of PCRE2. */
 #define CAPTURES_MAX 16 /* named ones of one pattern */
