@@ -1,13 +1,547 @@
 /*
  * archive - what a leaf truly is, and what lies in it if it is an archive.
+ *
+ * Called by mime for each leaf. Zip directories are our own reading (zip.h);
+ * libarchive unpacks, and lists all other formats, from memory, one format at
+ * a time as the signature says. Members become parts behind their archive;
+ * those that are archives are unpacked and looked into in turn. Buffers are
+ * malloc'ed and gone when their archive has been listed; every byte unpacked
+ * counts against the limits.
  */
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdlib.h>
+
+#include "inspect/charset.h"
 #include "inspect/part.h"
 #include "inspect/type.h"
+#include "inspect/zip.h"
+
+#define TAIL 1024 /* bytes in which a short archive comment leaves its end */
+
+static void look_into(struct view *, const struct place *, struct pn_part *,
+    struct pn_str bytes);
+
+static void
+limit(struct pn_part *p)
+{
+	p->flags |= PN_PART_LIMIT;
+	p->view->defects |= PN_DEFECT_LIMIT;
+}
+
+static bool
+has_ending(const struct pn_part *p, const char *const *endings)
+{
+	for (size_t i = 0; i < p->n_names; i++)
+		for (const char *const *e = endings; *e != NULL; e++) {
+			size_t n = strlen(*e);
+			struct pn_str name = pn_str_trim(p->names[i]);
+
+			if (name.n > n && pn_str_caseeq(pn_str_sub(name,
+				name.n - n, n), (struct pn_str){ *e, n }))
+				return true;
+		}
+	return false;
+}
+
+/* Names that readers open with a zip program, whatever stands in front. */
+static bool
+is_named_archive(const struct pn_part *p)
+{
+	static const char *const endings[] = { ".zip", ".jar", ".war", ".ear",
+		".apk", ".xpi", ".docx", ".docm", ".dotx", ".dotm", ".xlsx",
+		".xlsm", ".xlsb", ".xltm", ".xlam", ".pptx", ".pptm", ".potm",
+		".ppsm", ".ppsx", ".odt", ".ods", ".odp", ".epub", ".zipx",
+		".nupkg", ".appx", ".msix", ".kmz", ".cbz", ".iso", ".img",
+		".tar", NULL };
+
+	return has_ending(p, endings);
+}
+
+static bool
+is_iso(struct pn_str bytes)
+{
+	return pn_str_starts(pn_str_sub(bytes, 32769, 5), PN_STR_V("CD001"));
+}
+
+/* ---- members as parts ---- */
+
+static struct pn_part *
+add_member(struct view *v, const struct place *place, struct pn_part *archive,
+    const struct param_values *names)
+{
+	struct pn_part *p = NULL;
+
+	if (v->n_members < v->limits.max_archive_members)
+		p = view_add(v, place, names, PN_STR_V(""));
+	if (p == NULL) {
+		limit(archive);
+		return NULL;
+	}
+	v->n_members++;
+	p->member = true;
+	p->head_whole = true;
+	p->magic = type_unknown;
+	p->sized = true;
+	return p;
+}
+
+/* A name in UTF-8; where it holds a NUL, also as C reads it. */
+static void
+add_name(struct param_values *out, struct pn_str name, struct arena *arena)
+{
+	struct buf b = { .max = 3 * name.n + 4 };
+	const char *nul;
+	struct pn_str s;
+
+	charset_guess(name, &b);
+	s = arena_str(arena, buf_str(&b));
+	buf_fini(&b);
+	nul = s.n > 0 ? memchr(s.p, '\0', s.n) : NULL;
+	if (nul != NULL)
+		param_add(out, pn_str_sub(s, 0, (size_t)(nul - s.p)));
+	param_add(out, s);
+}
+
+/*
+ * What is read of a member: its head, or, when the head (or the name) says
+ * archive, all of it. The caller reads on through more().
+ */
+struct source {
+	struct archive *a;
+	char *mem;     /* malloc'ed */
+	size_t n, room;
+	bool broken;
+	bool ended;
+};
+
+static struct pn_str
+read_more(struct source *s, size_t want)
+{
+	if (want > s->room) {
+		char *mem = realloc(s->mem, want);
+
+		if (mem == NULL)
+			want = s->room; /* not ended: a limit */
+		else
+			s->mem = mem;
+		s->room = want;
+	}
+	while (!s->ended && s->n < want) {
+		la_ssize_t got = archive_read_data(s->a, s->mem + s->n,
+		    want - s->n);
+
+		s->ended = got <= 0;
+		s->broken |= got < 0;
+		if (got > 0)
+			s->n += (size_t)got;
+	}
+	return (struct pn_str){ s->mem, s->n };
+}
+
+/* Everything, as far as the limits go. */
+static struct pn_str
+read_all(struct view *v, struct pn_part *p, struct source *s)
+{
+	size_t left = view_unpackable(v);
+	size_t cap = v->limits.max_unpacked;
+	size_t want = s->n < 4096 ? 4096 : s->n;
+
+	if (cap > left)
+		cap = left;
+	while (!s->ended && want < cap) {
+		want = want * 2 < cap ? want * 2 : cap;
+		read_more(s, want);
+		if (s->room < want)
+			break;
+	}
+	if (!s->ended)
+		limit(p);
+	return (struct pn_str){ s->mem, s->n };
+}
+
+static bool
+is_archive(const char *magic)
+{
+	return magic == type_zip || magic == type_rar ||
+	    magic == type_sevenzip || magic == type_gzip ||
+	    magic == type_other;
+}
+
+/* The head decides the type; an archive is read whole and looked into. */
+static void
+read_member(struct view *v, const struct place *place, struct pn_part *p,
+    struct source *s)
+{
+	struct pn_str bytes = read_more(s, VIEW_HEAD);
+
+	p->head = arena_str(v->arena, bytes);
+	if (bytes.n > 0 && p->head.p == NULL)
+		limit(p);
+	p->magic = type_of(p->head);
+	if (is_archive(p->magic) || p->magic == type_executable ||
+	    is_named_archive(p)) {
+		bytes = read_all(v, p, s);
+		look_into(v, place, p, bytes);
+	}
+	if (s->broken) {
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
+	v->unpacked += s->n < view_unpackable(v) ? s->n : view_unpackable(v);
+}
+
+/* ---- zip ---- */
+
+/* One member as libarchive's streaming reader wants it: a local header of
+ * our own making, then the packed bytes where they lie. */
+struct feed {
+	unsigned char header[31];
+	struct pn_str data;
+	unsigned step;
+};
+
+static void
+put(unsigned char *p, uint64_t v, size_t n)
+{
+	for (; n > 0; n--, v >>= 8)
+		*p++ = (unsigned char)v;
+}
+
+static uint32_t
+cap32(uint64_t n)
+{
+	return n >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)n;
+}
+
+static void
+feed_make(struct feed *f, const struct zip_member *m)
+{
+	*f = (struct feed){ .header = { 'P', 'K', 3, 4, 20, 0 },
+		.data = m->data };
+	put(f->header + 8, m->method, 2);
+	put(f->header + 14, m->crc, 4);
+	put(f->header + 18, cap32(m->data.n), 4);
+	put(f->header + 22, cap32(m->size), 4);
+	put(f->header + 26, 1, 2);
+	f->header[30] = 'x';
+}
+
+static la_ssize_t
+feed_read(struct archive *a, void *arg, const void **buf)
+{
+	struct feed *f = arg;
+
+	(void)a;
+	if (f->step++ == 0) {
+		*buf = f->header;
+		return sizeof(f->header);
+	}
+	*buf = f->data.p;
+	return f->step == 2 ? (la_ssize_t)f->data.n : 0;
+}
+
+static void
+unpack_zip_member(struct view *v, const struct place *place,
+    struct pn_part *p, const struct zip_member *m)
+{
+	struct source s = { .a = archive_read_new() };
+	struct archive_entry *entry;
+	struct feed feed;
+
+	feed_make(&feed, m);
+	if (s.a != NULL && archive_read_support_format_zip_streamable(s.a) ==
+		ARCHIVE_OK &&
+	    archive_read_open(s.a, &feed, NULL, feed_read, NULL) == ARCHIVE_OK &&
+	    archive_read_next_header(s.a, &entry) >= ARCHIVE_WARN) {
+		read_member(v, place, p, &s);
+	} else {
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
+	free(s.mem);
+	(void)archive_read_free(s.a); /* nothing left to fail */
+}
+
+/* What was stored can be looked at where it lies. */
+static void
+look_at_stored(struct view *v, const struct place *place, struct pn_part *p,
+    const struct zip_member *m)
+{
+	p->head = arena_str(v->arena, pn_str_sub(m->data, 0, VIEW_HEAD));
+	p->magic = type_of(p->head);
+	look_into(v, place, p, m->data);
+}
+
+static void
+add_zip_member(struct view *v, const struct place *place,
+    struct pn_part *archive, const struct zip_member *m)
+{
+	struct param_values names = { .n = 0 };
+	struct place in = *place;
+	struct pn_part *p;
+
+	for (size_t i = 0; i < m->n_names; i++)
+		add_name(&names, m->names[i], v->arena);
+	if ((p = add_member(v, place, archive, &names)) == NULL)
+		return;
+	p->size = m->size;
+	in.path = p->path;
+	in.depth++;
+	in.archives++;
+	if (m->differs || m->hidden) {
+		p->flags |= PN_PART_AMBIGUOUS;
+		archive->flags |= PN_PART_AMBIGUOUS;
+		v->defects |= PN_DEFECT_AMBIGUOUS;
+	}
+	if (m->encrypted) {
+		p->flags |= PN_PART_ENCRYPTED;
+		archive->flags |= PN_PART_ENCRYPTED;
+	} else if (m->method == 0) {
+		look_at_stored(v, &in, p, m);
+	} else if (m->data.n > 0) {
+		unpack_zip_member(v, &in, p, m);
+	}
+}
+
+static bool
+is_folder(const struct zip_member *m)
+{
+	return m->data.n == 0 && m->size == 0 && m->n_names == 1 &&
+	    m->names[0].n > 0 && m->names[0].p[m->names[0].n - 1] == '/';
+}
+
+static bool
+list_zip(struct view *v, const struct place *place, struct pn_part *p,
+    struct pn_str bytes)
+{
+	struct zip z;
+
+	if (!zip_read(&z, bytes, v->limits.max_archive_members, v->arena))
+		return false;
+	if (z.cut)
+		limit(p);
+	if (z.directories > 1) {
+		p->flags |= PN_PART_AMBIGUOUS;
+		v->defects |= PN_DEFECT_AMBIGUOUS;
+	}
+	if (z.directories == 0) { /* cut off: its directory is not there */
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
+	for (size_t i = 0; i < z.n && v->n_parts < v->limits.max_parts; i++)
+		if (!is_folder(&z.members[i]))
+			add_zip_member(v, place, p, &z.members[i]);
+	if (v->n_parts >= v->limits.max_parts)
+		limit(p);
+	return true;
+}
+
+/* ---- everything else ---- */
+
+/* Readers for what the first bytes say; false: none of ours. */
+static bool
+choose_format(struct archive *a, const char *magic, struct pn_str bytes)
+{
+	if (magic == type_rar) {
+		archive_read_support_format_rar(a);
+		archive_read_support_format_rar5(a);
+		return true;
+	}
+	if (magic == type_sevenzip)
+		return archive_read_support_format_7zip(a) == ARCHIVE_OK;
+	if (pn_str_starts(bytes, PN_STR_V("MSCF")))
+		return archive_read_support_format_cab(a) == ARCHIVE_OK;
+	if (is_iso(bytes))
+		return archive_read_support_format_iso9660(a) == ARCHIVE_OK;
+	if (pn_str_starts(pn_str_sub(bytes, 257, 5), PN_STR_V("ustar")))
+		return archive_read_support_format_tar(a) == ARCHIVE_OK;
+	if (magic == type_gzip || pn_str_starts(bytes, PN_STR_V("BZh")) ||
+	    pn_str_starts(bytes, PN_STR_V("\xfd" "7zXZ"))) {
+		archive_read_support_filter_gzip(a);
+		archive_read_support_filter_bzip2(a);
+		archive_read_support_filter_xz(a);
+		archive_read_support_format_tar(a);
+		return archive_read_support_format_raw(a) == ARCHIVE_OK;
+	}
+	return false;
+}
+
+/* What a compressed file is called once unpacked: "a.exe.gz" is "a.exe". */
+static void
+name_unpacked(struct param_values *names, const struct pn_part *p,
+    struct pn_str bytes)
+{
+	if (bytes.n > 10 && pn_str_starts(bytes, PN_STR_V("\x1f\x8b\x08")) &&
+	    (bytes.p[3] & 0x0c) == 8) { /* RFC 1952 2.3.1: a name, no extra */
+		const char *nul = memchr(bytes.p + 10, '\0', bytes.n - 10);
+
+		if (nul != NULL)
+			add_name(names, pn_str_sub(bytes, 10,
+			    (size_t)(nul - bytes.p) - 10), p->view->arena);
+	}
+	for (size_t i = 0; i < p->n_names; i++) {
+		struct pn_str name = p->names[i];
+		const char *dot = name.n ? memrchr(name.p, '.', name.n) : NULL;
+
+		if (dot != NULL)
+			param_add(names, pn_str_sub(name, 0,
+			    (size_t)(dot - name.p)));
+	}
+}
+
+static bool
+add_listed(struct view *v, const struct place *place, struct pn_part *archive,
+    struct source *s, struct archive_entry *entry, struct pn_str bytes)
+{
+	struct param_values names = { .n = 0 };
+	const char *utf8 = archive_entry_pathname_utf8(entry);
+	const char *name = utf8 ? utf8 : archive_entry_pathname(entry);
+	int64_t size = archive_entry_size_is_set(entry) ?
+	    archive_entry_size(entry) : 0;
+	struct place in = *place;
+	struct pn_part *p;
+
+	if (archive_format(s->a) == ARCHIVE_FORMAT_RAW)
+		name_unpacked(&names, archive, bytes);
+	else if (name != NULL)
+		add_name(&names, pn_str_of(name), v->arena);
+	if ((p = add_member(v, place, archive, &names)) == NULL)
+		return false;
+	in.path = p->path;
+	in.depth++;
+	in.archives++;
+	if (archive_entry_is_encrypted(entry) > 0) {
+		p->flags |= PN_PART_ENCRYPTED;
+		archive->flags |= PN_PART_ENCRYPTED;
+	} else {
+		s->n = 0;
+		s->ended = s->broken = false;
+		read_member(v, &in, p, s);
+	}
+	p->size = size > 0 ? (uint64_t)size : s->n;
+	if (!s->ended && size == 0)
+		p->flags |= PN_PART_LIMIT; /* its size is not known */
+	/* To get at the next one, what was not read is unpacked all the same. */
+	return (uint64_t)size <= s->n || view_may_unpack(v, (size_t)size - s->n);
+}
+
+static void
+list_others(struct view *v, const struct place *place, struct pn_part *p,
+    struct pn_str bytes)
+{
+	struct source s = { .a = archive_read_new() };
+	struct archive_entry *entry;
+	int got = ARCHIVE_FATAL;
+
+	if (s.a == NULL) {
+		limit(p);
+		return;
+	}
+	if (!choose_format(s.a, p->magic, bytes)) {
+		(void)archive_read_free(s.a); /* nothing left to fail */
+		return;
+	}
+	if (archive_read_open_memory(s.a, bytes.p, bytes.n) == ARCHIVE_OK)
+		while ((got = archive_read_next_header(s.a, &entry)) >=
+		    ARCHIVE_WARN && got != ARCHIVE_EOF) {
+			if (archive_entry_filetype(entry) == AE_IFDIR)
+				continue;
+			if (!add_listed(v, place, p, &s, entry, bytes)) {
+				limit(p);
+				break;
+			}
+		}
+	if (archive_read_has_encrypted_entries(s.a) > 0)
+		p->flags |= PN_PART_ENCRYPTED;
+	if (got < ARCHIVE_WARN) {
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
+	free(s.mem);
+	(void)archive_read_free(s.a); /* nothing left to fail */
+}
+
+/* ---- a part ---- */
+
+/* A zip's end record in the last bytes, whatever stands in front. */
+static bool
+ends_as_zip(struct pn_str s)
+{
+	s = pn_str_sub(s, s.n > TAIL ? s.n - TAIL : 0, TAIL);
+	return s.n > 0 && memmem(s.p, s.n, "PK\5\6", 4) != NULL;
+}
+
+/*
+ * bytes are all of the part, decoded. place is the part's own inside: depth
+ * and path of what lies in it. Whatever the first bytes are, a zip directory
+ * at the end makes it a zip.
+ */
+static void
+look_into(struct view *v, const struct place *place, struct pn_part *p,
+    struct pn_str bytes)
+{
+	bool zip = p->magic == type_zip || is_named_archive(p) ||
+	    p->magic == type_executable || ends_as_zip(bytes);
+
+	if (bytes.n == 0 || (!zip && !is_archive(p->magic) && !is_iso(bytes)))
+		return;
+	if (place->archives > v->limits.max_archive_depth) {
+		limit(p);
+		return;
+	}
+	if (zip && list_zip(v, place, p, bytes))
+		return;
+	if (p->magic == type_zip) {
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
+	list_others(v, place, p, bytes);
+}
+
+/* Is there reason to decode all of it? */
+static bool
+is_worth_decoding(struct pn_part *p)
+{
+	char room[TAIL];
+
+	if (is_archive(p->magic) || p->magic == type_executable ||
+	    is_named_archive(p))
+		return true;
+	return ends_as_zip(
+	    decode_tail(p->encoding, p->bytes, room, sizeof(room)));
+}
 
 void
 archive_look(struct view *v, const struct place *place, struct pn_part *p)
 {
-	(void)v;
-	(void)place;
+	struct place in = *place;
+	size_t room = decode_room(p->encoding, p->bytes);
+	struct pn_str bytes = p->bytes;
+	char *mem = NULL;
+
 	p->magic = type_of(view_head(p, VIEW_HEAD));
+	if (p->bytes.n == 0 || !is_worth_decoding(p))
+		return;
+	if (p->encoding != ENCODING_NONE) {
+		struct decoded d;
+
+		if (!view_may_unpack(v, room) || (mem = malloc(room)) == NULL) {
+			limit(p);
+			return;
+		}
+		d = decode(p->encoding, p->bytes, mem, room);
+		bytes = (struct pn_str){ mem, d.n };
+		if (d.broken)
+			p->flags |= PN_PART_BROKEN;
+		if (d.resumed)
+			p->flags |= PN_PART_AMBIGUOUS;
+		p->size = d.n;
+		p->sized = true;
+	}
+	in.path = p->path;
+	in.depth++;
+	in.archives++;
+	look_into(v, &in, p, bytes);
+	free(mem);
 }

@@ -23,5 +23,7 @@ libinspect_la_SOURCES = \
 	proxy/inspect/type.c \
 	proxy/inspect/type.h \
 	proxy/inspect/view.c \
-	proxy/inspect/view.h
+	proxy/inspect/view.h \
+	proxy/inspect/zip.c \
+	proxy/inspect/zip.h
 libinspect_la_LIBADD = $(ARCHIVE_LIBS)

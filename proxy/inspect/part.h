@@ -77,6 +77,9 @@ uint64_t view_size(struct pn_part *);
 /* Count n more decoded bytes of one part; false when limits forbid them. */
 bool view_may_unpack(struct view *, size_t n);
 
+/* How many more bytes of the message may be decoded or inflated. */
+size_t view_unpackable(const struct view *);
+
 /* All parts of an entity (header and body) and of what is in it. */
 void mime_read(struct view *, const struct place *, struct pn_str bytes);
 /* The part's magic, and what lies inside it if it is an archive. */

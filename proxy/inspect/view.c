@@ -29,11 +29,16 @@ view_new(struct pn_str raw, const struct view_limits *limits,
 	return v;
 }
 
+size_t
+view_unpackable(const struct view *v)
+{
+	return v->limits.max_unpacked_total - v->unpacked;
+}
+
 bool
 view_may_unpack(struct view *v, size_t n)
 {
-	if (n > v->limits.max_unpacked ||
-	    n > v->limits.max_unpacked_total - v->unpacked) {
+	if (n > v->limits.max_unpacked || n > view_unpackable(v)) {
 		v->defects |= PN_DEFECT_LIMIT;
 		return false;
 	}
