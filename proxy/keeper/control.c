@@ -277,6 +277,17 @@ control_new(struct loop *l, int sock, uid_t other_uid, control_ask *ask_fn,
 }
 
 void
+control_stop(struct control *k)
+{
+	if (k == NULL)
+		return;
+	MUST_BE(k, CONTROL);
+	(void)event_del(&k->acceptable); /* assigned: cannot fail */
+	io_close(k->sock);
+	k->sock = -1;
+}
+
+void
 control_free(struct control *k)
 {
 	struct control_call *c;
@@ -286,8 +297,7 @@ control_free(struct control *k)
 	MUST_BE(k, CONTROL);
 	while ((c = LIST_FIRST(&k->calls)) != NULL)
 		call_free(c);
-	(void)event_del(&k->acceptable); /* assigned: cannot fail */
-	io_close(k->sock);
+	control_stop(k);
 	k->magic = 0;
 	free(k);
 }

@@ -27,6 +27,8 @@ typedef void control_ask(void *arg, struct control_call *, const char *cmd,
 /* Takes sock: listening. */
 struct control *control_new(struct loop *, int sock, uid_t other_uid,
     control_ask *, void *arg);
+/* Listen no more, so that another posternd can: what was asked is answered. */
+void control_stop(struct control *);
 /* Calls that are still open are closed and forgotten: nobody answers them. */
 void control_free(struct control *);
 

@@ -266,6 +266,7 @@ on_master_closed(void *arg)
 	ipc_free(k->master);
 	k->master = NULL;
 	command_master_gone(k);
+	control_stop(k->control);
 	leave(k);
 }
 
