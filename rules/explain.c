@@ -145,6 +145,7 @@ explain_rule(struct explaining *x, const struct judged *j)
 	x->unasked = j->outcome == SKIPPED;
 	json_begin_object(x->b, NULL);
 	json_str(x->b, "rule", j->rule->name);
+	json_cstr(x->b, "file", j->rule->pos.file);
 	json_int(x->b, "line", j->rule->pos.line);
 	json_cstr(x->b, "stage", x->r->decls->stages[x->t->stage]);
 	json_cstr(x->b, "result", outcomes[j->outcome]);

@@ -184,7 +184,7 @@ int rules_judge(const struct rules *, struct rules_run *, unsigned stage,
 
 /*
  * Trace as JSON: an array, one object a rule judged at that stage, in file
- * order: {"rule","line","stage","result":"fired|silent|unknown|skipped|allowed",
+ * order: {"rule","file","line","stage","result":"fired|silent|unknown|skipped|allowed",
  * "when":{expr tree with each atom's value and result},"actions":[...]}.
  * Deterministic: no ids, no times.
  */

@@ -584,7 +584,7 @@ the_trace_is_complete_json(void **state)
 	    "/(?<x>e)xe/ ) and not login = \"x\"; then reject \"no\"; }\nrule "
 	    "b { when size > 1 or tls.version = \"v\"; then tag; } }";
 	static const char want[] =
-	    "[{\"rule\":\"a\",\"line\":2,\"stage\":\"message\",\"result\":"
+	    "[{\"rule\":\"a\",\"file\":\"policy.conf\",\"line\":2,\"stage\":\"message\",\"result\":"
 	    "\"fired\",\"when\":{\"and\":[{\"any\":\"part\",\"at\":\"any "
 	    "depth\",\"result\":\"true\",\"of\":4,\"decided_by\":2,\"that\":{"
 	    "\"and\":[{\"test\":\"part.encrypted\",\"result\":\"true\","
@@ -593,7 +593,7 @@ the_trace_is_complete_json(void **state)
 	    "\"captures\":{\"x\":\"e\"}}]}},{\"not\":{\"test\":\"login = "
 	    "\\\"x\\\"\",\"result\":\"false\",\"value_is\":\"absent\"}}]},"
 	    "\"actions\":[{\"action\":\"reject\",\"code\":550,\"status\":\"5.7."
-	    "1\",\"text\":\"no\"}]},{\"rule\":\"b\",\"line\":3,\"stage\":"
+	    "1\",\"text\":\"no\"}]},{\"rule\":\"b\",\"file\":\"policy.conf\",\"line\":3,\"stage\":"
 	    "\"message\",\"result\":\"fired\",\"when\":{\"or\":[{\"test\":"
 	    "\"size > 1\",\"result\":\"true\",\"value\":\"2048\"},{\"test\":"
 	    "\"tls.version = \\\"v\\\"\",\"result\":\"unasked\"}]},\"actions\":"
