@@ -16,7 +16,7 @@ import tap
 from postern import Postern
 
 BODY = b"Subject: %s\r\n\r\nmarker %s\r\n"
-POLICY = 'rule no { when subject contains "refuse"; then reject 550 5.7.1 "%s"; }'
+POLICY = 'rule refuse { when subject contains "refuse"; then reject 550 5.7.1 "%s"; }'
 
 
 def field(pid, name):

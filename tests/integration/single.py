@@ -14,7 +14,7 @@ from postern import Postern
 from sink import Sink
 
 POLICY = """
-rule no   { when subject contains "refuse"; then reject 550 5.7.1 "not here"; }
+rule refuse { when subject contains "refuse"; then reject 550 5.7.1 "not here"; }
 rule held { when subject contains "hold me"; then quarantine class tests; }
 rule mark { when any part ( ext = "exe" ); then header add X-Program "yes"; }
 """
