@@ -50,7 +50,7 @@ split_field(const char *p, size_t n, struct header_field *f)
 	const char *colon = memchr(p, ':', n);
 	size_t len = colon == NULL ? 0 : (size_t)(colon - p);
 
-	f->body = (struct pn_str){ p + len + 1, n - len - 1 };
+	*f = (struct header_field){ .body = { p + len + 1, n - len - 1 } };
 	while (len > 0 && is_blank(p[len - 1]))
 		len--;
 	f->name = (struct pn_str){ p, len };
