@@ -50,8 +50,10 @@ static int
 set_options(struct ub_ctx *ub)
 {
 	static const char *const options[][2] = {
-		/* Built-in zones would deny the PTRs of private networks. */
+		/* Built-in zones would deny the PTRs of private networks, and
+		 * of 127/8, where a machine's own services may have names. */
 		{ "unblock-lan-zones:", "yes" },
+		{ "local-zone:", "127.in-addr.arpa. nodefault" },
 		{ "msg-cache-size:", "2m" }, { "rrset-cache-size:", "4m" },
 		{ "msg-cache-slabs:", "1" }, { "rrset-cache-slabs:", "1" },
 		{ "infra-cache-slabs:", "1" }, { "key-cache-slabs:", "1" },
