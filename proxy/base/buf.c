@@ -56,7 +56,8 @@ buf_room(struct buf *b, size_t n)
 		b->full = true;
 		return NULL;
 	}
-	if (b->size - b->end < n)
+	/* No room is not what nothing needs: NULL would mean the cap. */
+	if (b->mem == NULL || b->size - b->end < n)
 		make_room(b, n);
 	return b->mem + b->end;
 }

@@ -61,6 +61,19 @@ the_cap_is_all_or_nothing(void **state)
 	assert_false(b.full);
 }
 
+/* An empty text is no reason to think that the cap was met. */
+static void
+nothing_can_be_added(void **state)
+{
+	struct buf b = { .max = 8 };
+
+	(void)state;
+	assert_true(buf_add(&b, "", 0));
+	assert_int_equal(buf_len(&b), 0);
+	assert_false(b.full);
+	buf_fini(&b);
+}
+
 static void
 printing(void **state)
 {
@@ -82,6 +95,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_a_queue),
 		cmocka_unit_test(the_cap_is_all_or_nothing),
+		cmocka_unit_test(nothing_can_be_added),
 		cmocka_unit_test(printing),
 	};
 
