@@ -154,6 +154,7 @@ fact_find(const struct rules_decls *d, uint32_t thing, const struct word *name,
 struct making {
 	struct rules_builder *b;
 	const struct test *test;
+	uint32_t scope; /* the thing of the quantifier around, or NO_THING */
 	const struct rules_decl *decl;
 	enum value_type type; /* of the field */
 	struct atom *atom;
@@ -274,7 +275,7 @@ unknown_word(struct making *m, const struct word *w)
 	struct fact_ref other;
 	char near[96];
 
-	if (fact_exists(m->b->decls, m->atom->thing, w->text, &other))
+	if (fact_exists(m->b->decls, m->scope, w->text, &other))
 		return lex_error(m->e, &w->pos,
 		    "\"%s\" is no word of %s; a test of the fact \"%s\" goes "
 		    "first or in parentheses",
@@ -569,7 +570,11 @@ atom_make(struct rules_builder *b, const struct scope *scope,
     const struct test *test, const struct atom **out, struct error *e)
 {
 	struct atom *a = rules_alloc(b, sizeof(*a));
-	struct making m = { .b = b, .test = test, .atom = a, .e = e };
+	struct making m = { .b = b,
+		.test = test,
+		.scope = scope->thing,
+		.atom = a,
+		.e = e };
 	struct fact_ref ref;
 
 	if (fact_find(b->decls, scope->thing, &test->name, &ref, e) < 0)

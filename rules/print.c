@@ -159,6 +159,47 @@ print_quant(const struct rules *r, const struct expr *x, struct buf *b)
 	put(b, " )");
 }
 
+static bool
+ends_in_is(const struct expr *x)
+{
+	const struct expr *last = x->first;
+
+	if (x->kind == EXPR_TEST)
+		return x->atom->op == OP_IS || x->atom->op == OP_IS_NOT;
+	if (x->kind == EXPR_NOT)
+		return ends_in_is(last) && !binds_looser(last, EXPR_NOT);
+	if (x->kind != EXPR_AND)
+		return false;
+	while (last->next != NULL)
+		last = last->next;
+	return ends_in_is(last);
+}
+
+static bool
+begins_with_a_word(const struct expr *x)
+{
+	while (x->kind == EXPR_AND)
+		x = x->first;
+	return x->kind == EXPR_TEST && x->atom->op == OP_HOLDS;
+}
+
+/* `( magic is zip ) or broken`: else "broken" would be one more word. */
+static void
+print_chain(const struct rules *r, const struct expr *x, bool relative,
+    struct buf *b)
+{
+	for (const struct expr *k = x->first; k != NULL; k = k->next) {
+		bool apart = x->kind == EXPR_OR && k->next != NULL &&
+		    ends_in_is(k) && begins_with_a_word(k->next);
+
+		put(b, apart ? "( " : "");
+		print_operand(r, k, x->kind, relative, b);
+		put(b, apart ? " )" : "");
+		if (k->next != NULL)
+			put(b, x->kind == EXPR_AND ? " and " : " or ");
+	}
+}
+
 static void
 print(const struct rules *r, const struct expr *x, bool relative, struct buf *b)
 {
@@ -174,11 +215,7 @@ print(const struct rules *r, const struct expr *x, bool relative, struct buf *b)
 		print_operand(r, x->first, EXPR_NOT, relative, b);
 		return;
 	default:
-		for (const struct expr *k = x->first; k != NULL; k = k->next) {
-			print_operand(r, k, x->kind, relative, b);
-			if (k->next != NULL)
-				put(b, x->kind == EXPR_AND ? " and " : " or ");
-		}
+		print_chain(r, x, relative, b);
 	}
 }
 

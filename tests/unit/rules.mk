@@ -1,6 +1,7 @@
 # unit tests of rules
 if HAVE_CMOCKA
-rules_tests = tests/unit/test_rules_errors tests/unit/test_rules_judge
+rules_tests = tests/unit/test_rules_errors tests/unit/test_rules_judge \
+	tests/unit/test_rules_print tests/unit/test_rules_answers
 check_PROGRAMS += $(rules_tests)
 TESTS += $(rules_tests)
 rules_test_libs = librules.la libbase.la $(CMOCKA_LIBS)
@@ -11,4 +12,10 @@ tests_unit_test_rules_errors_LDADD = $(rules_test_libs)
 tests_unit_test_rules_judge_SOURCES = tests/unit/test_rules_judge.c tests/unit/rules_facts.h
 tests_unit_test_rules_judge_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_judge_LDADD = $(rules_test_libs)
+tests_unit_test_rules_print_SOURCES = tests/unit/test_rules_print.c tests/unit/rules_facts.h
+tests_unit_test_rules_print_CFLAGS = $(rules_test_cflags)
+tests_unit_test_rules_print_LDADD = $(rules_test_libs)
+tests_unit_test_rules_answers_SOURCES = tests/unit/test_rules_answers.c tests/unit/rules_facts.h
+tests_unit_test_rules_answers_CFLAGS = $(rules_test_cflags)
+tests_unit_test_rules_answers_LDADD = $(rules_test_libs)
 endif
