@@ -158,6 +158,8 @@ normalise_extension(struct rules_builder *b, struct word *w, struct error *e)
 	for (size_t i = 0; i < s.n; i++)
 		text[i] = lower(s.p[i]);
 	w->text = (struct pn_str){ text, s.n };
+	/* "TOP" was no keyword; "top" is printed so that it reads back. */
+	w->quoted |= rules_is_reserved(w->text);
 	return 0;
 }
 

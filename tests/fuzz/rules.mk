@@ -1,1 +1,11 @@
 # fuzz targets of rules
+check_PROGRAMS += tests/fuzz/fuzz_rules
+TESTS += tests/fuzz/fuzz_rules
+tests_fuzz_fuzz_rules_SOURCES = tests/fuzz/fuzz_rules.c tests/unit/rules_facts.h $(FUZZ_REPLAY)
+tests_fuzz_fuzz_rules_LDADD = librules.la libbase.la
+if FUZZERS
+FUZZ_RUN += tests/fuzz/run_rules
+tests_fuzz_run_rules_SOURCES = tests/fuzz/fuzz_rules.c tests/unit/rules_facts.h
+tests_fuzz_run_rules_LDADD = librules.la libbase.la
+tests_fuzz_run_rules_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif

@@ -19,3 +19,8 @@ tests_unit_test_rules_answers_SOURCES = tests/unit/test_rules_answers.c tests/un
 tests_unit_test_rules_answers_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_answers_LDADD = $(rules_test_libs)
 endif
+EXTRA_DIST += tests/data/mail tests/data/policy/broken \
+	tests/data/policy/exe-attachment.conf \
+	tests/data/policy/locked-archive.conf tests/data/policy/spam-tag.conf \
+	tests/data/policy/text-map.conf tests/data/policy/blocked.txt \
+	tests/data/policy/quantified.conf

@@ -474,7 +474,7 @@ made_up_policies(void **state)
 
 		buf_clear(&g.b);
 		put(&g, "set nets = 10.0.0.0/8 [::1]/128;");
-		put(&g, "set people = a@b \"@c\"; set exts = ext(A .b c);");
+		put(&g, "set people = a@b \"@c\"; set exts = ext(A .b c TOP);");
 		put(&g, "policy p {");
 		for (unsigned n = choose(&g, 4); n > 0; n--)
 			make_rule(&g, n);
