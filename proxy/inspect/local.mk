@@ -12,6 +12,7 @@ libinspect_la_SOURCES = \
 	proxy/inspect/header.h \
 	proxy/inspect/host.c \
 	proxy/inspect/host.h \
+	proxy/inspect/inspector.c \
 	proxy/inspect/inspector.h \
 	proxy/inspect/mailbox.c \
 	proxy/inspect/mailbox.h \
@@ -19,7 +20,10 @@ libinspect_la_SOURCES = \
 	proxy/inspect/param.c \
 	proxy/inspect/param.h \
 	proxy/inspect/part.h \
+	proxy/inspect/pool.c \
 	proxy/inspect/pool.h \
+	proxy/inspect/probe.c \
+	proxy/inspect/probe.h \
 	proxy/inspect/type.c \
 	proxy/inspect/type.h \
 	proxy/inspect/view.c \

@@ -2,6 +2,8 @@
 if HAVE_CMOCKA
 inspect_tests = \
 	tests/unit/test_findings \
+	tests/unit/test_inspector \
+	tests/unit/test_pool \
 	tests/unit/test_view
 inspect_libs = libinspect.la libmail.la libbase.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(inspect_tests)
@@ -9,6 +11,15 @@ TESTS += $(inspect_tests)
 
 tests_unit_test_findings_SOURCES = tests/unit/test_findings.c
 tests_unit_test_findings_LDADD = $(inspect_libs)
+
+# Rules behind inspect, modules before it: each needs what follows.
+inspect_all = libfilters.la libinspect.la librules.la libmail.la libbase.la $(CMOCKA_LIBS)
+
+tests_unit_test_inspector_SOURCES = tests/unit/test_inspector.c tests/unit/inspect_world.h
+tests_unit_test_inspector_LDADD = $(inspect_all)
+
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/unit/inspect_world.h
+tests_unit_test_pool_LDADD = $(inspect_all)
 
 tests_unit_test_view_SOURCES = tests/unit/test_view.c
 tests_unit_test_view_LDADD = $(inspect_libs)
