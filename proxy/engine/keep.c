@@ -223,7 +223,7 @@ pack_fitting(const struct keep_summary *s, struct buf *b)
 	char note[80];
 
 	keep_summary_pack(s, b);
-	if (buf_len(b) <= FLUSH_BYTES)
+	if (buf_len(b) <= IPC_MAX)
 		return;
 	buf_clear(b);
 	(void)snprintf(note, sizeof(note), "{\"omitted\":%zu}", s->trace.n);

@@ -1,9 +1,12 @@
 /* db - see db.h. */
 #include "keeper/db.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
-#include <stdint.h>
+#include <string.h>
 
+#include "base/io.h"
 #include "base/must.h"
 
 static int
@@ -20,6 +23,18 @@ exec(sqlite3 *db, const char *sql, struct error *e)
 	    0 : failed(db, e);
 }
 
+/* SQLite would make it readable for all; its -wal and -shm take after it. */
+static int
+make_private(const char *path, struct error *e)
+{
+	int fd = open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_set(e, "%s: %s", path, strerror(errno));
+	io_close(fd);
+	return 0;
+}
+
 int
 db_open(sqlite3 **out, const char *path, enum db_sync sync, const char *schema,
     struct error *e)
@@ -28,6 +43,8 @@ db_open(sqlite3 **out, const char *path, enum db_sync sync, const char *schema,
 	    SQLITE_OPEN_NOMUTEX;
 
 	*out = NULL;
+	if (make_private(path, e) < 0)
+		return -1;
 	if (sqlite3_open_v2(path, out, flags, NULL) != SQLITE_OK) {
 		(void)error_set(e, "%s: %s", path,
 		    *out ? sqlite3_errmsg(*out) : "no memory");

@@ -19,8 +19,9 @@
 
 /* One recipient's copy on its way. */
 struct copy {
+	struct pn_str rcpt;
 	char name[NAME_MAX + 1];
-	bool there; /* an earlier try delivered it */
+	bool there; /* an earlier try delivered it, or another copy here will */
 	bool moved; /* this one did */
 };
 
@@ -56,12 +57,24 @@ path_of(const struct delivery *d, const char *folder, const struct copy *c,
 	return out;
 }
 
+/* FNV-1a: short, stable, and no secret. See find_twin() for the rest. */
+static uint64_t
+hash(struct pn_str s)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3;
+	return h;
+}
+
 /*
- * ID_N.HOST: unique for ever, because ids are. A host's name cannot hold the
- * two bytes that mean something here; maildir(5) writes them as octal.
+ * ID_RECIPIENT.HOST: unique for ever, because ids are, and the same for the
+ * same recipient, whoever else a later release goes to. A host's name cannot
+ * hold the two bytes that mean something here; maildir(5) writes them as octal.
  */
 static void
-make_name(struct copy *c, struct pn_str id, size_t n)
+make_name(struct copy *c, struct pn_str id, struct pn_str rcpt)
 {
 	char host[65] = "localhost", safe[4 * sizeof(host)];
 	size_t at = 0;
@@ -70,8 +83,8 @@ make_name(struct copy *c, struct pn_str id, size_t n)
 	for (const char *p = host; *p != '\0'; p++)
 		at += (size_t)snprintf(safe + at, sizeof(safe) - at,
 		    *p == '/' ? "\\057" : *p == ':' ? "\\072" : "%c", *p);
-	(void)snprintf(c->name, sizeof(c->name), "%.*s_%zu.%.*s",
-	    PN_STR_ARG(id), n, 200, safe);
+	(void)snprintf(c->name, sizeof(c->name), "%.*s_%016llx.%.*s",
+	    PN_STR_ARG(id), (unsigned long long)hash(rcpt), 200, safe);
 }
 
 /* A field's body comes from the envelope: no line of its own in there. */
@@ -145,15 +158,15 @@ copy_lines(int from, uint64_t size, int to, struct error *e)
 }
 
 static int
-write_copy(const struct delivery *d, const struct copy *c,
-    const struct rcpt *r, int body, uint64_t size, struct error *e)
+write_copy(const struct delivery *d, const struct copy *c, int body,
+    uint64_t size, struct error *e)
 {
 	char tmp[PATH_MAX];
 	int fd = files_create(path_of(d, "tmp", c, tmp), e);
 
 	if (fd < 0)
 		return -1;
-	if (write_fields(fd, d->job->envelope.address, r->address, e) < 0 ||
+	if (write_fields(fd, d->job->envelope.address, c->rcpt, e) < 0 ||
 	    copy_lines(body, size, fd, e) < 0) {
 		io_close(fd);
 		return -1;
@@ -179,16 +192,48 @@ seen_in_cur(void *arg, const char *folder, const char *name, struct error *e)
 	return 0;
 }
 
+/* The same recipient twice is one recipient. Two with one name are an attack
+ * on the hash: refused, for one of them would get nothing. */
+static int
+find_twin(const struct delivery *d, struct copy *c, struct error *e)
+{
+	for (const struct copy *o = d->copies; o < c; o++) {
+		if (strcmp(o->name, c->name) != 0)
+			continue;
+		if (!pn_str_eq(o->rcpt, c->rcpt))
+			return error_set(e, "maildir: two recipients, one name");
+		c->there = true;
+	}
+	return 0;
+}
+
+static int
+name_copies(struct delivery *d, struct error *e)
+{
+	struct copy *c = d->copies;
+	char path[PATH_MAX];
+	const struct rcpt *r;
+
+	TAILQ_FOREACH (r, &d->job->envelope.rcpts, next) {
+		if (!r->accepted)
+			continue;
+		c->rcpt = r->address;
+		make_name(c, d->job->id, c->rcpt);
+		c->there = access(path_of(d, "new", c, path), F_OK) == 0;
+		if (find_twin(d, c, e) < 0)
+			return -1;
+		c++;
+	}
+	return 0;
+}
+
 static int
 find_delivered(struct delivery *d, bool again, struct error *e)
 {
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < d->n; i++) {
-		make_name(&d->copies[i], d->job->id, i);
-		d->copies[i].there =
-		    access(path_of(d, "new", &d->copies[i], path), F_OK) == 0;
-	}
+	if (name_copies(d, e) < 0)
+		return -1;
 	if (!again)
 		return 0;
 	(void)snprintf(path, sizeof(path), "%s/cur", d->path);
@@ -198,17 +243,10 @@ find_delivered(struct delivery *d, bool again, struct error *e)
 static int
 write_copies(struct delivery *d, int fd, uint64_t size, struct error *e)
 {
-	const struct rcpt *r;
-	size_t i = 0;
-
-	TAILQ_FOREACH (r, &d->job->envelope.rcpts, next) {
-		if (!r->accepted)
-			continue;
+	for (size_t i = 0; i < d->n; i++)
 		if (!d->copies[i].there &&
-		    write_copy(d, &d->copies[i], r, fd, size, e) < 0)
+		    write_copy(d, &d->copies[i], fd, size, e) < 0)
 			return -1;
-		i++;
-	}
 	FAULT("keep-body");
 	return 0;
 }

@@ -99,6 +99,30 @@ a_copy_each_and_no_second(void **state)
 	assert_int_equal(world_count(w, "box/new", NULL), 3);
 }
 
+/* A release to the one who has not got it does not take the other's copy for
+ * hers; the same one named twice gets one. */
+static void
+copies_belong_to_recipients(void **state)
+{
+	struct world *w = *state;
+	struct keep_job j = job_of(w, "idaaaaaa");
+	struct pn_str body = PN_STR("A: b\r\n\r\n");
+	struct rcpt *first = TAILQ_FIRST(&j.envelope.rcpts);
+
+	first->accepted = false;
+	j.envelope.n_accepted = 1;
+	assert_int_equal(deliver(w, &j, body, false), 0);
+	first->accepted = true;
+	TAILQ_NEXT(first, next)->accepted = false;
+	assert_int_equal(deliver(w, &j, body, false), 0);
+	assert_int_equal(world_count(w, "box/new", NULL), 2);
+	job_rcpt(&j, w->arena, "ada", "");
+	j.id = PN_STR_V("idaaaaab");
+	assert_int_equal(deliver(w, &j, body, false), 0);
+	assert_int_equal(world_count(w, "box/new", NULL), 3);
+	assert_int_equal(world_count(w, "box/tmp", NULL), 0);
+}
+
 static void
 all_or_none(void **state)
 {
@@ -129,6 +153,7 @@ main(void)
 		TEST(octets),
 		TEST(chunks),
 		TEST(a_copy_each_and_no_second),
+		TEST(copies_belong_to_recipients),
 		TEST(all_or_none),
 	};
 
