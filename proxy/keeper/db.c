@@ -9,6 +9,8 @@
 #include "base/io.h"
 #include "base/must.h"
 
+#define BUSY_MS 2000
+
 static int
 failed(sqlite3 *db, struct error *e)
 {
@@ -48,6 +50,10 @@ db_open(sqlite3 **out, const char *path, enum db_sync sync, const char *schema,
 	if (sqlite3_open_v2(path, out, flags, NULL) != SQLITE_OK) {
 		(void)error_set(e, "%s: %s", path,
 		    *out ? sqlite3_errmsg(*out) : "no memory");
+	/* For the moments in which two keepers live: the one of a master that
+	 * died, with its last sessions, and the one of the next master. */
+	} else if (sqlite3_busy_timeout(*out, BUSY_MS) != SQLITE_OK) {
+		(void)error_set(e, "%s: %s", path, sqlite3_errmsg(*out));
 	/* The keeper may write in its own folders only: no file in /tmp. */
 	} else if (exec(*out, "PRAGMA journal_mode=WAL;"
 	    "PRAGMA temp_store=MEMORY;", e) == 0 &&
