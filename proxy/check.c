@@ -29,8 +29,8 @@ struct check {
 	struct inspect_channel channel;
 	struct rules_run *run;
 	pid_t inspector;
-	struct event *budget;
-	bool late;
+	struct event *budget, *child;
+	bool late, dead;
 	/* of the test at hand */
 	const struct rules_test *test;
 	size_t size;
@@ -237,6 +237,10 @@ inspect(
 	if (job == NULL)
 		return error_set(e, "there is no inspector");
 	loop_run(c->loop);
+	if (c->dead) {
+		pool_cancel(job);
+		return error_set(e, "the inspector died");
+	}
 	if (c->late) {
 		pool_cancel(job);
 		return error_set(e, "the tests take longer than %d s",
@@ -294,6 +298,18 @@ on_budget(evutil_socket_t fd, short what, void *arg)
 	loop_stop(c->loop);
 }
 
+/* There is no second one: what kills it fails the test. */
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	struct check *c = arg;
+
+	(void)sig;
+	(void)what;
+	c->dead = true;
+	loop_stop(c->loop);
+}
+
 /* Its deadline passed: one that cannot read a test in time has failed it. */
 static void
 kill_inspector(void *arg)
@@ -345,6 +361,10 @@ begin(struct check *c, const struct users *users, struct error *e)
 	c->run = rules_run_new();
 	c->budget = evtimer_new(loop_base(c->loop), on_budget, c);
 	must(c->budget != NULL && event_add(c->budget, &budget) == 0);
+	c->child = evsignal_new(loop_base(c->loop), SIGCHLD, on_child, c);
+	must(c->child != NULL && event_add(c->child, NULL) == 0);
+	if (waitpid(c->inspector, NULL, WNOHANG) == c->inspector)
+		return error_set(e, "the inspector died before the first test");
 	return 0;
 }
 
@@ -353,6 +373,8 @@ end(struct check *c)
 {
 	if (c->budget != NULL)
 		event_free(c->budget);
+	if (c->child != NULL)
+		event_free(c->child);
 	if (c->run != NULL)
 		rules_run_free(c->run);
 	if (c->pool != NULL)
@@ -386,7 +408,7 @@ run_all(struct check *c, struct buf *texts, const struct rules_test *tests,
 	struct error e;
 	int failed = 0;
 
-	for (size_t i = 0; i < n && !c->late; i++) {
+	for (size_t i = 0; i < n && !c->late && !c->dead; i++) {
 		bool passed;
 
 		c->test = &tests[i];

@@ -14,3 +14,16 @@ libmaster_la_SOURCES = \
 	proxy/generation.c proxy/generation.h \
 	proxy/listen.c proxy/listen.h \
 	proxy/notify.c proxy/notify.h
+
+sbin_PROGRAMS += posternd
+posternd_SOURCES = \
+	proxy/main.c \
+	proxy/master.c proxy/master.h \
+	proxy/single.c proxy/single.h \
+	proxy/spawn.c proxy/spawn.h \
+	proxy/worker.c proxy/worker.h
+posternd_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DDEFAULT_CONF='"$(sysconfdir)/postern/postern.conf"'
+posternd_LDADD = libmaster.la libpolicy.la libconfig.la libkeeper.la \
+	libsmtp.la libengine.la libinspect.la librules.la libfilters.la \
+	libmail.la libbase.la
