@@ -1,1 +1,6 @@
-# golden transcripts
+# golden transcripts: tests/dialogs/*.txt, replayed by replay.py
+check_PROGRAMS += tests/dialogs/door
+tests_dialogs_door_SOURCES = tests/dialogs/door.c
+tests_dialogs_door_LDADD = libsmtp.la libmail.la libbase.la $(EVENT_LIBS)
+TESTS += tests/dialogs/replay.py
+EXTRA_DIST += tests/dialogs/replay.py $(srcdir)/tests/dialogs/*.txt

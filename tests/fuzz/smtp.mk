@@ -1,16 +1,22 @@
 # fuzz targets of smtp
-check_PROGRAMS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line
-TESTS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line
+check_PROGRAMS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line \
+	tests/fuzz/fuzz_smtp_words
+TESTS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line tests/fuzz/fuzz_smtp_words
 tests_fuzz_fuzz_dot_SOURCES = tests/fuzz/fuzz_dot.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_dot_LDADD = libsmtp.la libbase.la
 tests_fuzz_fuzz_line_SOURCES = tests/fuzz/fuzz_line.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_line_LDADD = libsmtp.la libbase.la
+tests_fuzz_fuzz_smtp_words_SOURCES = tests/fuzz/fuzz_smtp_words.c $(FUZZ_REPLAY)
+tests_fuzz_fuzz_smtp_words_LDADD = libsmtp.la libbase.la
 if FUZZERS
-FUZZ_RUN += tests/fuzz/run_dot tests/fuzz/run_line
+FUZZ_RUN += tests/fuzz/run_dot tests/fuzz/run_line tests/fuzz/run_smtp_words
 tests_fuzz_run_dot_SOURCES = tests/fuzz/fuzz_dot.c
 tests_fuzz_run_dot_LDADD = libsmtp.la libbase.la
 tests_fuzz_run_dot_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_run_line_SOURCES = tests/fuzz/fuzz_line.c
 tests_fuzz_run_line_LDADD = libsmtp.la libbase.la
 tests_fuzz_run_line_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_run_smtp_words_SOURCES = tests/fuzz/fuzz_smtp_words.c
+tests_fuzz_run_smtp_words_LDADD = libsmtp.la libbase.la
+tests_fuzz_run_smtp_words_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif

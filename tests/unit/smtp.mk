@@ -1,1 +1,22 @@
-# unit tests of smtp
+# unit tests of smtp, and of mail/address
+if HAVE_CMOCKA
+smtp_tests = tests/unit/test_address tests/unit/test_line tests/unit/test_dot \
+	tests/unit/test_ehlo tests/unit/test_identity tests/unit/test_reply \
+	tests/unit/test_peers
+check_PROGRAMS += $(smtp_tests)
+TESTS += $(smtp_tests)
+tests_unit_test_address_SOURCES = tests/unit/test_address.c
+tests_unit_test_address_LDADD = libmail.la libbase.la $(CMOCKA_LIBS)
+tests_unit_test_line_SOURCES = tests/unit/test_line.c
+tests_unit_test_line_LDADD = libsmtp.la $(CMOCKA_LIBS)
+tests_unit_test_dot_SOURCES = tests/unit/test_dot.c
+tests_unit_test_dot_LDADD = libsmtp.la $(CMOCKA_LIBS)
+tests_unit_test_ehlo_SOURCES = tests/unit/test_ehlo.c
+tests_unit_test_ehlo_LDADD = libsmtp.la $(CMOCKA_LIBS)
+tests_unit_test_identity_SOURCES = tests/unit/test_identity.c
+tests_unit_test_identity_LDADD = libsmtp.la $(CMOCKA_LIBS)
+tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
+tests_unit_test_reply_LDADD = libsmtp.la $(CMOCKA_LIBS)
+tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
+tests_unit_test_peers_LDADD = libsmtp.la $(CMOCKA_LIBS)
+endif

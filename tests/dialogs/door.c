@@ -1,0 +1,365 @@
+/*
+ * door - the SMTP door alone, for dialogues: libsmtp on one loop, with an
+ * engine and a keeper that do what the mail itself asks for.
+ *
+ *   door KEY=VALUE...      prints "port N", runs until SIGTERM (drains) or its
+ *                          standard input ends
+ *
+ * RCPT to rejected@ or later@ is refused by the rcpt stage, MAIL from
+ * rejected@ by the mail stage. A first header field `X-Verdict:` says reject,
+ * tempfail, quarantine, discard, tag; with `slow-` in front the engine is
+ * pending first. `X-Keeper: away` makes the keeper fail.
+ */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "smtp/smtp.h"
+
+struct engine {
+	struct loop *loop;
+};
+struct keep {
+	struct loop *loop;
+};
+struct keep_ticket {
+	struct event *timer;
+	keep_done *done;
+	void *arg;
+	bool ok;
+};
+
+/* ---- the engine ---- */
+
+struct engine_run {
+	struct event *timer;
+	struct transaction *t;
+	bool woken;
+};
+
+static void
+wake_up(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine_run *r = arg;
+
+	(void)fd;
+	(void)what;
+	r->woken = true;
+	r->t->wake(r->t);
+}
+
+/* The value of the first field if it is called so. */
+static struct pn_str
+first_field(struct transaction *t, struct pn_str name)
+{
+	struct pn_str text = spool_at(t->spool, 0);
+	const char *end = text.n ? memchr(text.p, '\r', text.n) : NULL;
+
+	if (end == NULL || !pn_str_starts(text, name))
+		return (struct pn_str){ 0 };
+	return pn_str_sub(text, name.n, (size_t)(end - text.p) - name.n);
+}
+
+static void
+decide(struct transaction *t, struct verdict *v, struct pn_str what)
+{
+	static const struct {
+		struct pn_str word;
+		struct verdict v;
+	} known[] = {
+		{ PN_STR("reject"), { .action = VERDICT_REJECT,
+			.rule = PN_STR("r"),
+			.reply = { 550, "5.7.1", PN_STR("not here") } } },
+		{ PN_STR("tempfail"), { .action = VERDICT_TEMPFAIL,
+			.reply = { 451, "4.7.1", PN_STR("not now") } } },
+		{ PN_STR("quarantine"), { .action = VERDICT_QUARANTINE,
+			.class_name = PN_STR("default") } },
+		{ PN_STR("discard"), { .action = VERDICT_DISCARD } },
+		{ PN_STR("tag"), { .action = VERDICT_TAG } },
+	};
+
+	for (size_t i = 0; i < PN_COUNT(known); i++)
+		if (pn_str_eq(what, known[i].word))
+			*v = known[i].v;
+	if (v->action == VERDICT_TAG)
+		must(edits_add(&t->edits, t->arena, EDIT_HEADER_ADD,
+			 PN_STR_V("X-Tag"), PN_STR_V("yes")) == 0);
+}
+
+static enum engine_turn
+judge(struct engine *g, struct transaction *t)
+{
+	struct pn_str what = first_field(t, PN_STR_V("X-Verdict: "));
+	bool slow = pn_str_starts(what, PN_STR_V("slow-"));
+
+	if (slow && t->run == NULL) {
+		t->run = xcalloc(1, sizeof(*t->run));
+		t->run->t = t;
+		t->run->timer = evtimer_new(loop_base(g->loop), wake_up, t->run);
+		must(event_add(t->run->timer, loop_timeout(g->loop, 300)) == 0);
+	}
+	if (slow && !t->run->woken)
+		return ENGINE_PENDING;
+	engine_cancel(g, t);
+	decide(t, &t->verdict, slow ? pn_str_sub(what, 5, what.n) : what);
+	return ENGINE_DONE;
+}
+
+enum engine_turn
+engine_run(struct engine *g, struct transaction *t, enum stage stage)
+{
+	struct verdict no = { .action = VERDICT_ACCEPT };
+
+	if (stage == STAGE_MESSAGE)
+		return judge(g, t);
+	if (stage == STAGE_MAIL &&
+	    pn_str_eq(t->envelope.local, PN_STR_V("rejected")))
+		decide(t, &t->verdict, PN_STR_V("reject"));
+	if (stage == STAGE_RCPT) {
+		if (pn_str_eq(t->rcpt->local, PN_STR_V("rejected")))
+			decide(t, &no, PN_STR_V("reject"));
+		if (pn_str_eq(t->rcpt->local, PN_STR_V("later")))
+			decide(t, &no, PN_STR_V("tempfail"));
+		t->rcpt_verdict = no;
+	}
+	return ENGINE_DONE;
+}
+
+void
+engine_cancel(struct engine *g, struct transaction *t)
+{
+	(void)g;
+	if (t->run == NULL)
+		return;
+	event_free(t->run->timer);
+	free(t->run);
+	t->run = NULL;
+}
+
+int
+engine_inherit(struct engine *g, struct transaction *to,
+    const struct transaction *from)
+{
+	(void)g;
+	to->client = from->client;
+	return 0;
+}
+
+void
+engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
+{
+	(void)g;
+	log_debug(t->id, "summary", "code=%u", code);
+}
+
+/* ---- the keeper ---- */
+
+static void
+answer(evutil_socket_t fd, short what, void *arg)
+{
+	struct keep_ticket *k = arg;
+	keep_done *done = k->done;
+	void *to = k->arg;
+	bool ok = k->ok;
+
+	(void)fd;
+	(void)what;
+	keep_cancel(k);
+	done(to, ok, ok ? PN_STR_V("") : PN_STR_V("disk full"));
+}
+
+struct keep_ticket *
+keep_submit(struct keep *k, enum keep_type type, const struct keep_job *job,
+    struct spool *s, const struct edit_ranges *ranges, keep_done *done,
+    void *arg, struct error *e)
+{
+	struct keep_ticket *t = xcalloc(1, sizeof(*t));
+	struct pn_str head = spool_at(s, 0);
+
+	(void)ranges;
+	(void)e;
+	log_info(job->id.p, "kept", "type=%d target=%s size=%llu", (int)type,
+	    VIS(job->target), (unsigned long long)job->size);
+	t->ok = memmem(head.p, head.n, "X-Keeper: away", 14) == NULL;
+	t->done = done;
+	t->arg = arg;
+	t->timer = evtimer_new(loop_base(k->loop), answer, t);
+	must(event_add(t->timer, loop_timeout(k->loop, 1)) == 0);
+	return t;
+}
+
+void
+keep_cancel(struct keep_ticket *t)
+{
+	event_free(t->timer);
+	free(t);
+}
+
+void
+keep_on_release(struct keep *k, keep_release *f, void *arg)
+{
+	(void)k;
+	(void)f;
+	(void)arg;
+}
+
+void
+keep_released(struct keep *k, uint64_t job, const struct keep_outcome *o)
+{
+	(void)k;
+	(void)job;
+	(void)o;
+}
+
+/* ---- the program ---- */
+
+static const char *
+option(int argc, char **argv, const char *key, const char *otherwise)
+{
+	size_t n = strlen(key);
+
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], key, n) == 0 && argv[i][n] == '=')
+			return argv[i] + n + 1;
+	return otherwise;
+}
+
+static uint64_t
+number(int argc, char **argv, const char *key, uint64_t otherwise)
+{
+	const char *text = option(argc, argv, key, NULL);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static int
+listen_on_loopback(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	must(bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 100) == 0);
+	must(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+	printf("port %u\n", ntohs(a.sin_port));
+	fflush(stdout);
+	return fd;
+}
+
+static enum smtp_identity
+identity(const char *word)
+{
+	if (strcmp(word, "xclient") == 0)
+		return IDENTITY_XCLIENT;
+	return strcmp(word, "xforward") == 0 ? IDENTITY_XFORWARD
+					     : IDENTITY_NONE;
+}
+
+struct program {
+	struct loop *loop;
+	struct smtp *smtp;
+};
+
+static void
+drained(void *arg)
+{
+	struct program *p = arg;
+
+	loop_stop(p->loop);
+}
+
+static void
+on_term(evutil_socket_t fd, short what, void *arg)
+{
+	struct program *p = arg;
+
+	(void)fd;
+	(void)what;
+	smtp_drain(p->smtp, drained, p);
+}
+
+static void
+on_stdin(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	drained(arg);
+}
+
+static void
+run(const struct smtp_conf *conf, const char *spool_dir)
+{
+	struct program p = { .loop = loop_new() };
+	struct engine engine = { p.loop };
+	struct keep keep = { p.loop };
+	struct spool_pool *pool = spool_pool_new(
+	    &(struct spool_conf){ .dir = spool_dir, .max_memory = 1 << 20 });
+	struct event *term = evsignal_new(loop_base(p.loop), SIGTERM, on_term,
+	    &p);
+	struct event *in = event_new(loop_base(p.loop), 0, EV_READ, on_stdin,
+	    &p);
+	int fd = listen_on_loopback();
+
+	evsignal_add(term, NULL);
+	event_add(in, NULL);
+	p.smtp = smtp_new(p.loop, conf, &fd, &engine, &keep, pool, 0);
+	loop_run(p.loop);
+	smtp_free(p.smtp);
+	event_free(term);
+	event_free(in);
+	spool_pool_free(pool);
+	loop_free(p.loop);
+	close(fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const domains[] = { "example.com" };
+	static struct smtp_upstream up = { .name = "up", .server = "sink" };
+	struct sockaddr_in *sink = (struct sockaddr_in *)&up.addr;
+	struct smtp_net local = { AF_INET, { 127 }, 8 };
+	struct smtp_listener listener = { .name = "door", .upstream = &up,
+		.identity_by = identity(option(argc, argv, "listed", "none")),
+		.identity_from = &local, .n_identity_from = 1 };
+	struct smtp_conf conf = { .hostname = "postern.example",
+		.upstreams = &up, .n_upstreams = 1,
+		.listeners = &listener, .n_listeners = 1,
+		.relay_domains = domains, .n_relay_domains = 1,
+		.mynetworks = &local,
+		.n_mynetworks = number(argc, argv, "mynetworks", 0),
+		.message_size_limit = number(argc, argv, "size", 1000000),
+		.recipient_limit = (unsigned)number(argc, argv, "rcpts", 100),
+		.connection_limit = (unsigned)number(argc, argv, "conns", 100),
+		.client_connection_limit =
+		    (unsigned)number(argc, argv, "client_conns", 50),
+		.error_limit = (unsigned)number(argc, argv, "errors", 20),
+		.junk_command_limit = (unsigned)number(argc, argv, "junk", 100),
+		.command_timeout_ms =
+		    number(argc, argv, "command_timeout", 10000),
+		.data_timeout_ms = number(argc, argv, "data_timeout", 10000),
+		.hold_noop_ms = number(argc, argv, "hold_noop", 60000) };
+
+	sink->sin_family = AF_INET;
+	sink->sin_port = htons((uint16_t)number(argc, argv, "sink", 25));
+	sink->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	up.addr_len = sizeof(*sink);
+	up.identity = identity(option(argc, argv, "identity", "none"));
+	up.maildir = option(argc, argv, "maildir", NULL);
+	up.connect_timeout_ms = number(argc, argv, "connect_timeout", 5000);
+	up.reply_timeout_ms = number(argc, argv, "reply_timeout", 5000);
+	up.data_timeout_ms = number(argc, argv, "last_timeout", 5000);
+	must(log_open("door", option(argc, argv, "log", "stderr"),
+		 number(argc, argv, "debug", 0) ? LOG_LEVEL_DEBUG
+						: LOG_LEVEL_INFO) == 0);
+	run(&conf, option(argc, argv, "spool", "/tmp"));
+	return 0;
+}

@@ -1,0 +1,379 @@
+#!/usr/bin/env python3
+"""replay - plays golden transcripts against the SMTP door.
+
+    replay.py [-v] [FILE.txt...]       all of tests/dialogs by default; TAP
+
+Each transcript is played twice: lines that follow one another in one packet,
+and byte by byte. Both must read the same. A line of a transcript is
+
+    door: KEY=VALUE...   options of tests/dialogs/door, before all else
+    sink: KEYWORDS       what the next hop announces ("," between); "down": there
+                         is none; "none": nobody asks it (maildir)
+    mode: whole          not byte by byte (it waits for time-outs)
+    C: TEXT              the client sends this line
+    C= TEXT              ... these bytes: \\r \\n \\0 \\xNN \\\\, and {N*c} for N times c
+    C! [half]            ... closes, or says that it will send no more
+    C+ / C-              another client comes, and talks from here on / goes
+    S: TEXT              it is answered this line; {id} an id, {*} anything
+    S!                   ... and the connection is closed
+    U< VERB REPLY        the next hop will answer VERB so, once. VERB is also
+                         CONNECT and "." (the end of a message); REPLY may
+                         hold \\r\\n, and be !close, !silent
+    U> TEXT              the next hop heard this line
+    U= TEXT              ... this message, as it was on the wire without its end
+    U! close | TEXT      the next hop closes, or says TEXT unasked
+    ~ SECONDS            nothing happens
+    T! TERM              a signal for the door
+
+The next hop answers everything with 250 (354, 220, 221) unless told
+otherwise. EHLO, HELO and QUIT there need not be written.
+"""
+
+import collections
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("builddir") or os.path.join(HERE, "..", "..", "build")
+WAIT = 10
+KEYWORDS = ("PIPELINING,SIZE 100000,8BITMIME,SMTPUTF8,DSN,ENHANCEDSTATUSCODES,"
+            "XCLIENT NAME ADDR PORT PROTO HELO LOGIN REVERSE_NAME,"
+            "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE")
+USUAL = {"CONNECT": "220 sink ESMTP", "DATA": "354 go on", "QUIT": "221 bye",
+         "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok", "XCLIENT": "220 sink ESMTP",
+         ".": "250 2.0.0 Ok: queued as UP1"}
+
+
+class Mismatch(Exception):
+    pass
+
+
+def unescape(text):
+    text = re.sub(r"\{(\d+)\*(.)\}", lambda m: m.group(2) * int(m.group(1)), text)
+    def one(m):
+        c = m.group(1)
+        if c[0] == "x":
+            return chr(int(c[1:], 16))
+        return {"r": "\r", "n": "\n", "0": "\0", "\\": "\\", "t": "\t"}[c]
+    text = text.encode().decode("latin-1")
+    return re.sub(r"\\(x[0-9a-fA-F]{2}|[rn0t\\])", one, text).encode("latin-1")
+
+
+class Sink:
+    """The next hop: scripted, and it remembers."""
+
+    def __init__(self, keywords):
+        self.keywords = keywords
+        self.heard = collections.deque()
+        self.messages = collections.deque()
+        self.replies = collections.defaultdict(collections.deque)
+        self.change = threading.Condition()
+        self.connections = []
+        self.finished = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connections.append(sock)
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def answer(self, sock, verb):
+        with self.change:
+            queue = self.replies[verb]
+            text = queue.popleft() if queue else None
+        if text is None and verb == "EHLO":
+            words = ["sink"] + self.keywords.split(",")
+            text = "\\r\\n".join("250%s%s" % (" " if i == len(words) - 1 else "-", w)
+                                 for i, w in enumerate(words))
+        if text is None:
+            text = USUAL.get(verb, "250 2.0.0 Ok")
+        if text == "!close":
+            raise ConnectionError
+        if text != "!silent":
+            sock.sendall(unescape(text) + b"\r\n")
+        return text
+
+    def note(self, where, what):
+        with self.change:
+            where.append(what)
+            self.change.notify_all()
+
+    def serve(self, sock):
+        f = sock.makefile("rb")
+        try:
+            if self.answer(sock, "CONNECT")[:1] in "45":
+                sock.shutdown(socket.SHUT_WR)
+            while True:
+                line = f.readline()
+                if not line:
+                    break
+                text = line.rstrip(b"\r\n").decode("latin-1")
+                self.note(self.heard, text)
+                verb = text.split(" ")[0].upper()
+                reply = self.answer(sock, verb)
+                if verb == "QUIT":
+                    break
+                if verb == "DATA" and reply.startswith("354"):
+                    self.take(sock, f)
+        except OSError:
+            pass
+        f.close()
+        sock.close()
+        with self.change:
+            self.finished += 1
+            self.change.notify_all()
+
+    def take(self, sock, f):
+        body = b""
+        while True:
+            line = f.readline()
+            if not line:
+                self.note(self.messages, None)
+                raise ConnectionError
+            if line == b".\r\n":
+                break
+            body += line
+        self.note(self.messages, body)
+        self.answer(sock, ".")
+
+    def wait(self, what):
+        with self.change:
+            if not self.change.wait_for(what, WAIT):
+                raise Mismatch("nothing came")
+
+    def usual(self, line):
+        return line.split(" ")[0].upper() in ("EHLO", "HELO", "QUIT")
+
+    def expect_line(self, pattern):
+        def there():
+            while self.heard and self.usual(self.heard[0]) and \
+                    not pattern.fullmatch(self.heard[0]):
+                self.heard.popleft()
+            return bool(self.heard)
+        self.wait(there)
+        line = self.heard.popleft()
+        if not pattern.fullmatch(line):
+            raise Mismatch("the next hop heard %r" % line)
+
+    def expect_message(self, body):
+        self.wait(lambda: self.messages)
+        got = self.messages.popleft()
+        if got != body:
+            raise Mismatch("the next hop took %r" % got)
+
+    def rest(self):
+        rest = [x for x in self.heard if not self.usual(x)]
+        if rest or self.messages:
+            raise Mismatch("the next hop also heard %r %r" % (rest, list(self.messages)))
+
+    def close_all(self):
+        for sock in self.connections:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.connections = []
+
+
+class Client:
+    def __init__(self, port, slowly):
+        self.sock = socket.create_connection(("127.0.0.1", port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.settimeout(WAIT)
+        self.slowly = slowly
+        self.pending = b""
+        self.got = b""
+
+    def flush(self):
+        data, self.pending = self.pending, b""
+        size = 1 if self.slowly else max(1, len(data))
+        try:
+            for i in range(0, len(data), size):
+                self.sock.sendall(data[i:i + size])
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # what is read next tells
+
+    def line(self):
+        while b"\r\n" not in self.got:
+            try:
+                more = self.sock.recv(65536)
+            except (ConnectionResetError, socket.timeout) as e:
+                raise Mismatch("no answer: %s, only %r" % (e, self.got))
+            if not more:
+                raise Mismatch("the connection was closed after %r" % self.got)
+            self.got += more
+        line, self.got = self.got.split(b"\r\n", 1)
+        return line.decode("latin-1")
+
+    def closed(self):
+        try:
+            more = self.got or self.sock.recv(65536)
+        except ConnectionResetError:
+            raise Mismatch("the connection was reset")
+        except socket.timeout:
+            raise Mismatch("the connection is still open")
+        if more:
+            raise Mismatch("more was said: %r" % more)
+
+
+def pattern(text):
+    text = re.escape(unescape(text).decode("latin-1"))
+    text = text.replace(r"\{id\}", "[0-9a-v]{16}").replace(r"\{\*\}", ".*")
+    return re.compile(text)
+
+
+class Transcript:
+    def __init__(self, path):
+        self.name = os.path.basename(path)[:-4]
+        self.door, self.sink, self.mode = "", KEYWORDS, "both"
+        self.steps = []
+        with open(path, encoding="utf-8") as f:
+            for n, line in enumerate(f, 1):
+                line = line.rstrip("\n")
+                if not line.strip() or line.startswith("#"):
+                    continue
+                m = re.match(r"(door|sink|mode): (.*)", line)
+                if m:
+                    setattr(self, m.group(1), m.group(2))
+                    continue
+                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S!|U<|U>|U=|U!|T!|~)(?: (.*))?$", line)
+                if not m:
+                    raise SystemExit("%s:%d: what is this?" % (path, n))
+                self.steps.append((n, m.group(1), m.group(2) or ""))
+
+
+class Play:
+    def __init__(self, script, slowly, verbose):
+        self.sink = Sink(script.sink if script.sink not in ("down", "none") else "")
+        args = script.door.split()
+        if script.sink == "down":
+            self.sink.listener.close()
+        if verbose:
+            args.append("debug=1")
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "tests", "dialogs", "door"),
+             "sink=%d" % self.sink.port] + args,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=None if verbose else subprocess.PIPE)
+        self.port = int(self.process.stdout.readline().split()[1])
+        if script.sink not in ("down", "none"):
+            self.sink.wait(lambda: self.sink.finished == 1)  # the probe
+            self.sink.heard.clear()
+        self.slowly = slowly
+        self.clients = [Client(self.port, slowly)]
+
+    @property
+    def client(self):
+        return self.clients[-1]
+
+    def step(self, kind, text):
+        client, sink = self.client, self.sink
+        if kind in ("C:", "C="):
+            client.pending += unescape(text) + (b"\r\n" if kind == "C:" else b"")
+            return
+        client.flush()
+        if kind == "S:":
+            line = client.line()
+            if not pattern(text).fullmatch(line):
+                raise Mismatch("got %r" % line)
+        elif kind == "S!":
+            client.closed()
+        elif kind == "C!":
+            if text == "half":
+                client.sock.shutdown(socket.SHUT_WR)
+            else:
+                client.sock.close()
+        elif kind == "C+":
+            self.clients.append(Client(self.port, self.slowly))
+        elif kind == "C-":
+            self.clients.pop().sock.close()
+        elif kind == "U<":
+            verb, reply = text.split(" ", 1)
+            sink.replies[verb].append(reply)
+        elif kind == "U>":
+            sink.expect_line(pattern(text))
+        elif kind == "U=":
+            sink.expect_message(None if text == "!cut" else unescape(text))
+        elif kind == "U!" and text == "close":
+            sink.close_all()
+        elif kind == "U!":
+            sink.connections[-1].sendall(unescape(text) + b"\r\n")
+        elif kind == "T!":
+            self.process.send_signal(getattr(signal, "SIG" + text))
+        elif kind == "~":
+            time.sleep(float(text))
+
+    def end(self):
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass
+        code = self.process.wait(WAIT)
+        self.sink.listener.close()
+        err = self.process.stderr.read().decode() if self.process.stderr else ""
+        self.process.stdout.close()
+        if self.process.stderr:
+            self.process.stderr.close()
+        if code != 0:
+            raise Mismatch("the door ended with %d: %s" % (code, err))
+
+
+def play(script, slowly, verbose):
+    p = Play(script, slowly, verbose)
+    at = 0
+    try:
+        for n, kind, text in script.steps:
+            at = n
+            p.step(kind, text)
+        p.client.flush()
+        for c in p.clients:
+            c.sock.close()
+        time.sleep(0.02)
+        p.sink.rest()
+    except Mismatch as e:
+        p.process.kill()
+        return "line %d: %s" % (at, e)
+    finally:
+        try:
+            p.end()
+        except Mismatch as e:
+            if p.process.returncode != -9:
+                return str(e)
+    return None
+
+
+def main(args):
+    verbose = "-v" in args
+    paths = [a for a in args if a != "-v"] or sorted(
+        os.path.join(HERE, f) for f in os.listdir(HERE) if f.endswith(".txt"))
+    runs = []
+    for path in paths:
+        script = Transcript(path)
+        runs.append((script, False))
+        if script.mode == "both":
+            runs.append((script, True))
+    print("1..%d" % len(runs))
+    failed = 0
+    for i, (script, slowly) in enumerate(runs, 1):
+        why = play(script, slowly, verbose)
+        failed += why is not None
+        print("%sok %d - %s, %s%s" % ("not " if why else "", i, script.name,
+              "byte by byte" if slowly else "whole", "\n# " + why if why else ""))
+        sys.stdout.flush()
+    return failed > 0
+
+
+sys.exit(main(sys.argv[1:]))

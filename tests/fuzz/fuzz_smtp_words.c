@@ -1,0 +1,77 @@
+/*
+ * fuzz_smtp_words - what a client writes into commands and a next hop into
+ * replies: each line of the input through every parser that may get it, and
+ * the whole of it as replies.
+ *
+ * Covers: proxy/smtp/reply.c proxy/smtp/identity.c proxy/smtp/xtext.c
+ * proxy/smtp/ehlo.c proxy/mail/address.c
+ */
+#include "smtp/line.h"
+
+#include "base/must.h"
+#include "mail/address.h"
+#include "smtp/ehlo.h"
+#include "smtp/identity.h"
+#include "smtp/reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+read_line(struct pn_str line)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct client c = { 0 };
+	struct reply r = { 0 };
+	struct buf out = { 0 };
+	struct address path;
+	struct params p;
+	struct keywords k;
+	struct pn_str rest = line;
+
+	if (address_parse_path(line, a, &path, &rest) == ADDRESS_OK)
+		must(path.address.n <= path.path.n);
+	(void)params_check(rest, PARAM_OF_MAIL | PARAM_OF_RCPT, &p);
+	if (identity_read(line, line.n % 2, a, &c, &r)) {
+		identity_xclient(&out, &c, ~0u);
+		(void)identity_xforward(&out, &c, "id", true, ~0u);
+		must(memchr(buf_data(&out), '\0', buf_len(&out)) == NULL);
+	}
+	keywords_read(&k, line);
+	ehlo_put(&out, &(struct ehlo){ .hostname = "h", .next = &k });
+	reply_put(&out, &(struct reply){ 250, "2.0.0", line });
+	buf_fini(&out);
+	arena_free(a);
+}
+
+static void
+read_lines(struct pn_str in)
+{
+	struct line l = { 0 };
+	struct buf b = { 0 };
+	struct pn_str text;
+	enum line_fault fault;
+
+	(void)buf_add_str(&b, in);
+	while (line_next(&l, &b, &text, &fault))
+		read_line(text);
+	buf_fini(&b);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct pn_str in = { (const char *)data, size };
+	struct buf b = { 0 };
+	struct reply_lines r;
+
+	read_lines(in);
+	(void)buf_add_str(&b, in);
+	while (reply_take(&b, &r) == REPLY_WHOLE) {
+		struct keywords k;
+
+		must(reply_text(&r).n <= r.raw.n);
+		keywords_read(&k, r.raw);
+	}
+	buf_fini(&b);
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* identity and xtext: attributes out and in. */
+#include "cm.h"
+
+#include "smtp/ehlo.h"
+#include "smtp/identity.h"
+#include "smtp/xtext.h"
+
+static void
+xtext_there_and_back(void **state)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct buf b = { 0 };
+	struct pn_str back;
+	char all[256];
+
+	(void)state;
+	for (int i = 0; i < 256; i++)
+		all[i] = (char)i;
+	xtext_put(&b, (struct pn_str){ all, sizeof(all) });
+	for (size_t i = 0; i < buf_len(&b); i++)
+		assert_true(buf_data(&b)[i] > ' ' && buf_data(&b)[i] != '=');
+	assert_true(xtext_get(buf_str(&b), a, &back));
+	assert_int_equal(back.n, sizeof(all));
+	assert_memory_equal(back.p, all, sizeof(all));
+	assert_false(xtext_get(PN_STR_V("a+"), a, &back));
+	assert_false(xtext_get(PN_STR_V("a+2"), a, &back));
+	assert_false(xtext_get(PN_STR_V("a+2x"), a, &back));
+	assert_true(xtext_get(PN_STR_V("a+2b"), a, &back));
+	assert_str(back, "a+");
+	buf_fini(&b);
+	arena_free(a);
+}
+
+static const struct client six = {
+	.ip = PN_STR("2001:db8::1"),
+	.port = 25,
+	.name_state = CLIENT_NAME_OK,
+	.name = PN_STR("a.example"),
+	.reverse_name = PN_STR("a.example"),
+	.helo = PN_STR("x y"),
+	.helo_verb = PN_STR("EHLO"),
+};
+
+static void
+xclient_out(void **state)
+{
+	struct client c = six;
+	struct buf b = { 0 };
+
+	(void)state;
+	identity_xclient(&b, &c, ATTR_ADDR | ATTR_NAME | ATTR_HELO | ATTR_LOGIN);
+	assert_str(buf_str(&b), "XCLIENT NAME=a.example ADDR=IPV6:2001:db8::1 "
+	    "HELO=x+20y LOGIN=[UNAVAILABLE]\r\n");
+	buf_clear(&b);
+	/* A name that does not lead back is told as what it is. */
+	c.name_state = CLIENT_NAME_NONE;
+	identity_xclient(&b, &c, ATTR_NAME | ATTR_REVERSE_NAME);
+	assert_str(buf_str(&b),
+	    "XCLIENT NAME=[UNAVAILABLE] REVERSE_NAME=a.example\r\n");
+	buf_clear(&b);
+	c.name_state = CLIENT_NAME_TEMPORARY;
+	c.reverse_name = (struct pn_str){ 0 };
+	identity_xclient(&b, &c, ATTR_NAME | ATTR_REVERSE_NAME);
+	assert_str(buf_str(&b),
+	    "XCLIENT NAME=[TEMPUNAVAIL] REVERSE_NAME=[TEMPUNAVAIL]\r\n");
+	buf_fini(&b);
+}
+
+static void
+xforward_in_lines_of_512(void **state)
+{
+	struct client c = six;
+	struct buf b = { 0 };
+	char long_name[300];
+	unsigned n;
+	size_t line = 0;
+
+	(void)state;
+	memset(long_name, 'n', sizeof(long_name));
+	c.helo = c.name = (struct pn_str){ long_name, sizeof(long_name) };
+	n = identity_xforward(&b, &c, "ID", true, ~0u);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < buf_len(&b); i++) {
+		line++;
+		if (buf_data(&b)[i] == '\n') {
+			assert_true(line <= 512);
+			line = 0;
+			n--;
+		}
+	}
+	assert_int_equal(n, 0);
+	assert_true(pn_str_ends(buf_str(&b), PN_STR_V(" IDENT=ID SOURCE=LOCAL\r\n")));
+	buf_fini(&b);
+}
+
+static const struct {
+	const char *args;
+	bool xforward, ok;
+	const char *ip, *name;
+	enum client_name_state state;
+} in[] = {
+	{ "ADDR=192.0.2.1 NAME=b.example", true, true, "192.0.2.1", "b.example", CLIENT_NAME_OK },
+	{ "addr=IPV6:2001:DB8::5", true, true, "2001:db8::5", "", CLIENT_NAME_UNASKED },
+	{ "ADDR=2001:db8::5 NAME=[tempunavail]", false, true, "2001:db8::5", "", CLIENT_NAME_TEMPORARY },
+	{ "NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE]", true, true, "2001:db8::1", "", CLIENT_NAME_NONE },
+	{ "PORT=65535 PROTO=smtp", true, true, "2001:db8::1", "a.example", CLIENT_NAME_OK },
+	{ "", true, false, NULL, NULL, 0 },
+	{ "ADDR", true, false, NULL, NULL, 0 },
+	{ "ADDR=", true, false, NULL, NULL, 0 },
+	{ "ADDR=1.2.3", true, false, NULL, NULL, 0 },
+	{ "ADDR=IPV6:1.2.3.4.5", true, false, NULL, NULL, 0 },
+	{ "PORT=65536", true, false, NULL, NULL, 0 },
+	{ "PORT=", true, false, NULL, NULL, 0 },
+	{ "PROTO=LMTP", true, false, NULL, NULL, 0 },
+	{ "LOGIN=x", true, false, NULL, NULL, 0 },
+	{ "LOGIN=x", false, true, "2001:db8::1", "a.example", CLIENT_NAME_OK },
+	{ "IDENT=x", false, false, NULL, NULL, 0 },
+	{ "SOURCE=MARS", true, false, NULL, NULL, 0 },
+	{ "HELO=a+00b", true, false, NULL, NULL, 0 },
+	{ "HELO=a+0", true, false, NULL, NULL, 0 },
+};
+
+static void
+attributes_in(void **state)
+{
+	struct arena *a = arena_new(1 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(in); i++) {
+		struct client c = six;
+		struct reply r = { 0 };
+
+		if (identity_read(pn_str_of(in[i].args), in[i].xforward, a, &c,
+			&r) != in[i].ok)
+			fail_msg("%s", in[i].args);
+		if (!in[i].ok) {
+			assert_int_equal(r.code, 501);
+			continue;
+		}
+		assert_str(c.ip, in[i].ip);
+		assert_str(c.name, in[i].name);
+		assert_int_equal(c.name_state, in[i].state);
+	}
+	arena_free(a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(xtext_there_and_back),
+		cmocka_unit_test(xclient_out),
+		cmocka_unit_test(xforward_in_lines_of_512),
+		cmocka_unit_test(attributes_in),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
