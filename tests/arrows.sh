@@ -51,7 +51,7 @@ engine	mail/* inspect/pool.h rules/* filters/filter.h base/*
 smtp	engine/* mail/* base/*
 milter	engine/* mail/* base/*
 keeper	mail/* base/*
-cli	proxy/policy.h proxy/config.h proxy/check.h engine/* inspect/* rules/* mail/* keeper/* base/*
+cli	proxy/policy.h proxy/config.h proxy/check.h proxy/users.h engine/* inspect/* rules/* mail/* keeper/* base/*
 contract
 filters	filters/filter.h filters/builtin.h
 rules	base/*
@@ -60,7 +60,7 @@ rules	base/*
 # Header of a library (pattern), then the only files that may include it.
 homes='
 event2/http*	proxy/keeper/http.*
-event2/*	proxy/master.* proxy/spawn.* proxy/worker.* proxy/single.* proxy/check.* proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
+event2/*	proxy/cli/scanner.* proxy/master.* proxy/spawn.* proxy/worker.* proxy/single.* proxy/check.* proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
 openssl/*	proxy/smtp/tls.* proxy/engine/engine.* proxy/inspect/pool.* filters/*
 libmilter/*	proxy/milter/*
 pcre2.h	rules/pattern.*

@@ -1,1 +1,18 @@
-# libcli.la: what stands in proxy/cli
+# postern(1)
+bin_PROGRAMS += postern
+postern_SOURCES = \
+	proxy/cli/ask.c \
+	proxy/cli/cli.h \
+	proxy/cli/explain.c \
+	proxy/cli/main.c \
+	proxy/cli/quarantine.c \
+	proxy/cli/render.c \
+	proxy/cli/scan.c proxy/cli/scan.h \
+	proxy/cli/scanner.c proxy/cli/scanner.h \
+	proxy/cli/show.c \
+	proxy/cli/status.c \
+	proxy/cli/test.c
+postern_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
+postern_LDADD = libpolicy.la libconfig.la libengine.la libfilters.la \
+	libinspect.la librules.la libmail.la libbase.la $(JANSSON_LIBS)
+dist_man_MANS += contrib/man/postern.1

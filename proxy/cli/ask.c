@@ -1,0 +1,245 @@
+/*
+ * ask - a question to the keeper and its answer (keeper/protocol.h). Where
+ * the socket is, postern.conf says; its policy is skipped, not read: a broken
+ * rule is no reason not to see what is held.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/io.h"
+#include "cli/cli.h"
+#include "keeper/protocol.h"
+#include "proxy/config.h"
+#include "rules/rules.h"
+
+#define ANSWER_MAX (512u << 20) /* an answer's line; lists come in pages */
+
+/* ---- where it is ---- */
+
+/* Over one item of the rule language: to its `;`, or to the `}` that closes
+ * its block. */
+static int
+skip_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
+{
+	struct lex_token t;
+	unsigned depth = 0;
+
+	(void)arg;
+	(void)base_dir;
+	for (;;) {
+		if (lex_next(l, &t, e) < 0)
+			return -1;
+		if ((lex_is(&t, "~") || lex_is(&t, "!~")) &&
+		    t.kind == LEX_OP && lex_regex(l, &t, e) < 0)
+			return -1;
+		if (t.kind == LEX_END)
+			return lex_error(e, &t.pos, "the item does not end");
+		if (t.kind != LEX_OP)
+			continue;
+		if (lex_is(&t, "{"))
+			depth++;
+		else if (lex_is(&t, "}") && (depth == 0 || --depth == 0))
+			return 0;
+		else if (lex_is(&t, ";") && depth == 0)
+			return 0;
+	}
+}
+
+static int
+socket_path(const struct cli *c, struct sockaddr_un *a)
+{
+	static const char *const words[] = { "set", "map", "policy", NULL };
+	const struct config_items items = { words, rules_is_item, skip_item,
+		NULL };
+	struct arena *arena = arena_new(64u << 20);
+	struct config conf = { 0 };
+	const char *path = c->socket;
+	struct error e;
+
+	if (path == NULL && config_read(&conf, arena, c->conf, &items, &e) < 0)
+		return cli_fail(EX_CONFIG, "%s", e.text);
+	if (path == NULL)
+		path = conf.daemon.control;
+	if (path == NULL || strlen(path) >= sizeof(a->sun_path))
+		return cli_fail(EX_CONFIG, "%s: no control socket that can be "
+		    "dialled", path ? path : c->conf);
+	a->sun_family = AF_UNIX;
+	memcpy(a->sun_path, path, strlen(path) + 1);
+	arena_free(arena);
+	return 0;
+}
+
+static int
+dial(const struct cli *c, int *sock)
+{
+	struct sockaddr_un a = { 0 };
+	int code = socket_path(c, &a);
+
+	if (code != 0)
+		return code;
+	*sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*sock < 0 || connect(*sock, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return cli_fail(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE,
+		    "%s: %s (is posternd running?)", a.sun_path,
+		    strerror(errno));
+	return 0;
+}
+
+/* ---- question and answer ---- */
+
+json_t *
+question(const char *cmd, const char *id)
+{
+	json_t *q = json_object();
+
+	(void)json_object_set_new(q, "cmd", json_string(cmd));
+	if (id != NULL)
+		(void)json_object_set_new(q, "id", json_string(id));
+	return q;
+}
+
+static int
+send_question(int sock, const json_t *q)
+{
+	char *line = json_dumps(q, JSON_COMPACT);
+	size_t n;
+	int code = 0;
+
+	if (line == NULL)
+		return cli_fail(EX_USAGE, "an argument is no UTF-8");
+	n = strlen(line);
+	if (n + 1 >= CONTROL_REQUEST_MAX)
+		code = cli_fail(EX_USAGE, "an argument is too long");
+	else if (send(sock, line, n, MSG_NOSIGNAL) != (ssize_t)n ||
+	    send(sock, "\n", 1, MSG_NOSIGNAL) != 1)
+		code = cli_fail(EX_UNAVAILABLE, "the daemon: %s",
+		    strerror(errno));
+	free(line);
+	return code;
+}
+
+/* The answer's line into b, and how much of what came is behind it. */
+static int
+read_line(int sock, struct buf *b, size_t *line)
+{
+	const char *nl = NULL;
+
+	while (nl == NULL && buf_len(b) < ANSWER_MAX) {
+		char *to = buf_room(b, 65536);
+		ssize_t n = io_read(sock, to, 65536);
+
+		if (n <= 0)
+			return cli_fail(EX_UNAVAILABLE, "the daemon went away "
+			    "without an answer");
+		buf_added(b, (size_t)n);
+		nl = memchr(to, '\n', (size_t)n);
+	}
+	if (nl == NULL)
+		return cli_fail(EX_PROTOCOL, "the daemon's answer does not end");
+	*line = (size_t)(nl - buf_data(b));
+	return 0;
+}
+
+static int
+copy_raw(int sock, struct buf *b, uint64_t bytes, FILE *raw)
+{
+	while (bytes > 0) {
+		size_t n = buf_len(b) < bytes ? buf_len(b) : (size_t)bytes;
+		ssize_t got;
+
+		if (n > 0 && fwrite(buf_data(b), 1, n, raw) != n)
+			return cli_fail(EX_IOERR, "cannot write the message");
+		bytes -= n;
+		buf_clear(b);
+		if (bytes == 0)
+			break;
+		got = io_read(sock, buf_room(b, 65536), 65536);
+		if (got <= 0)
+			return cli_fail(EX_UNAVAILABLE, "the daemon went away "
+			    "in the middle of the message");
+		buf_added(b, (size_t)got);
+	}
+	return 0;
+}
+
+/* An error of the configuration is lines and a caret: kept. */
+static void
+say_error(struct pn_str s)
+{
+	(void)fputs("postern: ", stderr);
+	while (s.n > 0) {
+		const char *nl = memchr(s.p, '\n', s.n);
+		size_t n = nl ? (size_t)(nl - s.p) : s.n;
+
+		show_text(stderr, pn_str_sub(s, 0, n));
+		(void)fputc('\n', stderr);
+		s = pn_str_sub(s, n + (nl != NULL), s.n);
+	}
+}
+
+static int
+understand(const struct buf *b, size_t line, json_t **answer, bool aloud)
+{
+	json_error_t why;
+	int code;
+
+	*answer = json_loadb(buf_data(b), line, JSON_ALLOW_NUL, &why);
+	if (*answer == NULL)
+		return cli_fail(EX_PROTOCOL, "the daemon's answer: %s",
+		    why.text);
+	if (json_is_true(json_object_get(*answer, "ok")))
+		return 0;
+	code = (int)json_integer_value(json_object_get(*answer, "exit"));
+	if (code < EX__BASE || code > EX__MAX)
+		code = EX_SOFTWARE;
+	if (aloud || code != EX_NOINPUT)
+		say_error(member(*answer, "error"));
+	json_decref(*answer);
+	*answer = NULL;
+	return code;
+}
+
+static int
+converse(const struct cli *c, json_t *q, json_t **answer, FILE *raw,
+    bool aloud)
+{
+	struct buf b = { 0 };
+	size_t line = 0;
+	int sock = -1, code;
+
+	*answer = NULL;
+	code = dial(c, &sock);
+	if (code == 0)
+		code = send_question(sock, q);
+	if (code == 0)
+		code = read_line(sock, &b, &line);
+	if (code == 0)
+		code = understand(&b, line, answer, aloud);
+	if (code == 0 && raw != NULL) {
+		buf_drop(&b, line + 1);
+		code = copy_raw(sock, &b, (uint64_t)json_integer_value(
+		    json_object_get(*answer, "bytes")), raw);
+	}
+	json_decref(q);
+	buf_fini(&b);
+	io_close(sock);
+	return code;
+}
+
+int
+ask(const struct cli *c, json_t *q, json_t **answer, FILE *raw)
+{
+	return converse(c, q, answer, raw, true);
+}
+
+int
+ask_quietly(const struct cli *c, json_t *q, json_t **answer, bool aloud)
+{
+	return converse(c, q, answer, NULL, aloud);
+}

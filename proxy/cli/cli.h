@@ -1,0 +1,71 @@
+/*
+ * cli - what the commands of postern(1) share. main.c reads the options that
+ * stand before the command and calls one function of the table; each command
+ * has a file of its own. One process, one command, then exit: what is held
+ * till then is not freed with care.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "filters/pn_str.h"
+
+struct cli {
+	const char *conf;   /* postern.conf */
+	const char *socket; /* -s: the control socket, or NULL: conf says */
+	bool json;
+	const char *usage;  /* of the command that runs */
+};
+
+/* A command: the rest of the command line, argv[0] its name. Returns the exit
+ * code (sysexits.h). */
+typedef int cli_run(const struct cli *, int argc, char **argv);
+cli_run cli_status, cli_reload, cli_scan, cli_test, cli_explain,
+    cli_quarantine;
+
+/* `postern: ...` to stderr; returns code. */
+int cli_fail(int code, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The command's usage to stderr; returns EX_USAGE. */
+int cli_usage(const struct cli *);
+
+/* ---- ask.c: the keeper, by keeper/protocol.h ---- */
+
+/*
+ * One question, one answer. 0 and *answer (to json_decref), or the exit code,
+ * said to stderr. raw, where not NULL, takes the message behind the answer.
+ * Takes question.
+ */
+int ask(const struct cli *, json_t *question, json_t **answer, FILE *raw);
+/* The same, but that there is no such message (EX_NOINPUT) is only said when
+ * aloud. */
+int ask_quietly(const struct cli *, json_t *question, json_t **answer,
+    bool aloud);
+/* {"cmd":cmd} or {"cmd":cmd,"id":id}. */
+json_t *question(const char *cmd, const char *id);
+
+/* ---- show.c: for people ---- */
+
+/* Text of the network, harmless on a terminal: valid UTF-8 as it is, but
+ * controls, and what turns the direction of text, as \xNN. */
+void show_text(FILE *, struct pn_str);
+/* A member of an object; "" when it is none or no string. */
+struct pn_str member(const json_t *object, const char *key);
+/* Any scalar, as text. */
+void show_value(FILE *, const json_t *);
+/* Microseconds since the epoch, "2026-11-23T04:12:27Z". */
+void show_time(FILE *, const json_t *);
+/* One line of JSON. */
+void print_json(const json_t *);
+
+/*
+ * A trace (proxy/engine/trace.c) for people: the verdict and the rule that
+ * decided, then every rule with what it saw.
+ */
+void render_trace(FILE *, const json_t *trace);
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * main - postern(1): the operator's command. Options, then a table of
+ * commands; --help is made of the same table.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/suggest.h"
+#include "cli/cli.h"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+#define CONF SYSCONFDIR "/postern/postern.conf"
+
+#define SCAN_OPTIONS                                                           \
+	"  --client IP    the client's address\n"                              \
+	"  --name NAME    its name, confirmed by DNS\n"                        \
+	"  --helo NAME    what it said at EHLO\n"                              \
+	"  --login NAME   who it logged in as\n"                               \
+	"  --sender ADDR  the envelope's sender; \"\" or <> for the null sender\n" \
+	"  --rcpt ADDR    a recipient; may be given often\n"                   \
+	"  --listener L   as in `listen smtp L`; default: the first\n"
+
+static const struct command {
+	const char *name;
+	cli_run *run;
+	const char *help; /* one line of the overview */
+	const char *usage;
+} commands[] = {
+	{ "status", cli_status, "processes, generation, what is held",
+	    "usage: postern status\n\n"
+	    "Show what the running daemon is made of.\n" },
+	{ "reload", cli_reload, "read the configuration again",
+	    "usage: postern reload\n\n"
+	    "Have the running daemon read its configuration again. A broken one\n"
+	    "changes nothing: it is shown, and the exit code is 78.\n" },
+	{ "scan", cli_scan, "the verdict on a message, without a server",
+	    "usage: postern scan [OPTION...] FILE...\n\n"
+	    "Judge messages in files as if they had come by SMTP; `-` is the\n"
+	    "standard input.\n" SCAN_OPTIONS },
+	{ "explain", cli_explain, "why a message got its verdict",
+	    "usage: postern explain REF\n"
+	    "       postern explain [OPTION...] FILE\n\n"
+	    "REF is the id of a message: of [ref ID] in a reply, of the log, or of\n"
+	    "the quarantine. FILE is a message, judged now, or a stored trace.\n"
+	    SCAN_OPTIONS },
+	{ "test", cli_test, "run the tests that stand in the policy",
+	    "usage: postern test\n\n"
+	    "Run each `test` of the policy, one line for each. The exit code is 65\n"
+	    "when one fails.\n" },
+	{ "quarantine", cli_quarantine, "list, show, release, delete held mail",
+	    "usage: postern quarantine list\n"
+	    "       postern quarantine show ID\n"
+	    "       postern quarantine export ID\n"
+	    "       postern quarantine release ID...\n"
+	    "       postern quarantine delete ID...\n\n"
+	    "export writes the message as it was received to the standard output.\n"
+	    "release relays it to all recipients that have not got it.\n" },
+};
+
+int
+cli_fail(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fputs("postern: ", stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+	return code;
+}
+
+int
+cli_usage(const struct cli *c)
+{
+	(void)fputs(c->usage, stderr);
+	return EX_USAGE;
+}
+
+static void
+overview(FILE *f)
+{
+	(void)fputs("usage: postern [-c FILE] [-s SOCKET] [--json] COMMAND "
+	    "[ARGUMENT...]\n"
+	    "       postern COMMAND --help\n\n", f);
+	for (size_t i = 0; i < PN_COUNT(commands); i++)
+		(void)fprintf(f, "  %-11s %s\n", commands[i].name,
+		    commands[i].help);
+	(void)fputs("\n  -c FILE     the configuration (default " CONF ")\n"
+	    "  -s SOCKET   the daemon's control socket (default: FILE says)\n"
+	    "  --json      answers for programs\n", f);
+}
+
+static const struct command *
+find(const char *name)
+{
+	struct suggest near = suggest_for(pn_str_of(name));
+	char text[80];
+
+	for (size_t i = 0; i < PN_COUNT(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+		suggest_try(&near, pn_str_of(commands[i].name));
+	}
+	(void)cli_fail(EX_USAGE, "unknown command \"%s\"%s", name,
+	    suggest_text(&near, text, sizeof(text)));
+	return NULL;
+}
+
+/* --help behind the command, wherever it stands before a `--`. */
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
+/* --json may stand behind the command too: there people write it. */
+static int
+take_json(struct cli *c, int argc, char **argv)
+{
+	int n = 0;
+
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			c->json = true;
+		else
+			argv[n++] = argv[i];
+	argv[n] = NULL;
+	return n;
+}
+
+static int
+run(struct cli *c, int argc, char **argv)
+{
+	const struct command *command = find(argv[0]);
+	int code;
+
+	if (command == NULL)
+		return EX_USAGE;
+	if (wants_help(argc, argv)) {
+		(void)fputs(command->usage, stdout);
+		return EX_OK;
+	}
+	c->usage = command->usage;
+	argc = take_json(c, argc, argv);
+	optind = 1;
+	code = command->run(c, argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return cli_fail(EX_IOERR, "standard output: cannot write");
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	struct cli c = { .conf = CONF };
+	int o;
+
+	while ((o = getopt_long(argc, argv, "+c:s:", options, NULL)) != -1) {
+		if (o == 'c') {
+			c.conf = optarg;
+		} else if (o == 's') {
+			c.socket = optarg;
+		} else if (o == 'j') {
+			c.json = true;
+		} else {
+			overview(o == 'h' ? stdout : stderr);
+			return o == 'h' ? EX_OK : EX_USAGE;
+		}
+	}
+	if (optind == argc) {
+		overview(stderr);
+		return EX_USAGE;
+	}
+	return run(&c, argc - optind, argv + optind);
+}

@@ -1,0 +1,165 @@
+/* scan - postern scan: the verdict on files, without a server. The options
+ * that tell of the session are explain's, too. */
+#include "cli/scan.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "cli/cli.h"
+
+#define FILE_MAX ((size_t)1 << 30)
+
+int
+scan_options(struct scan_session *s, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "client", required_argument, NULL, 'c' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "helo", required_argument, NULL, 'h' },
+		{ "login", required_argument, NULL, 'l' },
+		{ "sender", required_argument, NULL, 's' },
+		{ "listener", required_argument, NULL, 'L' },
+		{ "rcpt", required_argument, NULL, 'r' }, { 0 } };
+	const char **const where[] = { ['c'] = &s->client, ['n'] = &s->name,
+		['h'] = &s->helo, ['l'] = &s->login, ['s'] = &s->sender,
+		['L'] = &s->listener };
+	int o;
+
+	optind = 0; /* GNU: begin anew, main has read the line before */
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (o == '?' || (o == 'r' && s->n_rcpts == SCAN_RCPTS_MAX))
+			return -1;
+		if (o == 'r')
+			s->rcpts[s->n_rcpts++] = optarg;
+		else
+			*where[o] = optarg;
+	}
+	return optind;
+}
+
+int
+scan_read(const char *path, struct buf *b, struct error *e)
+{
+	if (strcmp(path, "-") == 0)
+		path = "/dev/stdin";
+	return io_slurp(path, FILE_MAX, b, e);
+}
+
+static void
+put_reply(struct buf *b, const struct reply *r)
+{
+	char text[1024];
+
+	if (r->code == 0) {
+		json_cstr(b, "reply", "");
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%u%s%s %.*s", r->code,
+	    r->status[0] ? " " : "", r->status, PN_STR_ARG(r->text));
+	json_cstr(b, "reply", text);
+}
+
+static void
+scan_json(const char *path, const struct scanned *found, struct buf *b)
+{
+	const struct verdict *v = found->verdict;
+
+	json_begin_object(b, NULL);
+	json_cstr(b, "file", path);
+	json_cstr(b, "action", verdict_action_name(v->action));
+	json_str(b, "rule", v->rule);
+	if (v->action == VERDICT_QUARANTINE)
+		json_str(b, "class", v->class_name);
+	put_reply(b, &v->reply);
+	json_raw(b, "trace", buf_str(&found->t->trace));
+	json_end_object(b);
+}
+
+static void
+show(const char *path, struct pn_str text, bool name)
+{
+	json_t *scan = json_loadb(text.p, text.n, JSON_ALLOW_NUL, NULL);
+
+	if (name)
+		(void)printf("%s:\n", path);
+	render_trace(stdout, json_object_get(scan, "trace"));
+	json_decref(scan);
+}
+
+int
+scan_text(const struct cli *c, struct scanner *s,
+    const struct scan_session *said, const char *path, struct pn_str text,
+    bool name)
+{
+	struct buf b = { 0 };
+	struct scanned found;
+	struct error e;
+
+	if (scanner_scan(s, said, text, &found, &e) < 0)
+		return cli_fail(EX_DATAERR, "%s: %s", path, e.text);
+	scan_json(path, &found, &b);
+	if (c->json)
+		(void)printf("%.*s\n", PN_STR_ARG(buf_str(&b)));
+	else
+		show(path, buf_str(&b), name);
+	transaction_free(found.t);
+	buf_fini(&b);
+	return 0;
+}
+
+static int
+scan_file(const struct cli *c, struct scanner *s,
+    const struct scan_session *said, const char *path, bool name)
+{
+	struct buf text = { 0 };
+	struct error e;
+	int code;
+
+	if (scan_read(path, &text, &e) < 0)
+		return cli_fail(EX_NOINPUT, "%s", e.text);
+	code = scan_text(c, s, said, path, buf_str(&text), name);
+	buf_fini(&text);
+	return code;
+}
+
+struct scanner *
+scan_begin(const struct cli *c, int *code)
+{
+	const struct policy *p;
+	struct scanner *s = NULL;
+	struct error e;
+
+	p = policy_load(c->conf, &e);
+	if (p == NULL)
+		*code = cli_fail(EX_CONFIG, "%s", e.text);
+	else if ((s = scanner_new(p, &e)) == NULL)
+		*code = cli_fail(EX_OSERR, "%s", e.text);
+	return s;
+}
+
+int
+cli_scan(const struct cli *c, int argc, char **argv)
+{
+	struct scan_session said = { 0 };
+	int first = scan_options(&said, argc, argv), code = 0;
+	struct scanner *s;
+
+	if (first < 0 || first == argc)
+		return cli_usage(c);
+	s = scan_begin(c, &code);
+	if (s == NULL)
+		return code;
+	for (int i = first; i < argc; i++) {
+		int one = scan_file(c, s, &said, argv[i], argc - first > 1);
+
+		if (code == 0)
+			code = one;
+	}
+	scanner_free(s);
+	return code;
+}

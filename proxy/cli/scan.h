@@ -1,0 +1,21 @@
+/* scan - what scan.c lends to explain.c: files judged now. */
+#ifndef CLI_SCAN_H
+#define CLI_SCAN_H
+
+#include "cli/cli.h"
+#include "cli/scanner.h"
+
+/* The options that tell of the session; the place of the first that is none,
+ * -1: not such options. */
+int scan_options(struct scan_session *, int argc, char **argv);
+/* "-" is the standard input. */
+int scan_read(const char *path, struct buf *, struct error *);
+/* The policy's scanner, or NULL and the exit code. */
+struct scanner *scan_begin(const struct cli *, int *code);
+/* Judge a message and print what came of it; name: with the file's name in
+ * front. The exit code. */
+int scan_text(const struct cli *, struct scanner *,
+    const struct scan_session *, const char *path, struct pn_str text,
+    bool name);
+
+#endif

@@ -1,0 +1,97 @@
+/* status - postern status, postern reload: what the master says. */
+#include <sysexits.h>
+
+#include "cli/cli.h"
+
+static void
+show_process(const json_t *p)
+{
+	const char *key;
+	json_t *v;
+
+	(void)printf("  %-10s", json_string_value(json_object_get(p, "role")));
+	json_object_foreach ((json_t *)p, key, v) {
+		if (strcmp(key, "role") == 0)
+			continue;
+		(void)printf(" %s=", key);
+		show_value(stdout, v);
+	}
+	(void)putchar('\n');
+}
+
+/* A number, or an object of numbers: members are named by who gives them, so
+ * a new one is shown without a change here. */
+static void
+show_member(const char *key, const json_t *v)
+{
+	const char *k;
+	json_t *below;
+
+	(void)printf("%s", key);
+	if (json_is_object(v)) {
+		json_object_foreach ((json_t *)v, k, below) {
+			(void)printf(" %s=", k);
+			show_value(stdout, below);
+		}
+	} else {
+		(void)putchar(' ');
+		show_value(stdout, v);
+	}
+	(void)putchar('\n');
+}
+
+static void
+show_status(const json_t *answer)
+{
+	const json_t *processes = json_object_get(answer, "processes");
+	const char *key;
+	json_t *v;
+	size_t i;
+
+	json_object_foreach ((json_t *)answer, key, v)
+		if (strcmp(key, "ok") != 0 && v != processes)
+			show_member(key, v);
+	(void)puts("processes");
+	json_array_foreach (processes, i, v)
+		show_process(v);
+}
+
+int
+cli_status(const struct cli *c, int argc, char **argv)
+{
+	json_t *answer;
+	int code;
+
+	(void)argv;
+	if (argc != 1)
+		return cli_usage(c);
+	code = ask(c, question("status", NULL), &answer, NULL);
+	if (code != 0)
+		return code;
+	if (c->json)
+		print_json(answer);
+	else
+		show_status(answer);
+	json_decref(answer);
+	return EX_OK;
+}
+
+int
+cli_reload(const struct cli *c, int argc, char **argv)
+{
+	json_t *answer;
+	int code;
+
+	(void)argv;
+	if (argc != 1)
+		return cli_usage(c);
+	code = ask(c, question("reload", NULL), &answer, NULL);
+	if (code != 0)
+		return code;
+	if (c->json)
+		print_json(answer);
+	else
+		(void)puts("reloaded");
+	json_decref(answer);
+	return EX_OK;
+}
