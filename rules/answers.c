@@ -116,20 +116,15 @@ test_value(struct inspection *in, const struct group *g, uint32_t thing,
 static int
 test_thing(struct inspection *in, const struct group *g, uint32_t thing)
 {
-	const struct rules_decl *decl = &in->r->decls->facts[g->fact];
-	unsigned most = decl->many || decl->keyed ? VALUES_ASKED : 1;
-	struct value v = { 0 }, over = { .state = VALUE_UNKNOWN };
 	uint32_t of = g->thing == NO_THING ? RULES_MESSAGE : thing;
+	struct values at =
+	    values_of(&in->r->decls->facts[g->fact], g->fact, of, g->key);
+	struct value v;
 
-	for (unsigned nth = 0; nth < most; nth++) {
-		v = (struct value){ 0 };
-		in->facts->get(in->facts->arg, g->fact, of, g->key, nth, &v);
-		if (v.state == VALUE_ABSENT)
-			return 0;
+	while (values_next(&at, in->facts, &v))
 		if (test_value(in, g, thing, &v) < 0)
 			return -1;
-	}
-	return most == 1 ? 0 : test_value(in, g, thing, &over);
+	return 0;
 }
 
 static int

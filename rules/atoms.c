@@ -654,11 +654,18 @@ value_text(const struct value *v, enum field field)
 	}
 }
 
+/* needle is not empty. Its first byte in either case is looked for first: raw
+ * may be the whole message. */
 static bool
 contains(struct pn_str hay, struct pn_str needle)
 {
+	char first = needle.p[0], other = first;
+
+	if ((first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z'))
+		other = (char)(first ^ 32);
 	for (size_t i = 0; i + needle.n <= hay.n; i++)
-		if (pn_str_caseeq(pn_str_sub(hay, i, needle.n), needle))
+		if ((hay.p[i] == first || hay.p[i] == other) &&
+		    pn_str_caseeq(pn_str_sub(hay, i, needle.n), needle))
 			return true;
 	return false;
 }
@@ -740,8 +747,8 @@ keep_value(struct match *m, const struct atom *a, enum value_type type,
 {
 	m->n_captures = 0;
 	if (type == VALUE_NUMBER)
-		m->text = (struct pn_str){ m->number,
-			(size_t)snprintf(m->number, sizeof(m->number), "%lld",
+		m->text = (struct pn_str){ m->kept,
+			(size_t)snprintf(m->kept, sizeof(m->kept), "%lld",
 			    (long long)v->number) };
 	else if (type == VALUE_BOOL)
 		m->text = v->number ? PN_STR_V("yes") : PN_STR_V("no");
@@ -770,27 +777,62 @@ atom_test(const struct atom *a, const struct rules_decl *decl,
 	return a->op == OP_MATCH ? found : opposite(found);
 }
 
+struct values
+values_of(const struct rules_decl *decl, uint32_t fact, uint32_t thing,
+    struct pn_str key)
+{
+	return (struct values){ .fact = fact,
+		.thing = thing,
+		.key = key,
+		.most = decl->many || decl->keyed ? VALUES_ASKED : 1 };
+}
+
+bool
+values_next(struct values *at, const struct rules_facts *facts,
+    struct value *v)
+{
+	unsigned end = at->most > 1 ? at->most + 1 : 1;
+
+	*v = (struct value){ .state = VALUE_UNKNOWN };
+	if (at->nth == end || at->unknowns == UNKNOWNS_ASKED)
+		return false;
+	if (at->nth++ == at->most)
+		return true; /* one more than is asked for */
+	facts->get(facts->arg, at->fact, at->thing, at->key, at->nth - 1, v);
+	at->unknowns = v->state == VALUE_UNKNOWN ? at->unknowns + 1 : 0;
+	return v->state != VALUE_ABSENT;
+}
+
+/* The next get() may take the value's bytes away. */
+static void
+keep_text(struct match *m)
+{
+	m->text = pn_str_sub(m->text, 0, sizeof(m->kept));
+	if (m->text.n > 0)
+		memmove(m->kept, m->text.p, m->text.n);
+	m->text.p = m->kept;
+}
+
 enum tri
 atom_ask(const struct rules *r, const struct atom *a, struct rules_run *run,
-    const struct rules_facts *facts, uint32_t thing, struct value *seen,
+    const struct rules_facts *facts, uint32_t thing, enum value_state *seen,
     struct match *m)
 {
 	const struct rules_decl *decl = &r->decls->facts[a->fact];
-	unsigned most = decl->many || decl->keyed ? VALUES_ASKED : 1;
+	struct values at = values_of(decl, a->fact, thing, a->key);
 	enum tri all = TRI_FALSE;
+	struct value v;
 
-	for (unsigned nth = 0; nth < most; nth++) {
-		enum tri one;
+	*seen = VALUE_ABSENT;
+	while (values_next(&at, facts, &v)) {
+		enum tri one = atom_test(a, decl, run, &v, m);
 
-		*seen = (struct value){ 0 };
-		facts->get(facts->arg, a->fact, thing, a->key, nth, seen);
-		one = atom_test(a, decl, run, seen, m);
+		*seen = v.state;
+		keep_text(m);
 		if (one == TRI_TRUE)
 			return one;
 		if (one == TRI_UNKNOWN)
 			all = TRI_UNKNOWN;
-		if (seen->state == VALUE_ABSENT)
-			return all;
 	}
-	return most == 1 ? all : TRI_UNKNOWN;
+	return all;
 }

@@ -125,7 +125,7 @@ static int
 write_out(struct checking *c, struct expr *x)
 {
 	size_t prefix = strlen(c->b->decls->things[x->thing]) + 1;
-	struct expr *all = NULL, **last = &all, *or = NULL;
+	struct expr *all = NULL, **last = &all, *either;
 	const struct rules_decl *f;
 
 	for (struct word *w = x->test->values; w != NULL; w = w->next) {
@@ -144,11 +144,11 @@ write_out(struct checking *c, struct expr *x)
 		last = &one->next;
 	}
 	if (all->next != NULL) {
-		or = rules_alloc(c->b, sizeof(*or));
-		*or = (struct expr){ .kind = EXPR_OR,
+		either = rules_alloc(c->b, sizeof(*either));
+		*either = (struct expr){ .kind = EXPR_OR,
 			.pos = all->pos,
 			.first = all };
-		all = or;
+		all = either;
 	}
 	x->first = all;
 	if (x->test->op == OP_IS_NOT) {

@@ -29,7 +29,7 @@ explain_seen(struct explaining *x, const struct atom *a)
 	json_cstr(x->b, "result", seen->asked ? tris[seen->result] : "unasked");
 	if (!seen->asked)
 		return;
-	if (seen->state == VALUE_KNOWN || seen->result == TRI_TRUE)
+	if (seen->state == VALUE_KNOWN)
 		json_str(x->b, "value", seen->text);
 	else
 		json_cstr(x->b, "value_is",

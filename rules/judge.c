@@ -28,16 +28,16 @@ static enum tri
 ask_worker(struct judging *j, const struct atom *a)
 {
 	struct seen *seen = &j->trace->seen[a->index];
-	struct value v;
+	enum value_state state;
 	struct match m;
 
 	if (seen->asked)
 		return (enum tri)seen->result;
 	seen->asked = true;
 	seen->result = (uint8_t)atom_ask(j->r, a, j->run, j->facts,
-	    RULES_MESSAGE, &v, &m);
-	seen->state = (uint8_t)v.state;
-	if (v.state == VALUE_KNOWN || seen->result == TRI_TRUE) {
+	    RULES_MESSAGE, &state, &m);
+	seen->state = (uint8_t)state;
+	if (state == VALUE_KNOWN) {
 		seen->text = arena_str(j->arena, m.text);
 		j->full |= seen->text.p == NULL;
 	}
@@ -47,7 +47,7 @@ ask_worker(struct judging *j, const struct atom *a)
 static enum tri
 eval_atom(struct judging *j, const struct atom *a, uint32_t thing)
 {
-	struct value v;
+	enum value_state state;
 	struct match m;
 
 	if (a->content)
@@ -55,7 +55,7 @@ eval_atom(struct judging *j, const struct atom *a, uint32_t thing)
 					  : answers_get(j->answers, a, thing);
 	if (a->thing == NO_THING)
 		return ask_worker(j, a);
-	return atom_ask(j->r, a, j->run, j->facts, thing, &v, &m);
+	return atom_ask(j->r, a, j->run, j->facts, thing, &state, &m);
 }
 
 static enum tri

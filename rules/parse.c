@@ -253,12 +253,12 @@ static int
 parse_is(struct parser *p, struct test *test)
 {
 	struct word **last = &test->values;
-	int not = lex_accept(p->l, "not", p->e);
+	int negated = lex_accept(p->l, "not", p->e);
 	struct lex_token t;
 
-	if (not < 0)
+	if (negated < 0)
 		return -1;
-	test->op = not ? OP_IS_NOT : OP_IS;
+	test->op = negated ? OP_IS_NOT : OP_IS;
 	do {
 		if (lex_next(p->l, &t, p->e) < 0)
 			return -1;

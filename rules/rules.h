@@ -91,7 +91,8 @@ struct rules *rules_compile(struct rules_builder *, struct error *e);
 /* In the master only, before the arena goes: PCRE2's JIT memory. */
 void rules_free(struct rules *);
 
-/* Canonical text that parses to the same set. */
+/* Canonical text that parses to the same set (base_dir "": its paths are
+ * whole). */
 void rules_print(const struct rules *, struct buf *);
 /* What -t -v says: each rule with its stage, where its atoms run, its text. */
 void rules_describe(const struct rules *, struct buf *);
@@ -112,7 +113,8 @@ bool rules_need_content(const struct rules *);
 #define RULES_MESSAGE UINT32_MAX
 struct rules_facts {
 	void *arg;
-	/* Strings live until the next call or longer. */
+	/* Strings live until the next call or longer. ABSENT ends a fact's
+	 * values; an UNKNOWN among them does not. */
 	void (*get)(void *arg, uint32_t fact, uint32_t thing, struct pn_str key,
 	    unsigned nth, struct value *out);
 	/* Parts, and how deep each lies: 0 is the message's own level ("top"). */
@@ -134,11 +136,13 @@ struct rules_answers;
 
 /*
  * In the inspector: every content atom over the view. NULL at the arena's
- * cap. A blown match limit makes that atom TRI_UNKNOWN.
+ * cap, or for more than 65,536 things. A blown match limit makes that atom
+ * TRI_UNKNOWN.
  */
 struct rules_answers *rules_inspect(const struct rules *, struct rules_run *,
     const struct rules_facts *, struct arena *);
-/* Flat, for the answer frame; unpack validates against the set (counts, tri
+/* Flat, for the answer frame, at most some 44 KiB (what does not fit is
+ * unknown at the other end); unpack validates against the set (counts, tri
  * values, sizes): NULL when it cannot be. Strings point into the message. */
 void rules_answers_pack(const struct rules_answers *, struct buf *);
 struct rules_answers *rules_answers_unpack(const struct rules *, struct unpack *,

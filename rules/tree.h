@@ -17,6 +17,7 @@
 #define VALUES_MAX 100000  /* members of one set, words of one test */
 #define MEMBER_MAX 1000    /* bytes of one member of a set or map */
 #define VALUES_ASKED 65536 /* of one fact; what is beyond is unknown */
+#define UNKNOWNS_ASKED 64  /* in a row; who has lost count says it for ever */
 
 /* Text as it was written, where it stood. */
 struct word {
@@ -265,7 +266,7 @@ struct match {
 	struct pn_str text;
 	struct capture captures[CAPTURES_MAX];
 	size_t n_captures;
-	char number[24]; /* where text points for a number */
+	char kept[MATCH_KEPT]; /* where text may point */
 };
 struct pattern_memory *pattern_memory_new(struct rules_builder *);
 /* After this PCRE2 allocates nothing and frees nothing of the arena. */
@@ -303,13 +304,26 @@ int fact_find(const struct rules_decls *, uint32_t thing,
 bool fact_exists(const struct rules_decls *, uint32_t thing,
     struct pn_str name, struct fact_ref *out);
 void atoms_number(struct rules_builder *);
+/*
+ * A fact's values one after the other, false when there is none more. Where a
+ * limit ended it, the last is unknown.
+ */
+struct values {
+	uint32_t fact, thing;
+	struct pn_str key;
+	unsigned nth, most, unknowns, over;
+};
+struct values values_of(const struct rules_decl *, uint32_t fact,
+    uint32_t thing, struct pn_str key);
+bool values_next(struct values *, const struct rules_facts *, struct value *);
 struct pn_str value_text(const struct value *, enum field);
 /* One known or unknown value. m is filled on TRI_TRUE. */
 enum tri atom_test(const struct atom *, const struct rules_decl *,
     struct rules_run *, const struct value *, struct match *m);
-/* All the fact's values; *seen is the one that decided. */
+/* All the fact's values; *seen and m (unless absent) are of the one that
+ * decided, or the last. m->text lies in m. */
 enum tri atom_ask(const struct rules *, const struct atom *, struct rules_run *,
-    const struct rules_facts *, uint32_t thing, struct value *seen,
+    const struct rules_facts *, uint32_t thing, enum value_state *seen,
     struct match *m);
 
 /* answers.c */

@@ -6,6 +6,8 @@
 #include "cm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "rules_facts.h"
 
@@ -656,6 +658,95 @@ a_full_arena_is_said(void **state)
 	arena_free(policy);
 }
 
+/* A fact that says unknown for ever, and one that never ends: asked a bounded
+ * number of times, and unknown. */
+static unsigned endless_calls;
+static enum value_state endless_state;
+
+static void
+endless_get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key,
+    unsigned nth, struct value *out)
+{
+	(void)arg;
+	(void)fact;
+	(void)thing;
+	(void)key;
+	(void)nth;
+	endless_calls++;
+	*out = (struct value){ .state = endless_state, .str = PN_STR("y") };
+}
+
+static void
+endless_values_end(void **state)
+{
+	static const struct {
+		enum value_state state;
+		unsigned most;
+	} cases[] = { { VALUE_UNKNOWN, 64 }, { VALUE_KNOWN, 65536 } };
+	struct arena *arena = arena_new(POLICY_ARENA);
+	struct rules_run *run = rules_run_new();
+	struct rules_facts facts = { NULL, endless_get, test_n_things,
+		test_depth };
+	struct rules_result result;
+	struct error e;
+	struct rules *r = compile_with(in_one_place(),
+	    PN_STR_V("policy p { rule r { when header(\"X\") = \"x\"; then "
+		     "tag; } }"),
+	    "", arena, &e);
+
+	(void)state;
+	assert_non_null(r);
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		endless_calls = 0;
+		endless_state = cases[i].state;
+		assert_int_equal(rules_judge(r, run, MESSAGE, &facts, NULL,
+				     arena, &result),
+		    0);
+		assert_true(result.degraded);
+		assert_int_equal(endless_calls, cases[i].most);
+	}
+	rules_run_free(run);
+	rules_free(r);
+	arena_free(arena);
+}
+
+static void
+nothing_is_a_policy_too(void **state)
+{
+	struct outcome got;
+
+	(void)state;
+	judge_both("", MESSAGE, &the_letter, &got);
+	assert_string_equal(got.effects, "");
+	judge_both("policy p { }", CONNECT, &the_letter, &got);
+	assert_string_equal(got.effects, "");
+}
+
+/* Any line end, comments, blank lines, an entry twice, no last line end. */
+static void
+maps_are_read(void **state)
+{
+	static const char lines[] = "# who\r\n\r\n  Bob@a.EXAMPLE \t# him\n"
+				    "@z.example\n@Z.example\n\n@b.example";
+	char path[] = "/tmp/test_rules_map.XXXXXX", text[300];
+	int fd = mkstemp(path);
+	struct outcome got;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, lines, sizeof(lines) - 1),
+	    sizeof(lines) - 1);
+	(void)snprintf(text, sizeof(text),
+	    "map m = text:\"%s\"; policy p { rule a { when sender in m and "
+	    "rcpt in m and cc in m; then tag; } rule b { when from in m or to "
+	    "in m; then tag; } }",
+	    path);
+	judge_both(text, MESSAGE, &the_letter, &got);
+	assert_string_equal(got.effects, "a:tag");
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 int
 main(void)
 {
@@ -669,6 +760,9 @@ main(void)
 		cmocka_unit_test(long_values_are_cut_in_sight),
 		cmocka_unit_test(the_trace_is_complete_json),
 		cmocka_unit_test(a_full_arena_is_said),
+		cmocka_unit_test(endless_values_end),
+		cmocka_unit_test(nothing_is_a_policy_too),
+		cmocka_unit_test(maps_are_read),
 	};
 
 	return cmocka_run_group_tests_name("rules_judge", tests, NULL, NULL);
