@@ -7,6 +7,8 @@
  */
 #include "filter.h"
 
+#define MAILBOXES 1000 /* of one fact; what is behind them is unknown */
+
 static const struct pn_fact_decl facts[] = {
 	{ .name = "subject", .type = PN_STRING, .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_MANY, .help = "the Subject, decoded" },
@@ -26,16 +28,25 @@ static const struct pn_fact_decl facts[] = {
 	{ .name = NULL },
 };
 
-/* Every mailbox of every field of that name: a second From is one too. */
+/*
+ * Every mailbox of every field of that name: a second From is one too. A list
+ * without end must not take the memory other facts need.
+ */
 static void
 give_mailboxes(struct pn_mail *m, const char *fact, struct pn_str name)
 {
 	struct pn_str body, display, local, domain;
+	unsigned n = 0;
 
 	for (unsigned i = 0; pn_header_raw(m, name, i, &body); i++)
 		for (unsigned k = 0;
-		     pn_mailbox(m, body, k, &display, &local, &domain); k++)
+		     pn_mailbox(m, body, k, &display, &local, &domain); k++) {
+			if (n++ == MAILBOXES) {
+				pn_fact_unknown(m, fact);
+				return;
+			}
 			pn_fact_address(m, fact, display, local, domain);
+		}
 }
 
 static enum pn_step

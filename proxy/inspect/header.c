@@ -170,6 +170,23 @@ is_mbox_line(struct pn_str s, size_t at)
 	    pn_str_starts(s, PN_STR_V(">From ")));
 }
 
+/* Some lines end in CRLF and some in LF: not all readers see the latter end. */
+static bool
+is_mixed(struct pn_str s)
+{
+	size_t bare = 0, lines = 0;
+
+	for (size_t at = 0; at < s.n; lines++) {
+		const char *lf = memchr(s.p + at, '\n', s.n - at);
+
+		if (lf == NULL)
+			break;
+		bare += lf == s.p || lf[-1] != '\r';
+		at = (size_t)(lf - s.p) + 1;
+	}
+	return bare > 0 && bare < lines;
+}
+
 int
 header_parse(struct header *h, struct pn_str s, size_t max_fields,
     struct arena *arena)
@@ -200,12 +217,7 @@ header_parse(struct header *h, struct pn_str s, size_t max_fields,
 		at += l.size;
 	}
 	h->size = at;
-	for (const char *lf = s.p, *end = s.p + at; !h->bare && lf < end; lf++) {
-		lf = memchr(lf, '\n', (size_t)(end - lf));
-		if (lf == NULL)
-			break;
-		h->bare = lf == s.p || lf[-1] != '\r';
-	}
+	h->bare |= is_mixed(pn_str_sub(s, 0, at));
 	h->bare |= at > 0 && memchr(s.p, '\0', at) != NULL;
 	return p.failed ? -1 : 0;
 }

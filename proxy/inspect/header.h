@@ -29,7 +29,7 @@ struct header {
 	size_t early;     /* some readers begin the body here: at a line that is
 			     no field, or behind one of blanks only; 0: none */
 	size_t n_early;   /* fields before that */
-	bool bare;        /* a CR or LF alone, or a NUL */
+	bool bare;        /* a CR alone, a NUL, or lines of both CRLF and LF */
 	bool cut;         /* fields were left out at max; Content-* ones are kept
 			     to twice that */
 	bool unended;     /* no empty line before the end of bytes */

@@ -785,7 +785,7 @@ read_as(struct reading *r, const struct place *place, struct entity *e,
 {
 	struct pn_part *p;
 
-	if (is_of(type, "multipart/")) {
+	if (is_of(type, "multipart")) {
 		bool plain = e->n_encodings == 1 &&
 		    e->encodings[0] == ENCODING_NONE;
 
@@ -823,7 +823,7 @@ read_types(struct reading *r, const struct place *place, struct entity *e,
 	if (e->types.n > TYPES)
 		note(r->view, PN_DEFECT_LIMIT);
 	for (size_t i = 0; i < e->types.n && i < TYPES; i++) {
-		bool is_multipart = is_of(e->types.v[i], "multipart/");
+		bool is_multipart = is_of(e->types.v[i], "multipart");
 
 		if (is_multipart && multipart)
 			continue;
@@ -894,7 +894,7 @@ read_entity(struct reading *r, const struct place *place, struct pn_str bytes,
 	note_header(v, &e.header);
 	read_fields(v, &e, e.header.n, digest);
 	for (size_t i = 0; i < e.types.n; i++)
-		multipart |= is_of(e.types.v[i], "multipart/");
+		multipart |= is_of(e.types.v[i], "multipart");
 	early = e.header.early > 0;
 	e.body = pn_str_sub(bytes,
 	    early && multipart ? e.header.early : e.header.size, bytes.n);
@@ -960,7 +960,7 @@ mime_read(struct view *v, const struct place *place, struct pn_str bytes)
 	struct reading r = {
 		.view = v,
 		.bytes = bytes,
-		.budget = 16 * bytes.n + 65536,
+		.budget = (v->limits.max_depth + 4) * bytes.n + 65536,
 	};
 	size_t before;
 

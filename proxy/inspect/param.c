@@ -237,6 +237,9 @@ static void
 add_plain(struct param_values *out, struct pn_str s, bool decoded,
     struct arena *arena)
 {
+	/* 'a.exe': no quotes to RFC 2045, but to some. */
+	if (s.n > 2 && s.p[0] == '\'' && s.p[s.n - 1] == '\'')
+		add_plain(out, pn_str_sub(s, 1, s.n - 2), decoded, arena);
 	if (s.p == NULL || !decoded) {
 		param_add(out, s);
 		return;

@@ -15,6 +15,7 @@
 #include "inspect/view.h"
 #include "mail/pn_mail.h"
 
+#define VIEW_NAME 4096 /* bytes of a name; of a longer one its end is kept */
 #define VIEW_HEAD 1024 /* decoded bytes every part keeps, to tell its type */
 
 struct pn_part {

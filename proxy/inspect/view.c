@@ -46,13 +46,31 @@ view_may_unpack(struct view *v, size_t n)
 	return true;
 }
 
+/* What opens a file is how its name ends. */
+static struct pn_str
+name_end(struct pn_str name)
+{
+	return pn_str_sub(name, name.n > VIEW_NAME ? name.n - VIEW_NAME : 0,
+	    VIEW_NAME);
+}
+
+static bool
+long_name(const struct param_values *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (names->v[i].n > VIEW_NAME)
+			return true;
+	return false;
+}
+
 /* container/name; what has no name is called by its number. */
 static struct pn_str
 path_of(const struct view *v, const struct place *place,
     const struct param_values *names)
 {
 	char number[32];
-	struct pn_str name = names->n > 0 ? names->v[0] : PN_STR_V("");
+	struct pn_str name = names->n > 0 ? name_end(names->v[0]) :
+					    PN_STR_V("");
 	char *p;
 
 	if (name.n == 0) {
@@ -91,7 +109,11 @@ view_add(struct view *v, const struct place *place,
 		return NULL;
 	}
 	for (size_t i = 0; i < names->n; i++)
-		p->names[p->n_names++] = names->v[i];
+		p->names[p->n_names++] = name_end(names->v[i]);
+	if (long_name(names)) {
+		p->flags |= PN_PART_LIMIT;
+		v->defects |= PN_DEFECT_LIMIT;
+	}
 	p->view = v;
 	p->number = v->n_parts++;
 	p->depth = place->depth;

@@ -1,1 +1,12 @@
 # fuzz targets of inspect
+fuzz_mime_libs = libfilters.la libinspect.la libmail.la libbase.la
+check_PROGRAMS += tests/fuzz/fuzz_mime
+TESTS += tests/fuzz/fuzz_mime
+tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz_mime.c $(FUZZ_REPLAY)
+tests_fuzz_fuzz_mime_LDADD = $(fuzz_mime_libs)
+if FUZZERS
+FUZZ_RUN += tests/fuzz/run_mime
+tests_fuzz_run_mime_SOURCES = tests/fuzz/fuzz_mime.c
+tests_fuzz_run_mime_LDADD = $(fuzz_mime_libs)
+tests_fuzz_run_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif

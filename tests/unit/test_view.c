@@ -69,42 +69,463 @@ struct mail_case {
 #define PART(headers, body) "--b\r\n" headers "\r\n" body "\r\n"
 #define EXE(headers) PART(headers, "TVqQAAMAAAAEAAAA//8AALgAAAA=")
 #define B64 "Content-Transfer-Encoding: base64\r\n"
-#define ATTACH(name) B64 "Content-Disposition: attachment; filename=" name "\r\n"
+#define ATTACH(name)                                                           \
+	B64 "Content-Disposition: attachment; filename=" name "\r\n"
 #define END "--b--\r\n"
-
-#define MIXED_LINE "0 multipart/mixed - 0 c []\n"
-#define EXE_LINE(flags, names)                                                 \
-	"0 text/plain executable 20 " flags " [" names "]\n"
 
 static const struct mail_case cases[] = {
 	CASE("nothing at all", "", "0 text/plain unknown 0 - []\n"),
 	CASE("text", "Subject: x\r\n\r\nhello\r\n",
 	    "0 text/plain text 7 - []\n"),
+	CASE("headers alone", "Subject: x\r\nFrom: a@b\r\n",
+	    "0 text/plain unknown 0 - []\n"),
 	CASE("an attachment", MIXED EXE(ATTACH("a.exe")) END,
-	    MIXED_LINE EXE_LINE("-", "a.exe")),
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("an image and a text",
+	    MIXED PART("Content-Type: image/png\r\n" B64,
+		"iVBORw0KGgoAAAANSUhEUg==") PART("", "text") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 image/png image 16 - []\n"
+	    "0 text/plain text 4 - []\n"),
+
+	/* what is declared twice */
+	CASE("type twice: text, then multipart",
+	    "Content-Type: text/plain\r\n" MIXED EXE(ATTACH("a.exe")) END,
+	    "0 text/plain text 128 a []\n"
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("type twice: multipart, then text",
+	    "Content-Type: multipart/mixed; boundary=b\r\nContent-Type: "
+	    "text/plain\r\n\r\n" EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "0 text/plain text 128 a []\n"
+	    "!a\n"),
+	CASE("type twice: two boundaries",
+	    "Content-Type: multipart/mixed; boundary=x\r\n" MIXED
+	    "--x\r\n\r\nharmless\r\n--x--\r\n" EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain text 8 - []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("boundary twice in one field",
+	    "Content-Type: multipart/mixed; boundary=x; "
+	    "boundary=b\r\n\r\n--x\r\n\r\nharmless\r\n" EXE(ATTACH("a.exe")) END
+	    "--x--\r\n",
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain text 136 - []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("encoding twice: none, then base64",
+	    MIXED EXE("Content-Transfer-Encoding: 7bit\r\n" ATTACH("a")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 28 a [a]\n"
+	    "0 text/plain executable 20 a [a]\n"
+	    "!a\n"),
+	CASE("encoding twice: base64, then none",
+	    MIXED EXE(ATTACH("a") "Content-Transfer-Encoding: 7bit\r\n") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [a]\n"
+	    "0 text/plain text 28 a [a]\n"
+	    "!a\n"),
+	CASE("disposition twice",
+	    MIXED EXE(ATTACH(
+		"a.exe") "Content-Disposition: attachment; filename=a.txt\r\n")
+		END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [a.exe|a.txt]\n"
+	    "!a\n"),
+	CASE("filename twice", MIXED EXE(ATTACH("a.txt; filename=a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [a.txt|a.exe]\n"
+	    "!a\n"),
+	CASE("name and filename differ",
+	    MIXED EXE(
+		"Content-Type: text/plain; name=a.exe\r\n" ATTACH("a.txt")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [a.exe|a.txt]\n"
+	    "!a\n"),
+
+	/* parameters */
+	CASE("comment in the type",
+	    "Content-Type: multipart/(x)mixed (y) ; (z) boundary=b "
+	    "(w)\r\n\r\n" EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("type in capitals, blanks, quotes",
+	    "CONTENT-TYPE : \"MULTIPART\" / Mixed; BOUNDARY = "
+	    "\"b\"\r\n\r\n" EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("folded in the middle",
+	    "Content-Type: multipart/mixed;\r\n\tboundary=\r\n "
+	    "\"b\"\r\n\r\n" EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("no semicolon",
+	    "Content-Type: multipart/mixed boundary=b\r\n\r\n" EXE(B64
+		"Content-Disposition: attachment filename=\"a.exe\"\r\n") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("blank in a bare name", MIXED EXE(ATTACH("my a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [my|my a.exe]\n"
+	    "!a\n"),
+	CASE("single quotes",
+	    "Content-Type: multipart/mixed; boundary='b'\r\n\r\n" EXE(
+		ATTACH("'a.exe'")) END,
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain executable 20 a [a.exe|'a.exe']\n"
+	    "!a\n"),
+	CASE("junk behind the quotes", MIXED EXE(ATTACH("\"a.txt\".exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [a.txt|a.txt.exe]\n"
+	    "!a\n"),
+	CASE("quotes that do not close", MIXED EXE(ATTACH("\"a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("backslashes", MIXED EXE(ATTACH("\"C:\\tmp\\a.e\\xe\"")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [C:tmpa.exe|C:\\tmp\\a.e\\xe]\n"
+	    "!a\n"),
+	CASE("a parameter inside quotes",
+	    MIXED EXE(B64 "Content-Type: a/b; x=\"y;name=a.exe\"\r\n") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 a/b executable 20 - [a.exe]\n"),
+	CASE("RFC 2231: charset and percent",
+	    MIXED EXE(ATTACH("x; filename*=utf-8'en'%61.%65xe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [x|a.exe]\n"
+	    "!a\n"),
+	CASE("RFC 2231: continued",
+	    MIXED EXE(ATTACH(
+		"x; filename*0=\"a.\"; filename*1=\"e\"; filename*2=xe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [x|a.exe]\n"
+	    "!a\n"),
+	CASE("RFC 2231: continued out of order",
+	    MIXED EXE(ATTACH("x; filename*1=\".exe\"; filename*0=\"a\"")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [x|a.exe|.exea]\n"
+	    "!a\n"),
+	CASE("RFC 2231: a gap",
+	    MIXED EXE(ATTACH("x; filename*0=\"a.txt\"; filename*2=\".exe\""))
+		END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [x|a.txt|a.txt.exe]\n"
+	    "!a\n"),
+	CASE("RFC 2231: continued and encoded",
+	    MIXED EXE(ATTACH(
+		"x; filename*0*=iso-8859-1''%fc; filename*1*=.e%78e")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [x|\303\274.exe]\n"
+	    "!a\n"),
+	CASE("RFC 2231: the boundary",
+	    "Content-Type: multipart/mixed; boundary*0=\"long-\"; "
+	    "boundary*1=b\r\n\r\n--long-b\r\n" B64
+	    "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n--long-b--\r\n",
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - []\n"),
+	CASE("RFC 2047: in quotes",
+	    MIXED EXE(ATTACH("\"=?utf-8?B?YS5leGU=?=\"")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("RFC 2047: split in a character",
+	    MIXED EXE(ATTACH("\"=?utf-8?Q?=C3?= =?utf-8?Q?=BC.exe?=\"")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [\303\274.exe]\n"),
+	CASE("percent in a plain name", MIXED EXE(ATTACH("a%2Eexe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [a%2Eexe|a.exe]\n"
+	    "!a\n"),
+	CASE("NUL in a name", MIXED EXE(ATTACH("\"a.exe\0.txt\"")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [a.exe|a.exe.txt]\n"
+	    "!a\n"),
+	CASE("right to left",
+	    MIXED EXE(ATTACH("\"photo\xe2\x80\xaegpj.exe\"")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [photo\342\200\256gpj.exe]\n"),
+	CASE("a name in a charset we do not read",
+	    MIXED EXE(ATTACH("x; filename*=koi8-r''%c1.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 a [x|\357\277\275.exe]\n"
+	    "!ac\n"),
+
+	/* boundaries */
+	CASE("boundary with blanks at its end",
+	    "Content-Type: multipart/mixed; boundary=\"b  \"\r\n\r\n--b  "
+	    "\r\n\r\none\r\n--b  --\r\n",
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 3 - []\n"),
+	CASE("blanks behind the delimiter",
+	    MIXED "--b \t\r\n" B64
+		  "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n--b-- \r\n",
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - []\n"),
+	CASE("junk behind the delimiter",
+	    MIXED "--b\r\n\r\none\r\n--b junk\r\n" B64
+		  "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n" END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 80 - []\n"
+	    "0 text/plain executable 20 - []\n"
+	    "!a\n"),
+	CASE("a part behind the end",
+	    MIXED "--b\r\n\r\none\r\n" END EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 3 - []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("a header behind the end",
+	    MIXED "--b\r\n\r\none\r\n" END
+		  "Content-Type: a/b; name=a.exe\r\n" B64
+		  "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n",
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 3 - []\n"
+	    "0 a/b executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("text before and behind is no part",
+	    MIXED "preamble\r\n" EXE(ATTACH("a.exe")) END "epilogue\r\n",
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("never closed", MIXED EXE(ATTACH("a.exe")),
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!b\n"),
+	CASE("no boundary declared",
+	    "Content-Type: multipart/mixed\r\n\r\n" EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 cb []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "0 text/plain text 128 - []\n"
+	    "!ab\n"),
+	CASE("another boundary than declared",
+	    "Content-Type: multipart/mixed; boundary=c\r\n\r\n" EXE(
+		ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 cb []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "0 text/plain text 128 - []\n"
+	    "!ab\n"),
+	CASE("inner boundary begins like the outer",
+	    MIXED "--b\r\nContent-Type: multipart/mixed; "
+		  "boundary=bb\r\n\r\n--bb\r\n\r\none\r\n--bb--\r\n" EXE(
+		      ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 3 - []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("inner multipart cut by the outer",
+	    MIXED
+	    "--b\r\nContent-Type: multipart/mixed; "
+	    "boundary=c\r\n\r\n--c\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--c\r\n" B64
+	    "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n--c--\r\n" END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 3 - []\n"
+	    "0 text/plain text 82 - []\n"
+	    "0 text/plain executable 20 - []\n"
+	    "!ab\n"),
+	CASE("same boundary inside",
+	    MIXED "--b\r\n" MIXED EXE(ATTACH("a.exe")) END END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 multipart/mixed - 0 cb []\n"
+	    "0 text/plain unknown 0 - []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!ab\n"),
+	CASE("boundary of a part that is text",
+	    MIXED "--b\r\nContent-Type: text/plain; "
+		  "boundary=c\r\n\r\n--c\r\n\r\nx\r\n" END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 8 - []\n"),
+
+	/* headers */
+	CASE("no empty line before the first boundary",
+	    "Content-Type: multipart/mixed; boundary=b\r\n" EXE(ATTACH("a.exe"))
+		END,
+	    "0 multipart/mixed - 0 c [a.exe]\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!ab\n"),
+	CASE("a line that is no field",
+	    "Content-Type: multipart/mixed; boundary=b\r\nwhat is "
+	    "this\r\n\r\n" EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!ab\n"),
+	CASE("a line that is no field, then the type",
+	    MIXED "--b\r\nX: y\r\nwhat is this\r\n" ATTACH(
+		"a.exe") "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n" END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "0 text/plain text 128 a []\n"
+	    "!ab\n"),
+	CASE("an empty line of blanks",
+	    "Subject: x\r\n \r\n" MIXED EXE(ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!ab\n"),
+	CASE("a bare CR hides a field",
+	    MIXED EXE(
+		"X: y\rContent-Disposition: attachment; filename=a.exe\r\n" B64)
+		END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("lines end in LF",
+	    "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+	    "Content-Disposition: attachment; filename=a.exe\n\nx\n--b--\n",
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 1 - [a.exe]\n"),
+	CASE("blank before the colon",
+	    MIXED EXE(
+		"Content-Transfer-Encoding : base64\r\nContent-Disposition\t: "
+		"attachment; filename=a.exe\r\n") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
+	CASE("NUL in the header", MIXED EXE("X: \0\r\n" ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+
+	/* encodings */
+	CASE("junk in base64",
+	    MIXED PART(
+		ATTACH("a.exe"), "TV!qQ#AAM*AAAA\r\n\r\nEAA AA//8AALgAAAA") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 b [a.exe]\n"
+	    "!b\n"),
+	CASE("base64 goes on behind padding",
+	    MIXED PART(ATTACH("a.exe"), "TVo=\r\nkAADAAAABAAAAP//AAA=") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 16 a [a.exe]\n"
+	    "!a\n"),
+	CASE("encoding with a comment and quotes",
+	    MIXED EXE(
+		"Content-Transfer-Encoding: \"base64\" "
+		"(really)\r\nContent-Disposition: attachment; filename=a\r\n")
+		END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a]\n"),
+	CASE("encoding nobody knows",
+	    MIXED EXE(
+		"Content-Transfer-Encoding: base-64\r\nContent-Disposition: "
+		"attachment; filename=a\r\n") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 28 a [a]\n"
+	    "0 text/plain executable 20 a [a]\n"
+	    "!a\n"),
+	CASE("quoted-printable program",
+	    MIXED PART("Content-Transfer-Encoding: quoted-printable\r\n",
+		"MZ=90=00=03=\r\n=00=\r\n=00") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 7 - []\n"),
+	CASE("base64 on a multipart",
+	    "Content-Type: multipart/mixed; boundary=b\r\n" B64
+	    "\r\nLS1iDQpDb250ZW50LURpc3Bvc2l0aW9uOiBhdHRhY2htZW50OyBmaWxlbmFtZT"
+	    "1hLmV4ZQ0KDQp4\r\nDQotLWItLQ0K\r\n",
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain text 1 - [a.exe]\n"
+	    "0 multipart/mixed - 0 cb []\n"
+	    "0 text/plain text 92 - []\n"
+	    "!ab\n"),
+	CASE("uuencode in text",
+	    "Subject: x\r\n\r\nsee:\r\nbegin 644 a.exe\r\n&35J0  "
+	    ",`\r\n`\r\nend\r\nbye\r\n",
+	    "0 text/plain text 47 - []\n"
+	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("uuencode, base64 kind",
+	    "\r\nbegin-base64 644 "
+	    "a.exe\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n====\r\n",
+	    "0 text/plain text 60 - []\n"
+	    "0 application/octet-stream executable 20 - [a.exe]\n"),
+	CASE("the word begin in a text",
+	    "\r\nbegin with this\r\nbegin 12 and that\r\n",
+	    "0 text/plain text 36 - []\n"),
+	CASE("text in a charset we do not read",
+	    "Content-Type: text/plain; charset=koi8-r\r\n\r\nx\r\n",
+	    "0 text/plain text 3 - []\n"
+	    "!c\n"),
+
+	/* messages inside */
+	CASE("forwarded",
+	    MIXED
+	    "--b\r\nContent-Type: message/rfc822\r\n\r\n"
+	    "Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n" ATTACH(
+		"a.exe") "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n--c--\r\n" END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 message/rfc822 - 0 c []\n"
+	    "1 multipart/mixed - 0 c []\n"
+	    "1 text/plain executable 20 - [a.exe]\n"),
+	CASE("forwarded in base64",
+	    MIXED PART("Content-Type: message/rfc822\r\n" B64,
+		"Q29udGVudC1EaXNwb3NpdGlvbjogYXR0YWNobWVudDsgZmlsZW5hbWU9YS5leG"
+		"UNCg0KTVqQAAM=") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 message/rfc822 - 0 c []\n"
+	    "1 text/plain executable 5 - [a.exe]\n"),
+	CASE("digest",
+	    "Content-Type: multipart/digest; "
+	    "boundary=b\r\n\r\n--b\r\n\r\nContent-Disposition: x; "
+	    "filename=a.exe\r\n\r\nx\r\n" END,
+	    "0 multipart/digest - 0 c []\n"
+	    "0 message/rfc822 - 0 c []\n"
+	    "1 text/plain text 1 - [a.exe]\n"),
+	CASE("an .eml file",
+	    MIXED PART(
+		"Content-Type: application/octet-stream; name=a.eml\r\n" B64,
+		"Q29udGVudC1EaXNwb3NpdGlvbjogYXR0YWNobWVudDsgZmlsZW5hbWU9YS5leG"
+		"UNCg0KTVqQAAM=") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 application/octet-stream unknown 56 - [a.eml]\n"
+	    "1 text/plain executable 5 - [a.exe]\n"),
+
+	/* what bytes are */
+	CASE("program without a name",
+	    MIXED EXE("Content-Type: image/png; name=a.png\r\n" B64) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 image/png executable 20 - [a.png]\n"),
+	CASE("script", MIXED PART("", "#!/bin/sh\r\nrm -rf /") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain script 19 - []\n"),
+	CASE("html that says text",
+	    MIXED PART("", "\r\n <HTML><script>x</script>") END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain html 27 - []\n"),
+	CASE("MZ begins a letter", "\r\nMZ is a short name for a firm.\r\n",
+	    "0 text/plain text 32 - []\n"),
 };
 
-static void
-parts_are(const struct mail_case *c)
+/* Does a message give these parts? Says so where it does not. */
+static bool
+gives(struct pn_str mail, const struct view_limits *limits, const char *name,
+    const char *want)
 {
 	struct arena *a = arena_new(MAX_MEMORY);
 	struct buf out = { 0 };
+	bool same;
 
-	dump(view_new(c->mail, &view_limits_default, a), &out);
+	dump(view_new(mail, limits, a), &out);
 	(void)buf_add(&out, "", 1); /* no cap */
-	if (strcmp(buf_data(&out), c->want) != 0)
-		fail_msg("%s:\n%s--- wanted:\n%s", c->name, buf_data(&out),
-		    c->want);
+	same = strcmp(buf_data(&out), want) == 0;
+	if (!same)
+		print_error(
+		    "%s:\n%s--- wanted:\n%s===\n", name, buf_data(&out), want);
 	buf_fini(&out);
 	arena_free(a);
+	return same;
 }
 
 static void
 every_reading_is_found(void **state)
 {
+	size_t wrong = 0;
+
 	(void)state;
 	for (size_t i = 0; i < PN_COUNT(cases); i++)
-		parts_are(&cases[i]);
+		wrong += !gives(cases[i].mail, &view_limits_default,
+		    cases[i].name, cases[i].want);
+	assert_int_equal(wrong, 0);
 }
 
 int
