@@ -105,15 +105,35 @@ add_name(struct param_values *out, struct pn_str name, struct arena *arena)
 
 /*
  * What is read of a member: its head, or, when the head (or the name) says
- * archive, all of it. The caller reads on through more().
+ * archive, all of it. libarchive gives blocks; with a warning (a wrong sum or
+ * size) too, so what is in such a block counts.
  */
 struct source {
 	struct archive *a;
-	char *mem;     /* malloc'ed */
+	char *mem;         /* malloc'ed */
 	size_t n, room;
+	const char *block; /* libarchive's, not yet taken */
+	size_t left;       /* of it */
 	bool broken;
 	bool ended;
 };
+
+static bool
+next_block(struct source *s)
+{
+	const void *block = NULL;
+	int64_t offset;
+	size_t n = 0;
+	int got = archive_read_data_block(s->a, &block, &n, &offset);
+
+	if (got < ARCHIVE_WARN || block == NULL)
+		n = 0;
+	s->broken |= got < ARCHIVE_OK;
+	s->ended = got != ARCHIVE_OK;
+	s->block = block;
+	s->left = n;
+	return n > 0 || !s->ended;
+}
 
 static struct pn_str
 read_more(struct source *s, size_t want)
@@ -127,16 +147,22 @@ read_more(struct source *s, size_t want)
 			s->mem = mem;
 		s->room = want;
 	}
-	while (!s->ended && s->n < want) {
-		la_ssize_t got = archive_read_data(s->a, s->mem + s->n,
-		    want - s->n);
+	while (s->n < want && (s->left > 0 || (!s->ended && next_block(s)))) {
+		size_t n = s->left < want - s->n ? s->left : want - s->n;
 
-		s->ended = got <= 0;
-		s->broken |= got < 0;
-		if (got > 0)
-			s->n += (size_t)got;
+		if (n > 0)
+			memcpy(s->mem + s->n, s->block, n);
+		s->n += n;
+		s->block += n;
+		s->left -= n;
 	}
 	return (struct pn_str){ s->mem, s->n };
+}
+
+static bool
+is_read(const struct source *s)
+{
+	return s->ended && s->left == 0;
 }
 
 /* Everything, as far as the limits go. */
@@ -149,13 +175,13 @@ read_all(struct view *v, struct pn_part *p, struct source *s)
 
 	if (cap > left)
 		cap = left;
-	while (!s->ended && want < cap) {
+	while (!is_read(s) && want < cap) {
 		want = want * 2 < cap ? want * 2 : cap;
 		read_more(s, want);
 		if (s->room < want)
 			break;
 	}
-	if (!s->ended)
+	if (!is_read(s))
 		limit(p);
 	return (struct pn_str){ s->mem, s->n };
 }
@@ -415,12 +441,12 @@ add_listed(struct view *v, const struct place *place, struct pn_part *archive,
 		p->flags |= PN_PART_ENCRYPTED;
 		archive->flags |= PN_PART_ENCRYPTED;
 	} else {
-		s->n = 0;
+		s->n = s->left = 0;
 		s->ended = s->broken = false;
 		read_member(v, &in, p, s);
 	}
 	p->size = size > 0 ? (uint64_t)size : s->n;
-	if (!s->ended && size == 0)
+	if (!is_read(s) && size == 0)
 		p->flags |= PN_PART_LIMIT; /* its size is not known */
 	/* To get at the next one, what was not read is unpacked all the same. */
 	return (uint64_t)size <= s->n || view_may_unpack(v, (size_t)size - s->n);
@@ -487,7 +513,8 @@ look_into(struct view *v, const struct place *place, struct pn_part *p,
 	if (bytes.n == 0 || (!zip && !is_archive(p->magic) && !is_iso(bytes)))
 		return;
 	if (place->archives > v->limits.max_archive_depth) {
-		limit(p);
+		if (is_archive(p->magic) || ends_as_zip(bytes))
+			limit(p);
 		return;
 	}
 	if (zip && list_zip(v, place, p, bytes))

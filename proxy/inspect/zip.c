@@ -118,11 +118,12 @@ read_extra(struct entry *e, struct pn_str x)
 static bool
 read_local(struct pn_str s, uint64_t at, struct entry *e, size_t *data)
 {
-	const char *p = s.p + at;
+	const char *p;
 	size_t name, extra;
 
 	if (at > s.n || !has(s, (size_t)at, LOCAL, "PK\3\4"))
 		return false;
+	p = s.p + at;
 	*e = (struct entry){ .flags = u16(p + 6), .method = u16(p + 8),
 		.crc = u32(p + 14), .packed = u32(p + 18), .size = u32(p + 22) };
 	name = u16(p + 26);
@@ -137,11 +138,12 @@ read_local(struct pn_str s, uint64_t at, struct entry *e, size_t *data)
 static size_t
 read_central(struct pn_str s, size_t at, struct entry *e)
 {
-	const char *p = s.p + at;
+	const char *p;
 	size_t name, extra, comment;
 
 	if (!has(s, at, CENTRAL, "PK\1\2"))
 		return 0;
+	p = s.p + at;
 	*e = (struct entry){ .flags = u16(p + 8), .method = u16(p + 10),
 		.crc = u32(p + 16), .packed = u32(p + 20), .size = u32(p + 24),
 		.at = u32(p + 42) };
@@ -161,14 +163,26 @@ is_encrypted(const struct entry *e)
 	    e->method == 99;
 }
 
-/* Do they contradict? Where a descriptor follows, the local sizes are 0. */
+/*
+ * Do they contradict? A local header may leave the sizes to a descriptor
+ * behind the data (4.3.9); then that one must stand there.
+ */
 static bool
-entries_differ(const struct entry *c, const struct entry *l)
+entries_differ(struct pn_str s, const struct entry *c, const struct entry *l,
+    size_t data)
 {
-	return !pn_str_eq(c->name, l->name) || c->method != l->method ||
-	    is_encrypted(c) != is_encrypted(l) ||
-	    ((l->flags & 8) == 0 &&
-		(c->packed != l->packed || c->size != l->size));
+	bool sized = c->packed == l->packed && c->size == l->size;
+	size_t end = data + (size_t)c->packed;
+
+	if (!pn_str_eq(c->name, l->name) || c->method != l->method ||
+	    is_encrypted(c) != is_encrypted(l))
+		return true;
+	if (sized || (l->flags & 8) == 0)
+		return !sized;
+	if (has(s, end, 8, "PK\7\10"))
+		end += 4;
+	return end < data || end > s.n || s.n - end < 4 ||
+	    u32(s.p + end) != c->crc;
 }
 
 static void
@@ -197,7 +211,7 @@ add_listed(struct reader *r, const struct entry *c, uint64_t base)
 	if (read_local(r->s, c->at + base, &l, &data)) {
 		m->at = (size_t)(c->at + base);
 		m->data = pn_str_sub(r->s, data, (size_t)c->packed);
-		m->differs = entries_differ(c, &l);
+		m->differs = entries_differ(r->s, c, &l, data);
 		m->encrypted |= is_encrypted(&l);
 		add_name(m, l.name);
 		if (l.unicode.n > 0)
@@ -290,10 +304,9 @@ member_before(const struct zip *z, size_t n, size_t at)
 }
 
 /*
- * Behind the stored data of the member that at lies in, or behind the
- * signature of the one that begins there; else at itself. Packed archives are
- * stored often and looked into on their own; compressed data shows no
- * signature unless somebody put one there, so that is not stepped over.
+ * Behind the data of the member that at lies in, or behind the signature of
+ * the one that begins there; else at itself. What lies in the data is another
+ * archive's own; where the headers contradict, nobody knows where it ends.
  */
 static size_t
 skip_member(const struct reader *r, size_t n_sorted, size_t at)
@@ -304,7 +317,7 @@ skip_member(const struct reader *r, size_t n_sorted, size_t at)
 	if (m == NULL || m->data.p == NULL)
 		return at;
 	end = (size_t)(m->data.p - r->s.p) + m->data.n;
-	if (m->method == 0 && !m->differs && end > at)
+	if (!m->differs && end > at)
 		return end;
 	return m->at == at ? at + 4 : at;
 }
@@ -332,7 +345,7 @@ read_directories(struct reader *r)
 			r->zip->cut = true;
 			break;
 		}
-		if (!read_end(r, at))
+		if (!read_end(r, at) || r->zip->n == 0)
 			continue;
 		qsort(r->zip->members, r->zip->n, sizeof(*r->zip->members),
 		    by_place);

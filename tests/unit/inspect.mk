@@ -1,13 +1,18 @@
 # unit tests of inspect
 if HAVE_CMOCKA
 inspect_tests = \
+	tests/unit/test_archive \
 	tests/unit/test_findings \
+	tests/unit/test_host \
 	tests/unit/test_inspector \
 	tests/unit/test_pool \
 	tests/unit/test_view
 inspect_libs = libinspect.la libmail.la libbase.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
+
+tests_unit_test_archive_SOURCES = tests/unit/test_archive.c
+tests_unit_test_archive_LDADD = $(inspect_libs)
 
 tests_unit_test_findings_SOURCES = tests/unit/test_findings.c
 tests_unit_test_findings_LDADD = $(inspect_libs)
@@ -21,6 +26,9 @@ tests_unit_test_inspector_LDADD = $(inspect_all)
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/unit/inspect_world.h
 tests_unit_test_pool_LDADD = $(inspect_all)
 
-tests_unit_test_view_SOURCES = tests/unit/test_view.c
+tests_unit_test_host_SOURCES = tests/unit/test_host.c
+tests_unit_test_host_LDADD = libfilters.la $(inspect_libs)
+
+tests_unit_test_view_SOURCES = tests/unit/test_view.c tests/unit/viewdump.h
 tests_unit_test_view_LDADD = $(inspect_libs)
 endif

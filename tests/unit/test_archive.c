@@ -1,0 +1,396 @@
+/*
+ * archive: what is found in archives, those foremost that show one reader
+ * another content than the next. Zips are made here, byte by byte.
+ */
+#include "cm.h"
+
+#include "viewdump.h"
+
+#define PROGRAM "MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0"
+
+/* One member as it is to be written; what is NULL or 0 follows from the rest.
+ */
+struct member {
+	const char *name;	/* in the directory */
+	const char *local_name; /* in front of the data, if another */
+	struct pn_str data;
+	unsigned flags;	 /* 1: encrypted */
+	unsigned method; /* 0 stored, 8 deflate, 99 AES */
+	bool unlisted;	 /* not in the directory */
+	bool bad_sum;
+	bool headless; /* listed, with no local header there */
+};
+
+static void
+le(struct buf *out, uint64_t v, size_t n)
+{
+	for (; n > 0; n--, v >>= 8)
+		buf_add(out, &(unsigned char){ (unsigned char)v }, 1);
+}
+
+/* CRC-32 as zip has it (RFC 1952 8). */
+static uint32_t
+crc_of(struct pn_str s)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < s.n; i++) {
+		crc ^= (unsigned char)s.p[i];
+		for (int k = 0; k < 8; k++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+/* RFC 1951 3.2.4: one block that is not compressed. */
+static void
+put_data(struct buf *out, const struct member *m)
+{
+	if (m->method == 8) {
+		le(out, 1, 1);
+		le(out, m->data.n, 2);
+		le(out, ~m->data.n, 2);
+	}
+	buf_add_str(out, m->data);
+}
+
+static size_t
+packed(const struct member *m)
+{
+	return m->data.n + (m->method == 8 ? 5 : 0);
+}
+
+static void
+put_local(struct buf *out, const struct member *m)
+{
+	const char *name = m->local_name ? m->local_name : m->name;
+
+	buf_add(out, "PK\3\4", 4);
+	le(out, 20, 2);
+	le(out, m->flags, 2);
+	le(out, m->method, 2);
+	le(out, 0, 4); /* time, date */
+	le(out, m->bad_sum ? 1 : crc_of(m->data), 4);
+	le(out, packed(m), 4);
+	le(out, m->data.n, 4);
+	le(out, strlen(name), 2);
+	le(out, 0, 2);
+	buf_puts(out, name);
+	put_data(out, m);
+}
+
+static void
+put_central(struct buf *out, const struct member *m, size_t at)
+{
+	buf_add(out, "PK\1\2", 4);
+	le(out, 20, 2);
+	le(out, 20, 2);
+	le(out, m->flags, 2);
+	le(out, m->method, 2);
+	le(out, 0, 4);
+	le(out, m->bad_sum ? 1 : crc_of(m->data), 4);
+	le(out, packed(m), 4);
+	le(out, m->data.n, 4);
+	le(out, strlen(m->name), 2);
+	le(out, 0, 12);
+	le(out, at, 4);
+	buf_puts(out, m->name);
+}
+
+/* Offsets count from the archive's own start, whatever out held before. */
+static void
+put_zip(struct buf *out, const struct member *m, const char *comment)
+{
+	size_t start = buf_len(out), at[8], n = 0, listed = 0, directory;
+
+	for (; m[n].name != NULL; n++) {
+		at[n] = buf_len(out) - start;
+		if (!m[n].headless)
+			put_local(out, &m[n]);
+	}
+	directory = buf_len(out) - start;
+	for (size_t i = 0; i < n; i++)
+		if (!m[i].unlisted) {
+			put_central(out, &m[i], at[i]);
+			listed++;
+		}
+	buf_add(out, "PK\5\6", 4);
+	le(out, 0, 4);
+	le(out, listed, 2);
+	le(out, listed, 2);
+	le(out, buf_len(out) - start - 12 - directory, 4);
+	le(out, directory, 4);
+	le(out, strlen(comment), 2);
+	buf_puts(out, comment);
+}
+
+/* A message that is the attachment: its own Content-Type, 8 bit. */
+static void
+put_mail(struct buf *out, const char *name)
+{
+	buf_printf(out, "Content-Type: a/b; name=\"%s\"\r\n\r\n", name);
+}
+
+static bool
+zip_gives(const char *name, const struct member *m, const char *want)
+{
+	struct buf mail = { 0 };
+	bool same;
+
+	put_mail(&mail, "x.zip");
+	put_zip(&mail, m, "");
+	same = gives(buf_str(&mail), &view_limits_default, name, want);
+	buf_fini(&mail);
+	return same;
+}
+
+#define EXE .data = PN_STR(PROGRAM)
+#define TXT .data = PN_STR("text")
+
+static const struct zip_case {
+	const char *name;
+	struct member m[4];
+	const char *want;
+} zips[] = {
+#define ZIP(what, parts, ...)                                                  \
+	{                                                                      \
+		.name = (what), .want = (parts), .m = { __VA_ARGS__ }          \
+	}
+#define OUTER(size, flags) "0 a/b zip " size " " flags " [x.zip]\n"
+	ZIP("stored", OUTER("128", "-") "1  executable 16 m [d/a.exe]\n",
+	    { .name = "d/a.exe", EXE }),
+	ZIP("deflated", OUTER("133", "-") "1  executable 16 m [d/a.exe]\n",
+	    { .name = "d/a.exe", EXE, .method = 8 }),
+	ZIP("deflated, with a wrong sum",
+	    OUTER("133", "-") "1  executable 16 mb [d/a.exe]\n!b\n",
+	    { .name = "d/a.exe", EXE, .method = 8, .bad_sum = true }),
+	ZIP("program without an ending",
+	    OUTER("116", "-") "1  executable 16 m [a]\n", { .name = "a", EXE }),
+	ZIP("a folder is no part", OUTER("188", "-") "1  text 4 m [d/a]\n",
+	    { .name = "d/" }, { .name = "d/a", TXT }),
+	ZIP("encrypted", OUTER("124", "e") "1  unknown 16 me [a.exe]\n",
+	    { .name = "a.exe", EXE, .flags = 1 }),
+	ZIP("encrypted by AES", OUTER("124", "e") "1  unknown 16 me [a.exe]\n",
+	    { .name = "a.exe", EXE, .method = 99 }),
+	ZIP("one of two encrypted",
+	    OUTER("214", "e") "1  text 4 m [a.txt]\n"
+			      "1  unknown 16 me [a.exe]\n",
+	    { .name = "a.txt", TXT }, { .name = "a.exe", EXE, .flags = 1 }),
+	ZIP("names differ: exe in front of the data",
+	    OUTER("124", "a") "1  executable 16 ma [a.txt|a.exe]\n!a\n",
+	    { .name = "a.txt", .local_name = "a.exe", EXE }),
+	ZIP("names differ: exe in the directory",
+	    OUTER("124", "a") "1  executable 16 ma [a.exe|a.txt]\n!a\n",
+	    { .name = "a.exe", .local_name = "a.txt", EXE }),
+	ZIP("not in the directory",
+	    OUTER("163", "a") "1  text 4 m [a.txt]\n"
+			      "1  executable 16 ma [a.exe]\n!a\n",
+	    { .name = "a.txt", TXT },
+	    { .name = "a.exe", EXE, .unlisted = true }),
+	ZIP("in the directory alone",
+	    OUTER("163", "a") "1  text 4 m [a.txt]\n"
+			      "1  unknown 16 ma [a.exe]\n!a\n",
+	    { .name = "a.txt", TXT },
+	    { .name = "a.exe", EXE, .headless = true }),
+	ZIP("no directory",
+	    OUTER("73", "a") "1  executable 16 ma [a.exe]\n!a\n",
+	    { .name = "a.exe", EXE, .unlisted = true }),
+	ZIP("name in 8 bit", OUTER("112", "-") "1  text 4 m [\303\274.txt]\n",
+	    { .name = "\374.txt", TXT }),
+};
+
+static void
+zips_in_every_reading(void **state)
+{
+	size_t wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(zips); i++)
+		wrong += !zip_gives(zips[i].name, zips[i].m, zips[i].want);
+	assert_int_equal(wrong, 0);
+}
+
+static const struct member one_exe[] = { { .name = "a.exe", EXE }, { 0 } };
+static const struct member one_text[] = { { .name = "a.txt", TXT }, { 0 } };
+
+/* What stands in front of a zip, or behind it, hides nothing. */
+static void
+zips_in_company(void **state)
+{
+	struct buf mail = { 0 };
+
+	(void)state;
+	put_mail(&mail, "photo.gif");
+	buf_puts(&mail, "GIF89a, and a picture of some length");
+	put_zip(&mail, one_exe, "");
+	assert_true(gives(buf_str(&mail), &view_limits_default, "prefix",
+	    "0 a/b image 160 - [photo.gif]\n"
+	    "1  executable 16 m [a.exe]\n"));
+
+	buf_clear(&mail);
+	put_mail(&mail, "setup.exe");
+	buf_add(&mail, PROGRAM, sizeof(PROGRAM) - 1);
+	put_zip(&mail, one_text, "a comment");
+	assert_true(
+	    gives(buf_str(&mail), &view_limits_default, "self-extracting",
+		"0 a/b executable 137 - [setup.exe]\n"
+		"1  text 4 m [a.txt]\n"));
+
+	buf_clear(&mail);
+	put_mail(&mail, "x.zip");
+	put_zip(&mail, one_exe, "");
+	for (int i = 0; i < 10000; i++)
+		buf_puts(&mail, "more behind it ");
+	assert_true(gives(buf_str(&mail), &view_limits_default, "suffix",
+	    "0 a/b zip 150124 - [x.zip]\n"
+	    "1  executable 16 m [a.exe]\n"));
+
+	buf_clear(&mail);
+	put_mail(&mail, "x.zip");
+	put_zip(&mail, one_exe, "");
+	put_zip(&mail, one_text, "");
+	assert_true(gives(buf_str(&mail), &view_limits_default, "two in a row",
+	    "0 a/b zip 236 a [x.zip]\n"
+	    "1  executable 16 m [a.exe]\n"
+	    "1  text 4 m [a.txt]\n!a\n"));
+	buf_fini(&mail);
+}
+
+/* n zips, each the only member of the next. */
+static void
+put_nested(struct buf *out, unsigned n)
+{
+	struct buf inner = { 0 };
+	struct member m[] = { { .name = "in.zip", .method = 8 }, { 0 } };
+
+	if (n == 0) {
+		put_zip(out, one_exe, "");
+		return;
+	}
+	put_nested(&inner, n - 1);
+	m[0].data = buf_str(&inner);
+	put_zip(out, m, "");
+	buf_fini(&inner);
+}
+
+static void
+zip_in_zip(void **state)
+{
+	struct view_limits limits = view_limits_default;
+	struct buf mail = { 0 };
+
+	(void)state;
+	limits.max_archive_depth = 3;
+	put_mail(&mail, "x.zip");
+	put_nested(&mail, 2);
+	assert_true(gives(buf_str(&mail), &limits, "as deep as allowed",
+	    "0 a/b zip 354 - [x.zip]\n"
+	    "1  zip 239 m [in.zip]\n"
+	    "2  zip 124 m [in.zip]\n"
+	    "3  executable 16 m [a.exe]\n"));
+
+	buf_clear(&mail);
+	put_mail(&mail, "x.zip");
+	put_nested(&mail, 3);
+	assert_true(gives(buf_str(&mail), &limits, "deeper",
+	    "0 a/b zip 469 - [x.zip]\n"
+	    "1  zip 354 m [in.zip]\n"
+	    "2  zip 239 m [in.zip]\n"
+	    "3  zip 124 ml [in.zip]\n!l\n"));
+	buf_fini(&mail);
+}
+
+static void
+path_names_every_archive(void **state)
+{
+	struct arena *a = arena_new(MAX_MEMORY);
+	struct buf mail = { 0 };
+	struct view *v;
+
+	(void)state;
+	put_mail(&mail, "x.zip");
+	put_nested(&mail, 1);
+	v = view_new(buf_str(&mail), &view_limits_default, a);
+	assert_str(v->last->path, "x.zip/in.zip/a.exe");
+	buf_fini(&mail);
+	arena_free(a);
+}
+
+/* ---- limits ---- */
+
+/* A member that is not unpacked to its end says so, and so does the mail. */
+static void
+bombs_end_at_limits(void **state)
+{
+	static char zeros[60000];
+	const struct member m[] = {
+		{ .name = "big.zip",
+		    .data = { zeros, sizeof(zeros) },
+		    .method = 8 },
+		{ .name = "a.exe", EXE },
+		{ 0 },
+	};
+	struct view_limits limits = view_limits_default;
+	struct buf mail = { 0 };
+
+	(void)state;
+	limits.max_unpacked = 20000;
+	put_mail(&mail, "x.zip");
+	put_zip(&mail, m, "");
+	assert_true(gives(buf_str(&mail), &limits, "bomb",
+	    "0 a/b zip 60219 - [x.zip]\n"
+	    "1  unknown 60000 ml [big.zip]\n"
+	    "1  executable 16 m [a.exe]\n!l\n"));
+	limits = view_limits_default;
+	limits.max_archive_members = 1;
+	assert_true(gives(buf_str(&mail), &limits, "members",
+	    "0 a/b zip 60219 l [x.zip]\n"
+	    "1  unknown 60000 m [big.zip]\n!l\n"));
+	limits = view_limits_default;
+	limits.max_parts = 2;
+	assert_true(gives(buf_str(&mail), &limits, "parts",
+	    "0 a/b zip 60219 l [x.zip]\n"
+	    "1  unknown 60000 m [big.zip]\n!l\n"));
+	buf_fini(&mail);
+}
+
+/* ---- other formats ---- */
+
+#define GZIP(bytes)                                                            \
+	"\x1f\x8b\x08\0\0\0\0\0\0\3\1\x10\0\xef\xff" bytes "\x27\xb7\xe4\xd7"  \
+	"\x10\0\0\0"
+
+static void
+what_is_no_zip(void **state)
+{
+	struct buf mail = { 0 };
+
+	(void)state;
+	put_mail(&mail, "a.exe.gz");
+	buf_add(&mail, GZIP(PROGRAM), sizeof(GZIP(PROGRAM)) - 1);
+	assert_true(gives(buf_str(&mail), &view_limits_default, "gzip",
+	    "0 a/b gzip 39 - [a.exe.gz]\n"
+	    "1  executable 16 m [a.exe]\n"));
+
+	buf_clear(&mail);
+	put_mail(&mail, "a.7z");
+	buf_add(&mail, "7z\xbc\xaf\x27\x1c\0\4 and no more", 21);
+	assert_true(gives(buf_str(&mail), &view_limits_default, "cut 7z",
+	    "0 a/b sevenzip 21 b [a.7z]\n!b\n"));
+	buf_fini(&mail);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(zips_in_every_reading),
+		cmocka_unit_test(zips_in_company),
+		cmocka_unit_test(zip_in_zip),
+		cmocka_unit_test(path_names_every_archive),
+		cmocka_unit_test(bombs_end_at_limits),
+		cmocka_unit_test(what_is_no_zip),
+	};
+
+	return cmocka_run_group_tests_name("archive", tests, NULL, NULL);
+}
