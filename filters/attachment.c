@@ -110,7 +110,7 @@ clean_ext(struct pn_str s, char out[EXT_MAX], struct pn_str *ext)
 			i += 2;
 			continue;
 		}
-		if (n == EXT_MAX || c == '/' || c == '\\')
+		if (n == EXT_MAX || c == '/' || c == '\\' || c == ':')
 			return false;
 		if (c > ' ' && c != 127)
 			out[n++] = c >= 'A' && c <= 'Z' ? (char)(c | 32) :
