@@ -49,7 +49,7 @@ struct keeper {
 	struct control *control; /* NULL: no socket */
 	struct ipc *master;      /* NULL: gone, or there is none */
 	bool leaving;            /* ends with the last link */
-	struct event hourly;
+	struct event hourly, recover;
 	uint64_t last_job, last_question;
 	LIST_HEAD(, link) links;
 	LIST_HEAD(, release) releases;

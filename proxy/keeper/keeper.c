@@ -26,6 +26,7 @@
 #include "mail/parcel.h"
 
 #define HOUR_MS 3600000
+#define RECOVER_MS 2000 /* between looks whether an earlier keeper has gone */
 
 uint64_t
 keeper_now_us(void)
@@ -290,6 +291,21 @@ on_hour(evutil_socket_t fd, short what, void *arg)
 	sweep(arg);
 }
 
+static void
+on_recover(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+	struct error e;
+	int got = quarantine_recover(k->quarantine, &e);
+
+	(void)fd;
+	(void)what;
+	if (got < 0)
+		log_error("", "quarantine", "error=\"%s\"", e.text);
+	if (got != 0)
+		(void)event_del(&k->recover); /* assigned: cannot fail */
+}
+
 static int
 open_state(struct keeper *k, struct error *e)
 {
@@ -315,6 +331,7 @@ keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
 	LIST_INIT(&k->releases);
 	LIST_INIT(&k->questions);
 	event_assign(&k->hourly, loop_base(l), -1, EV_PERSIST, on_hour, k);
+	event_assign(&k->recover, loop_base(l), -1, EV_PERSIST, on_recover, k);
 	if (open_state(k, e) < 0) {
 		keeper_free(k);
 		return NULL;
@@ -326,6 +343,7 @@ keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
 		k->master = ipc_new(l, master, &ops, k);
 	sweep(k);
 	must(event_add(&k->hourly, loop_timeout(l, HOUR_MS)) == 0);
+	must(event_add(&k->recover, loop_timeout(l, RECOVER_MS)) == 0);
 	return k;
 }
 
@@ -340,6 +358,7 @@ keeper_free(struct keeper *k)
 		return;
 	MUST_BE(k, KEEPER);
 	(void)event_del(&k->hourly); /* assigned: cannot fail */
+	(void)event_del(&k->recover);
 	control_free(k->control); /* first: nobody is answered any more */
 	while ((q = LIST_FIRST(&k->questions)) != NULL) {
 		LIST_REMOVE(q, next);

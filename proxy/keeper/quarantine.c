@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -519,26 +520,27 @@ report_missing(struct quarantine *q, struct error *e)
 	return got;
 }
 
-/* Whether those went out is not known here; the operator says what follows. */
+/* Whether those went out is not known here; the operator says what follows.
+ * A job's number is its time: what we began since is not meant. */
 static int
 forget_releases(struct quarantine *q, struct error *e)
 {
 	int got = db_run(q->db, e, "UPDATE recipient SET state = 'unknown'"
-	    " WHERE state = 'releasing'", "");
+	    " WHERE state = 'releasing' AND id IN (SELECT id FROM quarantine"
+	    " WHERE state = 'releasing' AND job < ?)", "i", q->began_us);
 
 	return got < 0 ? -1 : db_run(q->db, e, "UPDATE quarantine SET"
-	    " state = 'unknown' WHERE state = 'releasing'", "");
+	    " state = 'unknown' WHERE state = 'releasing' AND job < ?", "i",
+	    q->began_us);
 }
 
 static int
-recover(struct quarantine *q, struct error *e)
+clean_up(struct quarantine *q, struct error *e)
 {
 	char tmp[PATH_MAX];
 
 	(void)snprintf(tmp, sizeof(tmp), "%s/tmp", q->dir);
-	if (files_make_dir(q->dir, 0700, e) < 0 ||
-	    files_make_dir(tmp, 0700, e) < 0 ||
-	    files_each(tmp, remove_tmp, q, e) < 0 ||
+	if (files_each(tmp, remove_tmp, q, e) < 0 ||
 	    files_each(q->dir, check_folder, q, e) < 0 ||
 	    report_missing(q, e) < 0)
 		return -1;
@@ -549,17 +551,48 @@ recover(struct quarantine *q, struct error *e)
 	    forget_releases(q, e), e);
 }
 
+int
+quarantine_recover(struct quarantine *q, struct error *e)
+{
+	if (q->recovered)
+		return 1;
+	if (flock(q->lock, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 :
+		    error_set(e, "%s: flock: %s", q->dir, strerror(errno));
+	if (clean_up(q, e) < 0)
+		return -1;
+	q->recovered = true;
+	return 1;
+}
+
+static int
+make_folders(struct quarantine *q, const char *state_dir, struct error *e)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/tmp", q->dir);
+	if (files_make_dir(q->dir, 0700, e) < 0 ||
+	    files_make_dir(path, 0700, e) < 0)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/lock", state_dir);
+	q->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return q->lock < 0 ? error_set(e, "%s: %s", path, strerror(errno)) : 0;
+}
+
 struct quarantine *
 quarantine_open(const char *state_dir, struct error *e)
 {
 	struct quarantine *q = xcalloc(1, sizeof(*q));
 	char index[PATH_MAX];
 
+	q->lock = -1;
+	q->began_us = now_us();
 	(void)snprintf(q->dir, sizeof(q->dir), "%s/quarantine", state_dir);
 	(void)snprintf(index, sizeof(index), "%s/index.db", state_dir);
 	q->index_is_new = access(index, F_OK) < 0;
 	if (db_open(&q->db, index, DB_EACH_COMMIT, schema, e) == 0 &&
-	    recover(q, e) == 0)
+	    make_folders(q, state_dir, e) == 0 &&
+	    quarantine_recover(q, e) >= 0)
 		return q;
 	quarantine_close(q);
 	return NULL;
@@ -571,5 +604,6 @@ quarantine_close(struct quarantine *q)
 	if (q == NULL)
 		return;
 	db_close(q->db);
+	io_close(q->lock);
 	free(q);
 }

@@ -5,10 +5,14 @@
  *   STATE/quarantine/tmp/ID         being written
  *   STATE/quarantine/IIII/ID.eml    unstuffed, CRLF; IIII: the id's first four
  *   STATE/index.db                  SQLite, every commit on the disk
+ *   STATE/lock                      flock(2): who holds it may recover
  *
  * Storing: file, then row: a row promises its file. Deleting: row, then file.
  * So a file without a row was promised to nobody (or is deleted already), and
  * goes at the next start; a row without a file is an accident and reported.
+ * Only a keeper that is alone may think so: another one, of a master that
+ * died, may still serve its last sessions and stand between file and row.
+ * STATE/lock is held as long as a keeper lives.
  *
  * States of a message, and of each of its recipients:
  *
@@ -32,8 +36,12 @@
 
 struct quarantine;
 
-/* Opens and recovers. state_dir is there (keeper_prepare). */
+/* Opens, and recovers if nobody else is there. state_dir is there
+ * (keeper_prepare). */
 struct quarantine *quarantine_open(const char *state_dir, struct error *e);
+/* Put right what a crash left, once: 1 done (now or before), 0 there is
+ * another keeper, ask again later, -1. */
+int quarantine_recover(struct quarantine *, struct error *e);
 void quarantine_close(struct quarantine *);
 
 /*

@@ -11,6 +11,9 @@
 struct quarantine {
 	sqlite3 *db;
 	char dir[QUARANTINE_DIR_MAX]; /* STATE/quarantine */
+	int lock;           /* STATE/lock, open; locked when we are alone */
+	bool recovered;
+	int64_t began_us;   /* releases of before are not ours */
 	bool index_is_new;  /* this start: there was none */
 	unsigned orphans;   /* this start: files without a row */
 };

@@ -31,6 +31,22 @@ store(struct quarantine *q, struct world *w, const char *id)
 }
 
 static void
+assert_state(struct quarantine *q, const char *want)
+{
+	struct buf b = { 0 };
+	struct error e;
+	char needle[64];
+
+	assert_int_equal(quarantine_brief(q, PN_STR_V("idaaaaaa"), &b, &e), 1);
+	assert_true(buf_add(&b, "", 1));
+	(void)snprintf(needle, sizeof(needle), ",\"state\":\"%s\",\"class\"",
+	    want);
+	if (strstr(buf_data(&b), needle) == NULL)
+		fail_msg("%s: no %s", buf_data(&b), needle);
+	buf_fini(&b);
+}
+
+static void
 assert_same(struct pn_str got, struct pn_str want)
 {
 	assert_int_equal(got.n, want.n);
@@ -124,6 +140,39 @@ a_start_clears_what_was_never_promised(void **state)
 	quarantine_close(q);
 }
 
+/* The keeper of a master that died still serves its last sessions: what it
+ * has between file and row, or under way, is nobody else's to clean. */
+static void
+two_keepers_leave_each_other_alone(void **state)
+{
+	struct world *w = *state;
+	struct quarantine *old = opened(w), *q;
+	struct error e;
+
+	store(old, w, "idaaaaaa");
+	assert_int_equal(quarantine_release(old, PN_STR_V("idaaaaaa"), 7, &e),
+	    0);
+	world_put(w, "quarantine/tmp/idcccccc", "being written");
+	world_put(w, "quarantine/idaa/idaazzzz.eml", "its row comes next");
+	q = opened(w);
+	assert_int_equal(quarantine_recover(q, &e), 0);
+	assert_true(world_has(w, "quarantine/tmp/idcccccc"));
+	assert_true(world_has(w, "quarantine/idaa/idaazzzz.eml"));
+	assert_state(q, "releasing");
+	store(q, w, "idbbbbbb");
+	assert_int_equal(quarantine_release(q, PN_STR_V("idbbbbbb"),
+	    (uint64_t)INT64_MAX, &e), 0);
+	quarantine_close(old);
+	assert_int_equal(quarantine_recover(q, &e), 1);
+	assert_false(world_has(w, "quarantine/tmp/idcccccc"));
+	assert_false(world_has(w, "quarantine/idaa/idaazzzz.eml"));
+	assert_state(q, "unknown");
+	/* Its own release goes on. */
+	assert_int_equal(quarantine_release(q, PN_STR_V("idbbbbbb"), 8, &e),
+	    -1);
+	quarantine_close(q);
+}
+
 static void
 a_lost_index_costs_no_mail(void **state)
 {
@@ -153,22 +202,6 @@ deleted_is_gone(void **state)
 	assert_int_equal(quarantine_job(q, id, &j, w->arena, &e), 0);
 	assert_int_equal(quarantine_delete(q, id, &e), 0);
 	quarantine_close(q);
-}
-
-static void
-assert_state(struct quarantine *q, const char *want)
-{
-	struct buf b = { 0 };
-	struct error e;
-	char needle[64];
-
-	assert_int_equal(quarantine_brief(q, PN_STR_V("idaaaaaa"), &b, &e), 1);
-	assert_true(buf_add(&b, "", 1));
-	(void)snprintf(needle, sizeof(needle), ",\"state\":\"%s\",\"class\"",
-	    want);
-	if (strstr(buf_data(&b), needle) == NULL)
-		fail_msg("%s: no %s", buf_data(&b), needle);
-	buf_fini(&b);
 }
 
 static bool
@@ -310,6 +343,7 @@ main(void)
 		TEST(the_same_id_is_stored_once),
 		TEST(refuses_what_it_cannot_keep),
 		TEST(a_start_clears_what_was_never_promised),
+		TEST(two_keepers_leave_each_other_alone),
 		TEST(a_lost_index_costs_no_mail),
 		TEST(deleted_is_gone),
 		TEST(replies_decide_the_state),
