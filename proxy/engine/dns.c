@@ -53,7 +53,7 @@ set_options(struct ub_ctx *ub)
 		/* Built-in zones would deny the PTRs of private networks, and
 		 * of 127/8, where a machine's own services may have names. */
 		{ "unblock-lan-zones:", "yes" },
-		{ "local-zone:", "127.in-addr.arpa. nodefault" },
+		{ "local-zone:", "127.in-addr.arpa. transparent" },
 		{ "msg-cache-size:", "2m" }, { "rrset-cache-size:", "4m" },
 		{ "msg-cache-slabs:", "1" }, { "rrset-cache-slabs:", "1" },
 		{ "infra-cache-slabs:", "1" }, { "key-cache-slabs:", "1" },
