@@ -109,12 +109,8 @@ def drain(t, daemon):
         reply = c.data(BODY % (b"drained", b"drained"))
         t.same(reply.code, 250, "that one ends its message", reply)
         t.same(daemon.delivered(b"marker drained"), 1, "which is delivered")
-        try:
-            c.send(b"NOOP\r\n")
-            end = c.reply()
-            t.ok(end.raw.startswith(b"421 4.3.2"), "then hears 421 4.3.2", end)
-        except net.Cut as e:
-            t.ok(c.held == b"", "then it is closed", e)
+        end = c.reply()
+        t.ok(end.raw.startswith(b"421 4.3.2"), "then hears 421 4.3.2", end)
     try:
         status = daemon.process.wait(15)
     except Exception:
@@ -168,7 +164,7 @@ def master_dies(t, daemon):
 
 
 def notify(t):
-    path = t.path("notify")
+    path = t.path("notify.sock")
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     s.bind(path)
     os.chmod(path, 0o777)

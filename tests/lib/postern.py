@@ -106,7 +106,8 @@ class Postern:
         t.defer(self.dns.close)
         if upstream == "maildir":
             upstream = "deliver maildir %s;" % self.maildir
-        self.users = users() if os.getuid() == 0 else None
+        # --single stays who it is.
+        self.users = users() if os.getuid() == 0 and "--single" not in args else None
         for i, folder in enumerate(("spool", None, "state")):
             if folder is None:
                 continue
