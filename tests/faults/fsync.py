@@ -304,6 +304,7 @@ def record(t, preload, name, messages):
     log = t.path(name + ".record")
     daemon = postern.Postern(t, name=name, policy=POLICY,
                              env={"LD_PRELOAD": preload, "SHIM_LOG": log})
+    daemon.status()     # answered by the keeper: it has opened what it needs
     sent, wrong = [], []
     with net.Client(daemon.address) as c:
         for i in range(messages):
