@@ -12,11 +12,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/process.py \
 	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)
-EXTRA_DIST += tests/data/policy/policy.conf tests/data/policy/partners \
-	tests/data/policy/blocked tests/data/policy/mails/clean.eml \
-	tests/data/policy/mails/exe-in-zip.eml \
-	tests/data/policy/mails/image-only.eml \
-	tests/data/policy/mails/locked-zip.eml \
-	tests/data/policy/mails/lottery.eml
+TESTS += $(INTEGRATION)
+EXTRA_DIST += tests/data/gateway
 
 include tests/faults/local.mk

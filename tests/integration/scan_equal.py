@@ -37,7 +37,7 @@ rule sender   { when sender contains "client" and client.ip = "127.0.0.9";
 rule odd      { when mime.ambiguous or mime.broken; then tag; }
 rule raw      { when raw ~ /<script/i; then tempfail 451 4.7.1 "later"; }
 """
-ID = re.compile(r"\bid=(\S+) ev=message\b")
+ID = re.compile(r"\bid=(\S+) .*\bev=message\b")
 
 
 def comparable(trace):
