@@ -64,7 +64,7 @@ assert_same_again(struct pn_str printed)
 
 static const char *const samples[] = { "exe-attachment.conf",
 	"locked-archive.conf", "spam-tag.conf", "text-map.conf",
-	"quantified.conf", "policy.conf" };
+	"quantified.conf", "../gateway/policy.conf" };
 
 static void
 samples_print_to_themselves(void **state)
