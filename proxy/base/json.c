@@ -9,19 +9,37 @@ put(struct buf *b, const char *s)
 	(void)buf_puts(b, s);
 }
 
+/* Bytes at the start of s that stand for themselves: most of any text. */
+static size_t
+plain(struct pn_str s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] < 127 && s.p[n] != '"' &&
+	    s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 static void
 quoted(struct buf *b, struct pn_str s)
 {
 	put(b, "\"");
 	while (s.n > 0) {
 		unsigned char c = (unsigned char)s.p[0];
-		size_t n = utf8_len(s);
+		size_t n = plain(s);
 
+		if (n > 0) {
+			(void)buf_add(b, s.p, n);
+			s = pn_str_sub(s, n, s.n);
+			continue;
+		}
+		n = utf8_len(s);
 		if (n == 0) {
 			put(b, "\xef\xbf\xbd");
 			n = 1;
 		} else if (c == '"' || c == '\\') {
-			(void)buf_printf(b, "\\%c", c);
+			(void)buf_add(b, (char[]){ '\\', (char)c }, 2);
 		} else if (c < ' ' || c == 127) {
 			(void)buf_printf(b, "\\u%04x", c);
 		} else {
