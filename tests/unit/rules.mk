@@ -24,3 +24,5 @@ EXTRA_DIST += tests/data/mail tests/data/policy/broken \
 	tests/data/policy/locked-archive.conf tests/data/policy/spam-tag.conf \
 	tests/data/policy/text-map.conf tests/data/policy/blocked.txt \
 	tests/data/policy/quantified.conf
+TESTS += tests/unit/test_rules_samples.sh
+EXTRA_DIST += tests/unit/test_rules_samples.sh
