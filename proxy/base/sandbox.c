@@ -148,8 +148,8 @@ allow_below(int ruleset, const char *path, uint64_t rights, struct error *e)
 }
 
 static int
-allow_all(int ruleset, const char *const *paths, uint64_t rights,
-    struct error *e)
+allow_all(
+    int ruleset, const char *const *paths, uint64_t rights, struct error *e)
 {
 	for (; paths != NULL && *paths != NULL; paths++)
 		if (allow_below(ruleset, *paths, rights, e) < 0)
@@ -184,21 +184,49 @@ landlock(const char *const *writable, const char *const *readable, bool net,
 
 /* What none of our processes ever calls, and an intruder would like to. */
 static const int forbidden[] = {
-	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace),
-	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-	SCMP_SYS(kcmp), SCMP_SYS(pidfd_getfd), SCMP_SYS(personality),
-	SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd),
-	SCMP_SYS(io_uring_setup), SCMP_SYS(keyctl), SCMP_SYS(add_key),
-	SCMP_SYS(request_key), SCMP_SYS(init_module), SCMP_SYS(finit_module),
-	SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
-	SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon),
-	SCMP_SYS(swapoff), SCMP_SYS(mount), SCMP_SYS(umount2),
-	SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(move_mount),
-	SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(setns),
-	SCMP_SYS(unshare), SCMP_SYS(open_by_handle_at), SCMP_SYS(mknod),
-	SCMP_SYS(mknodat), SCMP_SYS(acct), SCMP_SYS(settimeofday),
-	SCMP_SYS(clock_settime), SCMP_SYS(sethostname), SCMP_SYS(iopl),
-	SCMP_SYS(ioperm), SCMP_SYS(syslog), SCMP_SYS(quotactl),
+	SCMP_SYS(execve),
+	SCMP_SYS(execveat),
+	SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(kcmp),
+	SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(personality),
+	SCMP_SYS(bpf),
+	SCMP_SYS(perf_event_open),
+	SCMP_SYS(userfaultfd),
+	SCMP_SYS(io_uring_setup),
+	SCMP_SYS(keyctl),
+	SCMP_SYS(add_key),
+	SCMP_SYS(request_key),
+	SCMP_SYS(init_module),
+	SCMP_SYS(finit_module),
+	SCMP_SYS(delete_module),
+	SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load),
+	SCMP_SYS(reboot),
+	SCMP_SYS(swapon),
+	SCMP_SYS(swapoff),
+	SCMP_SYS(mount),
+	SCMP_SYS(umount2),
+	SCMP_SYS(pivot_root),
+	SCMP_SYS(chroot),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(fsopen),
+	SCMP_SYS(setns),
+	SCMP_SYS(unshare),
+	SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(mknod),
+	SCMP_SYS(mknodat),
+	SCMP_SYS(acct),
+	SCMP_SYS(settimeofday),
+	SCMP_SYS(clock_settime),
+	SCMP_SYS(sethostname),
+	SCMP_SYS(iopl),
+	SCMP_SYS(ioperm),
+	SCMP_SYS(syslog),
+	SCMP_SYS(quotactl),
 };
 
 /* *rc keeps the first failure, so that a table reads as a table. */
@@ -221,8 +249,8 @@ static int
 load(scmp_filter_ctx c, int rc, struct error *e)
 {
 	if (rc == 0)
-		rc = seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH,
-		    SCMP_ACT_KILL_PROCESS);
+		rc = seccomp_attr_set(
+		    c, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (rc == 0)
 		rc = seccomp_load(c);
 	seccomp_release(c);
@@ -272,12 +300,12 @@ static int
 seccomp_inspector(struct error *e)
 {
 	static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write),
-		SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close), SCMP_SYS(close_range),
-		SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk),
-		SCMP_SYS(futex), SCMP_SYS(setitimer),
+		SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
+		SCMP_SYS(close_range), SCMP_SYS(munmap), SCMP_SYS(mremap),
+		SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(setitimer),
 		/* where it is not in the vDSO */
-		SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn),
-		SCMP_SYS(exit), SCMP_SYS(exit_group),
+		SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),
+		SCMP_SYS(exit_group),
 		/* abort(3): to die of SIGABRT, not of the sandbox */
 		SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid), SCMP_SYS(gettid) };
 	/* Libraries look for files and live without. */
@@ -322,7 +350,7 @@ mapped_now(size_t *bytes, struct error *e)
 
 	if (rc == 0 && buf_add(&b, "", 1))
 		*bytes = strtoul(buf_data(&b), NULL, 10) *
-		    (size_t)sysconf(_SC_PAGESIZE);
+			 (size_t)sysconf(_SC_PAGESIZE);
 	buf_fini(&b);
 	return rc;
 }
@@ -347,8 +375,8 @@ drop_capabilities(struct error *e)
 	};
 	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
 
-	return syscall(SYS_capset, &head, none) < 0 ?
-	    system_error(e, "capset") : 0;
+	return syscall(SYS_capset, &head, none) < 0 ? system_error(e, "capset")
+						    : 0;
 }
 
 static int
@@ -376,8 +404,8 @@ sandbox_inspector(size_t max_memory, struct error *e)
 }
 
 int
-sandbox_confine(const char *const *writable, const char *const *readable,
-    struct error *e)
+sandbox_confine(
+    const char *const *writable, const char *const *readable, struct error *e)
 {
 	if (no_new_privileges(e) < 0 ||
 	    landlock(writable, readable, false, e) < 0)

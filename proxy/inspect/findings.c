@@ -39,7 +39,8 @@ inspect_request_unpack(struct inspect_request *r, struct unpack *u)
 	uint8_t in_slot = unpack_u8(u);
 
 	*r = (struct inspect_request){ .in_slot = in_slot == 1,
-		.slot = unpack_u32(u), .size = unpack_u64(u) };
+		.slot = unpack_u32(u),
+		.size = unpack_u64(u) };
 	if (version != FORM || in_slot > 1 || r->slot >= INSPECT_SLOTS ||
 	    (!r->in_slot && (r->slot != 0 || r->size != u->n)) ||
 	    (r->in_slot && u->n != 0))
@@ -77,7 +78,7 @@ value_size(const struct value *v)
 		return 4 + shortened(v->str).n;
 	case VALUE_ADDRESS:
 		return 16 + shortened(v->str).n + shortened(v->local).n +
-		    shortened(v->domain).n + shortened(v->display).n;
+		       shortened(v->domain).n + shortened(v->display).n;
 	}
 	return 0;
 }
@@ -120,8 +121,8 @@ pack_fact(const struct fact_of *f, struct buf *b)
 
 /* Facts of the message or of parts, in order, while there is room for them. */
 static uint32_t
-pack_facts(const struct findings *f, bool of_message, size_t room,
-    struct buf *b)
+pack_facts(
+    const struct findings *f, bool of_message, size_t room, struct buf *b)
 {
 	uint32_t packed = 0;
 
@@ -271,8 +272,8 @@ unpack_fact(struct fact_of *to, const struct chain *c, uint32_t n_parts,
 	to->value.state = (enum value_state)state;
 	to->value.type = f->type;
 	if (!f->content || f->keyed || type != f->type ||
-	    (f->of_thing ? to->thing >= n_parts :
-		to->thing != FACT_OF_MESSAGE) ||
+	    (f->of_thing ? to->thing >= n_parts
+			 : to->thing != FACT_OF_MESSAGE) ||
 	    (state != VALUE_KNOWN && state != VALUE_UNKNOWN))
 		unpack_fail(u);
 	else if (state == VALUE_KNOWN)
@@ -324,6 +325,6 @@ findings_unpack(struct findings *f, const struct chain *c,
 	f->n_parts = (uint32_t)depths.n;
 	f->depths = (uint8_t *)arena_str(a, depths).p;
 	return f->depths != NULL && unpack_facts(f, c, u, a) &&
-	    unpack_done(u) &&
-	    unpack_answers(f, r, flags & FLAG_ANSWERS, answers, a);
+	       unpack_done(u) &&
+	       unpack_answers(f, r, flags & FLAG_ANSWERS, answers, a);
 }

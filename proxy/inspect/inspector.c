@@ -64,16 +64,16 @@ page_rounded(size_t n)
 static int
 make_slots(struct inspect_channel *ch, size_t size, struct error *e)
 {
-	int seals = F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW |
-	    F_SEAL_SEAL;
+	int seals =
+	    F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	void *p;
 
-	ch->slot_fd = memfd_create("postern-slots",
-	    MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ch->slot_fd =
+	    memfd_create("postern-slots", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (ch->slot_fd < 0 || ftruncate(ch->slot_fd, (off_t)size) < 0)
 		return error_set(e, "memfd: %s", strerror(errno));
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ch->slot_fd,
-	    0);
+	p = mmap(
+	    NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ch->slot_fd, 0);
 	if (p == MAP_FAILED)
 		return error_set(e, "slots: %s", strerror(errno));
 	ch->slots = p;
@@ -87,11 +87,11 @@ make_slots(struct inspect_channel *ch, size_t size, struct error *e)
 }
 
 int
-inspect_channel_make(struct inspect_channel *ch, size_t max_message,
-    struct error *e)
+inspect_channel_make(
+    struct inspect_channel *ch, size_t max_message, struct error *e)
 {
-	void *page = mmap(NULL, sizeof(*ch->working_on),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, sizeof(*ch->working_on), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	*ch = (struct inspect_channel){ .slot_fd = -1,
 		.slot_size = page_rounded(max_message) };
@@ -120,8 +120,8 @@ inspect_channel_free(struct inspect_channel *ch)
 {
 	inspect_channel_drop_write(ch);
 	if (ch->slots_ro != NULL)
-		(void)munmap((void *)ch->slots_ro,
-		    INSPECT_SLOTS * ch->slot_size);
+		(void)munmap(
+		    (void *)ch->slots_ro, INSPECT_SLOTS * ch->slot_size);
 	if (ch->working_on != NULL)
 		(void)munmap(ch->working_on, sizeof(*ch->working_on));
 	*ch = (struct inspect_channel){ .slot_fd = -1 };
@@ -133,8 +133,7 @@ inspect_channel_free(struct inspect_channel *ch)
 static void
 out_of_room(struct findings *f)
 {
-	*f = (struct findings){ .truncated = true,
-		.defects = PN_DEFECT_LIMIT };
+	*f = (struct findings){ .truncated = true, .defects = PN_DEFECT_LIMIT };
 }
 
 static void
@@ -148,9 +147,12 @@ look(struct inspector *in, struct pn_str raw, struct findings *f)
 		out_of_room(f);
 		return;
 	}
-	*f = (struct findings){ .facts = r->facts, .n_facts = r->n_facts,
-		.n_parts = r->n_parts, .depths = r->depths,
-		.truncated = r->truncated, .defects = r->defects };
+	*f = (struct findings){ .facts = r->facts,
+		.n_facts = r->n_facts,
+		.n_parts = r->n_parts,
+		.depths = r->depths,
+		.truncated = r->truncated,
+		.defects = r->defects };
 	f->answers = rules_inspect(conf->rules, in->run, &r->ask, in->arena);
 	if (f->answers == NULL)
 		f->defects |= PN_DEFECT_LIMIT;
@@ -160,7 +162,7 @@ static void
 deadline(const struct inspector *in, uint64_t ms)
 {
 	struct itimerval t = { .it_value = { (time_t)(ms / 1000),
-		(suseconds_t)(ms % 1000 * 1000) } };
+				   (suseconds_t)(ms % 1000 * 1000) } };
 
 	if (in->armed)
 		(void)setitimer(ITIMER_REAL, &t, NULL); /* cannot fail */
@@ -176,9 +178,10 @@ find_bytes(const struct inspector *in, struct unpack *u, struct pn_str *raw)
 	if (!inspect_request_unpack(&r, u) ||
 	    (r.in_slot && r.size > ch->slot_size))
 		return false;
-	*raw = r.in_slot ?
-	    (struct pn_str){ ch->slots_ro + r.slot * ch->slot_size, r.size } :
-	    (struct pn_str){ (const char *)u->p, u->n };
+	*raw = r.in_slot
+		   ? (struct pn_str){ ch->slots_ro + r.slot * ch->slot_size,
+			     r.size }
+		   : (struct pn_str){ (const char *)u->p, u->n };
 	return true;
 }
 
@@ -195,8 +198,8 @@ inspect(struct inspector *in, struct pn_str raw)
 }
 
 struct inspector *
-inspector_new(const struct inspect_conf *conf, struct inspect_channel *ch,
-    int sock)
+inspector_new(
+    const struct inspect_conf *conf, struct inspect_channel *ch, int sock)
 {
 	struct inspector *in = xcalloc(1, sizeof(*in));
 
@@ -262,8 +265,10 @@ warm_up(struct inspector *in)
 	    "Content-Transfer-Encoding: base64\r\n"
 	    "\r\n"
 	    /* one stored member, a.txt, of the letter a and a line end */
-	    "UEsDBBQAAAAAAAAAIQAHoerdAgAAAAIAAAAFAAAAYS50eHRhClBLAQIUAxQAAAAA\r\n"
-	    "AAAAIQAHoerdAgAAAAIAAAAFAAAAAAAAAAAAAACkgQAAAABhLnR4dFBLBQYAAAAA\r\n"
+	    "UEsDBBQAAAAAAAAAIQAHoerdAgAAAAIAAAAFAAAAYS50eHRhClBLAQIUAxQAAAAA\r"
+	    "\n"
+	    "AAAAIQAHoerdAgAAAAIAAAAFAAAAAAAAAAAAAACkgQAAAABhLnR4dFBLBQYAAAAA\r"
+	    "\n"
 	    "AQABADMAAAAlAAAAAAA=\r\n"
 	    "--b--\r\n";
 
@@ -306,8 +311,8 @@ cannot(const char *why)
 }
 
 _Noreturn void
-inspector_main(const struct inspect_conf *conf, struct inspect_channel *ch,
-    int sock)
+inspector_main(
+    const struct inspect_conf *conf, struct inspect_channel *ch, int sock)
 {
 	struct inspector *in;
 	struct error e;

@@ -32,10 +32,10 @@
 
 #define POOL_MAGIC 0x706f6f6cu
 #define JOB_MAGIC 0x706a6f62u
-#define OUTSTANDING 16      /* sent and unanswered at most; deeper gains nothing */
-#define DEATHS 3            /* seen by an innocent before it is tried alone */
+#define OUTSTANDING 16 /* sent and unanswered at most; deeper gains nothing */
+#define DEATHS 3       /* seen by an innocent before it is tried alone */
 #define DOWN_MS (30 * 1000) /* without an inspector */
-#define GRACE_MS 1000       /* the inspector's own timer comes first */
+#define GRACE_MS 1000	    /* the inspector's own timer comes first */
 #define NO_SLOT UINT32_MAX
 
 enum place { JOB_WAITING, JOB_SENT, JOB_FINISHED };
@@ -51,7 +51,7 @@ struct pool_job {
 	void *arg;
 	enum place place;
 	enum pool_result result; /* finished */
-	bool alone;              /* a suspect */
+	bool alone;		 /* a suspect */
 	unsigned deaths;
 	uint32_t slot;
 };
@@ -79,7 +79,8 @@ static struct jobs *
 list_of(struct pool *p, enum place place)
 {
 	struct jobs *lists[] = { [JOB_WAITING] = &p->waiting,
-		[JOB_SENT] = &p->sent, [JOB_FINISHED] = &p->finished };
+		[JOB_SENT] = &p->sent,
+		[JOB_FINISHED] = &p->finished };
 
 	return lists[place];
 }
@@ -138,8 +139,7 @@ job_finish(struct pool_job *j, enum pool_result result)
 }
 
 static void
-job_tell(struct pool_job *j, enum pool_result result,
-    const struct findings *f)
+job_tell(struct pool_job *j, enum pool_result result, const struct findings *f)
 {
 	pool_done *done = j->done;
 	void *arg = j->arg;
@@ -193,8 +193,8 @@ free_slot(const struct pool *p)
 enum sending { SENT, LATER, GONE, CANNOT };
 
 static enum sending
-send_frame(struct pool_job *j, const struct inspect_request *r,
-    struct pn_str body)
+send_frame(
+    struct pool_job *j, const struct inspect_request *r, struct pn_str body)
 {
 	char space[64];
 	struct buf head = { .mem = space, .size = sizeof(space) };
@@ -204,7 +204,9 @@ send_frame(struct pool_job *j, const struct inspect_request *r,
 	iov[0] = (struct iovec){ buf_data(&head), buf_len(&head) };
 	iov[1] = (struct iovec){ (void *)body.p, body.n };
 	return ipc_sendv(j->pool->ipc, INSPECT_REQUEST, j->id, iov,
-		   body.n > 0 ? 2 : 1, -1) ? SENT : GONE;
+		   body.n > 0 ? 2 : 1, -1)
+		   ? SENT
+		   : GONE;
 }
 
 static enum sending
@@ -226,8 +228,9 @@ send_by_slot(struct pool_job *j, size_t size)
 {
 	struct pool *p = j->pool;
 	const struct inspect_channel *ch = p->channel;
-	struct inspect_request r = { .in_slot = true, .slot = free_slot(p),
-		.size = size };
+	struct inspect_request r = {
+		.in_slot = true, .slot = free_slot(p), .size = size
+	};
 	enum sending sent;
 
 	if (size > ch->slot_size)
@@ -250,8 +253,9 @@ watch(struct pool *p)
 	if (p->n_sent == 0)
 		(void)event_del(&p->overdue);
 	else
-		must(event_add(&p->overdue, loop_timeout(p->loop,
-		    p->conf->deadline_ms + GRACE_MS)) == 0);
+		must(event_add(&p->overdue,
+			 loop_timeout(
+			     p->loop, p->conf->deadline_ms + GRACE_MS)) == 0);
 }
 
 /* False: nothing more can be sent now. */
@@ -261,8 +265,8 @@ offer(struct pool *p, struct pool_job *j)
 	size_t size = spool_size(j->spool);
 	bool first = p->n_sent == 0;
 
-	switch (size <= INSPECT_INLINE_MAX ? send_inline(j, size) :
-		send_by_slot(j, size)) {
+	switch (size <= INSPECT_INLINE_MAX ? send_inline(j, size)
+					   : send_by_slot(j, size)) {
 	case SENT:
 		job_put(j, JOB_SENT);
 		if (first)
@@ -306,7 +310,7 @@ find_sent(struct pool *p, uint64_t id)
 {
 	struct pool_job *j;
 
-	TAILQ_FOREACH(j, &p->sent, next)
+	TAILQ_FOREACH (j, &p->sent, next)
 		if (j->id == id)
 			return j;
 	return NULL;
@@ -410,8 +414,7 @@ on_no_inspector(evutil_socket_t fd, short what, void *arg)
 
 /* The frame is copied: findings live as long as the mail. */
 static enum pool_result
-read_answer(struct pool_job *j, const void *body, size_t n,
-    struct findings *f)
+read_answer(struct pool_job *j, const void *body, size_t n, struct findings *f)
 {
 	const struct inspect_conf *conf = j->pool->conf;
 	struct pn_str copy = arena_str(j->arena, (struct pn_str){ body, n });
@@ -430,8 +433,8 @@ static void
 take_answer(struct pool *p, struct pool_job *j, const void *body, size_t n)
 {
 	struct findings f;
-	enum pool_result result = j->done ? read_answer(j, body, n, &f) :
-		POOL_DOWN;
+	enum pool_result result =
+	    j->done ? read_answer(j, body, n, &f) : POOL_DOWN;
 
 	if (result == POOL_SUSPECT) {
 		give_up(p, j, "an answer that cannot be read");
@@ -445,8 +448,8 @@ take_answer(struct pool *p, struct pool_job *j, const void *body, size_t n)
 }
 
 static void
-on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
-    int fd)
+on_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
 {
 	struct pool *p = arg;
 	struct pool_job *j = find_sent(p, id);
@@ -454,8 +457,10 @@ on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
 	MUST_BE(p, POOL);
 	io_close(fd);
 	if (type != INSPECT_ANSWER || j == NULL)
-		log_warn("", "inspect", "error=\"answer to nothing we asked\" "
-		    "type=%u request=%llu", type, (unsigned long long)id);
+		log_warn("", "inspect",
+		    "error=\"answer to nothing we asked\" "
+		    "type=%u request=%llu",
+		    type, (unsigned long long)id);
 	else
 		take_answer(p, j, body, n);
 }
@@ -535,9 +540,15 @@ pool_submit(struct pool *p, struct spool *s, struct arena *a, pool_done *done,
 	struct pool_job *j = xcalloc(1, sizeof(*j));
 
 	MUST_BE(p, POOL);
-	*j = (struct pool_job){ .magic = JOB_MAGIC, .pool = p,
-		.id = ++p->last_id, .spool = s, .arena = a, .done = done,
-		.arg = arg, .place = JOB_WAITING, .slot = NO_SLOT };
+	*j = (struct pool_job){ .magic = JOB_MAGIC,
+		.pool = p,
+		.id = ++p->last_id,
+		.spool = s,
+		.arena = a,
+		.done = done,
+		.arg = arg,
+		.place = JOB_WAITING,
+		.slot = NO_SLOT };
 	TAILQ_INSERT_TAIL(&p->waiting, j, next);
 	p->live++;
 	if (p->down)

@@ -88,7 +88,8 @@ next_line(struct pn_str s)
 	return pn_str_sub(s, lf ? (size_t)(lf - s.p) + 1 : s.n, s.n);
 }
 
-/* What follows the first "NAME: " at the start of a line; n 0: there is none. */
+/* What follows the first "NAME: " at the start of a line; n 0: there is none.
+ */
 static struct pn_str
 marked(struct pn_str raw)
 {

@@ -14,23 +14,27 @@
 /* pn_* of the module ABI and our own enums are one numbering, so a cast is a
  * translation. */
 _Static_assert((int)PN_STRING == (int)VALUE_STRING &&
-	(int)PN_NUMBER == (int)VALUE_NUMBER &&
-	(int)PN_BOOL == (int)VALUE_BOOL &&
-	(int)PN_ADDRESS == (int)VALUE_ADDRESS && (int)PN_IP == (int)VALUE_IP &&
-	(int)PN_WORD == (int)VALUE_WORD,
+		   (int)PN_NUMBER == (int)VALUE_NUMBER &&
+		   (int)PN_BOOL == (int)VALUE_BOOL &&
+		   (int)PN_ADDRESS == (int)VALUE_ADDRESS &&
+		   (int)PN_IP == (int)VALUE_IP &&
+		   (int)PN_WORD == (int)VALUE_WORD,
     "types of facts");
 _Static_assert((int)PN_STAGE_CONNECT == (int)STAGE_CONNECT &&
-	(int)PN_STAGE_HELO == (int)STAGE_HELO &&
-	(int)PN_STAGE_MAIL == (int)STAGE_MAIL &&
-	(int)PN_STAGE_RCPT == (int)STAGE_RCPT &&
-	(int)PN_STAGE_MESSAGE == (int)STAGE_MESSAGE,
+		   (int)PN_STAGE_HELO == (int)STAGE_HELO &&
+		   (int)PN_STAGE_MAIL == (int)STAGE_MAIL &&
+		   (int)PN_STAGE_RCPT == (int)STAGE_RCPT &&
+		   (int)PN_STAGE_MESSAGE == (int)STAGE_MESSAGE,
     "stages");
 
 static const char *const fcrdns_words[] = { "ok", "none", "temporary", NULL };
 
 #define CORE(index, what, kind, when, ...)                                     \
-	[index] = { .name = (what), .type = (kind), .stage = (when),           \
-		.module = CHAIN_CORE, __VA_ARGS__ }
+	[index] = { .name = (what),                                            \
+		.type = (kind),                                                \
+		.stage = (when),                                               \
+		.module = CHAIN_CORE,                                          \
+		__VA_ARGS__ }
 
 static const struct chain_fact core_facts[CORE_FACTS] = {
 	CORE(FACT_CLIENT_IP, "client.ip", VALUE_IP, STAGE_CONNECT,
@@ -89,7 +93,7 @@ is_name(const char *name)
 	static const char all[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
 
 	return name[0] != '\0' && strchr(letters, name[0]) != NULL &&
-	    name[strspn(name, all)] == '\0';
+	       name[strspn(name, all)] == '\0';
 }
 
 /* A fact is known at the stage its declaration says only if some hook ran. */
@@ -114,18 +118,26 @@ check_fact(const struct pn_filter *f, const struct pn_fact_decl *d,
 		return error_set(e, "module %s: \"%s\" cannot name a fact",
 		    f->name, d->name);
 	if ((unsigned)d->type >= VALUE_TYPES || (unsigned)d->stage >= STAGES)
-		return error_set(e, "module %s: fact \"%s\" has no such type "
-		    "or stage", f->name, d->name);
+		return error_set(e,
+		    "module %s: fact \"%s\" has no such type "
+		    "or stage",
+		    f->name, d->name);
 	if (d->type == PN_WORD && (d->words == NULL || d->words[0] == NULL))
 		return error_set(e, "module %s: fact \"%s\" lists no words",
 		    f->name, d->name);
 	if (is_of(d->name, unknown_things))
-		return error_set(e, "module %s: fact \"%s\" is of a thing "
-		    "that is not known", f->name, d->name);
+		return error_set(e,
+		    "module %s: fact \"%s\" is of a thing "
+		    "that is not known",
+		    f->name, d->name);
 	if (!has_hook_by(f, fact->stage))
-		return error_set(e, "module %s: no hook can give \"%s\" by "
-		    "its stage%s", f->name, d->name, f->inspect != NULL ?
-		    ": .inspect gives facts of stage message" : "");
+		return error_set(e,
+		    "module %s: no hook can give \"%s\" by "
+		    "its stage%s",
+		    f->name, d->name,
+		    f->inspect != NULL
+			? ": .inspect gives facts of stage message"
+			: "");
 	if (fact->of_thing && !fact->content)
 		return error_set(e, "module %s: only .inspect can give \"%s\"",
 		    f->name, d->name);
@@ -142,7 +154,7 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 		.type = (enum value_type)d->type,
 		.stage = (enum stage)d->stage,
 		.content = d->stage == PN_STAGE_MESSAGE && f->inspect != NULL &&
-		    f->message == NULL,
+			   f->message == NULL,
 		.keyed = (d->flags & PN_FACT_KEYED) != 0,
 		.many = (d->flags & PN_FACT_MANY) != 0,
 		.of_thing = is_of(d->name, known_things),
@@ -157,9 +169,12 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 	if (other >= 0) {
 		uint32_t owner = c->facts[other].module;
 
-		return error_set(e, "module %s: fact \"%s\" is given by %s "
-		    "already", f->name, d->name, owner == CHAIN_CORE ?
-		    "postern itself" : c->modules[owner].filter->name);
+		return error_set(e,
+		    "module %s: fact \"%s\" is given by %s "
+		    "already",
+		    f->name, d->name,
+		    owner == CHAIN_CORE ? "postern itself"
+					: c->modules[owner].filter->name);
 	}
 	c->facts[c->n_facts++] = fact;
 	return 0;
@@ -188,8 +203,9 @@ set_preset(const struct pn_option *o, char *settings)
 		return end != o->preset && *end == '\0' ? 0 : -1;
 	case PN_OPT_SIZE:
 	case PN_OPT_DURATION:
-		if ((o->type == PN_OPT_SIZE ? lex_size(text, &v) :
-		    lex_duration(text, &v)) < 0 || v > INT64_MAX)
+		if ((o->type == PN_OPT_SIZE ? lex_size(text, &v)
+					    : lex_duration(text, &v)) < 0 ||
+		    v > INT64_MAX)
 			return -1;
 		number = (int64_t)v;
 		memcpy(settings + o->offset, &number, sizeof(number));
@@ -207,15 +223,19 @@ make_settings(struct chain_module *m, struct arena *a, struct error *e)
 		return 0;
 	m->settings = arena_alloc(a, f->settings_size);
 	if (m->settings == NULL)
-		return error_set(e, "module %s: no room for its settings",
-		    f->name);
+		return error_set(
+		    e, "module %s: no room for its settings", f->name);
 	for (const struct pn_option *o = f->options; o && o->name; o++) {
 		if (o->preset == NULL)
-			return error_set(e, "module %s: option \"%s\" must be "
-			    "given", f->name, o->name);
+			return error_set(e,
+			    "module %s: option \"%s\" must be "
+			    "given",
+			    f->name, o->name);
 		if (set_preset(o, m->settings) < 0)
-			return error_set(e, "module %s: option \"%s\" cannot "
-			    "be \"%s\"", f->name, o->name, o->preset);
+			return error_set(e,
+			    "module %s: option \"%s\" cannot "
+			    "be \"%s\"",
+			    f->name, o->name, o->preset);
 	}
 	return 0;
 }
@@ -229,8 +249,8 @@ add_module(struct chain *c, const struct pn_filter *f, struct arena *a,
 
 	for (uint32_t i = 0; i < index; i++)
 		if (strcmp(c->modules[i].filter->name, f->name) == 0)
-			return error_set(e, "module %s is loaded twice",
-			    f->name);
+			return error_set(
+			    e, "module %s is loaded twice", f->name);
 	*m = (struct chain_module){ .filter = f,
 		.timeout_ms = DEFAULT_TIMEOUT_MS,
 		.on_unavailable = CHAIN_UNKNOWN };
@@ -249,9 +269,10 @@ check_abi(const struct pn_filter *const *filters, size_t n, struct error *e)
 {
 	for (size_t i = 0; i < n; i++)
 		if (filters[i]->abi != PN_ABI)
-			return error_set(e, "module %zu of the chain is made "
-			    "for module ABI %u, this is %u", i + 1,
-			    filters[i]->abi, PN_ABI);
+			return error_set(e,
+			    "module %zu of the chain is made "
+			    "for module ABI %u, this is %u",
+			    i + 1, filters[i]->abi, PN_ABI);
 	return 0;
 }
 

@@ -41,12 +41,17 @@ world_rules(struct world *w, const char *text)
 
 	for (uint32_t i = 0; i < c->n_facts; i++)
 		facts[i] = (struct rules_decl){ .name = c->facts[i].name,
-			.type = c->facts[i].type, .stage = c->facts[i].stage,
+			.type = c->facts[i].type,
+			.stage = c->facts[i].stage,
 			.content = c->facts[i].content,
-			.keyed = c->facts[i].keyed, .many = c->facts[i].many,
-			.module = "test", .words = c->facts[i].words };
+			.keyed = c->facts[i].keyed,
+			.many = c->facts[i].many,
+			.module = "test",
+			.words = c->facts[i].words };
 	w->decls = (struct rules_decls){ .facts = facts,
-		.n_facts = c->n_facts, .things = things, .stages = stages };
+		.n_facts = c->n_facts,
+		.things = things,
+		.stages = stages };
 	b = rules_builder_new(w->arena, &w->decls);
 	lex_init(&l, "policy", pn_str_of(text));
 	rc = rules_parse_item(b, &l, ".", &e);
@@ -65,21 +70,24 @@ world_make(struct world *w, const struct pn_filter *own, size_t max_message)
 	struct error e;
 
 	*w = (struct world){ .arena = arena_new(16 << 20) };
-	if (chain_build(&w->chain, filters, PN_COUNT(filters), w->arena, &e) < 0 ||
+	if (chain_build(&w->chain, filters, PN_COUNT(filters), w->arena, &e) <
+		0 ||
 	    inspect_channel_make(&w->channel, max_message, &e) < 0) {
 		print_error("%s\n", e.text);
 		return -1;
 	}
 	if (world_rules(w, "policy default { rule poison { "
-		"when subject contains \"poison\"; "
-		"then reject 550 5.7.1 \"no\"; } }") < 0)
+			   "when subject contains \"poison\"; "
+			   "then reject 550 5.7.1 \"no\"; } }") < 0)
 		return -1;
 	w->conf = (struct inspect_conf){ .deadline_ms = 10000,
-		.max_memory = 1 << 30, .limits = view_limits_default,
-		.chain = &w->chain, .rules = w->rules };
+		.max_memory = 1 << 30,
+		.limits = view_limits_default,
+		.chain = &w->chain,
+		.rules = w->rules };
 	w->loop = loop_new();
-	w->spools = spool_pool_new(&(struct spool_conf){ .dir = "/tmp",
-		.max_memory = 1 << 20 });
+	w->spools = spool_pool_new(
+	    &(struct spool_conf){ .dir = "/tmp", .max_memory = 1 << 20 });
 	return 0;
 }
 
@@ -126,13 +134,15 @@ submit(struct world *w, struct told *t, const char *head, size_t size)
 	char *text = malloc(size + 1);
 
 	for (size_t i = 0; i < size; i++)
-		text[i] = i % 61 == 59 ? '\r' : i % 61 == 60 ? '\n' :
-		    (char)('a' + (i + size / 7) % 26);
+		text[i] = i % 61 == 59	 ? '\r'
+			  : i % 61 == 60 ? '\n'
+					 : (char)('a' + (i + size / 7) % 26);
 	memcpy(text, head, n < size ? n : size);
-	*t = (struct told){ .world = w, .spool = spool_new(w->spools),
+	*t = (struct told){ .world = w,
+		.spool = spool_new(w->spools),
 		.arena = arena_new(16 << 20) };
-	assert_int_equal(spool_append(t->spool,
-	    (struct pn_str){ text, size }, &e), 0);
+	assert_int_equal(
+	    spool_append(t->spool, (struct pn_str){ text, size }, &e), 0);
 	free(text);
 	t->job = pool_submit(w->pool, t->spool, t->arena, on_told, t);
 	assert_int_equal(t->times, 0); /* never from pool_submit */

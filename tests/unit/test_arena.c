@@ -21,7 +21,8 @@ zeroed_and_aligned(void **state)
 			char *p = arena_alloc(a, sizes[i]);
 
 			assert_non_null(p);
-			assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+			assert_int_equal(
+			    (uintptr_t)p % _Alignof(max_align_t), 0);
 			for (size_t n = 0; n < sizes[i]; n++)
 				assert_int_equal(p[n], 0);
 			memset(p, 0xa5, sizes[i]);

@@ -1,4 +1,5 @@
-/* chain: core facts in their places, modules' facts behind, and what is refused. */
+/* chain: core facts in their places, modules' facts behind, and what is
+ * refused. */
 #include "cm.h"
 
 #include "mail/chain.h"
@@ -18,31 +19,39 @@ struct settings {
 
 static const struct pn_option options[] = {
 	{ "text", PN_OPT_STRING, offsetof(struct settings, text), "abc", "" },
-	{ "number", PN_OPT_NUMBER, offsetof(struct settings, number), "-7", "" },
+	{ "number", PN_OPT_NUMBER, offsetof(struct settings, number), "-7",
+	    "" },
 	{ "size", PN_OPT_SIZE, offsetof(struct settings, size), "2K", "" },
-	{ "wait", PN_OPT_DURATION, offsetof(struct settings, duration), "3s", "" },
+	{ "wait", PN_OPT_DURATION, offsetof(struct settings, duration), "3s",
+	    "" },
 	{ "flag", PN_OPT_BOOL, offsetof(struct settings, flag), "yes", "" },
 	{ 0 }
 };
 
-static const struct pn_fact_decl reader_facts[] = {
-	{ .name = "part.name", .type = PN_STRING, .stage = PN_STAGE_MESSAGE,
-	    .flags = PN_FACT_MANY },
-	{ .name = "header", .type = PN_STRING, .stage = PN_STAGE_MESSAGE,
+static const struct pn_fact_decl reader_facts[] = { { .name = "part.name",
+							.type = PN_STRING,
+							.stage =
+							    PN_STAGE_MESSAGE,
+							.flags = PN_FACT_MANY },
+	{ .name = "header",
+	    .type = PN_STRING,
+	    .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_KEYED | PN_FACT_MANY },
-	{ 0 }
-};
-static const struct pn_filter reader = { .abi = PN_ABI, .name = "reader",
-	.facts = reader_facts, .inspect = hook, .options = options,
+	{ 0 } };
+static const struct pn_filter reader = { .abi = PN_ABI,
+	.name = "reader",
+	.facts = reader_facts,
+	.inspect = hook,
+	.options = options,
 	.settings_size = sizeof(struct settings) };
 
 static const struct pn_fact_decl asker_facts[] = {
 	{ .name = "asked", .type = PN_BOOL, .stage = PN_STAGE_HELO },
-	{ .name = "late", .type = PN_NUMBER, .stage = PN_STAGE_MESSAGE },
-	{ 0 }
+	{ .name = "late", .type = PN_NUMBER, .stage = PN_STAGE_MESSAGE }, { 0 }
 };
-static const struct pn_filter asker = { .abi = PN_ABI, .name = "asker",
-	.facts = asker_facts, .connect = hook };
+static const struct pn_filter asker = {
+	.abi = PN_ABI, .name = "asker", .facts = asker_facts, .connect = hook
+};
 
 static void
 core_facts_come_first(void **state)
@@ -54,15 +63,18 @@ core_facts_come_first(void **state)
 		enum stage stage;
 	} want[] = {
 		{ "client.ip", FACT_CLIENT_IP, VALUE_IP, STAGE_CONNECT },
-		{ "client.fcrdns", FACT_CLIENT_FCRDNS, VALUE_WORD, STAGE_CONNECT },
+		{ "client.fcrdns", FACT_CLIENT_FCRDNS, VALUE_WORD,
+		    STAGE_CONNECT },
 		{ "helo.verb", FACT_HELO_VERB, VALUE_STRING, STAGE_HELO },
 		{ "tls.cipher", FACT_TLS_CIPHER, VALUE_STRING, STAGE_HELO },
 		{ "login", FACT_LOGIN, VALUE_STRING, STAGE_MAIL },
 		{ "sender", FACT_SENDER, VALUE_ADDRESS, STAGE_MAIL },
 		{ "rcpt", FACT_RCPT, VALUE_ADDRESS, STAGE_RCPT },
 		{ "size", FACT_SIZE, VALUE_NUMBER, STAGE_MESSAGE },
-		{ "mime.ambiguous", FACT_MIME_AMBIGUOUS, VALUE_BOOL, STAGE_MESSAGE },
-		{ "inspect.failed", FACT_INSPECT_FAILED, VALUE_BOOL, STAGE_MESSAGE },
+		{ "mime.ambiguous", FACT_MIME_AMBIGUOUS, VALUE_BOOL,
+		    STAGE_MESSAGE },
+		{ "inspect.failed", FACT_INSPECT_FAILED, VALUE_BOOL,
+		    STAGE_MESSAGE },
 	};
 	struct arena *a = arena_new(1 << 16);
 	struct chain c;
@@ -119,9 +131,19 @@ modules_add_theirs(void **state)
 #define FACT(what, kind, when)                                                 \
 	(const struct pn_fact_decl[])                                          \
 	{                                                                      \
-		{ .name = what, .type = kind, .stage = when }, { 0 }           \
+		{ .name = what, .type = kind, .stage = when },                 \
+		{                                                              \
+			0                                                      \
+		}                                                              \
 	}
-#define OPTION(...) (const struct pn_option[]){ { __VA_ARGS__ }, { 0 } }
+#define OPTION(...)                                                            \
+	(const struct pn_option[])                                             \
+	{                                                                      \
+		{ __VA_ARGS__ },                                               \
+		{                                                              \
+			0                                                      \
+		}                                                              \
+	}
 
 static void
 what_cannot_be_is_refused(void **state)
@@ -131,34 +153,54 @@ what_cannot_be_is_refused(void **state)
 		const char *says;
 	} cases[] = {
 		{ { .abi = PN_ABI + 1, .name = "x" }, "module ABI" },
-		{ { .abi = PN_ABI, .name = "x", .inspect = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .inspect = hook,
 		      .facts = FACT("size", PN_NUMBER, PN_STAGE_MESSAGE) },
 		    "given by postern itself already" },
-		{ { .abi = PN_ABI, .name = "x", .inspect = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .inspect = hook,
 		      .facts = FACT("url.host", PN_STRING, PN_STAGE_MESSAGE) },
 		    "a thing that is not known" },
-		{ { .abi = PN_ABI, .name = "x", .inspect = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .inspect = hook,
 		      .facts = FACT("early", PN_BOOL, PN_STAGE_MAIL) },
 		    ".inspect gives facts of stage message" },
-		{ { .abi = PN_ABI, .name = "x", .rcpt = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .rcpt = hook,
 		      .facts = FACT("early", PN_BOOL, PN_STAGE_MAIL) },
 		    "no hook can give \"early\"" },
-		{ { .abi = PN_ABI, .name = "x", .message = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .message = hook,
 		      .facts = FACT("part.x", PN_BOOL, PN_STAGE_MESSAGE) },
 		    "only .inspect can give \"part.x\"" },
-		{ { .abi = PN_ABI, .name = "x", .inspect = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .inspect = hook,
 		      .facts = FACT("w", PN_WORD, PN_STAGE_MESSAGE) },
 		    "lists no words" },
-		{ { .abi = PN_ABI, .name = "x", .inspect = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .inspect = hook,
 		      .facts = FACT("Bad name", PN_BOOL, PN_STAGE_MESSAGE) },
 		    "cannot name a fact" },
-		{ { .abi = PN_ABI, .name = "x", .inspect = hook,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .inspect = hook,
 		      .facts = FACT("t", (enum pn_type)9, PN_STAGE_MESSAGE) },
 		    "no such type" },
-		{ { .abi = PN_ABI, .name = "x", .settings_size = 8,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .settings_size = 8,
 		      .options = OPTION("o", PN_OPT_NUMBER, 0, NULL, "") },
 		    "\"o\" must be given" },
-		{ { .abi = PN_ABI, .name = "x", .settings_size = 8,
+		{ { .abi = PN_ABI,
+		      .name = "x",
+		      .settings_size = 8,
 		      .options = OPTION("o", PN_OPT_SIZE, 0, "big", "") },
 		    "\"o\" cannot be \"big\"" },
 	};

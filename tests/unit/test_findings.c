@@ -46,18 +46,25 @@ static const struct pn_fact_decl decls[] = {
 	{ .name = "yes", .type = PN_BOOL, .stage = PN_STAGE_MESSAGE },
 	{ .name = "from", .type = PN_ADDRESS, .stage = PN_STAGE_MESSAGE },
 	{ .name = "hop", .type = PN_IP, .stage = PN_STAGE_MESSAGE },
-	{ .name = "colour", .type = PN_WORD, .stage = PN_STAGE_MESSAGE,
+	{ .name = "colour",
+	    .type = PN_WORD,
+	    .stage = PN_STAGE_MESSAGE,
 	    .words = words },
-	{ .name = "part.name", .type = PN_STRING, .stage = PN_STAGE_MESSAGE,
+	{ .name = "part.name",
+	    .type = PN_STRING,
+	    .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_MANY },
-	{ .name = "head", .type = PN_STRING, .stage = PN_STAGE_MESSAGE,
+	{ .name = "head",
+	    .type = PN_STRING,
+	    .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_KEYED },
 	{ 0 }
 };
 enum { TEXT = CORE_FACTS, COUNT, YES, FROM, HOP, COLOUR, PART_NAME, HEAD };
 
-static const struct pn_filter filter = { .abi = PN_ABI, .name = "test",
-	.facts = decls, .inspect = hook };
+static const struct pn_filter filter = {
+	.abi = PN_ABI, .name = "test", .facts = decls, .inspect = hook
+};
 
 struct world {
 	struct arena *arena;
@@ -100,10 +107,12 @@ fact(uint32_t index, uint32_t thing, struct value v)
 static bool
 unpack_all(struct world *w, struct findings *f)
 {
-	/* In a place of its own size, so that a sanitizer sees a byte too far. */
-	void *copy = arena_str(w->arena, buf_str(&w->b)).p ?
-	    memcpy(arena_alloc(w->arena, buf_len(&w->b)), buf_data(&w->b),
-		buf_len(&w->b)) : NULL;
+	/* In a place of its own size, so that a sanitizer sees a byte too far.
+	 */
+	void *copy = arena_str(w->arena, buf_str(&w->b)).p
+			 ? memcpy(arena_alloc(w->arena, buf_len(&w->b)),
+			       buf_data(&w->b), buf_len(&w->b))
+			 : NULL;
 	struct unpack u = unpack_of(copy, buf_len(&w->b));
 
 	return findings_unpack(f, &w->chain, NULL, &u, w->arena);
@@ -114,26 +123,31 @@ what_is_packed_comes_back(void **state)
 {
 	struct world *w = *state;
 	struct fact_of facts[] = {
-		fact(TEXT, MSG, KNOWN(.type = VALUE_STRING,
-		    .str = PN_STR("a\0b"))),
+		fact(TEXT, MSG,
+		    KNOWN(.type = VALUE_STRING, .str = PN_STR("a\0b"))),
 		fact(COUNT, MSG, KNOWN(.type = VALUE_NUMBER, .number = -5)),
 		fact(YES, MSG, KNOWN(.type = VALUE_BOOL, .number = 1)),
-		fact(FROM, MSG, KNOWN(.type = VALUE_ADDRESS,
-		    .str = PN_STR("a@b"), .local = PN_STR("a"),
-		    .domain = PN_STR("b"), .display = PN_STR("A"))),
-		fact(HOP, MSG, KNOWN(.type = VALUE_IP,
-		    .str = PN_STR("2001:db8::1"))),
-		fact(COLOUR, MSG, KNOWN(.type = VALUE_WORD,
-		    .str = PN_STR("green"))),
-		fact(PART_NAME, 1, KNOWN(.type = VALUE_STRING,
-		    .str = PN_STR("x.exe"))),
+		fact(FROM, MSG,
+		    KNOWN(.type = VALUE_ADDRESS, .str = PN_STR("a@b"),
+			.local = PN_STR("a"), .domain = PN_STR("b"),
+			.display = PN_STR("A"))),
+		fact(HOP, MSG,
+		    KNOWN(.type = VALUE_IP, .str = PN_STR("2001:db8::1"))),
+		fact(COLOUR, MSG,
+		    KNOWN(.type = VALUE_WORD, .str = PN_STR("green"))),
+		fact(PART_NAME, 1,
+		    KNOWN(.type = VALUE_STRING, .str = PN_STR("x.exe"))),
 		{ PART_NAME, 0, { .state = VALUE_UNKNOWN } },
 	};
 	uint8_t depths[] = { 0, 3 };
 	struct rules_answers answers = { PN_STR("yes, no") };
-	struct findings in = { .facts = facts, .n_facts = PN_COUNT(facts),
-		.n_parts = 2, .depths = depths, .truncated = true,
-		.defects = PN_DEFECT_BROKEN, .answers = &answers };
+	struct findings in = { .facts = facts,
+		.n_facts = PN_COUNT(facts),
+		.n_parts = 2,
+		.depths = depths,
+		.truncated = true,
+		.defects = PN_DEFECT_BROKEN,
+		.answers = &answers };
 	struct findings out;
 
 	findings_pack(&in, &w->b);
@@ -184,8 +198,8 @@ long_values_are_cut_between_letters(void **state)
 	memset(text, 'a', sizeof(text));
 	text[FINDINGS_VALUE_MAX - 1] = '\xc3';
 	text[FINDINGS_VALUE_MAX] = '\xa4';
-	f = fact(TEXT, MSG, KNOWN(.type = VALUE_STRING,
-	    .str = { text, sizeof(text) }));
+	f = fact(TEXT, MSG,
+	    KNOWN(.type = VALUE_STRING, .str = { text, sizeof(text) }));
 	findings_pack(&in, &w->b);
 	assert_true(unpack_all(w, &out));
 	assert_int_equal(out.facts[0].value.str.n, FINDINGS_VALUE_MAX - 1);
@@ -200,16 +214,16 @@ too_much_says_truncated(void **state)
 	struct findings in = { .facts = facts, .n_facts = n }, out;
 
 	for (uint32_t i = 0; i < n; i++)
-		facts[i] = fact(COUNT, MSG, KNOWN(.type = VALUE_NUMBER,
-		    .number = i));
+		facts[i] =
+		    fact(COUNT, MSG, KNOWN(.type = VALUE_NUMBER, .number = i));
 	findings_pack(&in, &w->b);
 	assert_true(buf_len(&w->b) <= FINDINGS_MAX);
 	assert_true(buf_len(&w->b) > FINDINGS_MAX - 32);
 	assert_true(unpack_all(w, &out));
 	assert_true(out.truncated);
 	assert_true(out.n_facts > 5000 && out.n_facts < n);
-	assert_int_equal(out.facts[out.n_facts - 1].value.number,
-	    out.n_facts - 1);
+	assert_int_equal(
+	    out.facts[out.n_facts - 1].value.number, out.n_facts - 1);
 	free(facts);
 }
 
@@ -220,8 +234,11 @@ parts_do_not_push_out_the_message(void **state)
 	uint32_t n = 30000;
 	struct fact_of *facts = calloc(n, sizeof(*facts));
 	uint8_t depths[] = { 0 };
-	struct findings in = { .facts = facts, .n_facts = n, .n_parts = 1,
-		.depths = depths }, out;
+	struct findings in = { .facts = facts,
+		.n_facts = n,
+		.n_parts = 1,
+		.depths = depths },
+			out;
 
 	for (uint32_t i = 0; i < n; i++)
 		facts[i] = fact(PART_NAME, 0, KNOWN(.type = VALUE_STRING));
@@ -240,8 +257,8 @@ answers_that_do_not_fit_are_none(void **state)
 	char *big = calloc(1, FINDINGS_MAX);
 	struct rules_answers answers = { { big, FINDINGS_MAX } };
 	struct fact_of f = fact(COUNT, MSG, KNOWN(.type = VALUE_NUMBER));
-	struct findings in = { .facts = &f, .n_facts = 1,
-		.answers = &answers }, out;
+	struct findings in = { .facts = &f, .n_facts = 1, .answers = &answers },
+			out;
 
 	findings_pack(&in, &w->b);
 	assert_true(unpack_all(w, &out));
@@ -258,36 +275,47 @@ what_cannot_be_is_dropped(void **state)
 		const char *name;
 		struct fact_of fact;
 	} cases[] = {
-		{ "no such index", { HEAD + 1, MSG, KNOWN(.type = VALUE_NUMBER) } },
-		{ "huge index", { UINT32_MAX, MSG, KNOWN(.type = VALUE_NUMBER) } },
-		{ "fact of the worker", { FACT_SENDER, MSG,
-		    KNOWN(.type = VALUE_ADDRESS) } },
+		{ "no such index",
+		    { HEAD + 1, MSG, KNOWN(.type = VALUE_NUMBER) } },
+		{ "huge index",
+		    { UINT32_MAX, MSG, KNOWN(.type = VALUE_NUMBER) } },
+		{ "fact of the worker",
+		    { FACT_SENDER, MSG, KNOWN(.type = VALUE_ADDRESS) } },
 		{ "keyed", { HEAD, MSG, KNOWN(.type = VALUE_STRING) } },
 		{ "other type", { COUNT, MSG, KNOWN(.type = VALUE_BOOL) } },
-		{ "unknown of other type", { COUNT, MSG,
-		    { .state = VALUE_UNKNOWN, .type = VALUE_BOOL } } },
-		{ "absent", { COUNT, MSG,
-		    { .state = VALUE_ABSENT, .type = VALUE_NUMBER } } },
+		{ "unknown of other type",
+		    { COUNT, MSG,
+			{ .state = VALUE_UNKNOWN, .type = VALUE_BOOL } } },
+		{ "absent",
+		    { COUNT, MSG,
+			{ .state = VALUE_ABSENT, .type = VALUE_NUMBER } } },
 		{ "no such state", { COUNT, MSG,
-		    { .state = (enum value_state)7, .type = VALUE_NUMBER } } },
-		{ "word not listed", { COLOUR, MSG, KNOWN(.type = VALUE_WORD,
-		    .str = PN_STR("blue")) } },
-		{ "no ip", { HOP, MSG, KNOWN(.type = VALUE_IP,
-		    .str = PN_STR("1.2.3.4 or so")) } },
+				       { .state = (enum value_state)7,
+					   .type = VALUE_NUMBER } } },
+		{ "word not listed",
+		    { COLOUR, MSG,
+			KNOWN(.type = VALUE_WORD, .str = PN_STR("blue")) } },
+		{ "no ip", { HOP, MSG,
+			       KNOWN(.type = VALUE_IP,
+				   .str = PN_STR("1.2.3.4 or so")) } },
 		{ "empty ip", { HOP, MSG, KNOWN(.type = VALUE_IP) } },
-		{ "part fact of the message", { PART_NAME, MSG,
-		    KNOWN(.type = VALUE_STRING) } },
-		{ "no such part", { PART_NAME, 2, KNOWN(.type = VALUE_STRING) } },
-		{ "message fact of a part", { COUNT, 0,
-		    KNOWN(.type = VALUE_NUMBER) } },
+		{ "part fact of the message",
+		    { PART_NAME, MSG, KNOWN(.type = VALUE_STRING) } },
+		{ "no such part",
+		    { PART_NAME, 2, KNOWN(.type = VALUE_STRING) } },
+		{ "message fact of a part",
+		    { COUNT, 0, KNOWN(.type = VALUE_NUMBER) } },
 	};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
 		uint8_t depths[2] = { 0 };
 		struct fact_of f = cases[i].fact;
-		struct findings in = { .facts = &f, .n_facts = 1,
-			.n_parts = 2, .depths = depths }, out;
+		struct findings in = { .facts = &f,
+			.n_facts = 1,
+			.n_parts = 2,
+			.depths = depths },
+				out;
 
 		buf_clear(&w->b);
 		findings_pack(&in, &w->b);
@@ -303,17 +331,22 @@ broken_frames_do_no_harm(void **state)
 {
 	struct world *w = *state;
 	struct fact_of facts[] = {
-		fact(FROM, MSG, KNOWN(.type = VALUE_ADDRESS,
-		    .str = PN_STR("a@b"), .local = PN_STR("a"))),
-		fact(COLOUR, MSG, KNOWN(.type = VALUE_WORD,
-		    .str = PN_STR("red"))),
-		fact(PART_NAME, 0, KNOWN(.type = VALUE_STRING,
-		    .str = PN_STR("x"))),
+		fact(FROM, MSG,
+		    KNOWN(.type = VALUE_ADDRESS, .str = PN_STR("a@b"),
+			.local = PN_STR("a"))),
+		fact(COLOUR, MSG,
+		    KNOWN(.type = VALUE_WORD, .str = PN_STR("red"))),
+		fact(PART_NAME, 0,
+		    KNOWN(.type = VALUE_STRING, .str = PN_STR("x"))),
 	};
 	uint8_t depths[] = { 0 };
 	struct rules_answers answers = { PN_STR("a") };
-	struct findings in = { .facts = facts, .n_facts = 3, .n_parts = 1,
-		.depths = depths, .answers = &answers }, out;
+	struct findings in = { .facts = facts,
+		.n_facts = 3,
+		.n_parts = 1,
+		.depths = depths,
+		.answers = &answers },
+			out;
 	size_t n;
 
 	findings_pack(&in, &w->b);
@@ -377,7 +410,8 @@ requests(void **state)
 		inspect_request_pack(&cases[i].r, &w->b);
 		assert_true(buf_add(&w->b, "123456789", cases[i].body));
 		u = unpack_of(buf_data(&w->b), buf_len(&w->b));
-		assert_int_equal(inspect_request_unpack(&r, &u), cases[i].taken);
+		assert_int_equal(
+		    inspect_request_unpack(&r, &u), cases[i].taken);
 		if (cases[i].taken) {
 			assert_int_equal(r.in_slot, cases[i].r.in_slot);
 			assert_int_equal(r.slot, cases[i].r.slot);

@@ -67,11 +67,11 @@ inspect(struct pn_mail *m)
 
 static const struct pn_fact_decl facts[] = {
 	{ .name = "bytes", .type = PN_NUMBER, .stage = PN_STAGE_MESSAGE },
-	{ .name = "sum", .type = PN_NUMBER, .stage = PN_STAGE_MESSAGE },
-	{ 0 }
+	{ .name = "sum", .type = PN_NUMBER, .stage = PN_STAGE_MESSAGE }, { 0 }
 };
-static const struct pn_filter module = { .abi = PN_ABI, .name = "bad",
-	.facts = facts, .inspect = inspect };
+static const struct pn_filter module = {
+	.abi = PN_ABI, .name = "bad", .facts = facts, .inspect = inspect
+};
 
 /* ---- worker and master ---- */
 
@@ -94,7 +94,8 @@ fork_inspector(struct gateway *g)
 	g->pid = fork();
 	assert_true(g->pid >= 0);
 	for (int sig = SIGILL; g->pid == 0 && sig <= SIGSYS; sig++)
-		(void)signal(sig, SIG_DFL); /* cmocka would go on with the next */
+		(void)signal(
+		    sig, SIG_DFL); /* cmocka would go on with the next */
 	if (g->pid == 0)
 		inspector_main(&g->w.conf, &g->w.channel, fd[1]);
 	(void)close(fd[1]);
@@ -139,8 +140,8 @@ start(void **state, uint64_t deadline_ms)
 	g.w.conf.deadline_ms = deadline_ms;
 	g.child = evsignal_new(loop_base(g.w.loop), SIGCHLD, on_child, &g);
 	(void)event_add(g.child, NULL);
-	g.w.pool = pool_new(g.w.loop, &g.w.conf, &g.w.channel,
-	    fork_inspector(&g), on_kill, &g);
+	g.w.pool = pool_new(
+	    g.w.loop, &g.w.conf, &g.w.channel, fork_inspector(&g), on_kill, &g);
 	*state = &g;
 	return 0;
 }
@@ -183,7 +184,8 @@ wait_for(struct gateway *g, struct told *t, size_t n)
 			struct timeval tick = { 1, 0 };
 
 			(void)event_base_loopexit(loop_base(g->w.loop), &tick);
-			(void)event_base_loop(loop_base(g->w.loop), EVLOOP_ONCE);
+			(void)event_base_loop(
+			    loop_base(g->w.loop), EVLOOP_ONCE);
 			if (loop_now_ms(g->w.loop) > end)
 				fail_msg("message %zu is never told", i);
 		}
@@ -297,8 +299,10 @@ answers_reach_the_rules(void **state)
 		struct rules_result r;
 
 		assert_found(&t[i]);
-		assert_int_equal(rules_judge(g->w.rules, run, STAGE_MESSAGE,
-		    &ask, t[i].findings.answers, t[i].arena, &r), 0);
+		assert_int_equal(
+		    rules_judge(g->w.rules, run, STAGE_MESSAGE, &ask,
+			t[i].findings.answers, t[i].arena, &r),
+		    0);
 		assert_int_equal(r.n_effects, i);
 		forget(&t[i]);
 	}
@@ -397,8 +401,9 @@ two_bad_ones_are_both_found(void **state)
 	struct told t[10];
 
 	for (size_t i = 0; i < PN_COUNT(t); i++)
-		submit(&g->w, &t[i], i % 5 == 3 ? "X-Bad: crash\r\n\r\n" :
-		    "Subject: x\r\n\r\n", 2000 + i);
+		submit(&g->w, &t[i],
+		    i % 5 == 3 ? "X-Bad: crash\r\n\r\n" : "Subject: x\r\n\r\n",
+		    2000 + i);
 	wait_for(g, t, PN_COUNT(t));
 	for (size_t i = 0; i < PN_COUNT(t); i++) {
 		if (i % 5 == 3)
@@ -456,10 +461,11 @@ the_seal_holds_without_a_sandbox(void **state)
 	n = INSPECT_SLOTS * ch.slot_size;
 	ch.slots[n - 1] = 'x';
 	assert_int_equal(ch.slots_ro[n - 1], 'x');
-	assert_true(mprotect((void *)ch.slots_ro, n,
-	    PROT_READ | PROT_WRITE) < 0);
-	assert_ptr_equal(mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    ch.slot_fd, 0), MAP_FAILED);
+	assert_true(
+	    mprotect((void *)ch.slots_ro, n, PROT_READ | PROT_WRITE) < 0);
+	assert_ptr_equal(
+	    mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, ch.slot_fd, 0),
+	    MAP_FAILED);
 	assert_true(pwrite(ch.slot_fd, "y", 1, 0) < 0);
 	assert_true(ftruncate(ch.slot_fd, 0) < 0);
 	assert_true(fcntl(ch.slot_fd, F_ADD_SEALS, 0) < 0);

@@ -24,8 +24,8 @@ struct end {
 };
 
 static void
-on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
-    int fd)
+on_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
 {
 	struct end *e = arg;
 
@@ -95,8 +95,8 @@ frames_keep_order_and_edges(void **state)
 
 	e->next_id = 1;
 	for (uint64_t id = 1; id <= 100; id++)
-		assert_int_equal(ipc_write(e->peer, 7, id, "abcdef", id % 7, -1,
-		    &err), 0);
+		assert_int_equal(
+		    ipc_write(e->peer, 7, id, "abcdef", id % 7, -1, &err), 0);
 	for (int i = 0; i < 10 && e->n_messages < 100; i++)
 		turn(e);
 	assert_int_equal(e->n_messages, 100);
@@ -179,7 +179,8 @@ descriptors_travel(void **state)
 	assert_true(ipc_send(e->ipc, 2, 2, "", 0, p[0]));
 	(void)close(p[0]);
 	for (type = 0; type != 2; turn(e))
-		assert_true(ipc_read(e->peer, &type, &id, body, &fd, &err) >= 0);
+		assert_true(
+		    ipc_read(e->peer, &type, &id, body, &fd, &err) >= 0);
 	assert_true(fd >= 0);
 	assert_int_equal(write(p[1], "x", 1), 1);
 	assert_int_equal(read(fd, &c, 1), 1);
@@ -254,8 +255,8 @@ who_lies_is_gone(void **state)
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
 		struct end *e = *state;
 
-		assert_int_equal(send(e->peer, cases[i].p, cases[i].n, 0),
-		    cases[i].n);
+		assert_int_equal(
+		    send(e->peer, cases[i].p, cases[i].n, 0), cases[i].n);
 		turn(e);
 		assert_true(e->closed);
 		assert_int_equal(e->n_messages, 0);

@@ -62,7 +62,10 @@ strings(void **state)
 		    "\"\\u0000\\u0009\\u000d\\u000a\\u007f\"" },
 		{ PN_STR("\xc3\xa4\xf0\x9f\x98\x80"),
 		    "\"\xc3\xa4\xf0\x9f\x98\x80\"" },
-		{ PN_STR("a\xff" "b"), "\"a\xef\xbf\xbd" "b\"" },
+		{ PN_STR("a\xff"
+			 "b"),
+		    "\"a\xef\xbf\xbd"
+		    "b\"" },
 		{ PN_STR("\xc3"), "\"\xef\xbf\xbd\"" },
 		{ PN_STR("\xed\xa0\x80"),
 		    "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },

@@ -1,4 +1,5 @@
-/* pack: numbers and strings there and back; a short message fails once for all. */
+/* pack: numbers and strings there and back; a short message fails once for all.
+ */
 #include "cm.h"
 
 #include "base/pack.h"
@@ -62,8 +63,8 @@ a_short_message_fails_for_good(void **state)
 static void
 a_string_longer_than_the_message(void **state)
 {
-	static const char *const cases[] = { "\5\0\0\0abcd", "\377\377\377\377a",
-		"\0\0\0\200" };
+	static const char *const cases[] = { "\5\0\0\0abcd",
+		"\377\377\377\377a", "\0\0\0\200" };
 	static const size_t sizes[] = { 8, 5, 4 };
 
 	(void)state;

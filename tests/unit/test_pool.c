@@ -33,7 +33,7 @@ clock_gettime(clockid_t clock, struct timespec *t)
 
 struct play {
 	struct world w; /* first */
-	int peer;       /* the inspector's end, -1: dead */
+	int peer;	/* the inspector's end, -1: dead */
 	unsigned kills;
 	char *frame;
 	/* the last request */
@@ -86,10 +86,12 @@ request(struct play *p)
 	assert_int_equal(type, INSPECT_REQUEST);
 	u = unpack_of(p->frame, (size_t)n);
 	assert_true(inspect_request_unpack(&p->request, &u));
-	p->body = p->request.in_slot ?
-	    (struct pn_str){ p->w.channel.slots_ro +
-		p->request.slot * p->w.channel.slot_size, p->request.size } :
-	    (struct pn_str){ (const char *)u.p, u.n };
+	p->body =
+	    p->request.in_slot
+		? (struct pn_str){ p->w.channel.slots_ro +
+				       p->request.slot * p->w.channel.slot_size,
+			  p->request.size }
+		: (struct pn_str){ (const char *)u.p, u.n };
 	atomic_store(p->w.channel.working_on, p->id);
 	return true;
 }
@@ -114,7 +116,8 @@ answer(struct play *p, uint64_t id)
 
 	findings_pack(&f, &b);
 	assert_int_equal(ipc_write(p->peer, INSPECT_ANSWER, id, buf_data(&b),
-	    buf_len(&b), -1, &e), 0);
+			     buf_len(&b), -1, &e),
+	    0);
 	buf_fini(&b);
 	atomic_store(p->w.channel.working_on, 0);
 	turn(p);
@@ -147,8 +150,8 @@ set_up(void **state)
 	p = (struct play){ .frame = malloc(IPC_MAX) };
 	if (world_make(&p.w, &nothing, 1 << 20) < 0)
 		return -1;
-	p.w.pool = pool_new(p.w.loop, &p.w.conf, &p.w.channel, new_peer(&p),
-	    on_kill, &p);
+	p.w.pool = pool_new(
+	    p.w.loop, &p.w.conf, &p.w.channel, new_peer(&p), on_kill, &p);
 	*state = &p;
 	return 0;
 }
@@ -186,8 +189,8 @@ requests_carry_the_message(void **state)
 	assert_true(p->request.in_slot);
 	assert_int_equal(p->body.n, BIG);
 	assert_memory_equal(p->body.p, "Subject: x\r\n", 12);
-	assert_memory_equal(p->body.p + BIG - 100,
-	    spool_at(big.spool, BIG - 100).p, 100);
+	assert_memory_equal(
+	    p->body.p + BIG - 100, spool_at(big.spool, BIG - 100).p, 100);
 	answer(p, p->id);
 	assert_int_equal(big.result, POOL_FOUND);
 	forget(&small);
@@ -277,8 +280,8 @@ a_broken_answer_makes_a_suspect(void **state)
 	for (size_t i = 0; i < 3; i++)
 		submit(&p->w, &t[i], "x", 1);
 	assert_int_equal(requests(p), 3);
-	assert_int_equal(ipc_write(p->peer, INSPECT_ANSWER, 2, "junk", 4, -1,
-	    &e), 0);
+	assert_int_equal(
+	    ipc_write(p->peer, INSPECT_ANSWER, 2, "junk", 4, -1, &e), 0);
 	turn(p);
 	assert_int_equal(p->kills, 1);
 	live(p);
@@ -290,8 +293,8 @@ a_broken_answer_makes_a_suspect(void **state)
 	assert_false(request(p));
 	answer(p, 3);
 	assert_true(request(p) && p->id == 2);
-	assert_int_equal(ipc_write(p->peer, INSPECT_ANSWER, 2, "junk", 4, -1,
-	    &e), 0);
+	assert_int_equal(
+	    ipc_write(p->peer, INSPECT_ANSWER, 2, "junk", 4, -1, &e), 0);
 	turn(p);
 	assert_int_equal(p->kills, 2);
 	assert_int_equal(t[1].times, 1);
@@ -546,8 +549,8 @@ a_spool_in_a_file(void **state)
 	struct spool_pool *memory = p->w.spools;
 	struct told t;
 
-	p->w.spools = spool_pool_new(&(struct spool_conf){ .dir = "/tmp",
-		.max_memory = 1 });
+	p->w.spools = spool_pool_new(
+	    &(struct spool_conf){ .dir = "/tmp", .max_memory = 1 });
 	submit(&p->w, &t, "Subject: x\r\n\r\n", 120000);
 	assert_true(request(p));
 	assert_false(p->request.in_slot);

@@ -78,7 +78,7 @@ static bool
 was_denied(int status)
 {
 	return (WIFEXITED(status) && WEXITSTATUS(status) == DENIED) ||
-	    (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+	       (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 }
 
 static bool
@@ -124,7 +124,7 @@ try_connect(void)
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to.sin_port = htons(25);
 	return connect(listener, (struct sockaddr *)&to, sizeof(to)) == 0 ||
-	    errno == ECONNREFUSED || errno == EISCONN || errno == EINVAL;
+	       errno == ECONNREFUSED || errno == EISCONN || errno == EINVAL;
 }
 
 static bool
@@ -155,8 +155,7 @@ try_data_to_code(void)
 	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	return p != MAP_FAILED &&
-	    mprotect(p, PAGE, PROT_READ | PROT_EXEC) == 0;
+	return p != MAP_FAILED && mprotect(p, PAGE, PROT_READ | PROT_EXEC) == 0;
 }
 
 static bool
@@ -265,7 +264,8 @@ outside_they_would_succeed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < PN_COUNT(open_to_all); i++)
-		assert_true(did_succeed(attempt(enter_nothing, open_to_all[i])));
+		assert_true(
+		    did_succeed(attempt(enter_nothing, open_to_all[i])));
 }
 
 /* ---- what must go on working in the inspector ---- */
@@ -291,7 +291,7 @@ pipes_work(void)
 	char c = 'x';
 
 	return write(pipe_of_parent[1], &c, 1) == 1 &&
-	    read(pipe_of_parent[0], &c, 1) == 1 && c == 'x';
+	       read(pipe_of_parent[0], &c, 1) == 1 && c == 'x';
 }
 
 static bool
@@ -308,7 +308,7 @@ missing_files_are_an_error(void)
 	struct stat st;
 
 	return stat("/etc/localtime", &st) < 0 && errno == EACCES &&
-	    open("/etc/localtime", O_RDONLY) < 0 && errno == EACCES;
+	       open("/etc/localtime", O_RDONLY) < 0 && errno == EACCES;
 }
 
 static void
@@ -320,8 +320,8 @@ the_inspector_can_work(void **state)
 	for (size_t i = 0; i < PN_COUNT(needs); i++)
 		assert_true(did_succeed(attempt(enter_inspector, needs[i])));
 #ifndef WITH_SANITIZERS
-	assert_true(did_succeed(
-	    attempt(enter_inspector, missing_files_are_an_error)));
+	assert_true(
+	    did_succeed(attempt(enter_inspector, missing_files_are_an_error)));
 #else
 	(void)missing_files_are_an_error;
 #endif
@@ -379,8 +379,8 @@ spool_works(void)
 	(void)snprintf(other, sizeof(other), "%s/done", dir);
 	fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	return fd >= 0 && write(fd, "x", 1) == 1 && fsync(fd) == 0 &&
-	    ftruncate(fd, 0) == 0 && rename(name, other) == 0 &&
-	    unlink(other) == 0;
+	       ftruncate(fd, 0) == 0 && rename(name, other) == 0 &&
+	       unlink(other) == 0;
 }
 
 static bool
@@ -390,7 +390,7 @@ reads_what_it_may(void)
 	int fd = open(readable, O_RDONLY);
 
 	return fd >= 0 && read(fd, &c, 1) == 1 &&
-	    (landlock_abi() <= 0 || open(readable, O_RDWR) < 0);
+	       (landlock_abi() <= 0 || open(readable, O_RDWR) < 0);
 }
 
 static void
@@ -400,9 +400,10 @@ the_worker_is_confined(void **state)
 		try_socket, try_connect, try_fork, memory_works };
 	bool (*const may_not[])(void) = { try_exec, try_ptrace,
 		try_writable_code, try_data_to_code, try_mount };
-	/* A worker's seccomp list lets files pass: only Landlock knows paths. */
-	bool (*const by_landlock[])(void) = { try_read_file, try_create_file,
-		try_unlink };
+	/* A worker's seccomp list lets files pass: only Landlock knows paths.
+	 */
+	bool (*const by_landlock[])(
+	    void) = { try_read_file, try_create_file, try_unlink };
 
 	(void)state;
 	for (size_t i = 0; i < PN_COUNT(may); i++)
@@ -480,7 +481,7 @@ set_up(void **state)
 	any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	return listener < 0 || pipe(pipe_of_parent) < 0 ||
-	    bind(listener, (struct sockaddr *)&any, sizeof(any)) < 0;
+	       bind(listener, (struct sockaddr *)&any, sizeof(any)) < 0;
 }
 
 static int

@@ -29,8 +29,8 @@ slips(void **state)
 
 		for (size_t w = 0; w < PN_COUNT(words); w++)
 			suggest_try(&s, pn_str_of(words[w]));
-		assert_string_equal(suggest_text(&s, out, sizeof(out)),
-		    cases[i].says);
+		assert_string_equal(
+		    suggest_text(&s, out, sizeof(out)), cases[i].says);
 	}
 }
 

@@ -62,9 +62,11 @@ whole_strings(void **state)
 {
 	(void)state;
 	assert_true(utf8_valid(PN_STR_V("")));
-	assert_true(utf8_valid(PN_STR_V("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")));
+	assert_true(
+	    utf8_valid(PN_STR_V("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")));
 	assert_false(utf8_valid(PN_STR_V("a\xc3")));
-	assert_false(utf8_valid(PN_STR_V("\xa4" "a")));
+	assert_false(utf8_valid(PN_STR_V("\xa4"
+					 "a")));
 }
 
 int
