@@ -13,8 +13,8 @@
 
 #include "base/must.h"
 
-#define THINGS_MAX 65536       /* more than any view has */
-#define FRAME_MAX (40 * 1024)  /* bytes of entries; what is over is unknown */
+#define THINGS_MAX 65536      /* more than any view has */
+#define FRAME_MAX (40 * 1024) /* bytes of entries; what is over is unknown */
 #define END UINT32_MAX
 
 enum how { ALL_TRUE = 1, ALL_UNKNOWN, MIXED };
@@ -39,8 +39,8 @@ count_of(const struct rules_answers *a, const struct atom *atom)
 }
 
 enum tri
-answers_get(const struct rules_answers *a, const struct atom *atom,
-    uint32_t thing)
+answers_get(
+    const struct rules_answers *a, const struct atom *atom, uint32_t thing)
 {
 	const struct answer *answer = &a->of[atom->index];
 
@@ -170,15 +170,15 @@ rules_inspect(const struct rules *r, struct rules_run *run,
 static unsigned
 how_of(const struct answer *answer, uint32_t n)
 {
-	uint8_t first = answer->each != NULL && n > 0 ? answer->each[0]
-						      : answer->all;
+	uint8_t first =
+	    answer->each != NULL && n > 0 ? answer->each[0] : answer->all;
 
 	for (uint32_t i = 1; answer->each != NULL && i < n; i++)
 		if (answer->each[i] != first)
 			return MIXED;
-	return first == TRI_TRUE ? ALL_TRUE
-	    : first == TRI_UNKNOWN ? ALL_UNKNOWN
-				   : 0;
+	return first == TRI_TRUE      ? ALL_TRUE
+	       : first == TRI_UNKNOWN ? ALL_UNKNOWN
+				      : 0;
 }
 
 static void
@@ -245,8 +245,8 @@ rules_answers_pack(const struct rules_answers *a, struct buf *b)
 /* ---- unpacking ---- */
 
 static int
-unpack_each(struct unpack *u, struct answer *to, uint32_t n,
-    struct arena *arena)
+unpack_each(
+    struct unpack *u, struct answer *to, uint32_t n, struct arena *arena)
 {
 	if ((to->each = arena_alloc(arena, n)) == NULL)
 		return -1;
@@ -332,8 +332,8 @@ unpack_entries(struct unpack *u, const struct rules *r, struct rules_answers *a,
 }
 
 struct rules_answers *
-rules_answers_unpack(const struct rules *r, struct unpack *u,
-    struct arena *arena)
+rules_answers_unpack(
+    const struct rules *r, struct unpack *u, struct arena *arena)
 {
 	struct rules_answers *a = answers_new(r, arena);
 

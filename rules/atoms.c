@@ -124,8 +124,8 @@ explain_missing(const struct rules_decls *d, uint32_t thing,
 			    VIS(name->text), d->absent[i].module);
 	}
 	for (uint32_t i = 0; d->things[i] != NULL; i++)
-		if (find_with_field(d, pn_str_of(d->things[i]), name->text,
-			&ref))
+		if (find_with_field(
+			d, pn_str_of(d->things[i]), name->text, &ref))
 			return error_of_thing(name, d->things[i], e);
 	for (uint32_t i = 0; i < d->n_facts; i++) {
 		struct pn_str f = pn_str_of(d->facts[i].name);
@@ -184,7 +184,7 @@ static const char *const type_tests[VALUE_TYPES] = {
 static const unsigned type_ops[VALUE_TYPES] = {
 	[VALUE_STRING] = TEXT_OPS,
 	[VALUE_NUMBER] = BIT(OP_EQ) | BIT(OP_NE) | BIT(OP_LT) | BIT(OP_GT) |
-	    BIT(OP_LE) | BIT(OP_GE),
+			 BIT(OP_LE) | BIT(OP_GE),
 	[VALUE_BOOL] = BIT(OP_HOLDS),
 	[VALUE_ADDRESS] = TEXT_OPS,
 	[VALUE_IP] = BIT(OP_EQ) | BIT(OP_NE) | BIT(OP_IN),
@@ -216,9 +216,9 @@ take_net(struct making *m, const struct word *w)
 	wrong = net_parse(w->text, m->atom->nets);
 	if (wrong == NULL && m->atom->nets->bits < 128)
 		wrong = "is a network; use \"in\"";
-	return wrong == NULL ? 0
-			     : lex_error(m->e, &w->pos, "\"%s\" %s",
-				   VIS(w->text), wrong);
+	return wrong == NULL
+		   ? 0
+		   : lex_error(m->e, &w->pos, "\"%s\" %s", VIS(w->text), wrong);
 }
 
 static int
@@ -226,8 +226,8 @@ take_address(struct making *m, const struct word *w)
 {
 	m->atom->text = w->text;
 	if (w->text.n > 0 && !address_is_valid(w->text, false))
-		return lex_error(m->e, &w->pos, "\"%s\" is no address",
-		    VIS(w->text));
+		return lex_error(
+		    m->e, &w->pos, "\"%s\" is no address", VIS(w->text));
 	return 0;
 }
 
@@ -255,8 +255,8 @@ take_contained(struct making *m)
 	m->atom->text = m->test->values->text;
 	if (m->atom->text.n > 0)
 		return 0;
-	return lex_error(m->e, &m->test->values->pos,
-	    "every text contains \"\"");
+	return lex_error(
+	    m->e, &m->test->values->pos, "every text contains \"\"");
 }
 
 static bool
@@ -320,8 +320,8 @@ member_misfit(struct making *m, struct pn_str member, struct net *net)
 		return net_parse(member, net);
 	case VALUE_ADDRESS:
 		return address_is_valid(member, true)
-		    ? NULL
-		    : "is neither an address nor @domain";
+			   ? NULL
+			   : "is neither an address nor @domain";
 	case VALUE_WORD:
 		return has_word(m->decl, member) ? NULL
 						 : "is no word of that fact";
@@ -337,8 +337,7 @@ check_list(struct making *m, const struct list *l, const struct word *at)
 	struct pn_str fact = pn_str_of(m->decl->name);
 	struct net net;
 
-	if (l->kind == LIST_EXT &&
-	    !pn_str_ends(fact, PN_STR_V(".ext")))
+	if (l->kind == LIST_EXT && !pn_str_ends(fact, PN_STR_V(".ext")))
 		return lex_error(m->e, &at->pos,
 		    "set \"%s\" holds file name extensions, and \"%s\" is none",
 		    VIS(at->text), VIS(m->test->name.text));
@@ -367,8 +366,8 @@ no_such_list(struct making *m, const struct word *w, const char *wrong)
 	for (const struct list *l = m->b->rules->lists; l != NULL; l = l->next)
 		suggest_try(&s, l->name);
 	if (m->type == VALUE_IP && s.best.n == 0)
-		return lex_error(m->e, &w->pos, "\"%s\" %s", VIS(w->text),
-		    wrong);
+		return lex_error(
+		    m->e, &w->pos, "\"%s\" %s", VIS(w->text), wrong);
 	return lex_error(m->e, &w->pos, "unknown set or map \"%s\"%s",
 	    VIS(w->text), suggest_text(&s, near, sizeof(near)));
 }
@@ -395,8 +394,8 @@ take_in_value(struct making *m, const struct word *w, struct word ***literals)
 		if (w->text.n == 0 || w->text.n > MEMBER_MAX)
 			wrong = "cannot be listed: 1 to 1000 bytes can";
 		if (wrong != NULL)
-			return lex_error(m->e, &w->pos, "\"%s\" %s",
-			    VIS(w->text), wrong);
+			return lex_error(
+			    m->e, &w->pos, "\"%s\" %s", VIS(w->text), wrong);
 		**literals = rules_alloc(m->b, sizeof(*w));
 		***literals = *w;
 		(**literals)->next = NULL;
@@ -423,8 +422,8 @@ gather_nets(struct making *m)
 	for (size_t i = 0; i < a->n_lists; i++)
 		for (const struct word *w = a->lists[i]->members; w != NULL;
 		     w = w->next)
-			(void)net_parse(w->text,
-			    &a->nets[a->n_nets++]); /* checked */
+			(void)net_parse(
+			    w->text, &a->nets[a->n_nets++]); /* checked */
 }
 
 static int
@@ -515,7 +514,8 @@ slot_of(struct rules_builder *b, struct pn_str canonical)
 
 	for (size_t k = 0; k < canonical.n; k++)
 		h = (h ^ (unsigned char)canonical.p[k]) * 1099511628211u;
-	for (i = h & (b->n_table - 1); b->table[i] != NULL &&
+	for (i = h & (b->n_table - 1);
+	     b->table[i] != NULL &&
 	     !pn_str_eq(b->table[i]->canonical, canonical);)
 		i = (i + 1) & (b->n_table - 1);
 	return i;
@@ -570,11 +570,9 @@ atom_make(struct rules_builder *b, const struct scope *scope,
     const struct test *test, const struct atom **out, struct error *e)
 {
 	struct atom *a = rules_alloc(b, sizeof(*a));
-	struct making m = { .b = b,
-		.test = test,
-		.scope = scope->thing,
-		.atom = a,
-		.e = e };
+	struct making m = {
+		.b = b, .test = test, .scope = scope->thing, .atom = a, .e = e
+	};
 	struct fact_ref ref;
 
 	if (fact_find(b->decls, scope->thing, &test->name, &ref, e) < 0)
@@ -601,7 +599,7 @@ static bool
 same_text(const struct group *g, const struct atom *a)
 {
 	return g->fact == a->fact && g->thing == a->thing &&
-	    pn_str_eq(g->key, a->key);
+	       pn_str_eq(g->key, a->key);
 }
 
 static void
@@ -615,8 +613,8 @@ gather(struct rules_builder *b, struct rules *r, const struct atom *a)
 		r->groups[r->n_groups++] = (struct group){ .fact = a->fact,
 			.key = a->key,
 			.thing = a->thing,
-			.atoms = rules_alloc(b,
-			    b->n_atoms * sizeof(struct atom *)) };
+			.atoms = rules_alloc(
+			    b, b->n_atoms * sizeof(struct atom *)) };
 	r->groups[i].atoms[r->groups[i].n_atoms++] = a;
 }
 
@@ -788,8 +786,7 @@ values_of(const struct rules_decl *decl, uint32_t fact, uint32_t thing,
 }
 
 bool
-values_next(struct values *at, const struct rules_facts *facts,
-    struct value *v)
+values_next(struct values *at, const struct rules_facts *facts, struct value *v)
 {
 	unsigned end = at->most > 1 ? at->most + 1 : 1;
 

@@ -16,7 +16,7 @@ struct checking {
 	struct rules_builder *b;
 	struct rule *rule;
 	struct scope scope;
-	bool *any_of;  /* [things]: `when` has an `any` that can find one */
+	bool *any_of; /* [things]: `when` has an `any` that can find one */
 	bool negated;
 	bool in_when;
 	struct error *e;
@@ -46,8 +46,7 @@ find_thing(struct checking *c, struct expr *x)
 		suggest_try(&s, thing);
 	}
 	for (size_t i = 0; i < d->n_absent; i++)
-		if (pn_str_eq(pn_str_of(d->absent[i].name),
-			x->thing_name.text))
+		if (pn_str_eq(pn_str_of(d->absent[i].name), x->thing_name.text))
 			return lex_error(c->e, &x->thing_name.pos,
 			    "fact \"%s\" needs module %s, which is not loaded",
 			    VIS(x->thing_name.text), d->absent[i].module);
@@ -57,8 +56,8 @@ find_thing(struct checking *c, struct expr *x)
 }
 
 static struct expr *
-test_expr(struct checking *c, const struct word *at, struct pn_str fact,
-    enum op op)
+test_expr(
+    struct checking *c, const struct word *at, struct pn_str fact, enum op op)
 {
 	struct expr *x = rules_alloc(c->b, sizeof(*x));
 
@@ -113,11 +112,10 @@ fact_of_word(struct checking *c, const struct expr *x, const struct word *w,
 			    VIS(w->text), (*out)->name, f->name);
 		*out = f;
 	}
-	return *out != NULL
-	    ? 0
-	    : lex_error(c->e, &w->pos, "no %s can be \"%s\"%s",
-		  d->things[x->thing], VIS(w->text),
-		  suggest_text(&s, near, sizeof(near)));
+	return *out != NULL ? 0
+			    : lex_error(c->e, &w->pos, "no %s can be \"%s\"%s",
+				  d->things[x->thing], VIS(w->text),
+				  suggest_text(&s, near, sizeof(near)));
 }
 
 /* `any part is a or b` becomes `any part ( a or magic is b )`. */
@@ -145,17 +143,17 @@ write_out(struct checking *c, struct expr *x)
 	}
 	if (all->next != NULL) {
 		either = rules_alloc(c->b, sizeof(*either));
-		*either = (struct expr){ .kind = EXPR_OR,
-			.pos = all->pos,
-			.first = all };
+		*either = (struct expr){
+			.kind = EXPR_OR, .pos = all->pos, .first = all
+		};
 		all = either;
 	}
 	x->first = all;
 	if (x->test->op == OP_IS_NOT) {
 		x->first = rules_alloc(c->b, sizeof(*x->first));
-		*x->first = (struct expr){ .kind = EXPR_NOT,
-			.pos = all->pos,
-			.first = all };
+		*x->first = (struct expr){
+			.kind = EXPR_NOT, .pos = all->pos, .first = all
+		};
 	}
 	x->test = NULL;
 	return 0;
@@ -229,7 +227,7 @@ check_actions(struct checking *c, struct action *first, const bool *any_of,
 		struct text_use use = { .any_of = any_of,
 			.no_any = no_any,
 			.reply = a->kind == RULES_REJECT ||
-			    a->kind == RULES_TEMPFAIL };
+				 a->kind == RULES_TEMPFAIL };
 
 		if (text_check(c->b, &use, &a->text, c->e) < 0)
 			return -1;
@@ -253,8 +251,8 @@ given_bool(struct checking *c, const struct word *w, struct value *v)
 	v->number = pn_str_eq(w->text, PN_STR_V("yes"));
 	if (v->number || pn_str_eq(w->text, PN_STR_V("no")))
 		return 0;
-	return lex_error(c->e, &w->pos, "\"%s\" is neither yes nor no",
-	    VIS(w->text));
+	return lex_error(
+	    c->e, &w->pos, "\"%s\" is neither yes nor no", VIS(w->text));
 }
 
 static int
@@ -263,8 +261,8 @@ given_number(struct checking *c, const struct word *w, struct value *v)
 	unsigned long long n;
 
 	if (w->text.n > 10 || lex_size(w->text, &n) < 0)
-		return lex_error(c->e, &w->pos, "\"%s\" is no number",
-		    VIS(w->text));
+		return lex_error(
+		    c->e, &w->pos, "\"%s\" is no number", VIS(w->text));
 	v->number = (int64_t)n;
 	return 0;
 }
@@ -278,8 +276,8 @@ given_ip(struct checking *c, const struct word *w, struct value *v)
 	if (wrong == NULL && net.bits < 128)
 		wrong = "is a network, not one address";
 	if (wrong != NULL)
-		return lex_error(c->e, &w->pos, "\"%s\" %s", VIS(w->text),
-		    wrong);
+		return lex_error(
+		    c->e, &w->pos, "\"%s\" %s", VIS(w->text), wrong);
 	v->str = w->text;
 	if (v->str.p[0] == '[')
 		v->str = pn_str_sub(v->str, 1, v->str.n - 2);
@@ -295,8 +293,8 @@ given_address(struct checking *c, const struct word *w, struct value *v)
 	if (w->text.n == 0)
 		return 0; /* <>, the null sender */
 	if (!address_is_valid(w->text, false))
-		return lex_error(c->e, &w->pos, "\"%s\" is no address",
-		    VIS(w->text));
+		return lex_error(
+		    c->e, &w->pos, "\"%s\" is no address", VIS(w->text));
 	while (w->text.p[--at] != '@')
 		;
 	v->local = pn_str_sub(w->text, 0, at);
@@ -311,8 +309,8 @@ given_word(struct checking *c, const struct rules_decl *decl,
 	v->str = w->text;
 	if (declares_word(decl, w->text))
 		return 0;
-	return lex_error(c->e, &w->pos, "\"%s\" is no word of %s",
-	    VIS(w->text), decl->name);
+	return lex_error(
+	    c->e, &w->pos, "\"%s\" is no word of %s", VIS(w->text), decl->name);
 }
 
 static int
@@ -365,8 +363,8 @@ check_given(struct checking *c, const struct given *g, struct rules_given *out)
 }
 
 static int
-check_test_clause(struct checking *c, const struct test_clause *t,
-    struct rules_test *out)
+check_test_clause(
+    struct checking *c, const struct test_clause *t, struct rules_test *out)
 {
 	struct rules_given *given =
 	    rules_alloc(c->b, t->n_given * sizeof(*given));
@@ -489,8 +487,8 @@ static int
 compile_guarded(struct rules_builder *b, struct error *e)
 {
 	if (b->rules == NULL || setjmp(b->full) != 0)
-		return error_set(e,
-		    "the policy needs more memory than it may have");
+		return error_set(
+		    e, "the policy needs more memory than it may have");
 	return compile(b, e);
 }
 

@@ -9,10 +9,14 @@
 
 #include "base/json.h"
 
-static const char *const outcomes[] = { [SILENT] = "silent", [FIRED] = "fired",
-	[UNKNOWN] = "unknown", [SKIPPED] = "skipped", [ALLOWED] = "allowed" };
-static const char *const tris[] = { [TRI_FALSE] = "false", [TRI_TRUE] = "true",
-	[TRI_UNKNOWN] = "unknown" };
+static const char *const outcomes[] = { [SILENT] = "silent",
+	[FIRED] = "fired",
+	[UNKNOWN] = "unknown",
+	[SKIPPED] = "skipped",
+	[ALLOWED] = "allowed" };
+static const char *const tris[] = {
+	[TRI_FALSE] = "false", [TRI_TRUE] = "true", [TRI_UNKNOWN] = "unknown"
+};
 
 struct explaining {
 	const struct rules *r;
@@ -82,9 +86,9 @@ static void explain_expr(struct explaining *x, const char *key,
 static void
 explain_quant(struct explaining *x, const struct expr *e)
 {
-	static const char *const names[] = { [QUANT_ANY] = "any",
-		[QUANT_ALL] = "all",
-		[QUANT_NO] = "no" };
+	static const char *const names[] = {
+		[QUANT_ANY] = "any", [QUANT_ALL] = "all", [QUANT_NO] = "no"
+	};
 	const struct quant_seen *q = &x->t->quants[e->quant_id];
 	bool asked = !x->unasked && q->asked;
 	uint32_t thing = asked ? q->thing : NO_THING;
@@ -100,8 +104,8 @@ explain_quant(struct explaining *x, const struct expr *e)
 }
 
 static void
-explain_expr(struct explaining *x, const char *key, const struct expr *e,
-    uint32_t thing)
+explain_expr(
+    struct explaining *x, const char *key, const struct expr *e, uint32_t thing)
 {
 	json_begin_object(x->b, key);
 	if (e->kind == EXPR_TEST) {
@@ -161,8 +165,8 @@ explain_rule(struct explaining *x, const struct judged *j)
 }
 
 void
-rules_trace_json(const struct rules *r, const struct rules_trace *t,
-    struct buf *b)
+rules_trace_json(
+    const struct rules *r, const struct rules_trace *t, struct buf *b)
 {
 	struct explaining x = { .r = r, .t = t, .b = b };
 

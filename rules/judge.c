@@ -34,8 +34,8 @@ ask_worker(struct judging *j, const struct atom *a)
 	if (seen->asked)
 		return (enum tri)seen->result;
 	seen->asked = true;
-	seen->result = (uint8_t)atom_ask(j->r, a, j->run, j->facts,
-	    RULES_MESSAGE, &state, &m);
+	seen->result = (uint8_t)atom_ask(
+	    j->r, a, j->run, j->facts, RULES_MESSAGE, &state, &m);
 	seen->state = (uint8_t)state;
 	if (state == VALUE_KNOWN) {
 		seen->text = arena_str(j->arena, m.text);
@@ -168,13 +168,12 @@ eval(struct judging *j, const struct expr *x, uint32_t thing)
 
 /* The first thing that made an `any` of the rule true, in the text's order. */
 static void
-find_things(struct judging *j, const struct expr *x, bool negated,
-    uint32_t *found)
+find_things(
+    struct judging *j, const struct expr *x, bool negated, uint32_t *found)
 {
 	if (x->kind == EXPR_QUANT) {
 		if (x->quant == QUANT_ANY && !negated &&
-		    found[x->thing] == NO_THING &&
-		    eval_quant(j, x) == TRI_TRUE)
+		    found[x->thing] == NO_THING && eval_quant(j, x) == TRI_TRUE)
 			found[x->thing] = j->trace->quants[x->quant_id].thing;
 		return;
 	}
@@ -197,8 +196,8 @@ effect_new(struct judging *j)
 			return NULL;
 		}
 		if (out->n_effects > 0)
-			memcpy(more, out->effects,
-			    out->n_effects * sizeof(*more));
+			memcpy(
+			    more, out->effects, out->n_effects * sizeof(*more));
 		out->effects = more;
 	}
 	return &out->effects[out->n_effects++];

@@ -19,8 +19,8 @@
 static const char *const reserved[] = { "set", "map", "policy", "rule", "when",
 	"unless", "on", "unknown", "then", "test", "file", "with", "expect",
 	"and", "or", "not", "any", "all", "no", "at", "top", "depth", "in",
-	"is", "contains", "fires", "silent", "accept", "allow", "tag",
-	"reject", "tempfail", "quarantine", "discard", "class", "add", "prefix" };
+	"is", "contains", "fires", "silent", "accept", "allow", "tag", "reject",
+	"tempfail", "quarantine", "discard", "class", "add", "prefix" };
 
 /* The language of later versions: known, so that the error can say so. */
 static const char *const later_items[] = { "people", "engine", "milter" };
@@ -29,17 +29,29 @@ static const char *const later_in_policy[] = { "threshold", "mixed" };
 static const char *const later_actions[] = { "score", "banner", "strip", "rcpt",
 	"redirect", "copy", "delay", "note" };
 
-static const char *const ops[OPS] = { [OP_EQ] = "=", [OP_NE] = "!=",
-	[OP_LT] = "<", [OP_GT] = ">", [OP_LE] = "<=", [OP_GE] = ">=",
-	[OP_MATCH] = "~", [OP_NOMATCH] = "!~", [OP_CONTAINS] = "contains",
-	[OP_IN] = "in", [OP_IS] = "is", [OP_IS_NOT] = "is not",
+static const char *const ops[OPS] = { [OP_EQ] = "=",
+	[OP_NE] = "!=",
+	[OP_LT] = "<",
+	[OP_GT] = ">",
+	[OP_LE] = "<=",
+	[OP_GE] = ">=",
+	[OP_MATCH] = "~",
+	[OP_NOMATCH] = "!~",
+	[OP_CONTAINS] = "contains",
+	[OP_IN] = "in",
+	[OP_IS] = "is",
+	[OP_IS_NOT] = "is not",
 	[OP_HOLDS] = "" };
 
 static const char *const action_names[] = { [RULES_ACCEPT] = "accept",
-	[RULES_ALLOW] = "allow", [RULES_TAG] = "tag",
-	[RULES_REJECT] = "reject", [RULES_TEMPFAIL] = "tempfail",
-	[RULES_QUARANTINE] = "quarantine", [RULES_DISCARD] = "discard",
-	[RULES_HEADER_ADD] = "header", [RULES_SUBJECT_PREFIX] = "subject" };
+	[RULES_ALLOW] = "allow",
+	[RULES_TAG] = "tag",
+	[RULES_REJECT] = "reject",
+	[RULES_TEMPFAIL] = "tempfail",
+	[RULES_QUARANTINE] = "quarantine",
+	[RULES_DISCARD] = "discard",
+	[RULES_HEADER_ADD] = "header",
+	[RULES_SUBJECT_PREFIX] = "subject" };
 
 static bool
 among(struct pn_str word, const char *const *list, size_t n)
@@ -73,15 +85,15 @@ bool
 rules_is_item(struct pn_str word)
 {
 	return pn_str_eq(word, PN_STR_V("set")) ||
-	    pn_str_eq(word, PN_STR_V("map")) ||
-	    pn_str_eq(word, PN_STR_V("policy")) || AMONG(word, later_items);
+	       pn_str_eq(word, PN_STR_V("map")) ||
+	       pn_str_eq(word, PN_STR_V("policy")) || AMONG(word, later_items);
 }
 
 static int
 not_yet(struct error *e, const struct lex_token *t)
 {
-	return lex_error(e, &t->pos,
-	    "\"%s\" is not available in this version", VIS(t->text));
+	return lex_error(e, &t->pos, "\"%s\" is not available in this version",
+	    VIS(t->text));
 }
 
 /* `what must stand here, not "found"` with the nearest of the words. */
@@ -209,8 +221,8 @@ nest(struct parser *p, const struct lex_pos *pos)
 {
 	if (++p->depth <= NESTING_MAX)
 		return 0;
-	return lex_error(p->e, pos, "nested too deeply (%d levels at most)",
-	    NESTING_MAX);
+	return lex_error(
+	    p->e, pos, "nested too deeply (%d levels at most)", NESTING_MAX);
 }
 
 /* ---- expressions ---- */
@@ -232,8 +244,8 @@ static bool
 is_another_word(struct parser *p)
 {
 	static const char *const begins[] = { "any", "all", "no", "not" };
-	static const char *const goes_on[] = { "=", "!=", "<", ">", "<=", ">=",
-		"~", "!~", "(", "contains", "in", "is", "claims" };
+	static const char *const goes_on[] = { "=", "!=", "<", ">",
+		"<=", ">=", "~", "!~", "(", "contains", "in", "is", "claims" };
 	struct lex ahead = *p->l;
 	struct lex_token t;
 	struct error ignored;
@@ -245,7 +257,7 @@ is_another_word(struct parser *p)
 	if (lex_next(&ahead, &t, &ignored) < 0)
 		return true; /* the error will be met where it stands */
 	return (t.kind != LEX_OP && t.kind != LEX_WORD) ||
-	    !AMONG(t.text, goes_on);
+	       !AMONG(t.text, goes_on);
 }
 
 /* After `is`: [not] word {or word} */
@@ -318,8 +330,8 @@ parse_operand(struct parser *p, struct test *test)
 	case OP_IS:
 		return parse_is(p, test);
 	case OP_IN:
-		return parse_list(p, &test->values,
-		    "the name of a set or map, or values");
+		return parse_list(
+		    p, &test->values, "the name of a set or map, or values");
 	case OP_MATCH:
 	case OP_NOMATCH:
 		return parse_regex(p, test);
@@ -390,9 +402,9 @@ parse_depth(struct parser *p, struct expr *x)
 	if (lex_is(&t, "any"))
 		return lex_expect(p->l, "depth", p->e);
 	x->top = lex_is(&t, "top");
-	return x->top ? 0
-		      : unexpected(p->e, &t, "\"top\" or \"any depth\"", NULL,
-			    0);
+	return x->top
+		   ? 0
+		   : unexpected(p->e, &t, "\"top\" or \"any depth\"", NULL, 0);
 }
 
 static int
@@ -413,8 +425,8 @@ parse_quant(struct parser *p, struct expr *x)
 	if (lex_next(p->l, &t, p->e) < 0)
 		return -1;
 	if (t.kind != LEX_WORD || rules_is_reserved(t.text))
-		return unexpected(p->e, &t, "what to look at (\"part\")", NULL,
-		    0);
+		return unexpected(
+		    p->e, &t, "what to look at (\"part\")", NULL, 0);
 	x->thing_name = word_of(p->b, &t);
 	if (parse_depth(p, x) < 0 || lex_next(p->l, &t, p->e) < 0)
 		return -1;
@@ -430,9 +442,9 @@ parse_quant(struct parser *p, struct expr *x)
 static bool
 quant_of(const struct lex_token *t, enum quant *q)
 {
-	*q = lex_is(t, "all") ? QUANT_ALL
-	    : lex_is(t, "no") ? QUANT_NO
-			      : QUANT_ANY;
+	*q = lex_is(t, "all")  ? QUANT_ALL
+	     : lex_is(t, "no") ? QUANT_NO
+			       : QUANT_ANY;
 	return *q != QUANT_ANY || lex_is(t, "any");
 }
 
@@ -525,17 +537,17 @@ take_code(struct parser *p, const struct lex_token *t, struct action *a)
 
 	if (s.n != 3 || !is_digit(s.p[0]) || s.p[1] < '0' || s.p[1] > '5' ||
 	    !is_digit(s.p[2]))
-		return lex_error(p->e, &t->pos, "\"%s\" is no reply code",
-		    VIS(s));
+		return lex_error(
+		    p->e, &t->pos, "\"%s\" is no reply code", VIS(s));
 	if (s.p[0] != class)
 		return lex_error(p->e, &t->pos,
-		    "%s needs a %cxx code, %s is none",
-		    action_names[a->kind], class, VIS(s));
+		    "%s needs a %cxx code, %s is none", action_names[a->kind],
+		    class, VIS(s));
 	if (pn_str_eq(s, PN_STR_V("421")))
-		return lex_error(p->e, &t->pos,
-		    "421 closes the connection; use 450 or 451");
+		return lex_error(
+		    p->e, &t->pos, "421 closes the connection; use 450 or 451");
 	a->code = (uint16_t)((s.p[0] - '0') * 100 + (s.p[1] - '0') * 10 +
-	    (s.p[2] - '0'));
+			     (s.p[2] - '0'));
 	return 0;
 }
 
@@ -600,8 +612,9 @@ parse_reply(struct parser *p, struct action *a)
 		}
 	}
 	if (t.kind != LEX_STRING && !reject) {
-		a->text = (struct text){ .raw = PN_STR("please try again later"),
-			.pos = a->pos };
+		a->text =
+		    (struct text){ .raw = PN_STR("please try again later"),
+			    .pos = a->pos };
 		return 0;
 	}
 	if (take_string(p, "the text of the reply", &t) < 0)
@@ -689,8 +702,9 @@ parse_action(struct parser *p, struct action **out)
 		kind++;
 	if (kind == PN_COUNT(action_names))
 		return t.kind == LEX_WORD && AMONG(t.text, later_actions)
-		    ? not_yet(p->e, &t)
-		    : unexpected(p->e, &t, "an action", action_names, kind);
+			   ? not_yet(p->e, &t)
+			   : unexpected(
+				 p->e, &t, "an action", action_names, kind);
 	a->kind = (enum rules_action)kind;
 	a->pos = t.pos;
 	switch (a->kind) {
@@ -847,8 +861,8 @@ parse_test_clause(struct parser *p, struct test_clause *c)
 /* ---- rules ---- */
 
 static int
-parse_expr_clause(struct parser *p, const struct lex_token *t,
-    struct expr **out)
+parse_expr_clause(
+    struct parser *p, const struct lex_token *t, struct expr **out)
 {
 	if (*out != NULL)
 		return lex_error(p->e, &t->pos,
@@ -885,8 +899,8 @@ parse_clause(struct parser *p, struct rule *r, const struct lex_token *t)
 	if (lex_is(t, "then"))
 		return parse_action_clause(p, t, &r->then, parse_then);
 	if (lex_is(t, "on"))
-		return parse_action_clause(p, t, &r->on_unknown,
-		    parse_on_unknown);
+		return parse_action_clause(
+		    p, t, &r->on_unknown, parse_on_unknown);
 	if (t->kind == LEX_WORD && AMONG(t->text, later_clauses))
 		return not_yet(p->e, t);
 	if (!lex_is(t, "test"))
@@ -914,8 +928,8 @@ parse_rule_body(struct parser *p, struct rule *r)
 			return -1;
 	}
 	if (r->then == NULL)
-		return lex_error(p->e, &r->pos, "rule \"%s\" has no \"then\"",
-		    VIS(r->name));
+		return lex_error(
+		    p->e, &r->pos, "rule \"%s\" has no \"then\"", VIS(r->name));
 	return 0;
 }
 
@@ -1051,8 +1065,8 @@ parse_map(struct parser *p)
 		return -1;
 	if (path.text.n == 0)
 		return lex_error(p->e, &path.pos, "a file needs a name");
-	return list_add_map(p->b, &name, &path, under_base(p->b, path.text),
-	    p->e);
+	return list_add_map(
+	    p->b, &name, &path, under_base(p->b, path.text), p->e);
 }
 
 static int
@@ -1071,8 +1085,8 @@ parse_item(struct parser *p)
 		return parse_policy(p);
 	if (t.kind == LEX_WORD && AMONG(t.text, later_items))
 		return not_yet(p->e, &t);
-	return unexpected(p->e, &t, "set, map or policy", items,
-	    PN_COUNT(items));
+	return unexpected(
+	    p->e, &t, "set, map or policy", items, PN_COUNT(items));
 }
 
 /* Our own copy of the caller's text, made once a file. */
@@ -1111,8 +1125,9 @@ rules_parse_item(struct rules_builder *b, struct lex *l, const char *base_dir,
 	struct parser p = { .b = b, .l = &own, .e = e };
 
 	if (b->rules == NULL || setjmp(b->full) != 0)
-		return error_set(e, "%s: the policy needs more memory than it "
-				    "may have",
+		return error_set(e,
+		    "%s: the policy needs more memory than it "
+		    "may have",
 		    l->file);
 	b->base_dir = base_dir != NULL ? base_dir : "";
 	own = own_lexer(b, l);

@@ -22,12 +22,12 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-#define PATTERN_MAX (64 * 1024)   /* bytes of one regex */
-#define GROUPS_MAX 250            /* ( ) of one regex */
-#define SUBJECT_MAX (16u << 20)   /* bytes matched in; longer is unknown */
-#define MATCH_LIMIT 1000000       /* steps from one start */
+#define PATTERN_MAX (64 * 1024) /* bytes of one regex */
+#define GROUPS_MAX 250		/* ( ) of one regex */
+#define SUBJECT_MAX (16u << 20) /* bytes matched in; longer is unknown */
+#define MATCH_LIMIT 1000000	/* steps from one start */
 #define DEPTH_LIMIT 10000
-#define HEAP_LIMIT (20 * 1024)    /* KiB */
+#define HEAP_LIMIT (20 * 1024) /* KiB */
 #define JIT_STACK (512 * 1024)
 
 /* ---- memory ---- */
@@ -60,7 +60,7 @@ class_of(size_t n, size_t *room)
 		return n / GRAIN;
 	}
 	for (*room = GRAIN * CLASSES * 2; *room < n; *room *= 2)
-		class++;
+		class ++;
 	return class;
 }
 
@@ -107,7 +107,8 @@ pattern_memory_new(struct rules_builder *b)
 		m->compile = pcre2_compile_context_create(m->general);
 	if (m->compile == NULL)
 		longjmp(b->full, 1);
-	/* Mail's lines end in CRLF: `$` stands before it, `.` matches neither. */
+	/* Mail's lines end in CRLF: `$` stands before it, `.` matches neither.
+	 */
 	must(pcre2_set_newline(m->compile, PCRE2_NEWLINE_ANYCRLF) == 0);
 	must(pcre2_set_max_pattern_length(m->compile, PATTERN_MAX) == 0);
 	return m;
@@ -142,15 +143,16 @@ options_of(const struct word *regex, struct pn_str flags, uint32_t *options,
 	*options = PCRE2_NEVER_BACKSLASH_C;
 	for (size_t i = 0; i < flags.n; i++) {
 		char f = flags.p[i];
-		uint32_t option = f == 'i' ? PCRE2_CASELESS
-		    : f == 'm'		   ? PCRE2_MULTILINE
-		    : f == 's'		   ? PCRE2_DOTALL
-		    : f == 'x'		   ? PCRE2_EXTENDED
+		uint32_t option =
+		    f == 'i'   ? PCRE2_CASELESS
+		    : f == 'm' ? PCRE2_MULTILINE
+		    : f == 's' ? PCRE2_DOTALL
+		    : f == 'x' ? PCRE2_EXTENDED
 		    : f == 'u' ? PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF
 			       : 0;
 
-		at.column = regex->pos.column +
-		    (unsigned)(regex->text.n + 2 + i);
+		at.column =
+		    regex->pos.column + (unsigned)(regex->text.n + 2 + i);
 		if (option == 0)
 			return lex_error(e, &at,
 			    "unknown flag \"%c\" of a regex (i m s x u)", f);
@@ -169,8 +171,8 @@ take_names(struct pattern *p, const struct word *regex, struct error *e)
 	uint32_t count, size;
 	PCRE2_SPTR table;
 
-	must(pcre2_pattern_info(p->code, PCRE2_INFO_CAPTURECOUNT,
-		 &p->groups) == 0);
+	must(pcre2_pattern_info(p->code, PCRE2_INFO_CAPTURECOUNT, &p->groups) ==
+	     0);
 	must(pcre2_pattern_info(p->code, PCRE2_INFO_NAMECOUNT, &count) == 0);
 	must(pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size) == 0);
 	must(pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &table) == 0);
@@ -333,9 +335,10 @@ pattern_match(const struct pattern *p, struct rules_run *run,
 	m->n_captures = p->n_captures;
 	for (uint32_t i = 0; i < p->n_captures; i++) {
 		m->captures[i].name = p->names[i];
-		m->captures[i].text = p->numbers[i] < (uint32_t)n
-		    ? cut(subject, pairs + 2 * p->numbers[i])
-		    : (struct pn_str){ "", 0 };
+		m->captures[i].text =
+		    p->numbers[i] < (uint32_t)n
+			? cut(subject, pairs + 2 * p->numbers[i])
+			: (struct pn_str){ "", 0 };
 	}
 	return TRI_TRUE;
 }

@@ -54,8 +54,8 @@ print_number(struct buf *b, int64_t v)
 		int64_t unit = (int64_t)1 << (30 - 10 * i);
 
 		if (v % unit == 0) {
-			(void)buf_printf(b, "%lld%c", (long long)(v / unit),
-			    units[i]);
+			(void)buf_printf(
+			    b, "%lld%c", (long long)(v / unit), units[i]);
 			return;
 		}
 	}
@@ -132,8 +132,8 @@ binds_looser(const struct expr *x, enum expr_kind within)
 	return x->kind == EXPR_OR || (x->kind == EXPR_AND && within != EXPR_OR);
 }
 
-static void print(const struct rules *r, const struct expr *x, bool relative,
-    struct buf *b);
+static void print(
+    const struct rules *r, const struct expr *x, bool relative, struct buf *b);
 
 static void
 print_operand(const struct rules *r, const struct expr *x,
@@ -149,9 +149,9 @@ print_operand(const struct rules *r, const struct expr *x,
 static void
 print_quant(const struct rules *r, const struct expr *x, struct buf *b)
 {
-	static const char *const names[] = { [QUANT_ANY] = "any",
-		[QUANT_ALL] = "all",
-		[QUANT_NO] = "no" };
+	static const char *const names[] = {
+		[QUANT_ANY] = "any", [QUANT_ALL] = "all", [QUANT_NO] = "no"
+	};
 
 	(void)buf_printf(b, "%s %s at %s ( ", names[x->quant],
 	    r->decls->things[x->thing], x->top ? "top" : "any depth");
@@ -185,12 +185,12 @@ begins_with_a_word(const struct expr *x)
 
 /* `( magic is zip ) or broken`: else "broken" would be one more word. */
 static void
-print_chain(const struct rules *r, const struct expr *x, bool relative,
-    struct buf *b)
+print_chain(
+    const struct rules *r, const struct expr *x, bool relative, struct buf *b)
 {
 	for (const struct expr *k = x->first; k != NULL; k = k->next) {
 		bool apart = x->kind == EXPR_OR && k->next != NULL &&
-		    ends_in_is(k) && begins_with_a_word(k->next);
+			     ends_in_is(k) && begins_with_a_word(k->next);
 
 		put(b, apart ? "( " : "");
 		print_operand(r, k, x->kind, relative, b);
@@ -240,8 +240,8 @@ print_action(const struct action *a, struct buf *b)
 {
 	put(b, rules_action_name(a->kind));
 	if (a->kind == RULES_REJECT || a->kind == RULES_TEMPFAIL) {
-		(void)buf_printf(b, " %u %.*s ", a->code,
-		    PN_STR_ARG(a->status));
+		(void)buf_printf(
+		    b, " %u %.*s ", a->code, PN_STR_ARG(a->status));
 		print_text(&a->text, b);
 	} else if (a->kind == RULES_QUARANTINE && a->name.n > 0) {
 		put(b, " class ");
@@ -388,8 +388,8 @@ refuses(const struct rule *rule)
 
 /* An allow of a later stage comes too late for this refusal. */
 static void
-warn_of_late_allows(const struct rules *r, const struct rule *rule,
-    struct buf *b)
+warn_of_late_allows(
+    const struct rules *r, const struct rule *rule, struct buf *b)
 {
 	for (size_t i = 0; refuses(rule) && i < r->n_rules; i++) {
 		const struct rule *late = r->rules[i];

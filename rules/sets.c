@@ -132,7 +132,8 @@ check_members(const struct word *w, struct error *e)
 {
 	for (; w != NULL; w = w->next) {
 		if (w->text.n == 0)
-			return lex_error(e, &w->pos, "a member cannot be empty");
+			return lex_error(
+			    e, &w->pos, "a member cannot be empty");
 		if (w->text.n > MEMBER_MAX)
 			return lex_error(e, &w->pos,
 			    "a member has at most %d bytes", MEMBER_MAX);
@@ -314,8 +315,8 @@ net_parse(struct pn_str s, struct net *net)
 	if (!ip_parse(ip, net->addr, &v4))
 		return "is no ip address or network";
 	bits = slash == NULL
-	    ? (v4 ? 32 : 128)
-	    : small_number(pn_str_sub(s, n + 1, s.n), v4 ? 32 : 128);
+		   ? (v4 ? 32 : 128)
+		   : small_number(pn_str_sub(s, n + 1, s.n), v4 ? 32 : 128);
 	if (bits < 0)
 		return "has no network's length behind the /";
 	net->bits = (unsigned)bits + (v4 ? 96 : 0);
@@ -332,5 +333,5 @@ rules_net_has(const struct net *net, struct pn_str ip)
 	if (!ip_parse(ip, addr, &v4) || memcmp(addr, net->addr, whole) != 0)
 		return false;
 	return rest == 0 ||
-	    ((addr[whole] ^ net->addr[whole]) >> (8 - rest)) == 0;
+	       ((addr[whole] ^ net->addr[whole]) >> (8 - rest)) == 0;
 }

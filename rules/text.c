@@ -20,7 +20,7 @@ static bool
 is_name_byte(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+	       (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
 /* Bytes of the fact's name behind a `$`: no "." or "-" at its end. */
@@ -58,7 +58,8 @@ take_fact(struct rules_builder *b, const struct text_use *use,
 	if (name.text.n == 0)
 		return lex_error(e, &name.pos,
 		    "a fact's name must follow the $ ($$ is a dollar)");
-	if (fact_exists(d, NO_THING, name.text, &ref) && ref.thing != NO_THING) {
+	if (fact_exists(d, NO_THING, name.text, &ref) &&
+	    ref.thing != NO_THING) {
 		if (!use->any_of[ref.thing])
 			return lex_error(e, &name.pos,
 			    "\"$%s\" needs a %s that was found: %s",
@@ -101,8 +102,8 @@ take_literal(struct rules_builder *b, const struct text_use *use,
 			return lex_error(e, &pos,
 			    "control characters cannot stand in this text");
 		if (c > 127 && use->reply)
-			return lex_error(e, &pos,
-			    "a reply is ASCII alone (RFC 5321 4.2)");
+			return lex_error(
+			    e, &pos, "a reply is ASCII alone (RFC 5321 4.2)");
 	}
 	return (int)n;
 }
@@ -114,12 +115,12 @@ text_check(struct rules_builder *b, const struct text_use *use, struct text *t,
 	struct piece **last = &t->pieces;
 
 	if (t->raw.n > LITERAL_MAX)
-		return lex_error(e, &t->pos, "a text has at most %d bytes",
-		    LITERAL_MAX);
+		return lex_error(
+		    e, &t->pos, "a text has at most %d bytes", LITERAL_MAX);
 	for (size_t i = 0; i < t->raw.n;) {
 		struct pn_str rest = pn_str_sub(t->raw, i, t->raw.n);
-		bool fact = rest.p[0] == '$' &&
-		    !pn_str_starts(rest, PN_STR_V("$$"));
+		bool fact =
+		    rest.p[0] == '$' && !pn_str_starts(rest, PN_STR_V("$$"));
 		int n;
 
 		*last = rules_alloc(b, sizeof(**last));
@@ -169,8 +170,8 @@ put_fact(const struct rules *r, const struct piece *piece,
 		if (thing == NO_THING)
 			return; /* the rule fired for another reason */
 	}
-	facts->get(facts->arg, piece->fact, thing, (struct pn_str){ "", 0 }, 0,
-	    &v);
+	facts->get(
+	    facts->arg, piece->fact, thing, (struct pn_str){ "", 0 }, 0, &v);
 	if (v.state == VALUE_UNKNOWN)
 		(void)buf_puts(b, "unknown");
 	if (v.state != VALUE_KNOWN)
@@ -185,8 +186,7 @@ put_fact(const struct rules *r, const struct piece *piece,
 
 struct pn_str
 text_render(const struct rules *r, const struct text *t, bool ascii,
-    const struct rules_facts *facts, const uint32_t *found,
-    struct arena *arena)
+    const struct rules_facts *facts, const uint32_t *found, struct arena *arena)
 {
 	struct buf b = { 0 };
 	struct pn_str out;

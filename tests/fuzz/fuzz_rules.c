@@ -3,7 +3,8 @@
  * inspector that may be hostile. What compiles must print to what compiles to
  * the same text; any frame is refused or judged.
  *
- * Covers: rules/parse.c rules/check.c rules/atoms.c rules/text.c rules/answers.c
+ * Covers: rules/parse.c rules/check.c rules/atoms.c rules/text.c
+ * rules/answers.c
  */
 #include "base/must.h"
 #include "tests/unit/rules_facts.h"
@@ -52,8 +53,8 @@ judge(const struct rules *r, struct unpack frame, struct arena *arena)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct pn_str text = { (const char *)data, strnlen((const char *)data,
-						       size) };
+	struct pn_str text = { (const char *)data,
+		strnlen((const char *)data, size) };
 	struct arena *arena = arena_new(4 << 20), *again = arena_new(8 << 20);
 	size_t n = text.n < size ? text.n + 1 : size;
 	struct buf one = { 0 }, two = { 0 };

@@ -18,14 +18,25 @@ static const char *const test_things[] = { "part", NULL };
 static const char *const test_stages[] = { "connect", "helo", "mail", "rcpt",
 	"message", NULL };
 
-#define CORE(n, t, s) { .name = n, .type = VALUE_##t, .stage = s }
+#define CORE(n, t, s)                                                          \
+	{                                                                      \
+		.name = n, .type = VALUE_##t, .stage = s                       \
+	}
 #define WORDS(n, s, c, w)                                                      \
-	{ .name = n, .type = VALUE_WORD, .stage = s, .content = c, .words = w }
+	{                                                                      \
+		.name = n, .type = VALUE_WORD, .stage = s, .content = c,       \
+		.words = w                                                     \
+	}
 #define CONTENT(n, t)                                                          \
-	{ .name = n, .type = VALUE_##t, .stage = MESSAGE, .content = true }
+	{                                                                      \
+		.name = n, .type = VALUE_##t, .stage = MESSAGE,                \
+		.content = true                                                \
+	}
 #define MANY(n, t)                                                             \
-	{ .name = n, .type = VALUE_##t, .stage = MESSAGE, .content = true,     \
-	  .many = true }
+	{                                                                      \
+		.name = n, .type = VALUE_##t, .stage = MESSAGE,                \
+		.content = true, .many = true                                  \
+	}
 
 static const struct rules_decl test_facts[] = {
 	CORE("client.ip", IP, CONNECT),
@@ -38,10 +49,7 @@ static const struct rules_decl test_facts[] = {
 	CORE("login", STRING, MAIL),
 	CORE("listener", STRING, CONNECT),
 	CORE("sender", ADDRESS, MAIL),
-	{ .name = "rcpt",
-	    .type = VALUE_ADDRESS,
-	    .stage = RCPT,
-	    .many = true },
+	{ .name = "rcpt", .type = VALUE_ADDRESS, .stage = RCPT, .many = true },
 	CORE("size", NUMBER, MESSAGE),
 	CORE("mime.ambiguous", BOOL, MESSAGE),
 	CORE("inspect.failed", BOOL, MESSAGE),
@@ -76,7 +84,10 @@ static const struct rules_decl test_facts[] = {
 	CONTENT("mime.charset", BOOL),
 };
 
-#define ABSENT(m) { m, m }
+#define ABSENT(m)                                                              \
+	{                                                                      \
+		m, m                                                           \
+	}
 static const struct rules_absent test_absent[] = { ABSENT("dmarc"),
 	ABSENT("spf"), ABSENT("dkim"), ABSENT("arc"), ABSENT("dnsbl"),
 	ABSENT("greylist"), ABSENT("rate"), ABSENT("known-sender"),
@@ -126,7 +137,7 @@ compile_text(struct pn_str text, const char *base_dir, struct arena *arena,
 
 struct test_value {
 	const char *fact; /* NULL ends the mail */
-	uint32_t thing;   /* RULES_MESSAGE, or the part's number */
+	uint32_t thing;	  /* RULES_MESSAGE, or the part's number */
 	const char *text; /* of every type; "?" is unknown */
 	const char *key;
 };
@@ -141,9 +152,9 @@ struct test_mail {
 static inline struct value
 value_of(enum value_type type, const char *text)
 {
-	struct value v = { .state = VALUE_KNOWN,
-		.type = type,
-		.str = pn_str_of(text) };
+	struct value v = {
+		.state = VALUE_KNOWN, .type = type, .str = pn_str_of(text)
+	};
 	const char *at = strrchr(text, '@');
 
 	if (strcmp(text, "?") == 0)
@@ -192,7 +203,7 @@ test_depth(void *arg, const char *thing, uint32_t n)
 }
 
 #define FACTS_OF(mail)                                                         \
-	((struct rules_facts){ (void *)(uintptr_t)(mail), test_get,            \
-	    test_n_things, test_depth })
+	((struct rules_facts){                                                 \
+	    (void *)(uintptr_t)(mail), test_get, test_n_things, test_depth })
 
 #endif

@@ -18,9 +18,11 @@ static const char policy_text[] =
     "policy p {"
     " rule a { when subject ~ /(?<one>b+)(?<two>c)?/ or subject = \"x\"; then "
     "reject \"no\"; }"
-    " rule b { when any part ( ext = \"exe\" or name ~ /(?<n>e.)e/ ); then tag; }"
+    " rule b { when any part ( ext = \"exe\" or name ~ /(?<n>e.)e/ ); then "
+    "tag; }"
     " rule c { when all part ( size > 5 ) and no part is encrypted; then tag; }"
-    " rule d { when header(\"X\") contains \"y\" and mime.broken; then tag; } }";
+    " rule d { when header(\"X\") contains \"y\" and mime.broken; then tag; } "
+    "}";
 
 static const struct test_value letter[] = {
 	{ "subject", M, "abbbd", "" },
@@ -91,8 +93,8 @@ trace_of(struct fixture *f, struct pn_str frame, struct buf *trace)
 
 	if (a == NULL)
 		return false;
-	assert_int_equal(rules_judge(f->r, f->run, MESSAGE, &f->facts, a,
-			     f->arena, &result),
+	assert_int_equal(
+	    rules_judge(f->r, f->run, MESSAGE, &f->facts, a, f->arena, &result),
 	    0);
 	rules_trace_json(f->r, result.trace, trace);
 	return true;
@@ -108,21 +110,20 @@ what_goes_in_comes_out(void **state)
 	struct rules_result result;
 	struct unpack u;
 
-	assert_int_equal(rules_judge(f->r, f->run, MESSAGE, &f->facts, a,
-			     f->arena, &result),
+	assert_int_equal(
+	    rules_judge(f->r, f->run, MESSAGE, &f->facts, a, f->arena, &result),
 	    0);
 	rules_trace_json(f->r, result.trace, &direct);
 	assert_true(trace_of(f, buf_str(&f->frame), &wire));
 	assert_int_equal(buf_len(&direct), buf_len(&wire));
-	assert_memory_equal(buf_data(&direct), buf_data(&wire),
-	    buf_len(&wire));
-	assert_non_null(strstr(buf_data(&wire),
-	    "\"captures\":{\"one\":\"bbb\",\"two\":\"\"}"));
+	assert_memory_equal(buf_data(&direct), buf_data(&wire), buf_len(&wire));
+	assert_non_null(strstr(
+	    buf_data(&wire), "\"captures\":{\"one\":\"bbb\",\"two\":\"\"}"));
 	u = unpack_of(buf_data(&f->frame), buf_len(&f->frame));
 	rules_answers_pack(rules_answers_unpack(f->r, &u, f->arena), &again);
 	assert_int_equal(buf_len(&again), buf_len(&f->frame));
-	assert_memory_equal(buf_data(&again), buf_data(&f->frame),
-	    buf_len(&again));
+	assert_memory_equal(
+	    buf_data(&again), buf_data(&f->frame), buf_len(&again));
 	buf_fini(&direct);
 	buf_fini(&wire);
 	buf_fini(&again);
@@ -188,8 +189,8 @@ what_does_not_fit_is_unknown(void **state)
 	(void)state;
 	/* Every other of 6,000 parts: 1,500 bytes for each of 40 atoms. */
 	for (uint32_t i = 0; i < 3000 / 50; i++)
-		values[i] = (struct test_value){ "part.size", 100 * i, "50",
-			"" };
+		values[i] =
+		    (struct test_value){ "part.size", 100 * i, "50", "" };
 	buf_puts(&text, "policy p {");
 	for (int i = 0; i < 40; i++)
 		buf_printf(&text,
@@ -233,8 +234,8 @@ a_sealed_set_works_in_a_child(void **state)
 		rules_answers_pack(
 		    rules_inspect(f->r, run, &f->facts, f->arena), &frame);
 		same = buf_len(&frame) == buf_len(&f->frame) &&
-		    memcmp(buf_data(&frame), buf_data(&f->frame),
-			buf_len(&frame)) == 0;
+		       memcmp(buf_data(&frame), buf_data(&f->frame),
+			   buf_len(&frame)) == 0;
 		_exit(same ? 0 : 1);
 	}
 	assert_true(child > 0);
@@ -276,15 +277,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_goes_in_comes_out, set_up,
-		    tear_down),
-		cmocka_unit_test_setup_teardown(every_cut_is_refused, set_up,
-		    tear_down),
-		cmocka_unit_test_setup_teardown(bent_frames_do_no_harm, set_up,
-		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    what_goes_in_comes_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    every_cut_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    bent_frames_do_no_harm, set_up, tear_down),
 		cmocka_unit_test(what_does_not_fit_is_unknown),
-		cmocka_unit_test_setup_teardown(a_sealed_set_works_in_a_child,
-		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_sealed_set_works_in_a_child, set_up, tear_down),
 		cmocka_unit_test(equal_tests_are_one),
 	};
 

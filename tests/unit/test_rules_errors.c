@@ -17,8 +17,7 @@ struct when_case {
 
 static const struct when_case in_when[] = {
 	/* names */
-	{ "magik is zip", 1,
-	    "unknown fact \"magik\"" },
+	{ "magik is zip", 1, "unknown fact \"magik\"" },
 	{ "any part ( magik is zip )", 12,
 	    "unknown fact \"magik\", did you mean \"magic\"?" },
 	{ "subjct = \"x\"", 1,
@@ -49,12 +48,9 @@ static const struct when_case in_when[] = {
 	{ "encrypted", 1,
 	    "\"encrypted\" is a fact of each part: ask with any, all or no "
 	    "part ( ... )" },
-	{ "subject.domain = \"x\"", 1,
-	    "unknown fact \"subject.domain\"" },
-	{ "\"subject\" = \"x\"", 1,
-	    "a test must stand here, not \"subject\"" },
-	{ "from claims ceo", 6,
-	    "\"claims\" is not available in this version" },
+	{ "subject.domain = \"x\"", 1, "unknown fact \"subject.domain\"" },
+	{ "\"subject\" = \"x\"", 1, "a test must stand here, not \"subject\"" },
+	{ "from claims ceo", 6, "\"claims\" is not available in this version" },
 	/* quantifiers */
 	{ "any part is encryted", 13,
 	    "no part can be \"encryted\", did you mean \"encrypted\"?" },
@@ -66,8 +62,7 @@ static const struct when_case in_when[] = {
 	    "\"depth\" must stand here, not \"(\"" },
 	{ "any part encrypted", 10,
 	    "\"(\", \"is\" or \"at\" must stand here, not \"encrypted\"" },
-	{ "any part ( encrypted ;", 22,
-	    "\")\" must stand here, not \";\"" },
+	{ "any part ( encrypted ;", 22, "\")\" must stand here, not \";\"" },
 	{ "any ( encrypted )", 5,
 	    "what to look at (\"part\") must stand here, not \"(\"" },
 	/* operators and types */
@@ -75,7 +70,8 @@ static const struct when_case in_when[] = {
 	    "\">\" does not go with \"subject\", which is a string: test it "
 	    "with = != ~ !~ contains or in" },
 	{ "size ~ /5/", 6,
-	    "\"~\" does not go with \"size\", which is a number: test it with = "
+	    "\"~\" does not go with \"size\", which is a number: test it with "
+	    "= "
 	    "!= < > <= or >=" },
 	{ "size in \"5\"", 6,
 	    "\"in\" does not go with \"size\", which is a number: test it with "
@@ -92,7 +88,8 @@ static const struct when_case in_when[] = {
 	    "\"is\" does not go with \"subject\", which is a string: test it "
 	    "with = != ~ !~ contains or in" },
 	{ "client.ip > 1.2.3.4", 11,
-	    "\">\" does not go with \"client.ip\", which is an ip address: test "
+	    "\">\" does not go with \"client.ip\", which is an ip address: "
+	    "test "
 	    "it with = != or in" },
 	{ "client.fcrdns is okay", 18,
 	    "\"okay\" is no word of client.fcrdns, did you mean \"ok\"?" },
@@ -118,12 +115,12 @@ static const struct when_case in_when[] = {
 	    "\"10.0.0.1/8\" has bits set behind its length" },
 	{ "client.ip in 10.0.0.0/33", 14,
 	    "\"10.0.0.0/33\" has no network's length behind the /" },
-	{ "client.ip in 10.0.0", 14,
-	    "\"10.0.0\" is no ip address or network" },
+	{ "client.ip in 10.0.0", 14, "\"10.0.0\" is no ip address or network" },
 	{ "subject in wrods", 12,
 	    "unknown set or map \"wrods\", did you mean \"words\"?" },
 	{ "subject in exts", 12,
-	    "set \"exts\" holds file name extensions, and \"subject\" is none" },
+	    "set \"exts\" holds file name extensions, and \"subject\" is "
+	    "none" },
 	{ "sender in words", 11,
 	    "set \"words\" holds \"alpha\", which is neither an address nor "
 	    "@domain" },
@@ -134,8 +131,7 @@ static const struct when_case in_when[] = {
 	    "network" },
 	{ "subject in", 11,
 	    "the name of a set or map, or values must stand here, not \";\"" },
-	{ "header = \"x\"", 1,
-	    "\"header\" needs a name: header(\"...\")" },
+	{ "header = \"x\"", 1, "\"header\" needs a name: header(\"...\")" },
 	{ "subject(\"x\") = \"y\"", 9, "\"subject\" takes no name" },
 	{ "header(\"\") = \"y\"", 8, "the name is empty" },
 	{ "header(X) = \"y\"", 8,
@@ -143,19 +139,18 @@ static const struct when_case in_when[] = {
 	/* regexes */
 	{ "subject ~ \"x\"", 11, "a /regex/ must stand here" },
 	{ "subject ~ /a(b/", 15, "missing closing parenthesis" },
-	{ "subject ~ /a/q", 14,
-	    "unknown flag \"q\" of a regex (i m s x u)" },
+	{ "subject ~ /a/q", 14, "unknown flag \"q\" of a regex (i m s x u)" },
 	{ "subject ~ /a/ii", 15, "flag \"i\" stands twice" },
 	{ "subject ~ /abc", 11, "this regex is not closed" },
 	{ "subject ~ /(*UTF)a/", 18,
 	    "using UTF is disabled by the application" },
-	{ "subject ~ /a\\Cb/", 15,
-	    "using \\C is disabled by the application" },
+	{ "subject ~ /a\\Cb/", 15, "using \\C is disabled by the application" },
 	/* shape */
 	{ "", 1, "a test must stand here, not \";\"" },
 	{ "( subject = \"x\"", 16, "\")\" must stand here, not \";\"" },
 	{ "subject = \"x\" or", 17, "a test must stand here, not \";\"" },
-	{ "subject = \"x\" size > 5", 15, "\";\" must stand here, not \"size\"" },
+	{ "subject = \"x\" size > 5", 15,
+	    "\";\" must stand here, not \"size\"" },
 	{ "subject ? 5", 9, "unexpected character \"?\"" },
 	{ "when", 1, "a test must stand here, not \"when\"" },
 };
@@ -288,9 +283,11 @@ static const struct when_case in_rule[] = {
 	    "\"$part.path\" needs a part that was found: where the rule is "
 	    "unknown there is none" },
 	{ "on unknown allow", 12,
-	    "\"allow\" is no verdict: accept, tag, reject, tempfail, quarantine "
+	    "\"allow\" is no verdict: accept, tag, reject, tempfail, "
+	    "quarantine "
 	    "or discard may stand here" },
-	{ "on error tempfail", 4, "\"unknown\" must stand here, not \"error\"" },
+	{ "on error tempfail", 4,
+	    "\"unknown\" must stand here, not \"error\"" },
 	{ "unless size > 5; unless size > 6", 18,
 	    "a rule has one \"unless\"; join the tests by \"and\" or \"or\"" },
 	{ "test x file y expect tag", 6,
@@ -318,8 +315,8 @@ static const struct when_case in_rule[] = {
 
 /* The first line of the error and where it points; the caret under it. */
 static void
-expect_error(const char *text, unsigned line, unsigned column,
-    const char *message)
+expect_error(
+    const char *text, unsigned line, unsigned column, const char *message)
 {
 	struct arena *arena = arena_new(POLICY_ARENA);
 	char want[600], first[600] = "";
@@ -331,8 +328,8 @@ expect_error(const char *text, unsigned line, unsigned column,
 		(void)snprintf(want, sizeof(want), "policy.conf:%u:%u: %s",
 		    line, column, message);
 	else
-		(void)snprintf(want, sizeof(want), "policy.conf:%u:%u: ", line,
-		    column);
+		(void)snprintf(
+		    want, sizeof(want), "policy.conf:%u:%u: ", line, column);
 	(void)snprintf(first, sizeof(first), "%.*s",
 	    (int)(message ? strcspn(e.text, "\n") : strlen(want)), e.text);
 	if (strcmp(first, want) != 0)
@@ -354,8 +351,8 @@ whole_texts(void **state)
 }
 
 static void
-within(const char *before, const char *after, const struct when_case *c,
-    size_t n)
+within(
+    const char *before, const char *after, const struct when_case *c, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		char text[1024];
@@ -417,11 +414,11 @@ nesting_is_bounded(void **state)
 				buf_puts(&b, kinds[k].close);
 			buf_puts(&b, "; then tag; } }");
 			if (levels == 100) {
-				assert_non_null(compile_text(buf_str(&b), "",
-				    arena, &e));
+				assert_non_null(
+				    compile_text(buf_str(&b), "", arena, &e));
 			} else {
-				assert_null(compile_text(buf_str(&b), "", arena,
-				    &e));
+				assert_null(
+				    compile_text(buf_str(&b), "", arena, &e));
 				assert_non_null(strstr(e.text,
 				    "nested too deeply (100 levels at most)"));
 			}
@@ -453,7 +450,8 @@ the_line_and_a_caret_are_shown(void **state)
 static void
 a_full_arena_is_an_error(void **state)
 {
-	static const char text[] = "set words = alpha beta;\n"
+	static const char text[] =
+	    "set words = alpha beta;\n"
 	    "policy p { rule r { when subject ~ /a+b/ or subject in words; "
 	    "then tag; } }";
 	struct error e;

@@ -13,8 +13,7 @@
 
 #define M RULES_MESSAGE
 #define LEVELS(...) ((const uint32_t[]){ __VA_ARGS__ })
-#define MAIL(...)                                                              \
-	((const struct test_value[]){ __VA_ARGS__, { .fact = NULL } })
+#define MAIL(...) ((const struct test_value[]){ __VA_ARGS__, { .fact = NULL } })
 
 /* ---- two ways to judge ---- */
 
@@ -36,8 +35,8 @@ describe_effects(const struct rules_result *result, struct buf *b)
 		(void)buf_printf(b, "%s%.*s:%s", i ? " " : "",
 		    PN_STR_ARG(f->rule), names[f->action]);
 		if (f->code)
-			(void)buf_printf(b, " %u %.*s", f->code,
-			    PN_STR_ARG(f->status));
+			(void)buf_printf(
+			    b, " %u %.*s", f->code, PN_STR_ARG(f->status));
 		if (f->name.n)
 			(void)buf_printf(b, " %.*s", PN_STR_ARG(f->name));
 		if (f->text.n)
@@ -147,7 +146,7 @@ judge_both(const char *text, unsigned stage, const struct test_mail *mail,
 /* ---- one expression, one mail ---- */
 
 #define SETS                                                                   \
-	"set words = alpha \"two words\"; set exts = ext(exe .COM);"             \
+	"set words = alpha \"two words\"; set exts = ext(exe .COM);"           \
 	"set friends = bob@a.example @b.example; set nets = 10.0.0.0/8 ::1;"
 
 static const struct test_value letter[] = {
@@ -191,9 +190,9 @@ static const struct test_value letter[] = {
 	{ "part.broken", 3, "?", "" },
 	{ .fact = NULL },
 };
-static const struct test_mail the_letter = { .values = letter,
-	.n_parts = 4,
-	.depths = LEVELS(0, 0, 1, 1) };
+static const struct test_mail the_letter = {
+	.values = letter, .n_parts = 4, .depths = LEVELS(0, 0, 1, 1)
+};
 
 #define T "fired"
 #define F "silent"
@@ -369,12 +368,10 @@ the_table(void **state)
 		if (strcmp(got.first, table[i].result) != 0)
 			print_error("%s\n", table[i].when);
 		assert_string_equal(got.first, table[i].result);
-		assert_int_equal(got.degraded,
-		    strcmp(table[i].result, U) == 0);
-		assert_string_equal(got.effects,
-		    strcmp(table[i].result, T) == 0
-			? "r:tag r:header X-A [y]"
-			: "");
+		assert_int_equal(got.degraded, strcmp(table[i].result, U) == 0);
+		assert_string_equal(got.effects, strcmp(table[i].result, T) == 0
+						     ? "r:tag r:header X-A [y]"
+						     : "");
 	}
 }
 
@@ -456,7 +453,8 @@ static const struct {
 	    "rule r { when any part ( magic is zip or executable and encrypted "
 	    ") or any part ( size > 1M ); then reject \"$part.path $part.ext "
 	    "$part.size\"; }",
-	    "r:reject 550 5.7.1 [a.zip/run.exe txt 10]", MESSAGE, false, false },
+	    "r:reject 550 5.7.1 [a.zip/run.exe txt 10]", MESSAGE, false,
+	    false },
 	{ "the second any, asked for the text's sake",
 	    "rule r { when size > 1 or any part is encrypted; then reject "
 	    "\"<$part.path>\"; }",
@@ -546,7 +544,8 @@ static void
 a_blown_limit_is_unknown(void **state)
 {
 	char subject[4096];
-	struct test_mail mail = { .values = MAIL({ "subject", M, subject, "" }) };
+	struct test_mail mail = { .values =
+				      MAIL({ "subject", M, subject, "" }) };
 	struct outcome got;
 
 	(void)state;
@@ -557,15 +556,16 @@ a_blown_limit_is_unknown(void **state)
 		   "tempfail; then tag; } }",
 	    MESSAGE, &mail, &got);
 	assert_string_equal(got.first, U);
-	assert_string_equal(got.effects,
-	    "r:tempfail 451 4.7.1 [please try again later]");
+	assert_string_equal(
+	    got.effects, "r:tempfail 451 4.7.1 [please try again later]");
 }
 
 static void
 long_values_are_cut_in_sight(void **state)
 {
 	char subject[600], want[300];
-	struct test_mail mail = { .values = MAIL({ "subject", M, subject, "" }) };
+	struct test_mail mail = { .values =
+				      MAIL({ "subject", M, subject, "" }) };
 	struct outcome got;
 
 	(void)state;
@@ -573,8 +573,8 @@ long_values_are_cut_in_sight(void **state)
 	subject[sizeof(subject) - 1] = '\0';
 	judge_both("policy p { rule r { then reject \"$subject!\"; } }",
 	    MESSAGE, &mail, &got);
-	(void)snprintf(want, sizeof(want), "r:reject 550 5.7.1 [%.128s...!]",
-	    subject);
+	(void)snprintf(
+	    want, sizeof(want), "r:reject 550 5.7.1 [%.128s...!]", subject);
 	assert_string_equal(got.effects, want);
 }
 
@@ -586,7 +586,8 @@ the_trace_is_complete_json(void **state)
 	    "/(?<x>e)xe/ ) and not login = \"x\"; then reject \"no\"; }\nrule "
 	    "b { when size > 1 or tls.version = \"v\"; then tag; } }";
 	static const char want[] =
-	    "[{\"rule\":\"a\",\"file\":\"policy.conf\",\"line\":2,\"stage\":\"message\",\"result\":"
+	    "[{\"rule\":\"a\",\"file\":\"policy.conf\",\"line\":2,\"stage\":"
+	    "\"message\",\"result\":"
 	    "\"fired\",\"when\":{\"and\":[{\"any\":\"part\",\"at\":\"any "
 	    "depth\",\"result\":\"true\",\"of\":4,\"decided_by\":2,\"that\":{"
 	    "\"and\":[{\"test\":\"part.encrypted\",\"result\":\"true\","
@@ -595,7 +596,8 @@ the_trace_is_complete_json(void **state)
 	    "\"captures\":{\"x\":\"e\"}}]}},{\"not\":{\"test\":\"login = "
 	    "\\\"x\\\"\",\"result\":\"false\",\"value_is\":\"absent\"}}]},"
 	    "\"actions\":[{\"action\":\"reject\",\"code\":550,\"status\":\"5.7."
-	    "1\",\"text\":\"no\"}]},{\"rule\":\"b\",\"file\":\"policy.conf\",\"line\":3,\"stage\":"
+	    "1\",\"text\":\"no\"}]},{\"rule\":\"b\",\"file\":\"policy.conf\","
+	    "\"line\":3,\"stage\":"
 	    "\"message\",\"result\":\"fired\",\"when\":{\"or\":[{\"test\":"
 	    "\"size > 1\",\"result\":\"true\",\"value\":\"2048\"},{\"test\":"
 	    "\"tls.version = \\\"v\\\"\",\"result\":\"unasked\"}]},\"actions\":"
@@ -610,9 +612,9 @@ the_trace_is_complete_json(void **state)
 
 	(void)state;
 	assert_non_null(r);
-	assert_int_equal(rules_judge(r, run, MESSAGE, &facts,
-			     over_the_wire(r, run, &facts, arena, &frame),
-			     arena, &result),
+	assert_int_equal(
+	    rules_judge(r, run, MESSAGE, &facts,
+		over_the_wire(r, run, &facts, arena, &frame), arena, &result),
 	    0);
 	rules_trace_json(r, result.trace, &json);
 	assert_str(buf_str(&json), want);
@@ -643,9 +645,8 @@ a_full_arena_is_said(void **state)
 		struct arena *arena = arena_new(max);
 		struct rules_answers *a = rules_inspect(r, run, &facts, arena);
 		struct rules_result result;
-		bool ok = a != NULL &&
-		    rules_judge(r, run, MESSAGE, &facts, a, arena, &result) ==
-			0;
+		bool ok = a != NULL && rules_judge(r, run, MESSAGE, &facts, a,
+					   arena, &result) == 0;
 
 		seen[ok] = true;
 		if (ok)
@@ -699,8 +700,8 @@ endless_values_end(void **state)
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
 		endless_calls = 0;
 		endless_state = cases[i].state;
-		assert_int_equal(rules_judge(r, run, MESSAGE, &facts, NULL,
-				     arena, &result),
+		assert_int_equal(
+		    rules_judge(r, run, MESSAGE, &facts, NULL, arena, &result),
 		    0);
 		assert_true(result.degraded);
 		assert_int_equal(endless_calls, cases[i].most);
@@ -734,8 +735,8 @@ maps_are_read(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, lines, sizeof(lines) - 1),
-	    sizeof(lines) - 1);
+	assert_int_equal(
+	    write(fd, lines, sizeof(lines) - 1), sizeof(lines) - 1);
 	(void)snprintf(text, sizeof(text),
 	    "map m = text:\"%s\"; policy p { rule a { when sender in m and "
 	    "rcpt in m and cc in m; then tag; } rule b { when from in m or to "

@@ -24,8 +24,8 @@ sample(const char *name)
 }
 
 static struct rules *
-compile_file(const char *name, struct buf *text, struct arena *arena,
-    struct error *e)
+compile_file(
+    const char *name, struct buf *text, struct arena *arena, struct error *e)
 {
 	char dir[512];
 
@@ -74,8 +74,7 @@ samples_print_to_themselves(void **state)
 		struct arena *arena = arena_new(POLICY_ARENA);
 		struct buf text = { 0 }, printed = { 0 };
 		struct error e;
-		struct rules *r =
-		    compile_file(samples[i], &text, arena, &e);
+		struct rules *r = compile_file(samples[i], &text, arena, &e);
 
 		if (r == NULL)
 			print_error("%s\n", e.text);
@@ -135,8 +134,7 @@ tests_are_handed_out(void **state)
 	struct arena *arena = arena_new(POLICY_ARENA);
 	struct buf text = { 0 };
 	struct error e;
-	struct rules *r =
-	    compile_file("locked-archive.conf", &text, arena, &e);
+	struct rules *r = compile_file("locked-archive.conf", &text, arena, &e);
 	const struct rules_test *tests;
 
 	(void)state;
@@ -145,15 +143,14 @@ tests_are_handed_out(void **state)
 	assert_str(tests[1].rule, "locked-archive");
 	assert_str(tests[1].name, "partner");
 	assert_str(tests[1].expect, "accept");
-	assert_str(tests[1].file,
-	    sample("../mail/locked-zip.eml"));
+	assert_str(tests[1].file, sample("../mail/locked-zip.eml"));
 	assert_int_equal(tests[1].pos.line, 11);
 	assert_int_equal(tests[1].n_given, 2);
 	assert_string_equal(test_facts[tests[1].given[0].fact].name, "sender");
 	assert_str(tests[1].given[0].value.local, "bob");
 	assert_str(tests[1].given[0].value.domain, "partner.example");
-	assert_string_equal(test_facts[tests[1].given[1].fact].name,
-	    "client.ip");
+	assert_string_equal(
+	    test_facts[tests[1].given[1].fact].name, "client.ip");
 	assert_str(tests[1].given[1].value.str, "192.0.2.1");
 	assert_int_equal(tests[2].given[0].value.state, VALUE_KNOWN);
 	assert_int_equal(tests[2].given[0].value.str.n, 0);
@@ -218,8 +215,10 @@ static const struct {
 	{ "subject ~ /a\\/b#\"/im", "subject ~ /a\\/b#\"/im" },
 	{ "sender.address = a@b and sender.domain in \"a\" \"b\"",
 	    "sender = \"a@b\" and sender.domain in \"a\" \"b\"" },
-	{ "client.fcrdns is not ok or none", "client.fcrdns is not ok or none" },
-	{ "( size > 1 and not client.fcrdns is ok ) or mime.broken and size > 2",
+	{ "client.fcrdns is not ok or none",
+	    "client.fcrdns is not ok or none" },
+	{ "( size > 1 and not client.fcrdns is ok ) or mime.broken and size > "
+	  "2",
 	    "( size > 1 and not client.fcrdns is ok ) or mime.broken and size "
 	    "> 2" },
 	{ "( client.fcrdns is ok ) or not mime.broken",
@@ -251,10 +250,11 @@ canonical_forms(void **state)
 static void
 what_a_rule_means(void **state)
 {
-	static const char policy[] =
-	    "policy p {\nrule early { when client.ip in 10.0.0.0/8; then reject "
-	    "\"no\"; }\nrule late { when any part is zip; unless login = \"x\"; "
-	    "on unknown tempfail; then allow; } }";
+	static const char policy[] = "policy p {\nrule early { when client.ip "
+				     "in 10.0.0.0/8; then reject "
+				     "\"no\"; }\nrule late { when any part is "
+				     "zip; unless login = \"x\"; "
+				     "on unknown tempfail; then allow; } }";
 	static const char want[] =
 	    "rule early (policy.conf:2), judged at connect\n"
 	    "\t\twhen client.ip in 10.0.0.0/8;\n"
@@ -361,7 +361,8 @@ make_message_test(struct generator *g)
 		return;
 	}
 	put(g, ONE_OF(g, "=", "!=", "contains", "in"));
-	put(g, ONE_OF(g, "\"x\"", "\"a \\\"b\\\" \\\\ \\t\"", "\"caf\xc3\xa9\""));
+	put(g,
+	    ONE_OF(g, "\"x\"", "\"a \\\"b\\\" \\\\ \\t\"", "\"caf\xc3\xa9\""));
 }
 
 static void
@@ -378,9 +379,10 @@ make_test(struct generator *g, bool in_part)
 		put(g, ONE_OF(g, "0", "10K", "1048576", "999999999G"));
 		return;
 	case 2:
-		put(g, ONE_OF(g, "mime.broken", "( client.fcrdns is ok or none )",
-		    "( client.fcrdns is not none )", "sender in people",
-		    "to in @x.example people \"a@b\""));
+		put(g,
+		    ONE_OF(g, "mime.broken", "( client.fcrdns is ok or none )",
+			"( client.fcrdns is not none )", "sender in people",
+			"to in @x.example people \"a@b\""));
 		return;
 	case 3:
 		make_message_test(g);
@@ -390,7 +392,7 @@ make_test(struct generator *g, bool in_part)
 		return;
 	default:
 		put(g, ONE_OF(g, "( magic is zip or pdf )", "ext in exts",
-		    "ext in \"a\" exts", "( magic is not text )"));
+			   "ext in \"a\" exts", "( magic is not text )"));
 	}
 }
 
@@ -420,8 +422,8 @@ make_expr(struct generator *g, unsigned depth, bool in_part)
 		if (choose(g, 3) == 0) {
 			/* One more `or` would be one more word. */
 			put(g, ONE_OF(g, "is encrypted and size > 5",
-			    "is not zip or broken and size > 5",
-			    "is rar or program or zip and size > 5"));
+				   "is not zip or broken and size > 5",
+				   "is rar or program or zip and size > 5"));
 			return;
 		}
 		put(g, "(");
@@ -449,17 +451,20 @@ make_rule(struct generator *g, unsigned n)
 	}
 	if (choose(g, 3) == 0)
 		put(g, ONE_OF(g, "on unknown tempfail;",
-		    "on unknown quarantine class odd;",
-		    "on unknown reject \"$size\";"));
+			   "on unknown quarantine class odd;",
+			   "on unknown reject \"$size\";"));
 	put(g, "then");
-	put(g, ONE_OF(g, "accept;", "allow;", "tag, subject prefix \"[x] \";",
-	    "reject 554 5.6.0 \"a \\\"b\\\" $$ $size\";", "tempfail 450;",
-	    "quarantine class odd, header add X-A \"b $sender.domain\";",
-	    "discard;", "tempfail 450 4.2.0 \"x\";"));
+	put(g,
+	    ONE_OF(g, "accept;", "allow;", "tag, subject prefix \"[x] \";",
+		"reject 554 5.6.0 \"a \\\"b\\\" $$ $size\";", "tempfail 450;",
+		"quarantine class odd, header add X-A \"b $sender.domain\";",
+		"discard;", "tempfail 450 4.2.0 \"x\";"));
 	if (choose(g, 4) == 0)
-		put(g, ONE_OF(g, "test \"a \\\"t\\\"\" file /a/b.eml expect tag;",
-		    "test \"b\" file \"x y\" with size 10K, sender \"\", login "
-		    "unknown expect fires;"));
+		put(g,
+		    ONE_OF(g, "test \"a \\\"t\\\"\" file /a/b.eml expect tag;",
+			"test \"b\" file \"x y\" with size 10K, sender \"\", "
+			"login "
+			"unknown expect fires;"));
 	put(g, "}");
 }
 
