@@ -167,7 +167,7 @@ compile(struct bench *b, const char *policy)
 	    b->chain.n_facts * sizeof(*facts));
 	struct rules_decls *decls = arena_alloc(b->arena, sizeof(*decls));
 	struct rules_builder *builder;
-	struct rules *rules;
+	struct rules *rules = NULL;
 	struct error e;
 	struct lex l;
 
