@@ -194,7 +194,8 @@ bool pn_part_is_member(struct pn_part *);    /* lies in an archive */
 bool pn_part_name(struct pn_part *, unsigned nth, struct pn_str *name);
 struct pn_str pn_part_path(struct pn_part *); /* "invoice.zip/a/b.exe" */
 struct pn_str pn_part_type(struct pn_part *); /* "text/plain", declared, lower case */
-/* What the bytes say: "program", "zip", "pdf" ...; "" unknown. */
+/* What the bytes say: "executable", "zip", "pdf" ... (the words of part.magic);
+ * "" for a container. */
 struct pn_str pn_part_magic(struct pn_part *);
 /* Decoded bytes: the first n, or fewer where the part (or a limit) ends. */
 struct pn_str pn_part_head(struct pn_part *, size_t n);

@@ -2,7 +2,9 @@
 if HAVE_CMOCKA
 inspect_tests = \
 	tests/unit/test_archive \
+	tests/unit/test_decode \
 	tests/unit/test_findings \
+	tests/unit/test_header \
 	tests/unit/test_host \
 	tests/unit/test_inspector \
 	tests/unit/test_pool \
@@ -11,8 +13,11 @@ inspect_libs = libinspect.la libmail.la libbase.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(inspect_tests)
 TESTS += $(inspect_tests)
 
-tests_unit_test_archive_SOURCES = tests/unit/test_archive.c
+tests_unit_test_archive_SOURCES = tests/unit/test_archive.c tests/unit/viewdump.h
 tests_unit_test_archive_LDADD = $(inspect_libs)
+
+tests_unit_test_decode_SOURCES = tests/unit/test_decode.c
+tests_unit_test_decode_LDADD = $(inspect_libs)
 
 tests_unit_test_findings_SOURCES = tests/unit/test_findings.c
 tests_unit_test_findings_LDADD = $(inspect_libs)
@@ -25,6 +30,9 @@ tests_unit_test_inspector_LDADD = $(inspect_all)
 
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c tests/unit/inspect_world.h
 tests_unit_test_pool_LDADD = $(inspect_all)
+
+tests_unit_test_header_SOURCES = tests/unit/test_header.c
+tests_unit_test_header_LDADD = $(inspect_libs)
 
 tests_unit_test_host_SOURCES = tests/unit/test_host.c
 tests_unit_test_host_LDADD = libfilters.la $(inspect_libs)

@@ -4,6 +4,10 @@
  */
 #include "cm.h"
 
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "viewdump.h"
 
 struct mail_case {
@@ -25,6 +29,9 @@ struct mail_case {
 #define ATTACH(name)                                                           \
 	B64 "Content-Disposition: attachment; filename=" name "\r\n"
 #define END "--b--\r\n"
+
+#define MIXED_LINE "0 multipart/mixed - 0 c []\n"
+#define EXE_LINE "0 text/plain executable 20 - [a.exe]\n"
 
 static const struct mail_case cases[] = {
 	CASE("nothing at all", "", "0 text/plain unknown 0 - []\n"),
@@ -461,11 +468,236 @@ every_reading_is_found(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* ---- limits ---- */
+
+static void
+limits_are_facts(void **state)
+{
+	static const struct {
+		const char *name;
+		struct view_limits limits;
+		struct pn_str mail;
+		const char *want;
+	} limited[] = {
+#define LIMIT(what, parts, text, ...)                                          \
+	{ .name = (what),                                                      \
+		.limits = { __VA_ARGS__ },                                     \
+		.mail = PN_STR(text),                                          \
+		.want = (parts) }
+#define REST                                                                   \
+	.max_archive_depth = 5, .max_archive_members = 10,                     \
+	.max_unpacked_total = 1000
+		LIMIT("fields: those that tell of content are kept",
+		    "0 multipart/mixed - 0 cl []\n" EXE_LINE "!l\n",
+		    "A: 1\r\nB: 2\r\nC: 3\r\n" MIXED EXE(ATTACH("a.exe")) END,
+		    .max_headers = 3, .max_depth = 5, .max_parts = 5,
+		    .max_unpacked = 1000, REST),
+		LIMIT("parts", MIXED_LINE "0 text/plain text 1 - []\n!l\n",
+		    MIXED PART("", "1") PART("", "2") END, .max_headers = 3,
+		    .max_depth = 5, .max_parts = 2, .max_unpacked = 1000, REST),
+		LIMIT("depth", MIXED_LINE "0 multipart/mixed - 0 cl []\n!l\n",
+		    MIXED "--b\r\nContent-Type: multipart/mixed; "
+			  "boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n" END,
+		    .max_headers = 3, .max_depth = 1, .max_parts = 9,
+		    .max_unpacked = 1000, REST),
+		LIMIT("bytes of an encoded message",
+		    "0 message/rfc822 - 0 cl []\n!l\n",
+		    "Content-Type: message/rfc822\r\n" B64
+		    "\r\nU3ViamVjdDogYSBtZXNzYWdlIGluc2lkZQ0KDQp0ZXh0\r\n",
+		    .max_headers = 3, .max_depth = 5, .max_parts = 9,
+		    .max_unpacked = 20, REST),
+	};
+	size_t wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(limited); i++)
+		wrong += !gives(limited[i].mail, &limited[i].limits,
+		    limited[i].name, limited[i].want);
+	assert_int_equal(wrong, 0);
+}
+
+/* Longer than any file system takes: the end, which tells, is kept. */
+static void
+a_long_name_keeps_its_end(void **state)
+{
+	struct arena *a = arena_new(MAX_MEMORY);
+	struct buf mail = { 0 };
+	struct view *v;
+
+	(void)state;
+	buf_puts(&mail, "Content-Disposition: attachment; filename=\"");
+	for (int i = 0; i < 1000; i++)
+		buf_puts(&mail, "0123456789");
+	buf_puts(&mail, ".exe\"\r\n\r\nx\r\n");
+	v = view_new(buf_str(&mail), &view_limits_default, a);
+	assert_int_equal(v->first->n_names, 1);
+	assert_int_equal(v->first->names[0].n, VIEW_NAME);
+	assert_true(pn_str_ends(v->first->names[0], PN_STR_V("9.exe")));
+	assert_true(v->first->flags & PN_PART_LIMIT);
+	assert_true(v->defects & PN_DEFECT_LIMIT);
+	buf_fini(&mail);
+	arena_free(a);
+}
+
+/* ---- generated mail: what is put in comes out, and nothing else ---- */
+
+struct made {
+	struct buf text;
+	struct buf want; /* as dump() would say */
+	uint64_t seed;
+	unsigned parts;
+};
+
+static unsigned
+pick(struct made *m, unsigned n)
+{
+	m->seed = m->seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(m->seed >> 33) % n;
+}
+
+static void
+make_leaf(struct made *m, unsigned depth)
+{
+	static const char *const bodies[] = { "aGVsbG8sIHdvcmxkCg==",
+		"hello=2C wor=\r\nld\r\n", "hello, world\r\n" };
+	static const char *const encodings[] = { "base64", "quoted-printable",
+		"7bit" };
+	static const char *const names[] = { "\"n%u.txt\"", "n%u.txt",
+		"\"=?utf-8?q?n%u=2Etxt?=\"" };
+	unsigned how = pick(m, 3), number = m->parts++;
+
+	buf_puts(&m->text, "Content-Type: text/plain;\r\n name=");
+	buf_printf(&m->text, names[pick(m, 3)], number);
+	buf_printf(&m->text, "\r\nContent-Transfer-Encoding: %s\r\n\r\n%s",
+	    encodings[how], bodies[how]);
+	buf_printf(&m->want, "%u text/plain text %u - [n%u.txt]\n", depth,
+	    how == 0 ? 13u : 14u, number);
+}
+
+static void
+make_entity(struct made *m, unsigned depth, unsigned level)
+{
+	unsigned kind = level > 5 ? 9 : pick(m, 10), number = m->parts;
+
+	if (kind < 4) {
+		unsigned n = 1 + pick(m, 4);
+
+		m->parts++;
+		buf_printf(&m->text,
+		    "Content-Type: multipart/x%u; boundary=\"b"
+		    "%u\"\r\n\r\n%s",
+		    number, number, pick(m, 2) ? "a preamble\r\n" : "");
+		buf_printf(
+		    &m->want, "%u multipart/x%u - 0 c []\n", depth, number);
+		for (unsigned i = 0; i < n; i++) {
+			buf_printf(&m->text, "--b%u\r\n", number);
+			make_entity(m, depth, level + 1);
+			buf_puts(&m->text, "\r\n");
+		}
+		buf_printf(&m->text, "--b%u--\r\nan epilogue", number);
+	} else if (kind == 4) {
+		m->parts++;
+		buf_puts(&m->text, "Content-Type: message/rfc822\r\n\r\n");
+		buf_printf(&m->want, "%u message/rfc822 - 0 c []\n", depth);
+		make_entity(m, depth + 1, level + 1);
+	} else {
+		make_leaf(m, depth);
+	}
+}
+
+/*
+ * b1 is the head of b10: lines of an inner boundary may look like an outer
+ * one with something behind it, and are not taken for that.
+ */
+static void
+generated_mail_is_read_back(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 500; seed++) {
+		struct made m = { .seed = seed };
+		bool same;
+
+		make_entity(&m, 0, 0);
+		buf_add(&m.want, "", 1);
+		same = gives(buf_str(&m.text), &view_limits_default,
+		    "generated", buf_data(&m.want));
+		if (!same)
+			print_error("seed %llu\n", (unsigned long long)seed);
+		buf_fini(&m.text);
+		buf_fini(&m.want);
+		assert_true(same);
+	}
+}
+
+/* ---- real mail ---- */
+
+/* With the line ends that SMTP has. */
+static void
+read_mail(const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	assert_non_null(f);
+	while ((n = getline(&line, &room, f)) > 0) {
+		while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+			n--;
+		buf_add(out, line, (size_t)n);
+		buf_add(out, "\r\n", 2);
+	}
+	free(line);
+	fclose(f);
+}
+
+/*
+ * POSTERN_CORPUS names a folder of .eml files: each has a part, meets no
+ * limit, and one in a hundred at most is read in more than one way.
+ */
+static void
+real_mail_is_plain(void **state)
+{
+	const char *dir = getenv("POSTERN_CORPUS");
+	DIR *d = dir == NULL ? NULL : opendir(dir);
+	size_t n = 0, ambiguous = 0;
+	struct dirent *e;
+
+	(void)state;
+	if (d == NULL)
+		skip();
+	while ((e = readdir(d)) != NULL) {
+		struct arena *a = arena_new(MAX_MEMORY);
+		struct buf mail = { 0 };
+		char path[4096];
+		struct view *v;
+
+		if (pn_str_ends(pn_str_of(e->d_name), PN_STR_V(".eml"))) {
+			snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+			read_mail(path, &mail);
+			v = view_new(buf_str(&mail), &view_limits_default, a);
+			assert_non_null(v->first);
+			assert_false(v->defects & PN_DEFECT_LIMIT);
+			ambiguous += (v->defects & PN_DEFECT_AMBIGUOUS) != 0;
+			n++;
+		}
+		buf_fini(&mail);
+		arena_free(a);
+	}
+	closedir(d);
+	print_message("# %zu mails, %zu ambiguous\n", n, ambiguous);
+	assert_true(n > 0 && ambiguous * 100 <= n);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reading_is_found),
+		cmocka_unit_test(limits_are_facts),
+		cmocka_unit_test(a_long_name_keeps_its_end),
+		cmocka_unit_test(generated_mail_is_read_back),
+		cmocka_unit_test(real_mail_is_plain),
 	};
 
 	return cmocka_run_group_tests_name("view", tests, NULL, NULL);
