@@ -478,7 +478,9 @@ list_others(struct view *v, const struct place *place, struct pn_part *p,
 				break;
 			}
 		}
-	if (archive_read_has_encrypted_entries(s.a) > 0)
+	/* Where no format fitted, libarchive 3.6 asks one behind its last. */
+	if (archive_format(s.a) != 0 &&
+	    archive_read_has_encrypted_entries(s.a) > 0)
 		p->flags |= PN_PART_ENCRYPTED;
 	if (got < ARCHIVE_WARN) {
 		p->flags |= PN_PART_BROKEN;

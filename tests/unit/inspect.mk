@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 inspect_tests = \
 	tests/unit/test_archive \
+	tests/unit/test_corpus \
 	tests/unit/test_decode \
 	tests/unit/test_findings \
 	tests/unit/test_header \
@@ -15,6 +16,9 @@ TESTS += $(inspect_tests)
 
 tests_unit_test_archive_SOURCES = tests/unit/test_archive.c tests/unit/viewdump.h
 tests_unit_test_archive_LDADD = $(inspect_libs)
+
+tests_unit_test_corpus_SOURCES = tests/unit/test_corpus.c
+tests_unit_test_corpus_LDADD = $(inspect_libs)
 
 tests_unit_test_decode_SOURCES = tests/unit/test_decode.c
 tests_unit_test_decode_LDADD = $(inspect_libs)
