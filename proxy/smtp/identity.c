@@ -144,7 +144,6 @@ read_name(struct pn_str v, struct client *c)
 	return true;
 }
 
-/* A new address: what was known of the old one's name is worth nothing. */
 static bool
 read_addr(struct pn_str v, struct client *c, struct arena *a)
 {
@@ -299,6 +298,18 @@ read_word(struct pn_str word, bool xforward, struct arena *a, struct client *c,
 	return true;
 }
 
+/* Another address: what is not told anew was the old one's. */
+static void
+forget_names(struct client *c, unsigned seen)
+{
+	if (!(seen & ATTR_REVERSE_NAME))
+		c->reverse_name = (struct pn_str){ 0 };
+	if (!(seen & ATTR_NAME)) {
+		c->name = (struct pn_str){ 0 };
+		c->name_state = CLIENT_NAME_UNASKED;
+	}
+}
+
 bool
 identity_read(struct pn_str args, bool xforward, struct arena *a,
     struct client *c, struct reply *r)
@@ -319,9 +330,7 @@ identity_read(struct pn_str args, bool xforward, struct arena *a,
 		if (!read_word(word, xforward, a, c, &seen, r))
 			return false;
 	}
-	if ((seen & ATTR_ADDR) && !(seen & ATTR_NAME)) {
-		c->name = c->reverse_name = (struct pn_str){ 0 };
-		c->name_state = CLIENT_NAME_UNASKED;
-	}
+	if (seen & ATTR_ADDR)
+		forget_names(c, seen);
 	return true;
 }

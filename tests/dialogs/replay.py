@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """replay - plays golden transcripts against the SMTP door.
 
-    replay.py [-v] [FILE.txt...]       all of tests/dialogs by default; TAP
+    replay.py [-v] [--single|--daemon] [FILE.txt...]     TAP
+
+By default against tests/dialogs/door (libsmtp with an engine made for this),
+with --single and --daemon against posternd; all of tests/dialogs when no file
+is named.
 
 Each transcript is played twice: lines that follow one another in one packet,
 and byte by byte. Both must read the same. A line of a transcript is
@@ -14,7 +18,8 @@ and byte by byte. Both must read the same. A line of a transcript is
     C= TEXT              ... these bytes: \\r \\n \\0 \\xNN \\\\, and {N*c} for N times c
     C! [half]            ... closes, or says that it will send no more
     C+ / C-              another client comes, and talks from here on / goes
-    S: TEXT              it is answered this line; {id} an id, {*} anything
+    S: TEXT              it is answered this line; {id} an id, {name} this
+                         machine's name if it has one, {*} anything
     S!                   ... and the connection is closed
     U< VERB REPLY        the next hop will answer VERB so, once. VERB is also
                          CONNECT and "." (the end of a message); REPLY may
@@ -32,10 +37,12 @@ otherwise. EHLO, HELO and QUIT there need not be written.
 import collections
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -188,6 +195,135 @@ class Sink:
         self.connections = []
 
 
+class Door:
+    """tests/dialogs/door, with its engine made for dialogues."""
+
+    def __init__(self, script, sink, verbose):
+        args = script.door.split() + ["debug=1"] * verbose
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "tests", "dialogs", "door"), "sink=%d" % sink] + args,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=None if verbose else subprocess.PIPE)
+        self.port = int(self.process.stdout.readline().split()[1])
+
+    @staticmethod
+    def can(script):
+        return True
+
+    def end(self):
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass
+        code = self.process.wait(WAIT)
+        err = self.process.stderr.read().decode() if self.process.stderr else ""
+        return code, err
+
+
+CONF = """
+hostname postern.example; relay_domains example.com;
+{users}
+workers 1; {nets} {limits}
+spool {dir}/spool; state {dir}/state; control unix:{dir}/control;
+log stderr; log_level {level};
+listen smtp 127.0.0.1:0 {{ upstream up; {listed} }}
+upstream up {{ {up} }}
+policy default {{
+    rule rejected {{ when rcpt.local = "rejected"; then reject 550 5.7.1 "not here"; }}
+    rule later {{ when rcpt.local = "later"; then tempfail 451 4.7.1 "not now"; }}
+    rule sender {{ when sender.local = "rejected"; then reject 550 5.7.1 "not here"; }}
+    rule r {{ when header("X-Verdict") = "reject"; then reject 550 5.7.1 "not here"; }}
+    rule t {{ when header("X-Verdict") = "tempfail"; then tempfail 451 4.7.1 "not now"; }}
+    rule q {{ when header("X-Verdict") = "quarantine"; then quarantine; }}
+    rule d {{ when header("X-Verdict") = "discard"; then discard; }}
+    rule g {{ when header("X-Verdict") ~ /tag$/; then header add "X-Tag" "yes"; }}
+}}
+"""
+
+
+class Daemon:
+    """posternd, with rules that do what the door's engine does."""
+
+    LIMITS = {"size": "message_size_limit %s",
+              "conns": "connection_limit %s", "client_conns": "client_connection_limit %s",
+              "errors": "error_limit %s", "junk": "junk_command_limit %s",
+              "command_timeout": "command_timeout %s", "data_timeout": "data_timeout %s"}
+    UP = {"connect_timeout": "connect_timeout %s", "reply_timeout": "reply_timeout %s",
+          "last_timeout": "data_timeout %s"}
+    args = []
+
+    @staticmethod
+    def can(script):
+        text = " ".join(t for _, _, t in script.steps)
+        return "X-Keeper" not in text and "slow-accept" not in text and \
+            "hold_noop" not in script.door and "rcpts" not in script.door
+
+    def __init__(self, script, sink, verbose):
+        self.dir = tempfile.mkdtemp(prefix="pn-")
+        os.chmod(self.dir, 0o755)
+        users = self.make_folders()
+        options = {"size": "1000000"}
+        options.update(w.split("=", 1) for w in script.door.split())
+        conf = CONF.format(
+            users=users, dir=self.dir, level="debug" if verbose else "info",
+            nets="mynetworks %s;" % ("127.0.0.0/8" if options.get("mynetworks") else "192.0.2.0/24"),
+            limits="".join(self.LIMITS[k] % self.unit(k, v) + "; "
+                           for k, v in options.items() if k in self.LIMITS),
+            listed="identity from 127.0.0.1 %s;" % options["listed"] if "listed" in options
+            else "identity from 192.0.2.1 xforward;" if options.get("identity") == "xforward"
+            else "",
+            up="deliver maildir %s/maildir;" % self.dir if "maildir" in options else
+            "server 127.0.0.1:%d; identity %s; " % (sink, options.get("identity", "none")) +
+            "".join(self.UP[k] % self.unit(k, v) + "; "
+                    for k, v in options.items() if k in self.UP))
+        path = os.path.join(self.dir, "postern.conf")
+        with open(path, "w") as f:
+            f.write(conf)
+        self.process = subprocess.Popen([os.path.join(BUILD, "posternd"), "-c", path] + self.args,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True)
+        self.log, self.port, self.ready = [], None, threading.Event()
+        threading.Thread(target=self.read_log, args=(verbose,), daemon=True).start()
+        if not self.ready.wait(WAIT) or self.port is None:
+            raise SystemExit("posternd does not start: %s%s" % ("".join(self.log), conf))
+
+    @staticmethod
+    def unit(key, value):
+        """Time-outs are written in ms for the door; seconds are the daemon's least."""
+        return "%ds" % max(1, round(int(value) / 1000)) if "timeout" in key else value
+
+    def make_folders(self):
+        names = ("postern", "postern-keeper", "postern-keeper")
+        for folder, name in zip(("spool", "state", "maildir"), names):
+            os.mkdir(os.path.join(self.dir, folder))
+            if os.getuid() == 0 and not self.args:
+                shutil.chown(os.path.join(self.dir, folder), name)
+        return "user postern; inspect_user postern-inspect; keeper_user postern-keeper;" \
+            if os.getuid() == 0 and not self.args else ""
+
+    def read_log(self, verbose):
+        for line in self.process.stderr:
+            self.log.append(line)
+            if verbose:
+                sys.stderr.write(line)
+            m = re.search(r"ev=listening .*address=\S*:(\d+)", line)
+            if m:
+                self.port = int(m.group(1))
+            if "ev=ready" in line:
+                self.ready.set()
+        self.ready.set()
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(WAIT)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return code, "".join(self.log)
+
+
+class Single(Daemon):
+    args = ["--single"]
+
+
 class Client:
     def __init__(self, port, slowly):
         self.sock = socket.create_connection(("127.0.0.1", port))
@@ -231,6 +367,7 @@ class Client:
 
 def pattern(text):
     text = re.escape(unescape(text).decode("latin-1"))
+    text = text.replace(r"\{name\}", r"(localhost|\[UNAVAILABLE\])")
     text = text.replace(r"\{id\}", "[0-9a-v]{16}").replace(r"\{\*\}", ".*")
     return re.compile(text)
 
@@ -256,19 +393,12 @@ class Transcript:
 
 
 class Play:
-    def __init__(self, script, slowly, verbose):
+    def __init__(self, server, script, slowly, verbose):
         self.sink = Sink(script.sink if script.sink not in ("down", "none") else "")
-        args = script.door.split()
         if script.sink == "down":
             self.sink.listener.close()
-        if verbose:
-            args.append("debug=1")
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, "tests", "dialogs", "door"),
-             "sink=%d" % self.sink.port] + args,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=None if verbose else subprocess.PIPE)
-        self.port = int(self.process.stdout.readline().split()[1])
+        self.server = server(script, self.sink.port, verbose)
+        self.process, self.port = self.server.process, self.server.port
         if script.sink not in ("down", "none"):
             self.sink.wait(lambda: self.sink.finished == 1)  # the probe
             self.sink.heard.clear()
@@ -317,22 +447,16 @@ class Play:
             time.sleep(float(text))
 
     def end(self):
-        try:
-            self.process.stdin.close()
-        except OSError:
-            pass
-        code = self.process.wait(WAIT)
+        for c in self.clients:
+            c.sock.close()
+        code, said = self.server.end()
         self.sink.listener.close()
-        err = self.process.stderr.read().decode() if self.process.stderr else ""
-        self.process.stdout.close()
-        if self.process.stderr:
-            self.process.stderr.close()
         if code != 0:
-            raise Mismatch("the door ended with %d: %s" % (code, err))
+            raise Mismatch("the server ended with %d: %s" % (code, said))
 
 
-def play(script, slowly, verbose):
-    p = Play(script, slowly, verbose)
+def play(server, script, slowly, verbose):
+    p = Play(server, script, slowly, verbose)
     at = 0
     try:
         for n, kind, text in script.steps:
@@ -357,18 +481,21 @@ def play(script, slowly, verbose):
 
 def main(args):
     verbose = "-v" in args
-    paths = [a for a in args if a != "-v"] or sorted(
+    server = Daemon if "--daemon" in args else Single if "--single" in args else Door
+    paths = [a for a in args if a[0] != "-"] or sorted(
         os.path.join(HERE, f) for f in os.listdir(HERE) if f.endswith(".txt"))
     runs = []
     for path in paths:
         script = Transcript(path)
+        if not server.can(script):
+            continue
         runs.append((script, False))
         if script.mode == "both":
             runs.append((script, True))
     print("1..%d" % len(runs))
     failed = 0
     for i, (script, slowly) in enumerate(runs, 1):
-        why = play(script, slowly, verbose)
+        why = play(server, script, slowly, verbose)
         failed += why is not None
         print("%sok %d - %s, %s%s" % ("not " if why else "", i, script.name,
               "byte by byte" if slowly else "whole", "\n# " + why if why else ""))
