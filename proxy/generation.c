@@ -12,6 +12,7 @@
  * reaped too. One whose worker lives on after all ended for no good reason.
  */
 #define CLEAN_EXIT_GRACE_MS 50
+#define KILLED_WAIT_MAX_MS 100
 #define START_MS 30000
 
 struct generation *
@@ -99,24 +100,39 @@ worker_died(struct slot *s, uint64_t now_ms)
 		    now_ms + backoff_crash(&s->worker_crashes, now_ms);
 }
 
+/*
+ * An inspector that a signal killed met a message that does that; making other
+ * mail wait for it would be what such a message is sent for. One that gave up
+ * by itself cannot close its sandbox, and will not the next time.
+ */
+static uint64_t
+inspector_wait(struct slot *s, enum death how, uint64_t now_ms)
+{
+	uint64_t wait_ms;
+
+	if (how == DEATH_CLEAN)
+		return CLEAN_EXIT_GRACE_MS;
+	wait_ms = backoff_crash(&s->inspector_crashes, now_ms);
+	if (how == DEATH_SIGNAL && wait_ms > KILLED_WAIT_MAX_MS)
+		return KILLED_WAIT_MAX_MS;
+	return wait_ms;
+}
+
 static void
-inspector_died(struct slot *s, bool clean, uint64_t now_ms)
+inspector_died(struct slot *s, enum death how, uint64_t now_ms)
 {
 	s->inspector = 0;
-	if (s->worker == 0)
-		return;
-	s->inspector_due =
-	    now_ms + (clean ? CLEAN_EXIT_GRACE_MS
-			    : backoff_crash(&s->inspector_crashes, now_ms));
+	if (s->worker != 0)
+		s->inspector_due = now_ms + inspector_wait(s, how, now_ms);
 }
 
 void
-slot_died(struct slot *s, pid_t pid, bool clean, uint64_t now_ms)
+slot_died(struct slot *s, pid_t pid, enum death how, uint64_t now_ms)
 {
 	if (pid == s->worker)
 		worker_died(s, now_ms);
 	else
-		inspector_died(s, clean, now_ms);
+		inspector_died(s, how, now_ms);
 }
 
 static uint64_t

@@ -72,11 +72,11 @@ struct generation *generations_serving(const struct generations *);
 
 /* Whose process is pid? NULL: none here. */
 struct slot *generations_find(const struct generations *, pid_t pid);
-/*
- * The process is dead: what follows is written into the slot (and its
- * generation). clean: it ended by itself with status 0.
- */
-void slot_died(struct slot *, pid_t pid, bool clean, uint64_t now_ms);
+/* It left with status 0, gave up with another one, or was killed. */
+enum death { DEATH_CLEAN, DEATH_EXIT, DEATH_SIGNAL };
+/* The process is dead: what follows is written into the slot (and its
+ * generation). */
+void slot_died(struct slot *, pid_t pid, enum death, uint64_t now_ms);
 /* Earliest time something is due, 0: nothing. */
 uint64_t generations_due(const struct generations *);
 

@@ -211,7 +211,10 @@ died(struct master *m, pid_t pid, int status)
 		bool worker = pid == s->worker;
 
 		log_death(worker ? "worker" : "inspector", pid, status);
-		slot_died(s, pid, WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		slot_died(s, pid,
+		    WIFSIGNALED(status)	     ? DEATH_SIGNAL
+		    : WEXITSTATUS(status) != 0 ? DEATH_EXIT
+					       : DEATH_CLEAN,
 		    now_ms);
 		if (worker) {
 			ipc_free(s->ipc);

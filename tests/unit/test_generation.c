@@ -81,24 +81,44 @@ death_makes_due(void **state)
 	g->state = GENERATION_SERVING;
 	assert_ptr_equal(s, &g->slots[0]);
 	assert_null(generations_find(&all, 99));
-	slot_died(s, 111, false, 5000); /* an inspector: at once */
+	slot_died(s, 111, DEATH_SIGNAL, 5000); /* an inspector: at once */
 	assert_int_equal(s->inspector, 0);
 	assert_int_equal(s->inspector_due, 5000);
 	assert_int_equal(generations_due(&all), 5000);
 	s->inspector = 150;
 	s->inspector_due = 0;
-	slot_died(s, 150, true, 6000); /* it left: its worker may be dead too */
+	slot_died(s, 150, DEATH_CLEAN, 6000); /* it left: its worker may be dead too */
 	assert_int_equal(s->inspector_due, 6050);
-	slot_died(s, 110, false, 6010); /* and was */
+	slot_died(s, 110, DEATH_SIGNAL, 6010); /* and was */
 	assert_int_equal(s->inspector_due, 0);
 	assert_int_equal(s->worker_due, 6010);
 	g->state = GENERATION_DRAINING;
-	slot_died(&g->slots[1], 112, true, 7000); /* nobody follows it */
+	slot_died(&g->slots[1], 112, DEATH_CLEAN, 7000); /* nobody follows it */
 	assert_int_equal(g->slots[1].worker_due, 0);
 	assert_false(generation_is_gone(g));
-	slot_died(&g->slots[1], 113, true, 7000);
+	slot_died(&g->slots[1], 113, DEATH_CLEAN, 7000);
 	assert_int_equal(g->slots[1].inspector_due, 0);
 	assert_true(generation_is_gone(g));
+	drop(&all, g);
+}
+
+/* Poison mail does not keep the inspector away; a sandbox that fails does. */
+static void
+killed_inspectors_come_back_soon(void **state)
+{
+	struct generations all = TAILQ_HEAD_INITIALIZER(all);
+	struct generation *g = add(&all, 1, 1);
+	struct slot *s = &g->slots[0], *other = &g->slots[1];
+	uint64_t now = 1000;
+
+	(void)state;
+	g->state = GENERATION_SERVING;
+	for (int i = 0; i < 50; i++, now += 10) {
+		slot_died(s, 111, DEATH_SIGNAL, now);
+		assert_true(s->inspector_due <= now + 100);
+		slot_died(other, 113, DEATH_EXIT, now);
+	}
+	assert_true(other->inspector_due >= now + 10000);
 	drop(&all, g);
 }
 
@@ -110,7 +130,7 @@ dying_while_it_starts_fails_it(void **state)
 
 	(void)state;
 	assert_int_equal(generations_due(&all), g->deadline);
-	slot_died(&g->slots[1], 112, false, 2);
+	slot_died(&g->slots[1], 112, DEATH_SIGNAL, 2);
 	assert_int_equal(g->state, GENERATION_FAILED);
 	assert_int_equal(g->slots[1].worker_due, 0);
 	drop(&all, g);
@@ -179,6 +199,7 @@ main(void)
 		cmocka_unit_test(a_new_one_is_due_at_once),
 		cmocka_unit_test(the_newest_that_serves),
 		cmocka_unit_test(death_makes_due),
+		cmocka_unit_test(killed_inspectors_come_back_soon),
 		cmocka_unit_test(dying_while_it_starts_fails_it),
 		cmocka_unit_test(numbers_run_on_and_skip_the_living),
 		cmocka_unit_test(the_books_as_json),
