@@ -21,6 +21,7 @@
 #define BEHIND_MAX (8u << 20) /* queued at a slow keeper: then history waits no more */
 #define OUTCOME_BYTES (64 * 1024)
 #define RELEASE_ARENA (3 * PARCEL_JOB_MAX)
+#define TRIES 3 /* keepers one job is given to: it may be what kills them */
 
 /* A question that is not answered yet. */
 struct keep_ticket {
@@ -28,6 +29,7 @@ struct keep_ticket {
 	struct keep *keep;
 	uint64_t id;
 	uint32_t type;
+	unsigned tries; /* keepers that have heard of it */
 	int parcel;    /* jobs; -1: a suspect */
 	uint64_t size; /* of the message in the parcel */
 	unsigned char key[32]; /* suspects */
@@ -117,6 +119,7 @@ ticket_send(struct keep_ticket *t, uint32_t again)
 {
 	struct buf b = { 0 };
 
+	t->tries++;
 	if (t->parcel < 0) {
 		(void)ipc_send(t->keep->ipc, t->type, t->id, t->key,
 		    sizeof(t->key), -1);
@@ -420,6 +423,17 @@ on_grace_over(evutil_socket_t fd, short what, void *arg)
 		ticket_answer(t, false, PN_STR_V("the keeper is away"), 0);
 }
 
+static struct keep_ticket *
+ticket_worn_out(struct keep *k)
+{
+	struct keep_ticket *t;
+
+	TAILQ_FOREACH (t, &k->tickets, next)
+		if (t->tries >= TRIES)
+			return t;
+	return NULL;
+}
+
 void
 keep_attach(struct keep *k, int sock)
 {
@@ -427,6 +441,8 @@ keep_attach(struct keep *k, int sock)
 	struct keep_ticket *t;
 
 	MUST_BE(k, KEEP);
+	while ((t = ticket_worn_out(k)) != NULL)
+		ticket_answer(t, false, PN_STR_V("no keeper survives it"), 0);
 	ipc_free(k->ipc); /* of a keeper whose end we have not read yet */
 	k->ipc = ipc_new(k->loop, sock, &ops, k);
 	(void)event_del(&k->grace); /* assigned: cannot fail */

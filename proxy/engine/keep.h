@@ -6,7 +6,8 @@
  * When the keeper dies with jobs open, it may have done them: "451" could be
  * a lie. So they wait KEEP_GRACE_MS for the next keeper (keep_attach), which
  * is told the same job again and knows by the id what is done. If none comes,
- * they fail and the client hears 451 4.3.0. New jobs fail at once meanwhile.
+ * they fail and the client hears 451 4.3.0. New jobs fail at once meanwhile,
+ * and so does a job over which three keepers have died.
  */
 #ifndef ENGINE_KEEP_H
 #define ENGINE_KEEP_H

@@ -265,6 +265,27 @@ the_next_keeper_knows_it_is_done(void **state)
 	assert_int_equal(world_count(t->w, "box/new", NULL), 2);
 }
 
+/* It may be the job that kills them. */
+static void
+no_job_kills_keepers_for_ever(void **state)
+{
+	struct town *t = *state;
+	struct told d;
+	struct error e;
+	int link[2];
+
+	assert_non_null(submit(t, KEEP_QUARANTINE, "idaaaaaa", "", &d));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(d.calls, 0);
+		assert_int_equal(ipc_pair(link, &e), 0);
+		keep_attach(t->keep, link[0]);
+		(void)close(link[1]);
+		turn(t);
+	}
+	assert_true(d.calls == 1 && !d.ok);
+	assert_string_equal(d.text, "no keeper survives it");
+}
+
 static void
 without_a_keeper_jobs_fail(void **state)
 {
@@ -834,6 +855,7 @@ main(void)
 		TEST(suspects_are_counted),
 		TEST(the_next_keeper_does_it),
 		TEST(the_next_keeper_knows_it_is_done),
+		TEST(no_job_kills_keepers_for_ever),
 		TEST(without_a_keeper_jobs_fail),
 		TEST(questions_of_no_form),
 		TEST(a_long_question_is_refused),
