@@ -100,6 +100,17 @@ message_facts(struct transaction *t)
 		    .number = !past->inspected });
 }
 
+/* For the lists of what is held; its text lies in the transaction's arena. */
+static struct pn_str
+subject(const struct engine_run *r)
+{
+	int64_t index = chain_find(r->engine->conf->chain, "subject");
+	const struct value *v = index < 0 ? NULL :
+	    facts_of(&r->t->facts, (uint32_t)index, FACT_OF_MESSAGE);
+
+	return v != NULL && v->state == VALUE_KNOWN ? v->str : PN_STR_V("");
+}
+
 int
 core_facts(struct engine_run *r)
 {
@@ -110,5 +121,9 @@ core_facts(struct engine_run *r)
 		[STAGE_MESSAGE] = message_facts,
 	};
 
-	return of_stage[r->stage] ? of_stage[r->stage](r->t) : 0;
+	if (of_stage[r->stage] != NULL && of_stage[r->stage](r->t) < 0)
+		return -1;
+	if (r->stage == STAGE_MESSAGE)
+		r->t->subject = subject(r);
+	return 0;
 }

@@ -35,6 +35,7 @@ struct transaction {
 	struct facts facts;
 	struct verdict verdict;      /* of all stages so far, for all recipients */
 	struct verdict rcpt_verdict; /* of the last STAGE_RCPT: this rcpt alone */
+	struct pn_str subject; /* decoded; "" before the message stage */
 	struct edits edits;    /* to apply if the verdict lets it pass */
 	struct buf trace;      /* JSON: every rule with the values it saw; made
 				  at the message stage of all but plain accepts

@@ -81,6 +81,7 @@ job_of(const struct session *s, enum keep_type type)
 		    type == KEEP_MAILDIR ? next->maildir : next->name),
 		.rule = t->verdict.rule,
 		.trace = buf_str(&t->trace),
+		.subject = t->subject,
 		.size = spool_size(t->spool),
 		.client = t->client,
 		.envelope = t->envelope,

@@ -170,9 +170,10 @@ def held_mail(t, daemon):
         reply = net.send(daemon.address, "ada@client.example", rcpts, HOLD)
         t.same(reply.code, 250, "held, no. %d" % i, reply)
     held = daemon.quarantine()
-    t.same([(m["state"], m["class"], m["rule"], m["sender"], m["size"],
+    t.same([(m["state"], m["class"], m["rule"], m["sender"], m["subject"], m["size"],
              [r["path"] for r in m["recipients"]]) for m in held],
-           [("held", "papers", "held", "ada@client.example", len(HOLD), rcpts)] * 3,
+           [("held", "papers", "held", "ada@client.example", "please hold this",
+             len(HOLD), rcpts)] * 3,
            "list knows three")
     ids = [m["id"] for m in held]
     t.same(ids, sorted(ids, reverse=True), "newest first")
