@@ -84,7 +84,8 @@ strip_end(struct pn_str s)
 	for (;;) {
 		unsigned char c = s.n > 0 ? (unsigned char)s.p[s.n - 1] : 'x';
 
-		if (c == '.' || c <= ' ' || c == '"' || c == '\'' || c == 127)
+		if (c == '.' || c <= ' ' || c == '"' || c == '\'' || c == 127 ||
+		    c == '/' || c == '\\')
 			s.n--;
 		else if (s.n >= 3 &&
 		    is_invisible(pn_str_sub(s, s.n - 3, 3)))

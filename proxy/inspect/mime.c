@@ -423,6 +423,24 @@ note_type(struct view *v, struct entity *e, struct pn_str body)
 	param_read(&e->charsets, body, PN_STR_V("charset"), false, v->arena);
 }
 
+/* A whole field in encoded words (RFC 2047 5 forbids it) is one to some. */
+static struct pn_str
+decoded_text(struct view *v, struct pn_str text)
+{
+	bool unknown = false;
+
+	if (text.n == 0 || memmem(text.p, text.n, "=?", 2) == NULL)
+		return (struct pn_str){ NULL, 0 };
+	return header_decode(text, v->arena, &unknown);
+}
+
+static void
+note_disposition(struct view *v, struct entity *e, struct pn_str body)
+{
+	param_read(&e->names, body, PN_STR_V("filename"), true, v->arena);
+	param_read(&e->names, body, PN_STR_V("name"), true, v->arena);
+}
+
 /* What the fields say, each of those that are there twice too. */
 static void
 read_fields(struct view *v, struct entity *e, size_t n, bool digest)
@@ -431,12 +449,17 @@ read_fields(struct view *v, struct entity *e, size_t n, bool digest)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct header_field *f = &e->header.fields[i];
+		struct pn_str text, decoded;
 
 		if (f->name.n < 12 || (f->name.p[0] | 32) != 'c')
 			continue;
 		if (pn_str_caseeq(f->name, PN_STR_V("content-type"))) {
 			types++;
-			note_type(v, e, field_text(v, f));
+			text = field_text(v, f);
+			note_type(v, e, text);
+			decoded = decoded_text(v, text);
+			if (decoded.n > 0)
+				note_type(v, e, decoded);
 		} else if (pn_str_caseeq(f->name,
 			       PN_STR_V("content-transfer-encoding"))) {
 			encodings++;
@@ -444,13 +467,14 @@ read_fields(struct view *v, struct entity *e, size_t n, bool digest)
 		} else if (pn_str_caseeq(f->name,
 			       PN_STR_V("content-disposition"))) {
 			dispositions++;
-			param_read(&e->names, field_text(v, f),
-			    PN_STR_V("filename"), true, v->arena);
-			param_read(&e->names, field_text(v, f),
-			    PN_STR_V("name"), true, v->arena);
+			text = field_text(v, f);
+			note_disposition(v, e, text);
+			decoded = decoded_text(v, text);
+			if (decoded.n > 0)
+				note_disposition(v, e, decoded);
 		}
 	}
-	e->ambiguous |= types > 1 || encodings > 1 || dispositions > 1 ||
+	e->ambiguous |= types > 1 || e->types.n > 1 || encodings > 1 || dispositions > 1 ||
 	    e->boundaries.n > 1 || e->odd_encoding;
 	if (e->types.n == 0)
 		param_add(&e->types, digest ? PN_STR_V("message/rfc822") :

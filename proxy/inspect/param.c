@@ -22,10 +22,11 @@ param_add(struct param_values *out, struct pn_str v)
 
 /* ---- the text: comments, quotes, separators ---- */
 
+/* Readers skip with isspace(), so more than RFC 5322's two. */
 static bool
 is_blank(char c)
 {
-	return c == ' ' || c == '\t';
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* Bytes of the comment at s, nested ones included; to the end if unclosed. */
@@ -89,8 +90,7 @@ param_main(struct pn_str body, struct arena *arena)
 			continue;
 		}
 		i++;
-		if (is_blank(c) || c == '"' || c == '\0' || c == '\r' ||
-		    c == '\n') {
+		if ((unsigned char)c <= ' ' || c == '"' || c == 127) {
 			gap |= is_blank(c);
 			continue;
 		}
@@ -138,7 +138,8 @@ next_param(struct pn_str s, struct cursor *c, struct param *p)
 			continue;
 		}
 		from = i;
-		while (i < s.n && strchr("=; \t(\"", s.p[i]) == NULL)
+		while (i < s.n && strchr("=;(\"", s.p[i]) == NULL &&
+		    !is_blank(s.p[i]))
 			i++;
 		to = i;
 		i = skip_blanks(s, i);

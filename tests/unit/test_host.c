@@ -160,6 +160,7 @@ endings_as_readers_see_them(void **state)
 		{ "exe", "" },
 		{ ".exe", "exe" },
 		{ "a.b/c", "" },
+		{ "a.exe/", "exe" },
 	};
 
 	(void)state;

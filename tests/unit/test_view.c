@@ -193,6 +193,21 @@ static const struct mail_case cases[] = {
 	    MIXED EXE(ATTACH("\"=?utf-8?Q?=C3?= =?utf-8?Q?=BC.exe?=\"")) END,
 	    "0 multipart/mixed - 0 c []\n"
 	    "0 text/plain executable 20 - [\303\274.exe]\n"),
+	CASE("RFC 2047: the whole field",
+	    MIXED EXE(B64 "Content-Disposition: "
+			  "=?utf-8?q?attachment;_filename=3Da.exe?=\r\n") END,
+	    MIXED_LINE EXE_LINE),
+	CASE("RFC 2047: the whole type",
+	    "Content-Type: "
+	    "=?utf-8?q?multipart/mixed;_boundary=3Db?=\r\n\r\n" EXE(
+		ATTACH("a.exe")) END,
+	    "0 =?utf-8?q?multipart/mixed text 128 a []\n"
+	    "0 multipart/mixed - 0 ca []\n" EXE_LINE "!a\n"),
+	CASE("a vertical tab is a blank",
+	    "Content-Type:\vmultipart/mixed;\vboundary=b\r\n\r\n" EXE(
+		ATTACH("a.exe")) END,
+	    "0 multipart/mixed - 0 c []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"),
 	CASE("percent in a plain name", MIXED EXE(ATTACH("a%2Eexe")) END,
 	    "0 multipart/mixed - 0 c []\n"
 	    "0 text/plain executable 20 a [a%2Eexe|a.exe]\n"
