@@ -377,6 +377,12 @@ what_is_no_zip(void **state)
 	buf_add(&mail, "7z\xbc\xaf\x27\x1c\0\4 and no more", 21);
 	assert_true(gives(buf_str(&mail), &view_limits_default, "cut 7z",
 	    "0 a/b sevenzip 21 b [a.7z]\n!b\n"));
+
+	buf_clear(&mail);
+	put_mail(&mail, "a.cab");
+	buf_puts(&mail, "MSCF and nothing a cabinet has");
+	assert_true(gives(buf_str(&mail), &view_limits_default, "no cabinet",
+	    "0 a/b other 30 b [a.cab]\n!b\n"));
 	buf_fini(&mail);
 }
 
