@@ -1,5 +1,6 @@
-TESTS += tests/arrows.sh tests/arrows_test.sh
-EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh tests/unit/cm.h
+TESTS += tests/arrows.sh tests/arrows_test.sh tests/names.sh tests/man.sh
+EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh tests/names.sh \
+	tests/man.sh tests/unit/cm.h
 EXTRA_DIST += tests/bench
 
 # What runs in a build with --enable-fault-hooks alone; tests/faults adds to
