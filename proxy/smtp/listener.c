@@ -93,12 +93,27 @@ on_connection(int fd, short what, void *arg)
 
 /* ---- the door ---- */
 
+/* Sessions may have waited with their answer to EHLO. */
+static void
+on_probed(struct hop *hop)
+{
+	struct session *s = TAILQ_FIRST(&hop->smtp->sessions), *next;
+
+	for (; s != NULL; s = next) {
+		next = TAILQ_NEXT(s, all); /* s alone may go */
+		if (s->hop == hop && s->state == SESSION_KEYWORDS)
+			session_advance(s);
+	}
+}
+
 static void
 init_hop(struct smtp *s, size_t i)
 {
 	struct hop *hop = &s->hops[i];
 
 	hop->conf = &s->conf->upstreams[i];
+	hop->smtp = s;
+	hop->probed = on_probed;
 	if (hop->conf->maildir != NULL) /* our own: it takes any bytes */
 		hop->known = (struct keywords){ .known = true,
 			.eight_bit = true, .smtputf8 = true, .status = true };

@@ -30,8 +30,8 @@ mail_new(struct session *s)
 void
 mail_end(struct session *s)
 {
-	if (s->mail)
-		record_abandoned(s);
+	bool unfinished = s->mail;
+
 	s->mail = s->utf8 = s->redialled = false;
 	s->received = 0;
 	s->n_rcpts = 0;
@@ -41,6 +41,8 @@ mail_end(struct session *s)
 	if (s->t == NULL)
 		return;
 	engine_cancel(s->smtp->engine, s->t);
+	if (unfinished)
+		record_abandoned(s);
 	transaction_free(s->t);
 	s->t = NULL;
 }

@@ -9,8 +9,10 @@ done(void *arg)
 {
 	struct hop *hop = arg;
 
-	if (upstream_at(hop->probe) != UPSTREAM_DIALLING)
-		probe_stop(hop);
+	if (upstream_at(hop->probe) == UPSTREAM_DIALLING)
+		return;
+	probe_stop(hop);
+	hop->probed(hop);
 }
 
 void
@@ -25,8 +27,9 @@ probe_if_stale(struct hop *hop, struct loop *loop, const char *hostname)
 	hop->probed_ms = now;
 	hop->probe = upstream_new(&(struct upstream_conf){ .loop = loop,
 	    .hop = hop, .hostname = hostname, .wake = done, .arg = hop });
-	upstream_dial(hop->probe, NULL, pn_str_of(hostname), NULL, false);
-	done(hop); /* it may have failed at once */
+	upstream_dial(hop->probe, NULL, pn_str_of(hostname), "", false);
+	if (upstream_at(hop->probe) == UPSTREAM_FAILED)
+		probe_stop(hop); /* at once: nobody waits for it yet */
 }
 
 void

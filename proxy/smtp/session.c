@@ -19,6 +19,7 @@
 static enum turn greeting(struct session *);
 static enum turn command(struct session *);
 static enum turn helo(struct session *);
+static enum turn keywords(struct session *);
 static enum turn closing(struct session *);
 
 static const struct {
@@ -29,6 +30,7 @@ static const struct {
 	[SESSION_GREETING] = { .run = greeting },
 	[SESSION_COMMAND] = { .run = command, .reads = true },
 	[SESSION_HELO] = { .run = helo },
+	[SESSION_KEYWORDS] = { .run = keywords },
 	[SESSION_MAIL] = { .run = session_mail },
 	[SESSION_DIAL] = { .run = session_dial },
 	[SESSION_RCPT] = { .run = session_rcpt },
@@ -419,11 +421,24 @@ command(struct session *s)
 static enum turn
 helo(struct session *s)
 {
+	if (engine_run(s->smtp->engine, s->base, STAGE_HELO) == ENGINE_PENDING)
+		return session_wait_elsewhere(s);
+	s->state = SESSION_KEYWORDS;
+	return TURN_AGAIN;
+}
+
+/*
+ * A worker that has just begun waits for its first probe: a client that needs
+ * SMTPUTF8 would give its mail back for good, were it not offered.
+ */
+static enum turn
+keywords(struct session *s)
+{
 	struct ehlo e = { .hostname = s->smtp->conf->hostname,
 		.next = &s->hop->known,
 		.size_limit = s->smtp->conf->message_size_limit };
 
-	if (engine_run(s->smtp->engine, s->base, STAGE_HELO) == ENGINE_PENDING)
+	if (!s->hop->known.known && s->hop->probe != NULL)
 		return session_wait_elsewhere(s);
 	if (s->listed)
 		e.identity = s->listener->identity_by == IDENTITY_XCLIENT

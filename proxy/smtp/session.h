@@ -7,7 +7,7 @@
  * record what happened and call session_advance(). While an answer is
  * pending the client is not read (half-duplex), so replies keep their order.
  *
- *   GREETING -> COMMAND -> HELO -> COMMAND
+ *   GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
  *                       -> MAIL [-> DIAL] -> COMMAND
  *                       -> RCPT -> COMMAND        (queued: ANSWERS -> COMMAND)
  *                       -> DATA -> FINDINGS -> KEEPER -> COMMAND
@@ -36,6 +36,7 @@ enum session_state {
 	SESSION_GREETING,  /* the connect stage */
 	SESSION_COMMAND,   /* a command line */
 	SESSION_HELO,      /* the helo stage */
+	SESSION_KEYWORDS,  /* the first probe of the next hop */
 	SESSION_MAIL,      /* the stages up to mail */
 	SESSION_DIAL,      /* the next hop's greeting */
 	SESSION_RCPT,      /* the rcpt stage */

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "mail/address.h"
+#include "mail/transaction.h"
 #include "smtp/body.h"
 #include "smtp/identity.h"
 #include "smtp/wire.h"
@@ -45,7 +47,7 @@ struct upstream {
 	enum step step;
 	const struct client *client; /* borrowed while dialling */
 	struct pn_str helo;
-	const char *id;
+	char id[TRANSACTION_ID_MAX]; /* for the log: whose mail it is */
 	bool identity;
 	struct keywords keywords;    /* of this connection */
 	struct buf queue;    /* commands not handed to the wire */
@@ -72,6 +74,12 @@ upstream_new(const struct upstream_conf *conf)
 	return u;
 }
 
+static void
+set_id(struct upstream *u, const char *id)
+{
+	(void)snprintf(u->id, sizeof(u->id), "%s", id);
+}
+
 /* ---- the ways a connection ends ---- */
 
 static void
@@ -94,7 +102,7 @@ fail(struct upstream *u, const char *status, struct pn_str text,
 	u->at = UPSTREAM_FAILED;
 	u->failure = (struct reply){ .code = 451, .text = text };
 	memcpy(u->failure.status, status, strlen(status) + 1);
-	log_warn(u->id ? u->id : "", "upstream",
+	log_warn(u->id, "upstream",
 	    "upstream=%s server=%s why=\"%s\" status=%s",
 	    u->conf.hop->conf->name, u->conf.hop->conf->server, why, status);
 	u->wake_due = true;
@@ -120,7 +128,7 @@ fail_lost(struct upstream *u, const char *why)
 static void
 fail_identity(struct upstream *u, const char *what)
 {
-	log_error(u->id ? u->id : "", "identity",
+	log_error(u->id, "identity",
 	    "upstream=%s server=%s what=\"%s\"", u->conf.hop->conf->name,
 	    u->conf.hop->conf->server, what);
 	fail(u, "4.3.5", PN_STR_V("Server configuration error"), what);
@@ -195,7 +203,7 @@ pump(struct upstream *u)
 	if (buf_len(&u->wire.out) == 0)
 		return;
 	if (log_wants(LOG_LEVEL_DEBUG))
-		log_debug(u->id ? u->id : "", "upstream-hears", "text=\"%s\"",
+		log_debug(u->id, "upstream-hears", "text=\"%s\"",
 		    VIS(buf_str(&u->wire.out)));
 	(void)wire_flush(&u->wire); /* the rest goes with EV_WRITE */
 	if (u->wire.broken)
@@ -376,7 +384,7 @@ upstream_dial(struct upstream *u, const struct client *client,
 	u->keywords = (struct keywords){ 0 };
 	u->client = client;
 	u->helo = helo;
-	u->id = id;
+	set_id(u, id);
 	u->identity = identity;
 	u->noops = 0;
 	u->at = UPSTREAM_DIALLING;
@@ -447,7 +455,7 @@ upstream_mail(struct upstream *u, const struct envelope *e,
 {
 	if (!can(u, e->params, PARAM_OF_MAIL))
 		return false;
-	u->id = id;
+	set_id(u, id);
 	if (u->conf.hop->conf->identity == IDENTITY_XFORWARD)
 		for (unsigned n = identity_xforward(&u->queue, c, id, local,
 			 u->keywords.xforward);
@@ -563,7 +571,7 @@ next_reply(struct upstream *u, struct reply_lines *r, enum expected *kind)
 		break;
 	}
 	if (log_wants(LOG_LEVEL_DEBUG))
-		log_debug(u->id ? u->id : "", "upstream-says", "text=\"%s\"",
+		log_debug(u->id, "upstream-says", "text=\"%s\"",
 		    VIS(r->raw));
 	if (u->writing)
 		u->out_of_step = true;

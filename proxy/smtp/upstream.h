@@ -21,12 +21,16 @@
 
 struct upstream;
 
+struct smtp;
+
 /* Shared by all connections of a worker to one next hop. */
 struct hop {
 	const struct smtp_upstream *conf;
 	struct keywords known; /* what it last announced */
 	struct upstream *probe; /* under way, or NULL */
 	uint64_t probed_ms;     /* when one was last begun; 0 never */
+	void (*probed)(struct hop *); /* a probe has ended */
+	struct smtp *smtp;
 };
 
 enum upstream_at {
@@ -50,8 +54,8 @@ struct upstream *upstream_new(const struct upstream_conf *);
 void upstream_free(struct upstream *);
 
 /*
- * Connect, greet, hand on the identity. client and id are borrowed until
- * READY or FAILED; helo is what EHLO says. A connection that is there is
+ * Connect, greet, hand on the identity. client and helo (what EHLO says) are
+ * borrowed until READY or FAILED; id is for the log. A connection that is there is
  * closed first. identity false: greet only (probe).
  */
 void upstream_dial(struct upstream *, const struct client *, struct pn_str helo,

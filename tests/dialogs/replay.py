@@ -14,6 +14,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     sink: KEYWORDS       what the next hop announces ("," between); "down": there
                          is none; "none": nobody asks it (maildir)
     mode: whole          not byte by byte (it waits for time-outs)
+    mode: early          ... and the next hop's first greeting comes late
     C: TEXT              the client sends this line
     C= TEXT              ... these bytes: \\r \\n \\0 \\xNN \\\\, and {N*c} for N times c
     C! [half]            ... closes, or says that it will send no more
@@ -45,6 +46,9 @@ import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from postern import users  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("builddir") or os.path.join(HERE, "..", "..", "build")
@@ -109,6 +113,9 @@ class Sink:
             text = USUAL.get(verb, "250 2.0.0 Ok")
         if text == "!close":
             raise ConnectionError
+        if text == "!late":
+            time.sleep(0.3)
+            text = USUAL[verb]
         if text != "!silent":
             sock.sendall(unescape(text) + b"\r\n")
         return text
@@ -261,11 +268,11 @@ class Daemon:
     def __init__(self, script, sink, verbose):
         self.dir = tempfile.mkdtemp(prefix="pn-")
         os.chmod(self.dir, 0o755)
-        users = self.make_folders()
+        who = self.make_folders()
         options = {"size": "1000000"}
         options.update(w.split("=", 1) for w in script.door.split())
         conf = CONF.format(
-            users=users, dir=self.dir, level="debug" if verbose else "info",
+            users=who, dir=self.dir, level="debug" if verbose else "info",
             nets="mynetworks %s;" % ("127.0.0.0/8" if options.get("mynetworks") else "192.0.2.0/24"),
             limits="".join(self.LIMITS[k] % self.unit(k, v) + "; "
                            for k, v in options.items() if k in self.LIMITS),
@@ -293,13 +300,15 @@ class Daemon:
         return "%ds" % max(1, round(int(value) / 1000)) if "timeout" in key else value
 
     def make_folders(self):
-        names = ("postern", "postern-keeper", "postern-keeper")
-        for folder, name in zip(("spool", "state", "maildir"), names):
+        """The configuration's line of users, when there is a choice."""
+        root = os.getuid() == 0 and not self.args
+        worker, inspector, keeper = users()
+        for folder, name in (("spool", worker), ("state", keeper), ("maildir", keeper)):
             os.mkdir(os.path.join(self.dir, folder))
-            if os.getuid() == 0 and not self.args:
+            if root:
                 shutil.chown(os.path.join(self.dir, folder), name)
-        return "user postern; inspect_user postern-inspect; keeper_user postern-keeper;" \
-            if os.getuid() == 0 and not self.args else ""
+        return "user %s; inspect_user %s; keeper_user %s;" % (worker, inspector, keeper) \
+            if root else ""
 
     def read_log(self, verbose):
         for line in self.process.stderr:
@@ -397,13 +406,17 @@ class Play:
         self.sink = Sink(script.sink if script.sink not in ("down", "none") else "")
         if script.sink == "down":
             self.sink.listener.close()
+        if script.mode == "early":
+            self.sink.replies["CONNECT"].append("!late")
         self.server = server(script, self.sink.port, verbose)
         self.process, self.port = self.server.process, self.server.port
+        if script.mode == "early":
+            self.slowly, self.clients = slowly, [Client(self.port, slowly)]
+            return
         if script.sink not in ("down", "none"):
             self.sink.wait(lambda: self.sink.finished == 1)  # the probe
             self.sink.heard.clear()
-        self.slowly = slowly
-        self.clients = [Client(self.port, slowly)]
+        self.slowly, self.clients = slowly, [Client(self.port, slowly)]
 
     @property
     def client(self):
