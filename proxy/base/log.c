@@ -56,6 +56,8 @@ open_target(const char *target)
 		    0640);
 		if (fd < 0)
 			return -1;
+		if (the_log.fd > STDERR_FILENO)
+			(void)close(the_log.fd); /* the file of before */
 		the_log.fd = fd;
 	}
 	return 0;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/must.h"
 #include "proxy/config.h"
 
@@ -41,6 +42,9 @@ put(const char *path, const char *text)
 	must(f != NULL);
 	must(fputs(text, f) >= 0 && fclose(f) == 0);
 }
+
+/* Found before we leave for a folder of our own; NULL: not there. */
+static const char *manual;
 
 struct reading {
 	struct arena *arena;
@@ -187,6 +191,39 @@ printed_it_reads_to_the_same(void **state)
 	buf_fini(&two);
 	arena_free(r.arena);
 	arena_free(again.arena);
+}
+
+/* postern.conf(5) has a word on each setting: those that are printed, and the
+ * blocks. */
+static void
+the_manual_names_each_setting(void **state)
+{
+	static const char *const blocks[] = { "listen", "upstream", "server",
+		"deliver", "identity", "include", "dns", "relay_domains" };
+	struct reading r = read_text("upstream b { deliver maildir /b; }\n");
+	struct buf page = { 0 }, printed = { 0 };
+	char word[64];
+	struct error e;
+	const char *at;
+
+	(void)state;
+	if (manual == NULL)
+		skip(); /* run by hand, elsewhere */
+	assert_int_equal(io_slurp(manual, 1 << 20, &page, &e), 0);
+	assert_true(buf_add(&page, "", 1));
+	config_print(&r.conf, &printed);
+	assert_true(buf_add(&printed, "", 1));
+	for (size_t i = 0; i < PN_COUNT(blocks); i++)
+		assert_non_null(strstr(buf_data(&page), blocks[i]));
+	for (at = buf_data(&printed); at != NULL && *at != '\0';
+	     at = strchr(at, '\n'), at += at != NULL) {
+		if (sscanf(at, "%63[a-z_]", word) == 1 &&
+		    strstr(buf_data(&page), word) == NULL)
+			fail_msg("postern.conf.5 has no word on %s", word);
+	}
+	buf_fini(&page);
+	buf_fini(&printed);
+	arena_free(r.arena);
 }
 
 /* The whole error, caret line and all, of one slip. */
@@ -349,7 +386,13 @@ static int
 enter_folder(void **state)
 {
 	static char folder[] = "/tmp/test_config.XXXXXX";
+	static char path[4096], page[4200];
+	const char *srcdir = getenv("srcdir");
 
+	(void)snprintf(page, sizeof(page), "%s/contrib/man/postern.conf.5",
+	    srcdir ? srcdir : ".");
+	if (realpath(page, path) != NULL)
+		manual = path;
 	*state = mkdtemp(folder);
 	return *state == NULL ? -1 : chdir(folder);
 }
@@ -371,6 +414,7 @@ main(void)
 		cmocka_unit_test(defaults_are_the_manuals),
 		cmocka_unit_test(everything_can_be_said),
 		cmocka_unit_test(printed_it_reads_to_the_same),
+		cmocka_unit_test(the_manual_names_each_setting),
 		cmocka_unit_test(an_error_points_at_the_word),
 		cmocka_unit_test(each_slip_has_its_words),
 		cmocka_unit_test(includes_are_relative_to_their_file),
