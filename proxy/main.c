@@ -91,7 +91,7 @@ describe(const struct policy *p)
 
 /* The candidate inspector runs as who would inspect, when we can be that. */
 static int
-check(const struct policy *p, struct error *e)
+run_tests(const struct policy *p, struct error *e)
 {
 	const struct daemon_conf *c = &p->daemon;
 	struct users users;
@@ -104,6 +104,22 @@ check(const struct policy *p, struct error *e)
 	return check_policy(p, NULL, NULL, e);
 }
 
+static int
+check(const struct policy *p, bool verbose)
+{
+	struct error e;
+	int status = 0;
+
+	if (run_tests(p, &e) < 0) {
+		fprintf(stderr, "%s\n", e.text);
+		status = EX_CONFIG;
+	} else if (verbose) {
+		status = describe(p);
+	}
+	policy_free(p);
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -114,12 +130,13 @@ main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if ((p = policy_load(o.path, &e)) == NULL ||
-	    (o.check && check(p, &e) < 0)) {
+	if ((p = policy_load(o.path, &e)) == NULL) {
 		fprintf(stderr, "%s\n", e.text);
 		return EX_CONFIG;
 	}
 	if (o.check)
-		return o.verbose ? describe(p) : 0;
-	return o.single ? single_run(p) : master_run(o.path, p);
+		return check(p, o.verbose);
+	if (o.single)
+		single_run(p);
+	return master_run(o.path, p);
 }

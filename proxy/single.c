@@ -24,6 +24,7 @@
 #include "proxy/worker.h"
 
 #define WORKER_NUMBER 1
+#define LAST_TURNS 16 /* of the loop, for what is on its way to the keeper */
 
 struct single {
 	const struct policy *policy;
@@ -38,7 +39,7 @@ struct single {
 	struct ipc *keeper_ipc; /* the master's part towards it */
 	struct worker *worker;
 	struct event *term, *intr;
-	unsigned stops;
+	unsigned stops, turns;
 };
 
 /* ---- the inspector's turn ---- */
@@ -220,43 +221,43 @@ make(struct single *s, struct error *e)
 	return 0;
 }
 
-/* The process ends right after: what the kernel takes back is left to it. */
-static void
-unmake(struct single *s)
+/* What others would miss; the rest the kernel takes back. */
+_Noreturn static void
+leave(struct single *s, int status)
 {
-	worker_free(s->worker);
-	keeper_free(s->keeper);
+	worker_free(s->worker); /* the last summaries are sent ... */
+	while (s->keeper != NULL && s->turns++ < LAST_TURNS)
+		(void)event_base_loop(loop_base(s->loop), EVLOOP_NONBLOCK);
+	keeper_free(s->keeper); /* ... and kept */
 	if (s->control >= 0)
 		(void)unlink(s->policy->daemon.control);
+	_exit(status);
 }
 
-int
+_Noreturn void
 single_run(const struct policy *p)
 {
 	struct single s = { .policy = p, .control = -1 };
-	struct error e = { "" };
-	int status = 0;
+	const struct daemon_conf *c = &p->daemon;
+	struct error e;
 
 	s.loop = loop_new();
 	s.fds = xcalloc(p->smtp.n_listeners + 1, sizeof(*s.fds));
 	log_process("single");
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (log_open("posternd", p->daemon.log_target,
-		(enum log_level)p->daemon.log_level) < 0) {
+	if (log_open("posternd", c->log_target, (enum log_level)c->log_level) <
+	    0)
 		(void)error_set(
-		    &e, "log %s: %s", p->daemon.log_target, strerror(errno));
-		status = EX_OSERR;
-	} else if (make(&s, &e) < 0) {
-		status = EX_OSERR;
-	}
-	if (status == 0) {
-		sockets_keep(&s.sockets, &p->smtp, s.fds);
-		log_info("", "ready", "generation=1 workers=1");
-		loop_run(s.loop);
-	} else {
+		    &e, "log %s: %s", c->log_target, strerror(errno));
+	else if (make(&s, &e) == 0)
+		e.text[0] = '\0';
+	if (e.text[0] != '\0') {
 		log_error("", "start", "result=failed error=\"%s\"",
 		    VIS(pn_str_of(e.text)));
+		leave(&s, EX_OSERR);
 	}
-	unmake(&s);
-	return status;
+	sockets_keep(&s.sockets, &p->smtp, s.fds);
+	log_info("", "ready", "generation=1 workers=1");
+	loop_run(s.loop);
+	leave(&s, 0);
 }

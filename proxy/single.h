@@ -8,7 +8,8 @@
 
 #include "proxy/policy.h"
 
-/* Until SIGTERM or SIGINT. Takes policy. Returns the exit status. */
-int single_run(const struct policy *policy);
+/* Until SIGTERM or SIGINT. Leaves by _exit, as the processes do that it
+ * stands for. */
+_Noreturn void single_run(const struct policy *policy);
 
 #endif
