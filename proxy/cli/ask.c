@@ -18,6 +18,7 @@
 #include "proxy/config.h"
 #include "rules/rules.h"
 
+#define SOCKET_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path)
 #define ANSWER_MAX (512u << 20) /* an answer's line; lists come in pages */
 
 /* ---- where it is ---- */
@@ -52,26 +53,34 @@ skip_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
 }
 
 static int
-socket_path(const struct cli *c, struct sockaddr_un *a)
+configured_path(const struct cli *c, char path[SOCKET_MAX])
 {
 	static const char *const words[] = { "set", "map", "policy", NULL };
 	const struct config_items items = { words, rules_is_item, skip_item,
 		NULL };
 	struct arena *arena = arena_new(64u << 20);
 	struct config conf = { 0 };
-	const char *path = c->socket;
 	struct error e;
+	int got = config_read(&conf, arena, c->conf, &items, &e);
 
-	if (path == NULL && config_read(&conf, arena, c->conf, &items, &e) < 0)
-		return cli_fail(EX_CONFIG, "%s", e.text);
-	if (path == NULL)
-		path = conf.daemon.control;
-	if (path == NULL || strlen(path) >= sizeof(a->sun_path))
-		return cli_fail(EX_CONFIG, "%s: no control socket that can be "
-		    "dialled", path ? path : c->conf);
-	a->sun_family = AF_UNIX;
-	memcpy(a->sun_path, path, strlen(path) + 1);
+	if (got == 0 && strlen(conf.daemon.control) >= SOCKET_MAX)
+		got = error_set(&e, "the control socket's path is too long");
+	if (got == 0)
+		(void)strcpy(path, conf.daemon.control);
 	arena_free(arena);
+	return got < 0 ? cli_fail(EX_CONFIG, "%s", e.text) : 0;
+}
+
+static int
+socket_path(const struct cli *c, struct sockaddr_un *a)
+{
+	a->sun_family = AF_UNIX;
+	if (c->socket == NULL)
+		return configured_path(c, a->sun_path);
+	if (strlen(c->socket) >= SOCKET_MAX)
+		return cli_fail(EX_USAGE, "%s: too long for a socket",
+		    c->socket);
+	(void)strcpy(a->sun_path, c->socket);
 	return 0;
 }
 

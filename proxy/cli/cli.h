@@ -1,8 +1,7 @@
 /*
  * cli - what the commands of postern(1) share. main.c reads the options that
  * stand before the command and calls one function of the table; each command
- * has a file of its own. One process, one command, then exit: what is held
- * till then is not freed with care.
+ * has a file of its own. One process, one command, then exit.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H

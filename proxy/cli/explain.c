@@ -103,24 +103,34 @@ explain_stored(const struct cli *c, const json_t *trace)
 }
 
 static int
+explain_now(const struct cli *c, const struct scan_session *said,
+    const char *path, struct pn_str text)
+{
+	struct scanning s;
+	int code = scan_begin(c, &s);
+
+	if (code != 0)
+		return code;
+	code = scan_text(c, s.scanner, said, path, text, false);
+	scan_end(&s);
+	return code;
+}
+
+static int
 explain_file(const struct cli *c, const struct scan_session *said,
     const char *path)
 {
 	struct buf b = { 0 };
-	struct scanner *s;
 	struct error e;
-	json_t *trace;
-	int code = 0;
+	json_t *trace = NULL;
+	int code;
 
 	if (scan_read(path, &b, &e) < 0)
-		return cli_fail(EX_NOINPUT, "%s", e.text);
-	trace = stored_trace(&b);
-	if (trace != NULL) {
+		code = cli_fail(EX_NOINPUT, "%s", e.text);
+	else if ((trace = stored_trace(&b)) != NULL)
 		code = explain_stored(c, trace);
-	} else if ((s = scan_begin(c, &code)) != NULL) {
-		code = scan_text(c, s, said, path, buf_str(&b), false);
-		scanner_free(s);
-	}
+	else
+		code = explain_now(c, said, path, buf_str(&b));
 	json_decref(trace);
 	buf_fini(&b);
 	return code;

@@ -56,30 +56,38 @@ next_page(const struct cli *c, json_t *all, char last[64], bool *more)
 	return 0;
 }
 
+static void
+show_list(const struct cli *c, const json_t *answer)
+{
+	const json_t *m;
+	size_t i;
+
+	if (c->json)
+		print_json(answer);
+	else
+		json_array_foreach (json_object_get(answer, "messages"), i, m)
+			show_line(m);
+}
+
 static int
 list(const struct cli *c, int argc, char **argv)
 {
-	json_t *all = json_array(), *answer, *m;
 	char last[64] = "";
 	bool more = true;
-	size_t i;
+	json_t *answer, *all;
 	int code = 0;
 
 	(void)argv;
 	if (argc != 0)
 		return cli_usage(c);
+	all = json_array();
+	answer = json_pack("{s:o}", "messages", all);
 	while (more && code == 0)
 		code = next_page(c, all, last, &more);
-	if (code != 0)
-		return code;
-	answer = json_pack("{s:o}", "messages", all);
-	if (c->json)
-		print_json(answer);
-	else
-		json_array_foreach (all, i, m)
-			show_line(m);
+	if (code == 0)
+		show_list(c, answer);
 	json_decref(answer);
-	return EX_OK;
+	return code;
 }
 
 /* ---- show ---- */
@@ -157,10 +165,13 @@ static int
 export(const struct cli *c, int argc, char **argv)
 {
 	json_t *answer;
+	int code;
 
 	if (argc != 1)
 		return cli_usage(c);
-	return ask(c, question("quarantine.export", argv[0]), &answer, stdout);
+	code = ask(c, question("quarantine.export", argv[0]), &answer, stdout);
+	json_decref(answer);
+	return code;
 }
 
 /* ---- release, delete ---- */

@@ -121,45 +121,55 @@ scan_file(const struct cli *c, struct scanner *s,
 	int code;
 
 	if (scan_read(path, &text, &e) < 0)
-		return cli_fail(EX_NOINPUT, "%s", e.text);
-	code = scan_text(c, s, said, path, buf_str(&text), name);
+		code = cli_fail(EX_NOINPUT, "%s", e.text);
+	else
+		code = scan_text(c, s, said, path, buf_str(&text), name);
 	buf_fini(&text);
 	return code;
 }
 
-struct scanner *
-scan_begin(const struct cli *c, int *code)
+int
+scan_begin(const struct cli *c, struct scanning *s)
 {
-	const struct policy *p;
-	struct scanner *s = NULL;
 	struct error e;
 
-	p = policy_load(c->conf, &e);
-	if (p == NULL)
-		*code = cli_fail(EX_CONFIG, "%s", e.text);
-	else if ((s = scanner_new(p, &e)) == NULL)
-		*code = cli_fail(EX_OSERR, "%s", e.text);
-	return s;
+	s->scanner = NULL;
+	s->policy = policy_load(c->conf, &e);
+	if (s->policy == NULL)
+		return cli_fail(EX_CONFIG, "%s", e.text);
+	s->scanner = scanner_new(s->policy, &e);
+	if (s->scanner != NULL)
+		return 0;
+	policy_free(s->policy);
+	return cli_fail(EX_OSERR, "%s", e.text);
+}
+
+void
+scan_end(struct scanning *s)
+{
+	scanner_free(s->scanner);
+	policy_free(s->policy);
 }
 
 int
 cli_scan(const struct cli *c, int argc, char **argv)
 {
 	struct scan_session said = { 0 };
-	int first = scan_options(&said, argc, argv), code = 0;
-	struct scanner *s;
+	int first = scan_options(&said, argc, argv), code;
+	struct scanning s;
 
 	if (first < 0 || first == argc)
 		return cli_usage(c);
-	s = scan_begin(c, &code);
-	if (s == NULL)
+	code = scan_begin(c, &s);
+	if (code != 0)
 		return code;
 	for (int i = first; i < argc; i++) {
-		int one = scan_file(c, s, &said, argv[i], argc - first > 1);
+		int one = scan_file(c, s.scanner, &said, argv[i],
+		    argc - first > 1);
 
 		if (code == 0)
 			code = one;
 	}
-	scanner_free(s);
+	scan_end(&s);
 	return code;
 }

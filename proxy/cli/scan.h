@@ -10,8 +10,13 @@
 int scan_options(struct scan_session *, int argc, char **argv);
 /* "-" is the standard input. */
 int scan_read(const char *path, struct buf *, struct error *);
-/* The policy's scanner, or NULL and the exit code. */
-struct scanner *scan_begin(const struct cli *, int *code);
+/* The policy and its scanner: 0, or the exit code. */
+struct scanning {
+	const struct policy *policy;
+	struct scanner *scanner;
+};
+int scan_begin(const struct cli *, struct scanning *);
+void scan_end(struct scanning *);
 /* Judge a message and print what came of it; name: with the file's name in
  * front. The exit code. */
 int scan_text(const struct cli *, struct scanner *,

@@ -59,14 +59,28 @@ conclude(const struct report *r)
 	json_decref(o);
 }
 
-int
-cli_test(const struct cli *c, int argc, char **argv)
+static int
+run_tests(const struct cli *c, const struct policy *p)
 {
 	struct report r = { .json = c->json, .tests = json_array() };
 	const struct check_report report = { on_tested, &r };
+	struct error e;
+	int done = check_policy(p, NULL, &report, &e);
+
+	conclude(&r);
+	json_decref(r.tests);
+	/* No failed test, and yet no success: they could not be run. */
+	if (done < 0 && r.failed == 0)
+		return cli_fail(EX_DATAERR, "%s", e.text);
+	return r.failed > 0 ? EX_DATAERR : EX_OK;
+}
+
+int
+cli_test(const struct cli *c, int argc, char **argv)
+{
 	const struct policy *p;
 	struct error e;
-	int done;
+	int code;
 
 	(void)argv;
 	if (argc != 1)
@@ -74,11 +88,7 @@ cli_test(const struct cli *c, int argc, char **argv)
 	p = policy_load(c->conf, &e);
 	if (p == NULL)
 		return cli_fail(EX_CONFIG, "%s", e.text);
-	done = check_policy(p, NULL, &report, &e);
-	conclude(&r);
-	json_decref(r.tests);
-	/* No failed test, and yet no success: they could not be run. */
-	if (done < 0 && r.failed == 0)
-		return cli_fail(EX_DATAERR, "%s", e.text);
-	return r.failed > 0 ? EX_DATAERR : EX_OK;
+	code = run_tests(c, p);
+	policy_free(p);
+	return code;
 }
