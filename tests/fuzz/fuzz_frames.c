@@ -3,7 +3,8 @@
  * The first byte says which frame follows. What is taken is packed again and
  * must be taken again.
  *
- * Covers: proxy/inspect/findings.c proxy/mail/keep.c proxy/mail/parcel.c
+ * Covers: proxy/base/pack.c proxy/inspect/findings.c proxy/mail/envelope.c
+ * proxy/mail/keep.c
  */
 #include "base/must.h"
 #include "filters/builtin.h"
@@ -12,19 +13,68 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The built-in modules' facts, and a rule set that asks for none. */
+/* The one type of fact that no built-in module gives. */
+static enum pn_step
+inspect(struct pn_mail *m)
+{
+	(void)m;
+	return PN_NEXT;
+}
+static const struct pn_fact_decl hop_facts[] = {
+	{ .name = "hop", .type = PN_IP, .stage = PN_STAGE_MESSAGE },
+	{ .name = NULL },
+};
+static const struct pn_filter hop_filter = {
+	.abi = PN_ABI, .name = "hop", .facts = hop_facts, .inspect = inspect
+};
+
+/* What the inspector is asked: of the message, of each part, with captures. */
+static const struct pn_str policy_text =
+    PN_STR("policy p {"
+	   "rule a { when subject ~ /(?<one>b+)(c)?/; then reject \"no\"; }"
+	   "rule b { when any part ( name contains \"x\" and magic is zip ); "
+	   "then tag; } }");
+
+static struct rules *
+compile(const struct chain *c, struct arena *arena)
+{
+	static const char *const things[] = { "part", NULL };
+	static const char *const stages[] = { "connect", "helo", "mail", "rcpt",
+		"message", NULL };
+	static struct rules_decl facts[100];
+	static struct rules_decls decls = {
+		.facts = facts, .things = things, .stages = stages
+	};
+	struct rules_builder *b;
+	struct rules *r;
+	struct error e;
+	struct lex l;
+
+	must(c->n_facts <= PN_COUNT(facts));
+	for (decls.n_facts = 0; decls.n_facts < c->n_facts; decls.n_facts++) {
+		const struct chain_fact *f = &c->facts[decls.n_facts];
+
+		facts[decls.n_facts] = (struct rules_decl){ f->name,
+			.type = f->type, .stage = f->stage,
+			.content = f->content, .keyed = f->keyed,
+			.many = f->many, .words = f->words };
+	}
+	lex_init(&l, "policy.conf", policy_text);
+	b = rules_builder_new(arena, &decls);
+	must(rules_parse_item(b, &l, "", &e) == 0);
+	must((r = rules_compile(b, &e)) != NULL);
+	rules_builder_free(b);
+	return r;
+}
+
 static void
 make_policy(struct chain *chain, struct rules **rules, struct arena *arena)
 {
-	static const char *const none[] = { NULL };
-	static struct rules_decls decls = { .things = none, .stages = none };
-	const struct pn_filter *filters[] = { PN_BUILTIN_FILTERS };
-	struct rules_builder *b = rules_builder_new(arena, &decls);
+	const struct pn_filter *filters[] = { PN_BUILTIN_FILTERS, &hop_filter };
 	struct error e;
 
 	must(chain_build(chain, filters, PN_COUNT(filters), arena, &e) == 0);
-	must((*rules = rules_compile(b, &e)) != NULL);
-	rules_builder_free(b);
+	*rules = compile(chain, arena);
 }
 
 static bool

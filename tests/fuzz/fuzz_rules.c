@@ -1,11 +1,16 @@
 /*
  * fuzz_rules - a policy, and behind its first NUL byte an answer frame from an
- * inspector that may be hostile. What compiles must print to what compiles to
- * the same text; any frame is refused or judged.
+ * inspector that may be hostile. A byte 1 ends the policy earlier: then comes
+ * what its map text:99 holds. What compiles must print to what compiles to the
+ * same text; any frame is refused or judged.
  *
- * Covers: rules/parse.c rules/check.c rules/atoms.c rules/text.c
- * rules/answers.c
+ * Covers: proxy/base/lex.c rules/parse.c rules/check.c rules/atoms.c
+ * rules/text.c rules/answers.c rules/sets.c rules/pattern.c rules/print.c
+ * rules/judge.c rules/explain.c
  */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "base/must.h"
 #include "tests/unit/rules_facts.h"
 
@@ -50,6 +55,51 @@ judge(const struct rules *r, struct unpack frame, struct arena *arena)
 	rules_run_free(run);
 }
 
+/* The only file a policy may name is MAP_WRITTEN, in memory. */
+#define MAP_FD 99
+#define MAP_BASE "/proc/self/fd"
+#define MAP_WRITTEN "text:99;"
+#define MAP_PRINTED "text: \"" MAP_BASE "/99\";"
+
+static bool
+reads_only_map(struct pn_str text)
+{
+	const char *end = text.p + text.n, *at = text.p;
+
+	while ((at = memmem(at, (size_t)(end - at), "text:", 5)) != NULL) {
+		struct pn_str rest = { at, (size_t)(end - at) };
+
+		if (!pn_str_starts(rest, PN_STR_V(MAP_WRITTEN)) &&
+		    !pn_str_starts(rest, PN_STR_V(MAP_PRINTED)))
+			return false;
+		at += 5;
+	}
+	return true;
+}
+
+/* What stands behind a byte 1 goes into the map's file. */
+static struct pn_str
+take_map(struct pn_str text)
+{
+	static bool open_already;
+	const char *one = memchr(text.p, 1, text.n);
+	struct pn_str map = { "", 0 };
+	int fd;
+
+	if (!open_already) {
+		fd = memfd_create("map", MFD_CLOEXEC);
+		must(fd >= 0 && dup2(fd, MAP_FD) == MAP_FD && close(fd) == 0);
+		open_already = true;
+	}
+	if (one != NULL) {
+		map = pn_str_sub(text, (size_t)(one + 1 - text.p), text.n);
+		text.n = (size_t)(one - text.p);
+	}
+	must(ftruncate(MAP_FD, 0) == 0);
+	must(pwrite(MAP_FD, map.p, map.n, 0) == (ssize_t)map.n);
+	return text;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -61,9 +111,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rules *r = NULL, *same;
 	struct error e;
 
-	/* No file is read: a map is another's input. */
-	if (memmem(text.p, text.n, "text:", 5) == NULL)
-		r = compile_text(text, "", arena, &e);
+	text = take_map(text);
+	if (reads_only_map(text))
+		r = compile_text(text, MAP_BASE, arena, &e);
 	if (r != NULL) {
 		rules_print(r, &one);
 		same = compile_text(buf_str(&one), "", again, &e);

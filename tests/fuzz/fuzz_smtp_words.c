@@ -3,8 +3,8 @@
  * replies: each line of the input through every parser that may get it, and
  * the whole of it as replies.
  *
- * Covers: proxy/smtp/reply.c proxy/smtp/identity.c proxy/smtp/xtext.c
- * proxy/smtp/ehlo.c proxy/mail/address.c
+ * Covers: proxy/smtp/line.c proxy/smtp/reply.c proxy/smtp/identity.c
+ * proxy/smtp/xtext.c proxy/smtp/ehlo.c proxy/mail/address.c
  */
 #include "smtp/line.h"
 
@@ -39,6 +39,8 @@ read_line(struct pn_str line)
 	keywords_read(&k, line);
 	ehlo_put(&out, &(struct ehlo){ .hostname = "h", .next = &k });
 	reply_put(&out, &(struct reply){ 250, "2.0.0", line });
+	reply_printf(
+	    &out, 501, "5.5.4", "Unsupported option: %.*s", PN_STR_ARG(line));
 	buf_fini(&out);
 	arena_free(a);
 }

@@ -1,7 +1,6 @@
 # fuzz targets of inspect
 fuzz_mime_libs = libfilters.la libinspect.la libmail.la libbase.la
-check_PROGRAMS += tests/fuzz/fuzz_mime
-TESTS += tests/fuzz/fuzz_mime
+FUZZ_REPLAYS += tests/fuzz/fuzz_mime
 tests_fuzz_fuzz_mime_SOURCES = tests/fuzz/fuzz_mime.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_mime_LDADD = $(fuzz_mime_libs)
 if FUZZERS

@@ -1,6 +1,5 @@
 # fuzz targets of ipc, and of what travels by it
-check_PROGRAMS += tests/fuzz/fuzz_ipc tests/fuzz/fuzz_frames
-TESTS += tests/fuzz/fuzz_ipc tests/fuzz/fuzz_frames
+FUZZ_REPLAYS += tests/fuzz/fuzz_ipc tests/fuzz/fuzz_frames
 fuzz_frames_libs = libfilters.la libinspect.la librules.la libmail.la libbase.la
 tests_fuzz_fuzz_ipc_SOURCES = tests/fuzz/fuzz_ipc.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_ipc_LDADD = libbase.la

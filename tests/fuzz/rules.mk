@@ -1,6 +1,5 @@
 # fuzz targets of rules
-check_PROGRAMS += tests/fuzz/fuzz_rules
-TESTS += tests/fuzz/fuzz_rules
+FUZZ_REPLAYS += tests/fuzz/fuzz_rules
 tests_fuzz_fuzz_rules_SOURCES = tests/fuzz/fuzz_rules.c tests/unit/rules_facts.h $(FUZZ_REPLAY)
 tests_fuzz_fuzz_rules_LDADD = librules.la libbase.la
 if FUZZERS

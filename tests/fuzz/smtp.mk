@@ -1,7 +1,6 @@
 # fuzz targets of smtp
-check_PROGRAMS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line \
+FUZZ_REPLAYS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line \
 	tests/fuzz/fuzz_smtp_words
-TESTS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line tests/fuzz/fuzz_smtp_words
 tests_fuzz_fuzz_dot_SOURCES = tests/fuzz/fuzz_dot.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_dot_LDADD = libsmtp.la libbase.la
 tests_fuzz_fuzz_line_SOURCES = tests/fuzz/fuzz_line.c $(FUZZ_REPLAY)
