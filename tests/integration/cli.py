@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import net
+import postern
 import tap
 from postern import Postern, run
 
@@ -113,6 +114,18 @@ def scanning(t, daemon):
     t.ok(done.returncode == 0 and "quarantine" in done.stdout, "standard input", done.stderr)
     done = scan(t.write("empty.eml", b""))
     t.ok(done.returncode == 0 and "0 bytes" in done.stdout, "an empty file", done.stdout)
+
+
+def poison(t, daemon):
+    """What breaks the inspector is held against it; the next file is read."""
+    if not postern.configured("FAULT_HOOKS", daemon.build):
+        return
+    bad = t.write("bad.eml", b"X-Postern-Fault: crash\n\n")
+    done = daemon.cli("scan", bad, t.write("good.eml", HOLD), json_out=True)
+    got = [json.loads(line) for line in done.stdout.splitlines()]
+    t.same([(g["action"], g.get("class")) for g in got],
+           [("quarantine", "failed"), ("quarantine", "papers")],
+           "a message that breaks the inspector, and one behind it", done.stderr)
 
 
 def explaining_files(t, daemon):
@@ -252,6 +265,7 @@ def test(t):
     daemon = Postern(t, policy=POLICY, start=False)
     without_daemon(t, daemon)
     scanning(t, daemon)
+    poison(t, daemon)
     explaining_files(t, daemon)
     testing(t, daemon)
     daemon.start()
