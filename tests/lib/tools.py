@@ -37,6 +37,9 @@ def _own_mails(count):
         b"Content-Type: application/octet-stream; name=\"a.bin\"\n"
         b"Content-Transfer-Encoding: base64\n\nTVqQAAMAAAA=\n--b--\n",
         b"Content-Type: text/html\n\n<p>=3D %d</p>\n",
+        b"MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=c\n\n"
+        b"--c\n\nplain\n--c\nContent-Type: text/html\n\n<b>html</b>\n--c--\n",
+        b"Content-Type: text/html\n\n<script>%d</script>\n",
     )
     for i in range(count):
         body = kinds[i % len(kinds)]
