@@ -150,7 +150,8 @@ generations_due(const struct generations *all)
 	uint64_t due = 0;
 
 	TAILQ_FOREACH (g, all, next) {
-		if (g->state == GENERATION_STARTING)
+		if (g->state == GENERATION_STARTING ||
+		    g->state == GENERATION_DRAINING)
 			due = earlier(due, g->deadline);
 		for (unsigned i = 0; i < g->n_slots; i++) {
 			due = earlier(due, g->slots[i].worker_due);

@@ -53,7 +53,7 @@ struct generation {
 	int *sockets;		     /* [policy->smtp.n_listeners]; whose they
 					are: listen.h */
 	enum generation_state state;
-	uint64_t deadline; /* STARTING: ready by then */
+	uint64_t deadline; /* STARTING: ready by then; DRAINING: gone; 0: none */
 	unsigned n_slots;
 	struct slot slots[];
 };

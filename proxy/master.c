@@ -11,10 +11,12 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -28,6 +30,8 @@
 
 /* A checker's own budget and time to say so. */
 #define CHECKER_MS (CHECK_BUDGET_MS + 3000)
+/* Workers keep drain_timeout themselves; one that hangs does not. */
+#define DRAIN_GRACE_MS 5000
 /* A fork that failed is tried again after this. */
 #define FORK_AGAIN_MS 1000
 
@@ -212,7 +216,7 @@ died(struct master *m, pid_t pid, int status)
 
 		log_death(worker ? "worker" : "inspector", pid, status);
 		slot_died(s, pid,
-		    WIFSIGNALED(status)	     ? DEATH_SIGNAL
+		    WIFSIGNALED(status)	       ? DEATH_SIGNAL
 		    : WEXITSTATUS(status) != 0 ? DEATH_EXIT
 					       : DEATH_CLEAN,
 		    now_ms);
@@ -236,9 +240,11 @@ reap(struct master *m)
 /* ---- generations ---- */
 
 static void
-tell_drain(struct generation *g)
+tell_drain(struct master *m, struct generation *g)
 {
 	g->state = GENERATION_DRAINING;
+	g->deadline = loop_now_ms(m->loop) +
+		      g->policy->daemon.drain_timeout_ms + DRAIN_GRACE_MS;
 	for (unsigned i = 0; i < g->n_slots; i++) {
 		g->slots[i].worker_due = 0;
 		if (g->slots[i].ipc != NULL)
@@ -287,6 +293,7 @@ serve(struct master *m, struct generation *g)
 	struct generation *old;
 
 	g->state = GENERATION_SERVING;
+	g->deadline = 0;
 	sockets_keep(&m->sockets, &g->policy->smtp, g->sockets);
 	if (g->policy->smtp.n_listeners == 0)
 		log_warn("", "listening", "listener=none");
@@ -297,7 +304,7 @@ serve(struct master *m, struct generation *g)
 	for (old = TAILQ_NEXT(g, next); old != NULL;
 	     old = TAILQ_NEXT(old, next))
 		if (old->state == GENERATION_SERVING)
-			tell_drain(old);
+			tell_drain(m, old);
 	answer_askers(m, true, "");
 	notify_serving(g);
 }
@@ -357,40 +364,61 @@ start_generation(struct master *m, const struct policy *p, int *sockets)
 	TAILQ_INSERT_HEAD(&m->generations, g, next);
 }
 
+/* One generation, by its state. deadline 0: what it was for is dealt with. */
+static void
+settle(struct master *m, struct generation *g)
+{
+	bool dealt = g->deadline == 0;
+	bool late = !dealt && loop_now_ms(m->loop) >= g->deadline;
+
+	switch (g->state) {
+	case GENERATION_STARTING:
+		if (generation_is_ready(g)) {
+			serve(m, g);
+		} else if (late) {
+			g->deadline = 0;
+			fail_generation(
+			    m, g, "the new generation was not ready in time");
+		}
+		break;
+	case GENERATION_FAILED:
+		g->deadline = 0;
+		if (!dealt)
+			fail_generation(
+			    m, g, "a process of the new generation died");
+		break;
+	case GENERATION_DRAINING:
+		if (!late)
+			break;
+		g->deadline = 0;
+		log_warn("", "drain", "result=killed generation=%u", g->number);
+		kill_slots(g);
+		break;
+	case GENERATION_SERVING:
+		break;
+	}
+}
+
+static void
+forget_generation(struct master *m, struct generation *g)
+{
+	TAILQ_REMOVE(&m->generations, g, next);
+	for (unsigned i = 0; i < g->n_slots; i++)
+		if (g->slots[i].has_channel)
+			inspect_channel_free(&g->slots[i].channel);
+	generation_free(g);
+}
+
 static void
 settle_generations(struct master *m)
 {
 	struct generation *g, *next;
-	bool is_new;
 
 	for (g = TAILQ_FIRST(&m->generations); g != NULL; g = next) {
 		next = TAILQ_NEXT(g, next);
-		is_new = g->state == GENERATION_STARTING;
-		if (g->state == GENERATION_FAILED) {
-			/* Died while starting; kill_slots() marks it dealt
-			 * with. */
-			if (g->deadline != 0) {
-				g->deadline = 0;
-				fail_generation(m, g,
-				    "a process of the new "
-				    "generation died");
-			}
-		} else if (is_new && generation_is_ready(g)) {
-			serve(m, g);
-		} else if (is_new && loop_now_ms(m->loop) >= g->deadline) {
-			g->deadline = 0;
-			fail_generation(m, g,
-			    "the new generation was not "
-			    "ready in time");
-		}
-		if (generation_is_gone(g)) {
-			TAILQ_REMOVE(&m->generations, g, next);
-			for (unsigned i = 0; i < g->n_slots; i++)
-				if (g->slots[i].has_channel)
-					inspect_channel_free(
-					    &g->slots[i].channel);
-			generation_free(g);
-		}
+		settle(m, g);
+		if (generation_is_gone(g))
+			forget_generation(m, g);
 	}
 }
 
@@ -471,6 +499,20 @@ reload_load(struct master *m, struct error *e)
 	return 0;
 }
 
+/* sd_notify(3), Type=notify-reload: the moment is told, too. */
+static void
+notify_reloading(void)
+{
+	struct timespec now;
+	char text[64];
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
+	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)now.tv_sec * 1000000 +
+		(unsigned long long)now.tv_nsec / 1000);
+	notify(text);
+}
+
 static void
 reload_begin(struct master *m)
 {
@@ -479,7 +521,7 @@ reload_begin(struct master *m)
 	m->reload_wanted = false;
 	m->askers = m->next_askers;
 	m->next_askers.n = 0;
-	notify("RELOADING=1");
+	notify_reloading();
 	if (reload_load(m, &e) < 0) {
 		reload_drop(m);
 		reload_failed(m, e.text);
@@ -597,7 +639,7 @@ begin_stop(struct master *m)
 			g->deadline = 0;
 			kill_slots(g);
 		} else if (g->state == GENERATION_SERVING) {
-			tell_drain(g);
+			tell_drain(m, g);
 		}
 	}
 }

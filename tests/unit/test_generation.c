@@ -93,6 +93,9 @@ death_makes_due(void **state)
 	assert_int_equal(s->inspector_due, 0);
 	assert_int_equal(s->worker_due, 6010);
 	g->state = GENERATION_DRAINING;
+	g->slots[0].worker_due = 0;
+	g->deadline = 9000; /* one that hangs is not waited for */
+	assert_int_equal(generations_due(&all), 9000);
 	slot_died(&g->slots[1], 112, DEATH_CLEAN, 7000); /* nobody follows it */
 	assert_int_equal(g->slots[1].worker_due, 0);
 	assert_false(generation_is_gone(g));
