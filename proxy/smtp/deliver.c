@@ -1,13 +1,11 @@
 /*
  * deliver - copies of our own, by the keeper: the maildir next hop, and
  * quarantine. The client hears 250 only after the keeper's word that its copy
- * is fsynced. State KEEPER of session. RFC 5321 4.4 (Received).
+ * is fsynced. State KEEPER of session.
  */
-#include <stdio.h>
-#include <time.h>
-
 #include "base/fault.h"
 #include "base/log.h"
+#include "smtp/received.h"
 #include "smtp/session.h"
 
 /* Only for domains we are the mail host of; <postmaster> is always ours. */
@@ -22,49 +20,6 @@ deliver_takes(const struct session *s, const struct rcpt *r)
 		if (pn_str_caseeq(r->domain, pn_str_of(c->relay_domains[i])))
 			return true;
 	return false;
-}
-
-static const char *
-date_now(char out[64])
-{
-	time_t now = time(NULL);
-	struct tm tm;
-
-	(void)gmtime_r(&now, &tm);
-	(void)strftime(out, 64, "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	return out;
-}
-
-static const char *
-protocol(const struct session *s)
-{
-	if (s->utf8)
-		return "UTF8SMTP"; /* RFC 6531 4.3 */
-	return pn_str_caseeq(s->t->client.helo_verb, PN_STR_V("HELO")) ? "SMTP"
-								       : "ESMTP";
-}
-
-/* The field's value; the recipient is told only if there is one (RFC 5321
- * 7.2: others must not learn of a Bcc). */
-static struct pn_str
-received_value(const struct session *s)
-{
-	const struct client *c = &s->t->client;
-	const struct rcpt *r = TAILQ_FIRST(&s->t->envelope.rcpts);
-	char date[64], to[600] = "";
-	bool six = c->ip.n > 0 && memchr(c->ip.p, ':', c->ip.n) != NULL;
-
-	while (r != NULL && !r->accepted)
-		r = TAILQ_NEXT(r, next);
-	if (s->t->envelope.n_accepted == 1 && r != NULL && r->path.n < 512)
-		(void)snprintf(to, sizeof(to), " for <%.*s>",
-		    PN_STR_ARG(r->path));
-	return pn_str_of(arena_printf(s->t->arena,
-	    "from %.*s (%.*s [%s%.*s]) by %s (postern) with %s id %s%s; %s",
-	    PN_STR_ARG(c->helo),
-	    c->name.n ? (int)c->name.n : 7, c->name.n ? c->name.p : "unknown",
-	    six ? "IPv6:" : "", PN_STR_ARG(c->ip), s->smtp->conf->hostname,
-	    protocol(s), s->t->id, to, date_now(date)));
 }
 
 /* A maildir is named by its path; what is held, by where it would have gone. */
@@ -124,18 +79,16 @@ submit(struct session *s, enum keep_type type,
 void
 deliver_start(struct session *s)
 {
-	struct pn_str value = received_value(s);
+	struct transaction *t = s->t;
 	struct error e = { "out of memory for this mail" };
 
-	if (value.p != NULL &&
-	    edits_add(&s->t->edits, s->t->arena, EDIT_HEADER_INSERT,
-		PN_STR_V("Received"), value) == 0 &&
-	    edits_resolve(&s->t->edits, s->t->spool, s->t->arena, &s->ranges,
-		&e) == 0) {
+	if (received_add(&t->edits, t->arena, s->smtp->conf->hostname,
+		&t->client, &t->envelope, t->id) == 0 &&
+	    edits_resolve(&t->edits, t->spool, t->arena, &s->ranges, &e) == 0) {
 		submit(s, KEEP_MAILDIR, &s->ranges);
 		return;
 	}
-	log_error(s->t->id, "edits", "why=\"%s\"", e.text);
+	log_error(t->id, "edits", "why=\"%s\"", e.text);
 	session_say(s, 452, "4.3.1", "Insufficient system storage");
 	mail_done(s, 452);
 	s->state = SESSION_COMMAND;

@@ -14,6 +14,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/mail.c \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/probe.c proxy/smtp/probe.h \
+	proxy/smtp/received.c proxy/smtp/received.h \
 	proxy/smtp/record.c \
 	proxy/smtp/relay.c \
 	proxy/smtp/release.c \

@@ -16,6 +16,7 @@
 #include "base/must.h"
 #include "mail/transaction.h"
 #include "smtp/door.h"
+#include "smtp/received.h"
 
 #define RELEASE_MAGIC 0x72656c65u
 
@@ -29,7 +30,7 @@ struct release {
 	struct arena *arena;  /* everything below */
 	struct keep_job job;
 	struct spool *spool;
-	struct edits edits;   /* none */
+	struct edits edits;   /* none but Received for a maildir */
 	struct edit_ranges ranges;
 	struct upstream *up;
 	struct keep_ticket *ticket;
@@ -270,12 +271,15 @@ delivered(void *arg, bool ok, struct pn_str text)
 static void
 start_maildir(struct release *r, const struct smtp_upstream *next)
 {
-	struct error e = { "no keeper" };
+	struct error e = { "out of memory for this mail" };
 
 	r->job.target = pn_str_of(next->maildir);
 	r->state = MAILDIR;
-	r->ticket = keep_submit(r->smtp->keep, KEEP_MAILDIR, &r->job, r->spool,
-	    NULL, delivered, r, &e);
+	if (received_add(&r->edits, r->arena, r->smtp->conf->hostname,
+		&r->job.client, &r->job.envelope, r->outcome.id.p) == 0 &&
+	    edits_resolve(&r->edits, r->spool, r->arena, &r->ranges, &e) == 0)
+		r->ticket = keep_submit(r->smtp->keep, KEEP_MAILDIR, &r->job,
+		    r->spool, &r->ranges, delivered, r, &e);
 	if (r->ticket == NULL)
 		set_all(r, 451, pn_str_of(e.text));
 }

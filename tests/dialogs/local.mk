@@ -4,5 +4,5 @@ tests_dialogs_door_SOURCES = tests/dialogs/door.c
 tests_dialogs_door_LDADD = libsmtp.la libmail.la libbase.la $(EVENT_LIBS)
 TESTS += tests/dialogs/replay.py
 EXTRA_DIST += tests/dialogs/replay.py $(srcdir)/tests/dialogs/*.txt
-INTEGRATION += tests/dialogs/daemon.py
-EXTRA_DIST += tests/dialogs/daemon.py
+INTEGRATION += tests/dialogs/daemon.py tests/dialogs/release.py
+EXTRA_DIST += tests/dialogs/daemon.py tests/dialogs/release.py

@@ -1,0 +1,65 @@
+/* received - see received.h. */
+#include "smtp/received.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "mail/address.h"
+
+static const char *
+date_now(char out[64])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	(void)gmtime_r(&now, &tm);
+	(void)strftime(out, 64, "%a, %d %b %Y %H:%M:%S +0000", &tm);
+	return out;
+}
+
+static const char *
+protocol(const struct client *c, const struct envelope *e)
+{
+	struct params p;
+
+	(void)params_check(e->params, PARAM_OF_MAIL, &p); /* was checked once */
+	if (p.given & PARAM_SMTPUTF8)
+		return "UTF8SMTP"; /* RFC 6531 4.3 */
+	return pn_str_caseeq(c->helo_verb, PN_STR_V("HELO")) ? "SMTP" : "ESMTP";
+}
+
+/* " for <path>", only if there is one: others must not learn of a Bcc
+ * (RFC 5321 7.2). */
+static const char *
+only_rcpt(const struct envelope *e, struct arena *a)
+{
+	const struct rcpt *r = TAILQ_FIRST(&e->rcpts);
+
+	while (r != NULL && !r->accepted)
+		r = TAILQ_NEXT(r, next);
+	if (e->n_accepted != 1 || r == NULL)
+		return "";
+	return arena_printf(a, " for <%.*s>", PN_STR_ARG(r->path));
+}
+
+int
+received_add(struct edits *edits, struct arena *a, const char *hostname,
+    const struct client *c, const struct envelope *e, const char *id)
+{
+	struct pn_str name = c->name.n ? c->name : PN_STR_V("unknown");
+	bool six = c->ip.n > 0 && memchr(c->ip.p, ':', c->ip.n) != NULL;
+	const char *rcpt = only_rcpt(e, a), *value;
+	char date[64];
+
+	if (rcpt == NULL)
+		return -1;
+	value = arena_printf(a,
+	    "from %.*s (%.*s [%s%.*s]) by %s (postern) with %s id %s%s; %s",
+	    PN_STR_ARG(c->helo), PN_STR_ARG(name), six ? "IPv6:" : "",
+	    PN_STR_ARG(c->ip), hostname, protocol(c, e), id, rcpt,
+	    date_now(date));
+	if (value == NULL)
+		return -1;
+	return edits_add(edits, a, EDIT_HEADER_INSERT, PN_STR_V("Received"),
+	    pn_str_of(value));
+}
