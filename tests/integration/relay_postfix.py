@@ -91,6 +91,15 @@ def without_xclient(t, pf, daemon):
     t.same(reply.code, 250, "with XCLIENT again, mail flows again", reply)
 
 
+def over_ipv6(t, pf, daemon):
+    host, port = daemon.listening()[1]
+    t.ok(host == "::1" and port > 0, "an IPv6 listener on a free port", daemon.listening())
+    reply = net.send((host, port), "ada@client.example", ["one@example.com"],
+                     BODY % (b"six", b"six"), helo="six.helo")
+    t.same(reply.code, 250, "takes a mail", reply)
+    t.ok(pf.wait_log(r"client=\S+\[::1\]"), "and Postfix logs ::1", pf.log()[-2000:])
+
+
 def before_queue(t):
     door = net.free_port()
     back = net.free_port()
@@ -130,13 +139,16 @@ def before_queue(t):
 
 def test(t):
     access = t.write("access", "127.0.0.10 REJECT we know 127.0.0.10, thank you\n")
-    pf = Postfix(t, "behind", main="smtpd_authorized_xclient_hosts = 127.0.0.1\n"
+    pf = Postfix(t, "behind", main="smtpd_authorized_xclient_hosts = 127.0.0.1\ninet_protocols = all\n"
                  "smtpd_client_restrictions = check_client_access texthash:%s\n" % access)
     daemon = Postern(t, upstream="server %s; identity xclient;" % pf.server,
+                     listen="listen smtp 127.0.0.1:0 { upstream up; }\n"
+                     "listen smtp [::1]:0 { upstream up; }",
                      hosts={"127.0.0.9": "nine.client.example",
                             "127.0.0.1": "localhost.example"})
     three_recipients(t, pf, daemon)
     who_is_talking(t, pf, daemon)
+    over_ipv6(t, pf, daemon)
     without_xclient(t, pf, daemon)
     t.ok(re.search(r"ev=message", daemon.log()), "each message has its summary line",
          daemon.log())
