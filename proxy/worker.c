@@ -30,6 +30,7 @@ struct worker {
 	struct engine *engine;
 	struct smtp *smtp;
 	struct event *deadline; /* of draining; NULL: not draining */
+	bool late;		/* ... and it passed */
 	void (*drained)(void *);
 	void *drained_arg;
 };
@@ -106,6 +107,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	smtp_count(w->smtp, &now, &sessions, &messages);
 	log_warn("", "drain", "result=timeout generation=%u sessions=%u",
 	    w->args.generation, now);
+	w->late = true;
 	w->drained(w->drained_arg);
 }
 
@@ -138,10 +140,11 @@ on_drained(void *arg)
 	uint64_t sessions, messages;
 
 	smtp_count(w->smtp, &now, &sessions, &messages);
-	log_info("", "drain",
-	    "result=done generation=%u sessions=%llu messages=%llu",
-	    w->args.generation, (unsigned long long)sessions,
-	    (unsigned long long)messages);
+	if (!w->late)
+		log_info("", "drain",
+		    "result=done generation=%u sessions=%llu messages=%llu",
+		    w->args.generation, (unsigned long long)sessions,
+		    (unsigned long long)messages);
 	/* Summaries that wait for their batch leave now. */
 	keep_free(w->keep);
 	_exit(0);

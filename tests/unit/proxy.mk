@@ -1,9 +1,9 @@
 # unit tests of proxy
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_config tests/unit/test_policy \
-	tests/unit/test_generation tests/unit/test_listen
+	tests/unit/test_generation tests/unit/test_listen tests/unit/test_check
 TESTS += tests/unit/test_config tests/unit/test_policy \
-	tests/unit/test_generation tests/unit/test_listen
+	tests/unit/test_generation tests/unit/test_listen tests/unit/test_check
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_LDADD = libconfig.la libbase.la $(CMOCKA_LIBS)
@@ -18,4 +18,7 @@ tests_unit_test_generation_LDADD = libmaster.la $(policy_libs) $(CMOCKA_LIBS)
 tests_unit_test_listen_SOURCES = tests/unit/test_listen.c
 tests_unit_test_listen_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_listen_LDADD = libmaster.la libconfig.la libbase.la $(CMOCKA_LIBS)
+tests_unit_test_check_SOURCES = tests/unit/test_check.c
+tests_unit_test_check_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_check_LDADD = $(policy_libs) $(CMOCKA_LIBS)
 endif
