@@ -4,5 +4,5 @@ dist_sample_DATA = contrib/sample/postern.conf contrib/sample/policy.conf \
 	contrib/sample/partners
 EXTRA_DIST += contrib/setup contrib/check contrib/quickstart \
 	contrib/quickstart-mail contrib/m4/postern.m4
-dist_man_MANS += contrib/man/postern.1 contrib/man/postern-rules.5 \
+dist_man_MANS += contrib/man/postern-rules.5 \
 	contrib/man/posternd.8 contrib/man/postern.conf.5
