@@ -150,8 +150,9 @@ read_more(struct source *s, size_t want)
 	while (s->n < want && (s->left > 0 || (!s->ended && next_block(s)))) {
 		size_t n = s->left < want - s->n ? s->left : want - s->n;
 
-		if (n > 0)
-			memcpy(s->mem + s->n, s->block, n);
+		if (n == 0) /* an empty block has no address */
+			continue;
+		memcpy(s->mem + s->n, s->block, n);
 		s->n += n;
 		s->block += n;
 		s->left -= n;
