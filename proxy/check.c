@@ -306,6 +306,10 @@ on_child(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig;
 	(void)what;
+	/* An earlier check's may still be ending. */
+	if (waitpid(c->inspector, NULL, WNOHANG) != c->inspector)
+		return;
+	c->inspector = -1;
 	c->dead = true;
 	loop_stop(c->loop);
 }
