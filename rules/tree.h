@@ -233,7 +233,7 @@ struct rules_builder {
 void *rules_alloc(struct rules_builder *, size_t n);
 struct pn_str rules_copy(struct rules_builder *, struct pn_str);
 
-/* parse.c: words that stand for something everywhere. */
+/* parse_words.c, parse_action.c: words that stand for something everywhere. */
 bool rules_is_reserved(struct pn_str word);
 const char *rules_op_name(enum op);
 /* "accept" ... "quarantine"; NULL for the edits. */

@@ -1,0 +1,38 @@
+/*
+ * parse - what the parser's files share. Private to rules/. All of them return
+ * -1 with the parser's error set; nodes and texts lie in the builder's arena.
+ */
+#ifndef RULES_PARSE_H
+#define RULES_PARSE_H
+
+#include "rules/tree.h"
+
+struct parser {
+	struct rules_builder *b;
+	struct lex *l;
+	struct error *e;
+	unsigned depth;
+};
+
+/* parse_words.c */
+bool parse_among(struct pn_str word, const char *const *list, size_t n);
+#define AMONG(word, list) parse_among((word), (list), PN_COUNT(list))
+int parse_not_yet(struct error *e, const struct lex_token *t);
+int parse_unexpected(struct error *e, const struct lex_token *t,
+    const char *what, const char *const *words, size_t n);
+struct word parse_word_of(struct rules_builder *b, const struct lex_token *t);
+int parse_text(struct parser *p, const char *what, struct word *out);
+int parse_string(struct parser *p, const char *what, struct lex_token *t);
+int parse_name(struct parser *p, const char *what, struct word *out);
+int parse_nest(struct parser *p, const struct lex_pos *pos);
+
+/* parse_expr.c */
+int parse_or(struct parser *p, struct expr **out);
+int parse_list(struct parser *p, struct word **last, const char *what);
+int parse_key(struct parser *p, struct word *key, bool *has_key);
+
+/* parse_action.c */
+int parse_then(struct parser *p, struct action **last);
+int parse_on_unknown(struct parser *p, struct action **out);
+
+#endif
