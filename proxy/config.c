@@ -1,20 +1,18 @@
 /*
- * config - see config.h. The tables of postern.conf's words, the readers of
- * the few that are more than one plain value, files and includes, and what
- * must hold once all is read.
+ * config - see config.h. The table of postern.conf's words, the readers of the
+ * few that are more than one plain value, files and includes. Upstreams and
+ * listeners are read by config_blocks.c.
  */
 #include "proxy/config.h"
 
 #include <unistd.h>
 
-#include "proxy/endpoint.h"
 #include "base/io.h"
 #include "base/must.h"
-#include "base/suggest.h"
-#include "proxy/setting.h"
+#include "proxy/config_blocks.h"
+#include "proxy/endpoint.h"
 
 #define IN(member) offsetof(struct config, member)
-#define IN_UPSTREAM(member) offsetof(struct smtp_upstream, member)
 
 /* ---- networks, domains ---- */
 
@@ -40,15 +38,6 @@ each_value(struct reader *r, const struct lex_token *key,
 }
 
 static int
-parse_net(const struct lex_token *t, struct smtp_net *net, struct error *e)
-{
-	const char *wrong = network_parse(t->text, net);
-
-	return wrong ? lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong)
-		     : 0;
-}
-
-static int
 take_net(struct reader *r, const struct lex_token *t, struct error *e)
 {
 	struct smtp_conf *c = &r->conf->smtp;
@@ -56,7 +45,7 @@ take_net(struct reader *r, const struct lex_token *t, struct error *e)
 	    setting_grow(r, c->mynetworks, c->n_mynetworks, sizeof(*nets));
 
 	c->mynetworks = nets;
-	return parse_net(t, &nets[c->n_mynetworks++], e);
+	return setting_net(t, &nets[c->n_mynetworks++], e);
 }
 
 static int
@@ -130,23 +119,6 @@ print_domains(const void *at, struct buf *b)
 }
 
 /* ---- single values with a shape of their own ---- */
-
-/* One of a NULL-terminated list of words; its place in it. */
-static int
-one_of(const struct lex_token *t, const char *const *words, const char *what,
-    unsigned *place, struct error *e)
-{
-	struct suggest near = suggest_for(t->text);
-	char text[96];
-
-	for (*place = 0; words[*place] != NULL; (*place)++) {
-		if (pn_str_eq(t->text, pn_str_of(words[*place])))
-			return 0;
-		suggest_try(&near, pn_str_of(words[*place]));
-	}
-	return lex_error(e, &t->pos, "unknown %s \"%s\"%s", what, VIS(t->text),
-	    suggest_text(&near, text, sizeof(text)));
-}
 
 static int
 read_hostname(struct reader *r, const struct setting *s,
@@ -264,7 +236,8 @@ read_log(struct reader *r, const struct setting *s, const struct lex_token *key,
 		return -1;
 	if (pn_str_eq(t.text, PN_STR_V("syslog"))) {
 		if (setting_value(r, key, &t, e) < 0 ||
-		    one_of(&t, facilities, "syslog facility", &place, e) < 0)
+		    setting_one_of(
+			&t, facilities, "syslog facility", &place, e) < 0)
 			return -1;
 		target = arena_printf(r->arena, "syslog %s", facilities[place]);
 		must(target != NULL);
@@ -306,255 +279,13 @@ read_level(struct reader *r, const struct setting *s,
 	(void)s;
 	if (setting_value(r, key, &t, e) < 0)
 		return -1;
-	return one_of(&t, levels, "log level", at, e);
+	return setting_one_of(&t, levels, "log level", at, e);
 }
 
 static void
 print_level(const void *at, struct buf *b)
 {
 	(void)buf_puts(b, levels[*(const unsigned *)at]);
-}
-
-/* ---- upstreams ---- */
-
-static const char *const identities[] = { [IDENTITY_NONE] = "none",
-	[IDENTITY_XCLIENT] = "xclient",
-	[IDENTITY_XFORWARD] = "xforward",
-	NULL };
-
-static int
-read_server(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct smtp_upstream *u = at;
-	struct lex_token t;
-	const char *wrong;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	wrong = endpoint_parse(t.text, &u->addr, &u->addr_len);
-	if (wrong == NULL && t.text.p[0] == '*')
-		wrong = "is not an address to connect to";
-	if (wrong != NULL)
-		return lex_error(e, &t.pos, "\"%s\" %s", VIS(t.text), wrong);
-	u->server = setting_text(r, t.text);
-	return 0;
-}
-
-static int
-read_deliver(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	if (lex_expect(r->lex, "maildir", e) < 0)
-		return -1;
-	return setting_read_path(
-	    r, s, key, &((struct smtp_upstream *)at)->maildir, e);
-}
-
-static int
-read_identity(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct lex_token t;
-	unsigned place;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    one_of(&t, identities, "identity", &place, e) < 0)
-		return -1;
-	((struct smtp_upstream *)at)->identity = (enum smtp_identity)place;
-	return 0;
-}
-
-static const struct setting upstream_table[] = {
-	{ "server", read_server, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "deliver", read_deliver, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "identity", read_identity, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "connect_timeout", setting_read_duration, setting_print_duration,
-	    IN_UPSTREAM(connect_timeout_ms), "30s", "1s", "1h", 0 },
-	/* RFC 5321 4.5.3.2 */
-	{ "reply_timeout", setting_read_duration, setting_print_duration,
-	    IN_UPSTREAM(reply_timeout_ms), "5m", "1s", "1h", 0 },
-	{ "data_timeout", setting_read_duration, setting_print_duration,
-	    IN_UPSTREAM(data_timeout_ms), "10m", "1s", "1h", 0 },
-	{ .name = NULL },
-};
-
-static int
-check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
-    bool has_identity, struct error *e)
-{
-	if (u->server == NULL && u->maildir == NULL)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" has neither a server nor a deliver line",
-		    u->name);
-	if (u->server != NULL && u->maildir != NULL)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" has both a server and a deliver line",
-		    u->name);
-	if (u->server != NULL && !has_identity)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" has no identity line (write xclient, "
-		    "xforward or none)",
-		    u->name);
-	if (u->maildir != NULL && has_identity)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" delivers itself: an identity line tells "
-		    "nobody",
-		    u->name);
-	return 0;
-}
-
-static const struct smtp_upstream *
-find_upstream(const struct smtp_conf *c, struct pn_str name)
-{
-	for (size_t i = 0; i < c->n_upstreams; i++)
-		if (pn_str_eq(name, pn_str_of(c->upstreams[i].name)))
-			return &c->upstreams[i];
-	return NULL;
-}
-
-static int
-read_upstream(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct smtp_conf *c = at;
-	struct settings_seen seen = { 0 };
-	struct smtp_upstream u = { 0 }, *all;
-	struct lex_token name;
-
-	(void)s;
-	if (setting_value(r, key, &name, e) < 0)
-		return -1;
-	if (name.kind != LEX_WORD)
-		return lex_error(e, &name.pos,
-		    "an upstream's name is a word without quotes");
-	if (find_upstream(c, name.text) != NULL)
-		return lex_error(e, &name.pos,
-		    "there is an upstream \"%s\" already", VIS(name.text));
-	u.name = setting_text(r, name.text);
-	settings_preset(r, upstream_table, &u);
-	if (lex_expect(r->lex, "{", e) < 0 ||
-	    settings_read(
-		r, upstream_table, &seen, "an upstream block", &u, e) < 0 ||
-	    check_upstream(&u, &name,
-		settings_seen(upstream_table, &seen, "identity"), e) < 0)
-		return -1;
-	all = setting_grow(r, c->upstreams, c->n_upstreams, sizeof(*all));
-	all[c->n_upstreams++] = u;
-	c->upstreams = all;
-	return 0;
-}
-
-/* ---- listeners ---- */
-
-struct listen_block {
-	struct smtp_listener listener;
-	struct lex_token route;
-};
-
-static int
-read_route(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	(void)s;
-	return setting_value(r, key, &((struct listen_block *)at)->route, e);
-}
-
-/* from NET ... xforward|xclient */
-static int
-read_identity_from(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct smtp_listener *l = &((struct listen_block *)at)->listener;
-	struct lex_token t;
-	unsigned place;
-
-	(void)s;
-	if (lex_expect(r->lex, "from", e) < 0)
-		return -1;
-	for (;;) {
-		struct smtp_net *nets;
-
-		if (setting_value(r, key, &t, e) < 0)
-			return -1;
-		if (t.text.n > 0 && t.text.p[0] == 'x')
-			break;
-		nets = setting_grow(
-		    r, l->identity_from, l->n_identity_from, sizeof(*nets));
-		if (parse_net(&t, &nets[l->n_identity_from++], e) < 0)
-			return -1;
-		l->identity_from = nets;
-	}
-	if (l->n_identity_from == 0)
-		return lex_error(e, &t.pos,
-		    "identity from whom? An address or network must stand "
-		    "here");
-	if (one_of(&t, identities, "identity", &place, e) < 0)
-		return -1;
-	l->identity_by = (enum smtp_identity)place;
-	return 0;
-}
-
-static const struct setting listen_table[] = {
-	{ "upstream", read_route, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "identity", read_identity_from, NULL, 0, NULL, NULL, NULL, 0 },
-	{ .name = NULL },
-};
-
-static int
-listen_address(struct reader *r, const struct lex_token *t,
-    struct smtp_listener *l, struct error *e)
-{
-	const struct smtp_conf *c = &r->conf->smtp;
-	const char *wrong = endpoint_parse(t->text, &l->addr, &l->addr_len);
-
-	if (wrong != NULL)
-		return lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong);
-	l->name = setting_text(r, t->text);
-	/* Port 0 is another free port each time. */
-	if (pn_str_ends(t->text, PN_STR_V(":0")))
-		return 0;
-	for (size_t i = 0; i < c->n_listeners; i++)
-		if (memcmp(&c->listeners[i].addr, &l->addr, sizeof(l->addr)) ==
-		    0)
-			return lex_error(e, &t->pos,
-			    "there is a listener on %s already", l->name);
-	return 0;
-}
-
-static int
-read_listen(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	static const char *const protocols[] = { "smtp", NULL };
-	struct smtp_conf *c = at;
-	struct settings_seen seen = { 0 };
-	struct listen_block block = { 0 };
-	struct lex_token t, address;
-	struct smtp_listener *all;
-	unsigned place;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    one_of(&t, protocols, "protocol", &place, e) < 0 ||
-	    setting_value(r, key, &address, e) < 0 ||
-	    listen_address(r, &address, &block.listener, e) < 0 ||
-	    lex_expect(r->lex, "{", e) < 0 ||
-	    settings_read(r, listen_table, &seen, "a listen block", &block, e) <
-		0)
-		return -1;
-	if (!settings_seen(listen_table, &seen, "upstream"))
-		return lex_error(e, &address.pos,
-		    "listener %s has no upstream line", block.listener.name);
-	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
-	r->routes =
-	    setting_grow(r, r->routes, c->n_listeners, sizeof(*r->routes));
-	r->routes[c->n_listeners] = block.route;
-	all[c->n_listeners++] = block.listener;
-	c->listeners = all;
-	return 0;
 }
 
 /* ---- files ---- */
@@ -648,9 +379,9 @@ static const struct setting top_table[] = {
 	    IN(engine.enforce), "yes", NULL, NULL, 0 },
 	{ "trace_accept_percent", setting_read_count, setting_print_count,
 	    IN(engine.trace_accept_percent), "1", "0", "100", 0 },
-	{ "upstream", read_upstream, NULL, IN(smtp), NULL, NULL, NULL,
+	{ "upstream", config_read_upstream, NULL, IN(smtp), NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
-	{ "listen", read_listen, NULL, IN(smtp), NULL, NULL, NULL,
+	{ "listen", config_read_listen, NULL, IN(smtp), NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "include", read_include, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
@@ -692,70 +423,6 @@ read_file(struct reader *r, const char *path, struct error *e)
 	return done;
 }
 
-/* ---- what must hold once all is read ---- */
-
-static int
-no_upstream(
-    const struct smtp_conf *c, const struct lex_token *name, struct error *e)
-{
-	struct suggest near = suggest_for(name->text);
-	char text[96];
-
-	for (size_t i = 0; i < c->n_upstreams; i++)
-		suggest_try(&near, pn_str_of(c->upstreams[i].name));
-	return lex_error(e, &name->pos, "there is no upstream \"%s\"%s",
-	    VIS(name->text), suggest_text(&near, text, sizeof(text)));
-}
-
-static int
-route_listeners(struct reader *r, struct error *e)
-{
-	const struct smtp_conf *c = &r->conf->smtp;
-	struct smtp_listener *l = (struct smtp_listener *)c->listeners;
-
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		const struct lex_token *name = &r->routes[i];
-
-		l[i].upstream = find_upstream(c, name->text);
-		if (l[i].upstream == NULL)
-			return no_upstream(c, name, e);
-		/*
-		 * XFORWARD informs a log. To an MTA that hears of clients by
-		 * it alone, all the world comes from our own address.
-		 */
-		if (l[i].upstream->identity == IDENTITY_XFORWARD &&
-		    l[i].n_identity_from == 0)
-			return lex_error(e, &name->pos,
-			    "upstream \"%s\" has identity xforward, so "
-			    "listener "
-			    "%s needs an \"identity from\" line",
-			    l[i].upstream->name, l[i].name);
-	}
-	return 0;
-}
-
-/* NULL-terminated, each once. */
-static void
-gather_maildirs(struct reader *r)
-{
-	const struct smtp_conf *c = &r->conf->smtp;
-	const char **dirs =
-	    arena_alloc(r->arena, (c->n_upstreams + 1) * sizeof(*dirs));
-	size_t n = 0;
-
-	must(dirs != NULL);
-	for (size_t i = 0; i < c->n_upstreams; i++) {
-		const char *dir = c->upstreams[i].maildir;
-		size_t j = 0;
-
-		while (j < n && dir != NULL && strcmp(dirs[j], dir) != 0)
-			j++;
-		if (dir != NULL && j == n)
-			dirs[n++] = dir;
-	}
-	r->conf->keeper.maildirs = dirs;
-}
-
 static int
 defaults(struct reader *r, struct error *e)
 {
@@ -778,53 +445,15 @@ config_read(struct config *c, struct arena *arena, const char *path,
 
 	*c = (struct config){ 0 };
 	if (defaults(&r, e) < 0 || read_file(&r, path, e) < 0 ||
-	    route_listeners(&r, e) < 0)
+	    config_route_listeners(&r, e) < 0)
 		return -1;
-	gather_maildirs(&r);
+	config_gather_maildirs(&r);
 	return 0;
-}
-
-/* ---- printing ---- */
-
-static void
-print_upstream(const struct smtp_upstream *u, struct buf *b)
-{
-	(void)buf_printf(b, "upstream %s {\n", u->name);
-	if (u->maildir != NULL) {
-		(void)buf_puts(b, "    deliver maildir ");
-		setting_print_word(&u->maildir, b);
-		(void)buf_puts(b, ";\n");
-	} else {
-		(void)buf_printf(b, "    server %s;\n    identity %s;\n",
-		    u->server, identities[u->identity]);
-	}
-	settings_print(upstream_table, "    ", u, b);
-	(void)buf_puts(b, "}\n");
-}
-
-static void
-print_listener(const struct smtp_listener *l, struct buf *b)
-{
-	char text[ENDPOINT_TEXT_MAX];
-
-	(void)buf_printf(b, "listen smtp %s {\n    upstream %s;\n", l->name,
-	    l->upstream->name);
-	if (l->n_identity_from > 0) {
-		(void)buf_puts(b, "    identity from");
-		for (size_t i = 0; i < l->n_identity_from; i++)
-			(void)buf_printf(
-			    b, " %s", network_text(&l->identity_from[i], text));
-		(void)buf_printf(b, " %s;\n", identities[l->identity_by]);
-	}
-	(void)buf_puts(b, "}\n");
 }
 
 void
 config_print(const struct config *c, struct buf *b)
 {
 	settings_print(top_table, "", c, b);
-	for (size_t i = 0; i < c->smtp.n_upstreams; i++)
-		print_upstream(&c->smtp.upstreams[i], b);
-	for (size_t i = 0; i < c->smtp.n_listeners; i++)
-		print_listener(&c->smtp.listeners[i], b);
+	config_blocks_print(&c->smtp, b);
 }

@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += libconfig.la libpolicy.la libmaster.la
 libconfig_la_SOURCES = \
 	proxy/config.c proxy/config.h \
+	proxy/config_blocks.c proxy/config_blocks.h \
 	proxy/endpoint.c proxy/endpoint.h \
 	proxy/setting.c proxy/setting.h
 libpolicy_la_SOURCES = \

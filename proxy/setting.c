@@ -6,6 +6,7 @@
 
 #include "base/must.h"
 #include "base/suggest.h"
+#include "proxy/endpoint.h"
 
 const char *
 setting_text(struct reader *r, struct pn_str s)
@@ -390,4 +391,31 @@ settings_seen(const struct setting *table, const struct settings_seen *seen,
 
 	must(s != NULL);
 	return seen->at[s - table].line != 0;
+}
+
+/* ---- values of blocks and settings alike ---- */
+
+int
+setting_one_of(const struct lex_token *t, const char *const *words,
+    const char *what, unsigned *place, struct error *e)
+{
+	struct suggest near = suggest_for(t->text);
+	char text[96];
+
+	for (*place = 0; words[*place] != NULL; (*place)++) {
+		if (pn_str_eq(t->text, pn_str_of(words[*place])))
+			return 0;
+		suggest_try(&near, pn_str_of(words[*place]));
+	}
+	return lex_error(e, &t->pos, "unknown %s \"%s\"%s", what, VIS(t->text),
+	    suggest_text(&near, text, sizeof(text)));
+}
+
+int
+setting_net(const struct lex_token *t, struct smtp_net *net, struct error *e)
+{
+	const char *wrong = network_parse(t->text, net);
+
+	return wrong ? lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong)
+		     : 0;
 }

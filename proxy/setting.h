@@ -75,6 +75,12 @@ const char *setting_folder(struct reader *);
 /* Array a of n elements with room for one more, zeroed. */
 void *setting_grow(struct reader *, const void *a, size_t n, size_t size);
 
+/* One of a NULL-terminated list of words; its place in it. */
+int setting_one_of(const struct lex_token *, const char *const *words,
+    const char *what, unsigned *place, struct error *e);
+/* An address or network. */
+int setting_net(const struct lex_token *, struct smtp_net *, struct error *e);
+
 /* The plain kinds, by the type of the member. */
 setting_read setting_read_count;    /* unsigned */
 setting_read setting_read_size;	    /* size_t */

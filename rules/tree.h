@@ -287,7 +287,7 @@ struct scope {
 	uint32_t thing; /* inside its quantifier, or NO_THING */
 };
 
-/* atoms.c */
+/* atoms.c; below: ask.c */
 int atom_make(struct rules_builder *, const struct scope *, const struct test *,
     const struct atom **out, struct error *e);
 /*
