@@ -58,8 +58,9 @@ note(const char *op, long a, long b, const char *path, const void *octets,
 		return;
 	busy = 1;
 	v[0].iov_base = head;
-	v[0].iov_len = (size_t)snprintf(head, sizeof(head), "%s %d %ld %ld %zu %s\n",
-	    op, (int)getpid(), a, b, n, path ? path : "-");
+	v[0].iov_len =
+	    (size_t)snprintf(head, sizeof(head), "%s %d %ld %ld %zu %s\n", op,
+		(int)getpid(), a, b, n, path ? path : "-");
 	v[1].iov_base = (void *)octets;
 	v[1].iov_len = n;
 	/* Not through writev(): that one is ours. EBADF when nobody records. */
@@ -73,7 +74,8 @@ begin(void)
 {
 	const char *path = getenv("SHIM_LOG");
 	int fd = path ? (int)syscall(SYS_openat, AT_FDCWD, path,
-	    O_WRONLY | O_CREAT | O_APPEND, 0666) : -1;
+			    O_WRONLY | O_CREAT | O_APPEND, 0666)
+		      : -1;
 
 	if (fd >= 0) {
 		(void)syscall(SYS_dup3, fd, RECORD_FD, O_CLOEXEC);
@@ -98,10 +100,10 @@ prctl(int option, ...)
 }
 
 /* The next definition of a function, looked up once, before any sandbox. */
-#define NEXT(type, name, ...) \
-	static type (*next)(__VA_ARGS__); \
-	if (next == NULL) \
-		next = (type (*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
+#define NEXT(type, name, ...)                                                  \
+	static type (*next)(__VA_ARGS__);                                      \
+	if (next == NULL)                                                      \
+	next = (type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
 
 static int
 is_socket(int fd)
@@ -109,7 +111,7 @@ is_socket(int fd)
 	struct stat st;
 
 	return !silent && syscall(SYS_fstat, fd, &st) == 0 &&
-	    S_ISSOCK(st.st_mode);
+	       S_ISSOCK(st.st_mode);
 }
 
 /* ---- names ---- */
@@ -128,36 +130,36 @@ mode_of(int flags, va_list ap)
 	return flags & (O_CREAT | O_TMPFILE) ? (mode_t)va_arg(ap, int) : 0;
 }
 
-#define OPEN(name) \
-	int name(const char *path, int flags, ...); \
-	int \
-	name(const char *path, int flags, ...) \
-	{ \
-		va_list ap; \
-		mode_t mode; \
-	\
-		va_start(ap, flags); \
-		mode = mode_of(flags, ap); \
-		va_end(ap); \
-		return opened((int)syscall(SYS_openat, AT_FDCWD, path, flags, \
-		    mode), flags, path); \
+#define OPEN(name)                                                             \
+	int name(const char *path, int flags, ...);                            \
+	int name(const char *path, int flags, ...)                             \
+	{                                                                      \
+		va_list ap;                                                    \
+		mode_t mode;                                                   \
+                                                                               \
+		va_start(ap, flags);                                           \
+		mode = mode_of(flags, ap);                                     \
+		va_end(ap);                                                    \
+		return opened(                                                 \
+		    (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode),     \
+		    flags, path);                                              \
 	}
 OPEN(open)
 OPEN(open64)
 
-#define OPENAT(name) \
-	int name(int dir, const char *path, int flags, ...); \
-	int \
-	name(int dir, const char *path, int flags, ...) \
-	{ \
-		va_list ap; \
-		mode_t mode; \
-	\
-		va_start(ap, flags); \
-		mode = mode_of(flags, ap); \
-		va_end(ap); \
-		return opened((int)syscall(SYS_openat, dir, path, flags, \
-		    mode), flags, path); \
+#define OPENAT(name)                                                           \
+	int name(int dir, const char *path, int flags, ...);                   \
+	int name(int dir, const char *path, int flags, ...)                    \
+	{                                                                      \
+		va_list ap;                                                    \
+		mode_t mode;                                                   \
+                                                                               \
+		va_start(ap, flags);                                           \
+		mode = mode_of(flags, ap);                                     \
+		va_end(ap);                                                    \
+		return opened(                                                 \
+		    (int)syscall(SYS_openat, dir, path, flags, mode), flags,   \
+		    path);                                                     \
 	}
 OPENAT(openat)
 OPENAT(openat64)
@@ -318,30 +320,28 @@ writev(int fd, const struct iovec *v, int count)
 	return got;
 }
 
-#define PWRITE(name) \
-	ssize_t name(int fd, const void *p, size_t n, off_t at); \
-	ssize_t \
-	name(int fd, const void *p, size_t n, off_t at) \
-	{ \
-		ssize_t got = syscall(SYS_pwrite64, fd, p, n, at); \
-	\
-		if (got > 0) \
-			note("pwrite", fd, at, NULL, p, (size_t)got); \
-		return got; \
+#define PWRITE(name)                                                           \
+	ssize_t name(int fd, const void *p, size_t n, off_t at);               \
+	ssize_t name(int fd, const void *p, size_t n, off_t at)                \
+	{                                                                      \
+		ssize_t got = syscall(SYS_pwrite64, fd, p, n, at);             \
+                                                                               \
+		if (got > 0)                                                   \
+			note("pwrite", fd, at, NULL, p, (size_t)got);          \
+		return got;                                                    \
 	}
 PWRITE(pwrite)
 PWRITE(pwrite64)
 
-#define TRUNCATE(name) \
-	int name(int fd, off_t size); \
-	int \
-	name(int fd, off_t size) \
-	{ \
-		int got = (int)syscall(SYS_ftruncate, fd, size); \
-	\
-		if (got == 0) \
-			note("truncate", fd, size, NULL, NULL, 0); \
-		return got; \
+#define TRUNCATE(name)                                                         \
+	int name(int fd, off_t size);                                          \
+	int name(int fd, off_t size)                                           \
+	{                                                                      \
+		int got = (int)syscall(SYS_ftruncate, fd, size);               \
+                                                                               \
+		if (got == 0)                                                  \
+			note("truncate", fd, size, NULL, NULL, 0);             \
+		return got;                                                    \
 	}
 TRUNCATE(ftruncate)
 TRUNCATE(ftruncate64)
@@ -351,8 +351,8 @@ TRUNCATE(ftruncate64)
  * are not to be had, and the caller reads and writes.
  */
 ssize_t
-copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t n,
-    unsigned flags)
+copy_file_range(
+    int from, off_t *from_at, int to, off_t *to_at, size_t n, unsigned flags)
 {
 	(void)from, (void)from_at, (void)to, (void)to_at, (void)n, (void)flags;
 	errno = ENOSYS;

@@ -63,8 +63,8 @@ read_archive(const char *path, struct seen *seen)
 
 	archive_read_support_filter_all(in);
 	archive_read_support_format_tar(in);
-	assert_int_equal(archive_read_open_filename(in, path, 65536),
-	    ARCHIVE_OK);
+	assert_int_equal(
+	    archive_read_open_filename(in, path, 65536), ARCHIVE_OK);
 	while (archive_read_next_header(in, &entry) == ARCHIVE_OK) {
 		size_t size = (size_t)archive_entry_size(entry);
 		char *text;
@@ -100,8 +100,8 @@ real_mail_is_plain(void **state)
 			read_archive(path, &seen);
 	}
 	closedir(d);
-	print_message("# %zu mails, %zu ambiguous\n", seen.mails,
-	    seen.ambiguous);
+	print_message(
+	    "# %zu mails, %zu ambiguous\n", seen.mails, seen.ambiguous);
 	assert_true(seen.mails > 0 && seen.ambiguous * 50 <= seen.mails);
 }
 
