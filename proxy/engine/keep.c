@@ -74,8 +74,8 @@ ticket_free(struct keep_ticket *t)
 /* The callee may submit or cancel others, but this one is out of the list's
  * way: its owner knows it as done. */
 static void
-ticket_answer(struct keep_ticket *t, bool ok, struct pn_str text,
-    uint32_t count)
+ticket_answer(struct keep_ticket *t, enum keep_result result,
+    struct pn_str text, uint32_t count)
 {
 	keep_done *done = t->done;
 	keep_counted *counted = t->counted;
@@ -83,9 +83,9 @@ ticket_answer(struct keep_ticket *t, bool ok, struct pn_str text,
 
 	ticket_free(t);
 	if (done != NULL)
-		done(arg, ok, text);
+		done(arg, result, text);
 	else
-		counted(arg, ok, count);
+		counted(arg, result == KEPT, count);
 }
 
 static void
@@ -93,7 +93,8 @@ on_overdue(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	ticket_answer(arg, false, PN_STR_V("the keeper does not answer"), 0);
+	ticket_answer(arg, KEPT_UNKNOWN,
+	    PN_STR_V("the keeper does not answer"), 0);
 }
 
 static struct keep_ticket *
@@ -371,12 +372,13 @@ take_answer(struct keep *k, uint32_t type, uint64_t id, struct unpack u)
 	if (t == NULL)
 		return;
 	if (type == KEEP_FAILED) {
-		ticket_answer(t, false, text, 0);
+		ticket_answer(t, KEPT_NOT, text, 0);
 	} else if (type == KEEP_DONE && t->done != NULL) {
-		ticket_answer(t, true, text, 0);
+		ticket_answer(t, KEPT, text, 0);
 	} else if (type == KEEP_COUNT && t->counted != NULL) {
 		count = unpack_u32(&u);
-		ticket_answer(t, unpack_done(&u), PN_STR_V(""), count);
+		ticket_answer(t, unpack_done(&u) ? KEPT : KEPT_NOT,
+		    PN_STR_V(""), count);
 	} else {
 		log_error("", "keeper-frame", "type=%u error=unexpected", type);
 	}
@@ -420,7 +422,8 @@ on_grace_over(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	/* What a callee submits meanwhile fails at once and is not in the list. */
 	while ((t = TAILQ_FIRST(&k->tickets)) != NULL && t->id <= newest)
-		ticket_answer(t, false, PN_STR_V("the keeper is away"), 0);
+		ticket_answer(t, KEPT_UNKNOWN,
+		    PN_STR_V("the keeper is away"), 0);
 }
 
 static struct keep_ticket *
@@ -442,7 +445,8 @@ keep_attach(struct keep *k, int sock)
 
 	MUST_BE(k, KEEP);
 	while ((t = ticket_worn_out(k)) != NULL)
-		ticket_answer(t, false, PN_STR_V("no keeper survives it"), 0);
+		ticket_answer(t, KEPT_UNKNOWN,
+		    PN_STR_V("no keeper survives it"), 0);
 	ipc_free(k->ipc); /* of a keeper whose end we have not read yet */
 	k->ipc = ipc_new(k->loop, sock, &ops, k);
 	(void)event_del(&k->grace); /* assigned: cannot fail */

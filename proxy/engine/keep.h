@@ -6,8 +6,8 @@
  * When the keeper dies with jobs open, it may have done them: "451" could be
  * a lie. So they wait KEEP_GRACE_MS for the next keeper (keep_attach), which
  * is told the same job again and knows by the id what is done. If none comes,
- * they fail and the client hears 451 4.3.0. New jobs fail at once meanwhile,
- * and so does a job over which three keepers have died.
+ * their fate stays unknown and the client hears nothing. The same of a job
+ * over which three keepers have died. New jobs fail at once meanwhile: 451.
  */
 #ifndef ENGINE_KEEP_H
 #define ENGINE_KEEP_H
@@ -19,8 +19,13 @@
 struct keep;
 struct keep_ticket;
 
-/* ok: fsynced. text: KEEP_DONE's or KEEP_FAILED's; valid until return. */
-typedef void keep_done(void *arg, bool ok, struct pn_str text);
+/*
+ * UNKNOWN: a keeper had the job and none will say what became of it; neither
+ * 250 nor 451 would be the truth, so a client hears nothing (RFC 1047).
+ */
+enum keep_result { KEPT_NOT, KEPT /* and fsynced */, KEPT_UNKNOWN };
+/* text: KEEP_DONE's or KEEP_FAILED's; valid until return. */
+typedef void keep_done(void *arg, enum keep_result, struct pn_str text);
 typedef void keep_counted(void *arg, bool ok, uint32_t count);
 /* A message to relay for the keeper: the first size bytes of fd, which is the
  * callee's; the job is valid until return. Answer with keep_released(). */

@@ -44,14 +44,15 @@ job_of(const struct session *s, enum keep_type type)
 }
 
 static void
-keeper_spoke(void *arg, bool ok, struct pn_str text)
+keeper_spoke(void *arg, enum keep_result result, struct pn_str text)
 {
 	struct session *s = arg;
 
 	s->ticket = NULL;
-	s->kept = ok;
-	s->keep_failed = !ok;
-	if (!ok)
+	s->kept = result == KEPT;
+	s->keep_failed = result == KEPT_NOT;
+	s->keep_lost = result == KEPT_UNKNOWN;
+	if (!s->kept)
 		log_error(s->t->id, "keep", "why=\"%s\"", VIS(text));
 	session_advance(s);
 }
@@ -63,7 +64,7 @@ submit(struct session *s, enum keep_type type,
 	struct keep_job job = job_of(s, type);
 	struct error e = { "no keeper" };
 
-	s->kept = s->keep_failed = false;
+	s->kept = s->keep_failed = s->keep_lost = false;
 	s->state = SESSION_KEEPER;
 	s->ticket = s->smtp->keep == NULL
 	    ? NULL
@@ -106,9 +107,13 @@ session_keeper(struct session *s)
 {
 	uint16_t code = s->kept ? 250 : 451;
 
-	if (!s->kept && !s->keep_failed)
+	if (!s->kept && !s->keep_failed && !s->keep_lost)
 		return session_wait_elsewhere(s);
 	FAULT("relayed");
+	if (s->keep_lost) {
+		mail_done(s, 0);
+		return session_leave(s);
+	}
 	if (!s->kept)
 		session_say(s, 451, "4.3.0", "Error: queue file write error");
 	else if (s->t->verdict.action == VERDICT_QUARANTINE)

@@ -256,15 +256,15 @@ advance(void *arg)
 /* ---- the keeper asks ---- */
 
 static void
-delivered(void *arg, bool ok, struct pn_str text)
+delivered(void *arg, enum keep_result result, struct pn_str text)
 {
 	struct release *r = arg;
 
 	r->ticket = NULL;
-	if (ok)
+	if (result == KEPT)
 		set_all(r, 250, PN_STR_V("Ok: delivered"));
 	else
-		set_all(r, 451, text);
+		set_all(r, result == KEPT_NOT ? 451 : 0, text);
 	advance(r);
 }
 

@@ -99,7 +99,7 @@ struct session {
 	struct rcpt *repeat;      /* REPEAT: whose answer is next; NULL MAIL's */
 	bool redialled;
 	struct keep_ticket *ticket;
-	bool kept, keep_failed;
+	bool kept, keep_failed, keep_lost;
 	unsigned lingering;       /* CLOSING: reads so far, from 1 */
 };
 
