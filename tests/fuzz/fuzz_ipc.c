@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,6 +42,7 @@ on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
 	struct end *end = arg;
 	char sink[256];
 
+	must(n <= IPC_MAX);
 	/* The same descriptor goes back, or the peer's own. */
 	(void)ipc_send(end->ipc, type, id, body, n, type & 2 ? end->peer : fd);
 	io_close(fd);
