@@ -13,7 +13,10 @@
 #include <stdlib.h>
 
 #include "inspect/charset.h"
+#include "inspect/format.h"
 #include "inspect/part.h"
+#include "inspect/rar.h"
+#include "inspect/tnef.h"
 #include "inspect/type.h"
 #include "inspect/zip.h"
 
@@ -29,22 +32,14 @@ limit(struct pn_part *p)
 	p->view->defects |= PN_DEFECT_LIMIT;
 }
 
-static bool
-has_ending(const struct pn_part *p, const char *const *endings)
+static void
+ambiguous(struct pn_part *p)
 {
-	for (size_t i = 0; i < p->n_names; i++)
-		for (const char *const *e = endings; *e != NULL; e++) {
-			size_t n = strlen(*e);
-			struct pn_str name = pn_str_trim(p->names[i]);
-
-			if (name.n > n && pn_str_caseeq(pn_str_sub(name,
-				name.n - n, n), (struct pn_str){ *e, n }))
-				return true;
-		}
-	return false;
+	p->flags |= PN_PART_AMBIGUOUS;
+	p->view->defects |= PN_DEFECT_AMBIGUOUS;
 }
 
-/* Names that readers open with a zip program, whatever stands in front. */
+/* Names that readers open with an archive program, whatever stands in front. */
 static bool
 is_named_archive(const struct pn_part *p)
 {
@@ -53,15 +48,12 @@ is_named_archive(const struct pn_part *p)
 		".xlsm", ".xlsb", ".xltm", ".xlam", ".pptx", ".pptm", ".potm",
 		".ppsm", ".ppsx", ".odt", ".ods", ".odp", ".epub", ".zipx",
 		".nupkg", ".appx", ".msix", ".kmz", ".cbz", ".iso", ".img",
-		".tar", NULL };
+		".tar", ".rar", ".7z", ".cab", ".gz", ".tgz", ".bz2", ".xz",
+		".zst", ".lzh", ".lha", ".arj", ".ace", ".cpio", ".wim", ".vhd",
+		".vhdx", ".udf", ".dmg", ".vsdx", ".xltx", ".potx", ".thmx",
+		".msixbundle", ".appxbundle", ".vsix", ".crx", ".ipa", NULL };
 
-	return has_ending(p, endings);
-}
-
-static bool
-is_iso(struct pn_str bytes)
-{
-	return pn_str_starts(pn_str_sub(bytes, 32769, 5), PN_STR_V("CD001"));
+	return view_has_ending(p, endings);
 }
 
 /* ---- members as parts ---- */
@@ -207,7 +199,7 @@ read_member(struct view *v, const struct place *place, struct pn_part *p,
 		limit(p);
 	p->magic = type_of(p->head);
 	if (is_archive(p->magic) || p->magic == type_executable ||
-	    is_named_archive(p)) {
+	    is_named_archive(p) || mime_opens(p)) {
 		bytes = read_all(v, p, s);
 		look_into(v, place, p, bytes);
 	}
@@ -293,11 +285,11 @@ unpack_zip_member(struct view *v, const struct place *place,
 /* What was stored can be looked at where it lies. */
 static void
 look_at_stored(struct view *v, const struct place *place, struct pn_part *p,
-    const struct zip_member *m)
+    struct pn_str data)
 {
-	p->head = arena_str(v->arena, pn_str_sub(m->data, 0, VIEW_HEAD));
+	p->head = arena_str(v->arena, pn_str_sub(data, 0, VIEW_HEAD));
 	p->magic = type_of(p->head);
-	look_into(v, place, p, m->data);
+	look_into(v, place, p, data);
 }
 
 static void
@@ -317,15 +309,14 @@ add_zip_member(struct view *v, const struct place *place,
 	in.depth++;
 	in.archives++;
 	if (m->differs || m->hidden) {
-		p->flags |= PN_PART_AMBIGUOUS;
-		archive->flags |= PN_PART_AMBIGUOUS;
-		v->defects |= PN_DEFECT_AMBIGUOUS;
+		ambiguous(p);
+		ambiguous(archive);
 	}
 	if (m->encrypted) {
 		p->flags |= PN_PART_ENCRYPTED;
 		archive->flags |= PN_PART_ENCRYPTED;
 	} else if (m->method == 0) {
-		look_at_stored(v, &in, p, m);
+		look_at_stored(v, &in, p, m->data);
 	} else if (m->data.n > 0) {
 		unpack_zip_member(v, &in, p, m);
 	}
@@ -348,10 +339,8 @@ list_zip(struct view *v, const struct place *place, struct pn_part *p,
 		return false;
 	if (z.cut)
 		limit(p);
-	if (z.directories > 1) {
-		p->flags |= PN_PART_AMBIGUOUS;
-		v->defects |= PN_DEFECT_AMBIGUOUS;
-	}
+	if (z.directories > 1)
+		ambiguous(p);
 	if (z.directories == 0) { /* cut off: its directory is not there */
 		p->flags |= PN_PART_BROKEN;
 		v->defects |= PN_DEFECT_BROKEN;
@@ -366,32 +355,74 @@ list_zip(struct view *v, const struct place *place, struct pn_part *p,
 
 /* ---- everything else ---- */
 
-/* Readers for what the first bytes say; false: none of ours. */
-static bool
-choose_format(struct archive *a, const char *magic, struct pn_str bytes)
+static int
+support_rar(struct archive *a)
 {
-	if (magic == type_rar) {
-		archive_read_support_format_rar(a);
-		archive_read_support_format_rar5(a);
-		return true;
-	}
-	if (magic == type_sevenzip)
-		return archive_read_support_format_7zip(a) == ARCHIVE_OK;
-	if (pn_str_starts(bytes, PN_STR_V("MSCF")))
-		return archive_read_support_format_cab(a) == ARCHIVE_OK;
-	if (is_iso(bytes))
-		return archive_read_support_format_iso9660(a) == ARCHIVE_OK;
-	if (pn_str_starts(pn_str_sub(bytes, 257, 5), PN_STR_V("ustar")))
-		return archive_read_support_format_tar(a) == ARCHIVE_OK;
-	if (magic == type_gzip || pn_str_starts(bytes, PN_STR_V("BZh")) ||
-	    pn_str_starts(bytes, PN_STR_V("\xfd" "7zXZ"))) {
-		archive_read_support_filter_gzip(a);
-		archive_read_support_filter_bzip2(a);
-		archive_read_support_filter_xz(a);
-		archive_read_support_format_tar(a);
-		return archive_read_support_format_raw(a) == ARCHIVE_OK;
-	}
-	return false;
+	(void)archive_read_support_format_rar5(a); /* the last one tells */
+	return archive_read_support_format_rar(a);
+}
+
+/* What is inside has a name of its own only if it is a tape archive. */
+static int
+support_compressed(struct archive *a)
+{
+	int (*const filters[])(struct archive *) = {
+		archive_read_support_filter_gzip,
+		archive_read_support_filter_compress,
+		archive_read_support_filter_bzip2,
+		archive_read_support_filter_xz,
+		archive_read_support_filter_lzma,
+		archive_read_support_filter_lzip,
+		archive_read_support_filter_zstd,
+		archive_read_support_filter_lz4,
+	};
+
+	/* One that is not built in leaves the file broken: a fact. */
+	for (size_t i = 0; i < PN_COUNT(filters); i++)
+		(void)filters[i](a);
+	(void)archive_read_support_format_tar(a);
+	(void)archive_read_support_format_cpio(a);
+	return archive_read_support_format_raw(a);
+}
+
+static int
+support_joliet(struct archive *a)
+{
+	int ok = archive_read_support_format_iso9660(a);
+
+	return ok != ARCHIVE_OK ? ok :
+	    archive_read_set_options(a, "!rockridge");
+}
+
+static int (*const support[FORMATS])(struct archive *) = {
+	[FORMAT_RAR] = support_rar,
+	[FORMAT_7Z] = archive_read_support_format_7zip,
+	[FORMAT_CAB] = archive_read_support_format_cab,
+	[FORMAT_ISO] = archive_read_support_format_iso9660,
+	[FORMAT_JOLIET] = support_joliet,
+	[FORMAT_TAR] = archive_read_support_format_tar,
+	[FORMAT_LHA] = archive_read_support_format_lha,
+	[FORMAT_CPIO] = archive_read_support_format_cpio,
+	[FORMAT_AR] = archive_read_support_format_ar,
+	[FORMAT_COMPRESSED] = support_compressed,
+};
+
+/* RFC 1952 2.3.1: the name stands behind the header and an extra field. */
+static struct pn_str
+gzip_name(struct pn_str s)
+{
+	size_t at = 10;
+	const char *nul;
+
+	if (s.n < 12 || !pn_str_starts(s, PN_STR_V("\x1f\x8b\x08")) ||
+	    (s.p[3] & 8) == 0)
+		return PN_STR_V("");
+	if (s.p[3] & 4)
+		at = 12 + ((size_t)(unsigned char)s.p[10] |
+			      (size_t)(unsigned char)s.p[11] << 8);
+	s = pn_str_sub(s, at, s.n);
+	nul = s.n > 0 ? memchr(s.p, '\0', s.n) : NULL;
+	return pn_str_sub(s, 0, nul == NULL ? 0 : (size_t)(nul - s.p));
 }
 
 /* What a compressed file is called once unpacked: "a.exe.gz" is "a.exe". */
@@ -399,14 +430,10 @@ static void
 name_unpacked(struct param_values *names, const struct pn_part *p,
     struct pn_str bytes)
 {
-	if (bytes.n > 10 && pn_str_starts(bytes, PN_STR_V("\x1f\x8b\x08")) &&
-	    (bytes.p[3] & 0x0c) == 8) { /* RFC 1952 2.3.1: a name, no extra */
-		const char *nul = memchr(bytes.p + 10, '\0', bytes.n - 10);
+	struct pn_str inner = gzip_name(bytes);
 
-		if (nul != NULL)
-			add_name(names, pn_str_sub(bytes, 10,
-			    (size_t)(nul - bytes.p) - 10), p->view->arena);
-	}
+	if (inner.n > 0)
+		add_name(names, inner, p->view->arena);
 	for (size_t i = 0; i < p->n_names; i++) {
 		struct pn_str name = p->names[i];
 		const char *dot = name.n ? memrchr(name.p, '.', name.n) : NULL;
@@ -433,6 +460,8 @@ add_listed(struct view *v, const struct place *place, struct pn_part *archive,
 		name_unpacked(&names, archive, bytes);
 	else if (name != NULL)
 		add_name(&names, pn_str_of(name), v->arena);
+	else
+		limit(archive); /* in characters this locale does not have */
 	if ((p = add_member(v, place, archive, &names)) == NULL)
 		return false;
 	in.path = p->path;
@@ -453,25 +482,25 @@ add_listed(struct view *v, const struct place *place, struct pn_part *archive,
 	return (uint64_t)size <= s->n || view_may_unpack(v, (size_t)size - s->n);
 }
 
-static void
-list_others(struct view *v, const struct place *place, struct pn_part *p,
-    struct pn_str bytes)
+/* As one format has it; false: not one member. */
+static bool
+list_as(struct view *v, const struct place *place, struct pn_part *p,
+    enum format f, struct pn_str bytes)
 {
 	struct source s = { .a = archive_read_new() };
 	struct archive_entry *entry;
 	int got = ARCHIVE_FATAL;
+	bool any = false;
 
 	if (s.a == NULL) {
 		limit(p);
-		return;
+		return false;
 	}
-	if (!choose_format(s.a, p->magic, bytes)) {
-		(void)archive_read_free(s.a); /* nothing left to fail */
-		return;
-	}
-	if (archive_read_open_memory(s.a, bytes.p, bytes.n) == ARCHIVE_OK)
+	if (support[f](s.a) >= ARCHIVE_WARN &&
+	    archive_read_open_memory(s.a, bytes.p, bytes.n) == ARCHIVE_OK)
 		while ((got = archive_read_next_header(s.a, &entry)) >=
 		    ARCHIVE_WARN && got != ARCHIVE_EOF) {
+			any = true;
 			if (archive_entry_filetype(entry) == AE_IFDIR)
 				continue;
 			if (!add_listed(v, place, p, &s, entry, bytes)) {
@@ -489,6 +518,58 @@ list_others(struct view *v, const struct place *place, struct pn_part *p,
 	}
 	free(s.mem);
 	(void)archive_read_free(s.a); /* nothing left to fail */
+	return any;
+}
+
+/* As each that it shows a sign of; how many there are. */
+static size_t
+list_others(struct view *v, const struct place *place, struct pn_part *p,
+    struct pn_str bytes, const struct sighting *seen, size_t n)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct pn_str s = pn_str_sub(bytes, seen[i].at, bytes.n);
+
+		if (list_as(v, place, p, seen[i].format, s) &&
+		    seen[i].format != FORMAT_JOLIET)
+			found++;
+		if (seen[i].format == FORMAT_RAR && rar_is_locked(s))
+			p->flags |= PN_PART_ENCRYPTED;
+		if (seen[i].at > 0)
+			ambiguous(p);
+	}
+	return found;
+}
+
+/* ---- winmail.dat ---- */
+
+static void
+list_tnef(struct view *v, const struct place *place, struct pn_part *p,
+    struct pn_str bytes)
+{
+	struct tnef_file f;
+	size_t at = 0;
+	bool cut = false;
+
+	while (tnef_next(bytes, &at, &f, &cut, v->arena)) {
+		struct pn_part *m = add_member(v, place, p, &f.names);
+		struct place in = *place;
+
+		if (m == NULL)
+			return;
+		in.path = m->path;
+		in.depth++;
+		in.archives++;
+		m->size = f.data.n;
+		look_at_stored(v, &in, m, f.data);
+		if (f.nested || f.names.more)
+			limit(m);
+	}
+	if (cut) {
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
 }
 
 /* ---- a part ---- */
@@ -501,6 +582,37 @@ ends_as_zip(struct pn_str s)
 	return s.n > 0 && memmem(s.p, s.n, "PK\5\6", 4) != NULL;
 }
 
+/* A zip, or what is opened as one; but a tape archive or an image of a disk
+ * is not the zip that lies in it. */
+static bool
+may_be_zip(const struct pn_part *p, struct pn_str bytes, size_t others)
+{
+	return p->magic == type_zip || p->magic == type_executable ||
+	    (others == 0 && is_named_archive(p)) || ends_as_zip(bytes);
+}
+
+static void
+list(struct view *v, const struct place *place, struct pn_part *p,
+    struct pn_str bytes)
+{
+	struct sighting seen[FORMATS];
+	size_t n = format_see(bytes, is_named_archive(p), seen), found = 0;
+
+	if (may_be_zip(p, bytes, n))
+		found = list_zip(v, place, p, bytes);
+	if (p->magic == type_zip && found == 0) {
+		p->flags |= PN_PART_BROKEN;
+		v->defects |= PN_DEFECT_BROKEN;
+	}
+	found += list_others(v, place, p, bytes, seen, n);
+	if (found > 1)
+		ambiguous(p);
+	if (tnef_is(bytes))
+		list_tnef(v, place, p, bytes);
+	if (format_is_closed(bytes))
+		limit(p);
+}
+
 /*
  * bytes are all of the part, decoded. place is the part's own inside: depth
  * and path of what lies in it. Whatever the first bytes are, a zip directory
@@ -510,23 +622,18 @@ static void
 look_into(struct view *v, const struct place *place, struct pn_part *p,
     struct pn_str bytes)
 {
-	bool zip = p->magic == type_zip || is_named_archive(p) ||
-	    p->magic == type_executable || ends_as_zip(bytes);
-
-	if (bytes.n == 0 || (!zip && !is_archive(p->magic) && !is_iso(bytes)))
+	if (bytes.n == 0)
 		return;
-	if (place->archives > v->limits.max_archive_depth) {
-		if (is_archive(p->magic) || ends_as_zip(bytes))
-			limit(p);
+	if (p->member && mime_opens(p))
+		mime_look(v, place, p, bytes);
+	if (!is_archive(p->magic) && p->magic != type_executable &&
+	    !is_named_archive(p) && !ends_as_zip(bytes) &&
+	    !format_is_iso(bytes))
 		return;
-	}
-	if (zip && list_zip(v, place, p, bytes))
-		return;
-	if (p->magic == type_zip) {
-		p->flags |= PN_PART_BROKEN;
-		v->defects |= PN_DEFECT_BROKEN;
-	}
-	list_others(v, place, p, bytes);
+	if (place->archives <= v->limits.max_archive_depth)
+		list(v, place, p, bytes);
+	else if (is_archive(p->magic) || ends_as_zip(bytes))
+		limit(p);
 }
 
 /* Is there reason to decode all of it? */
@@ -562,10 +669,12 @@ archive_look(struct view *v, const struct place *place, struct pn_part *p)
 		}
 		d = decode(p->encoding, p->bytes, mem, room);
 		bytes = (struct pn_str){ mem, d.n };
-		if (d.broken)
+		if (d.broken) {
 			p->flags |= PN_PART_BROKEN;
+			v->defects |= PN_DEFECT_BROKEN;
+		}
 		if (d.resumed)
-			p->flags |= PN_PART_AMBIGUOUS;
+			ambiguous(p);
 		p->size = d.n;
 		p->sized = true;
 	}

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -203,6 +204,9 @@ inspector_new(
 {
 	struct inspector *in = xcalloc(1, sizeof(*in));
 
+	/* libarchive gives names in the locale's characters. Where there is no
+	 * such locale, a name it cannot give is a limit that was met. */
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	in->magic = INSPECTOR_MAGIC;
 	in->conf = conf;
 	in->channel = ch;

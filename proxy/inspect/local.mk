@@ -8,6 +8,8 @@ libinspect_la_SOURCES = \
 	proxy/inspect/decode.h \
 	proxy/inspect/findings.c \
 	proxy/inspect/findings.h \
+	proxy/inspect/format.c \
+	proxy/inspect/format.h \
 	proxy/inspect/header.c \
 	proxy/inspect/header.h \
 	proxy/inspect/host.c \
@@ -24,6 +26,10 @@ libinspect_la_SOURCES = \
 	proxy/inspect/pool.h \
 	proxy/inspect/probe.c \
 	proxy/inspect/probe.h \
+	proxy/inspect/rar.c \
+	proxy/inspect/rar.h \
+	proxy/inspect/tnef.c \
+	proxy/inspect/tnef.h \
 	proxy/inspect/type.c \
 	proxy/inspect/type.h \
 	proxy/inspect/view.c \

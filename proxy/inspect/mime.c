@@ -362,6 +362,7 @@ struct entity {
 	enum encoding encodings[4];    /* [n_encodings], at least one */
 	size_t n_encodings;
 	bool odd_encoding;             /* a word that names none we know */
+	bool uu;                       /* a word that names uuencode */
 	bool ambiguous;
 };
 
@@ -405,6 +406,7 @@ note_encoding(struct entity *e, struct pn_str word)
 	for (size_t i = 0; i < PN_COUNT(words); i++)
 		if (pn_str_eq(words[i].word, word)) {
 			add_encoding(e, words[i].how);
+			e->uu |= i >= 5;
 			return;
 		}
 	if (word.n > 0)
@@ -694,16 +696,21 @@ read_uu(struct reading *r, const struct place *place, struct pn_str text)
 
 /* Files that mail readers open as a message. */
 static bool
-is_message_name(const struct param_values *names)
+is_message_name(const struct pn_part *p)
 {
-	static const char *const endings[] = { ".eml", ".mht", ".mhtml", ".nws" };
+	static const char *const endings[] = { ".eml", ".emlx", ".mht",
+		".mhtml", ".mim", ".mime", ".nws", NULL };
 
-	for (size_t i = 0; i < names->n; i++)
-		for (size_t k = 0; k < PN_COUNT(endings); k++)
-			if (pn_str_caseeq(ending(names->v[i]),
-				pn_str_of(endings[k])))
-				return true;
-	return false;
+	return view_has_ending(p, endings);
+}
+
+/* Files that archive programs decode. */
+static bool
+is_uu_name(const struct pn_part *p)
+{
+	static const char *const endings[] = { ".uu", ".uue", NULL };
+
+	return view_has_ending(p, endings);
 }
 
 static void
@@ -732,9 +739,9 @@ read_leaf(struct reading *r, const struct place *place, const struct entity *e,
 	p->encoding = how;
 	p->bytes = body;
 	archive_look(v, place, p);
-	if (is_message_name(&e->names))
+	if (is_message_name(p))
 		read_message(r, place, p, how, body);
-	else if (is_of(type, "text") && body.n > 0)
+	else if ((is_of(type, "text") || e->uu || is_uu_name(p)) && body.n > 0)
 		read_text(r, place, how, body);
 }
 
@@ -997,4 +1004,34 @@ mime_read(struct view *v, const struct place *place, struct pn_str bytes)
 			return;
 		sweep(&r);
 	} while (r.declared != before);
+}
+
+/* ---- files in archives ---- */
+
+bool
+mime_opens(const struct pn_part *p)
+{
+	return is_message_name(p) || is_uu_name(p);
+}
+
+void
+mime_look(struct view *v, const struct place *place, struct pn_part *p,
+    struct pn_str bytes)
+{
+	struct place in = *place;
+	struct pn_str copy = { NULL, 0 };
+
+	in.level++;
+	if (in.level <= v->limits.max_depth && view_may_unpack(v, bytes.n))
+		copy = arena_str(v->arena, bytes);
+	if (copy.p == NULL) {
+		p->flags |= PN_PART_LIMIT;
+		note(v, PN_DEFECT_LIMIT);
+	} else if (is_message_name(p)) {
+		mime_read(v, &in, copy);
+	} else {
+		struct reading r = { .view = v, .bytes = copy };
+
+		read_uu(&r, &in, copy);
+	}
 }

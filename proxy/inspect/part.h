@@ -81,8 +81,19 @@ bool view_may_unpack(struct view *, size_t n);
 /* How many more bytes of the message may be decoded or inflated. */
 size_t view_unpackable(const struct view *);
 
+/* Does one of its names end so, as a system takes the ending that drops dots
+ * and blanks behind it? endings in lower case, up to a NULL. */
+bool view_has_ending(const struct pn_part *, const char *const *endings);
+
 /* All parts of an entity (header and body) and of what is in it. */
 void mime_read(struct view *, const struct place *, struct pn_str bytes);
+/* A file that mail readers (or archive programs, for uuencode) open: a name
+ * says so. */
+bool mime_opens(const struct pn_part *);
+/* What is in such a member of an archive; place is its inside. The bytes may
+ * go afterwards. */
+void mime_look(struct view *, const struct place *, struct pn_part *,
+    struct pn_str bytes);
 /* The part's magic, and what lies inside it if it is an archive. */
 void archive_look(struct view *, const struct place *, struct pn_part *);
 

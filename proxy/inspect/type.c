@@ -43,11 +43,23 @@ static const struct signature {
 	{ 0, PN_STR("BZh"), type_other },
 	{ 0, PN_STR("\xfd" "7zXZ\0"), type_other },
 	{ 0, PN_STR("\x28\xb5\x2f\xfd"), type_other }, /* zstd */
-	{ 257, PN_STR("ustar"), type_other },
+	{ 0, PN_STR("\4\"M\x18"), type_other }, /* lz4 */
+	{ 0, PN_STR("\x1f\x9d"), type_other }, /* compress */
+	{ 0, PN_STR("\x5d\0\0"), type_other }, /* lzma */
+	{ 0, PN_STR("LZIP"), type_other },
+	{ 0, PN_STR("070701"), type_other }, /* cpio */
+	{ 0, PN_STR("070702"), type_other },
+	{ 0, PN_STR("070707"), type_other },
 	{ 0, PN_STR("MSCF"), type_other }, /* cabinet */
 	{ 0, PN_STR("ITSF"), type_other }, /* compiled help */
 	{ 2, PN_STR("-lh"), type_other },
+	{ 2, PN_STR("-lz"), type_other },
 	{ 0, PN_STR("\x60\xea"), type_other }, /* arj */
+	{ 7, PN_STR("**ACE**"), type_other },
+	{ 0, PN_STR("MSWIM\0\0\0"), type_other },
+	{ 0, PN_STR("vhdxfile"), type_other },
+	{ 0, PN_STR("conectix"), type_other }, /* a disk image */
+	{ 0, PN_STR("\0\5\x16\0\0"), type_other }, /* AppleSingle */
 	{ 0, PN_STR("xar!"), type_other },
 	{ 0, PN_STR("!<arch>\n"), type_other },
 	{ 0, PN_STR("OggS"), type_other },
@@ -79,14 +91,38 @@ has_control(struct pn_str s)
 	return false;
 }
 
-/* A DOS header is no text; "MZ" alone may begin a letter. */
+/* The header's sum, counted with blanks where it stands itself: so the
+ * oldest form, which has no signature, is known too. */
+bool
+type_is_tar(struct pn_str s)
+{
+	unsigned sum = 8 * ' ', want = 0;
+	size_t i = 148;
+
+	if (s.n < 512)
+		return false;
+	while (i < 156 && s.p[i] == ' ')
+		i++;
+	for (; i < 156 && s.p[i] >= '0' && s.p[i] <= '7'; i++)
+		want = want * 8 + (unsigned)(s.p[i] - '0');
+	for (i = 0; i < 512; i++)
+		sum += i >= 148 && i < 156 ? 0 : (unsigned char)s.p[i];
+	return sum == want || pn_str_starts(pn_str_sub(s, 257, 5),
+	    PN_STR_V("ustar"));
+}
+
+/*
+ * A DOS header is no text; "MZ" alone may begin a letter, or the name that a
+ * tape archive begins with: then nothing stands where a new header would.
+ */
 static bool
 is_dos_program(struct pn_str s)
 {
 	return s.n > 2 &&
 	    (pn_str_starts(s, PN_STR_V("MZ")) ||
 		pn_str_starts(s, PN_STR_V("ZM"))) &&
-	    has_control(pn_str_sub(s, 2, 62));
+	    has_control(pn_str_sub(s, 2, 62)) &&
+	    !(type_is_tar(s) && memcmp(s.p + 60, "\0\0\0\0", 4) == 0);
 }
 
 /* "BM", a size, two zero words, and a header size that makes sense. */
@@ -152,16 +188,20 @@ type_of(struct pn_str s)
 
 	if (s.n == 0)
 		return type_unknown;
+	/* First: nothing of a DOS header but its start needs to be right, so
+	 * any later signature can stand in it. */
+	if (is_dos_program(s))
+		return type_executable;
 	for (size_t i = 0; i < PN_COUNT(signatures); i++) {
 		const struct signature *g = &signatures[i];
 
 		if (pn_str_starts(pn_str_sub(s, g->at, s.n), g->bytes))
 			return g->type;
 	}
-	if (is_dos_program(s))
-		return type_executable;
 	if (is_bitmap(s))
 		return type_image;
+	if (type_is_tar(s))
+		return type_other;
 	/* Readers of PDF look for its mark in the first 1,024 bytes. */
 	if (memmem(s.p, s.n < 1024 ? s.n : 1024, "%PDF-", 5) != NULL)
 		return type_pdf;

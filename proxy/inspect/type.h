@@ -13,6 +13,8 @@
  * pointer is the same for equal words.
  */
 const char *type_of(struct pn_str head);
+/* The header of a tape archive's first member, of whatever age. */
+bool type_is_tar(struct pn_str head);
 
 extern const char type_executable[], type_script[], type_zip[], type_rar[],
     type_sevenzip[], type_gzip[], type_pdf[], type_ole[], type_rtf[],

@@ -127,6 +127,32 @@ view_add(struct view *v, const struct place *place,
 	return p;
 }
 
+static struct pn_str
+drop_end(struct pn_str s)
+{
+	while (s.n > 0 && ((unsigned char)s.p[s.n - 1] <= ' ' ||
+	    s.p[s.n - 1] == '.'))
+		s.n--;
+	return s;
+}
+
+bool
+view_has_ending(const struct pn_part *p, const char *const *endings)
+{
+	for (size_t i = 0; i < p->n_names; i++) {
+		struct pn_str name = drop_end(p->names[i]);
+
+		for (const char *const *e = endings; *e != NULL; e++) {
+			size_t n = strlen(*e);
+
+			if (name.n > n && pn_str_caseeq(pn_str_sub(name,
+				name.n - n, n), (struct pn_str){ *e, n }))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Decode at least n bytes of a leaf's head, or all there is. */
 static void
 read_head(struct pn_part *p, size_t n)

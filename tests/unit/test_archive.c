@@ -4,6 +4,9 @@
  */
 #include "cm.h"
 
+#include <locale.h>
+#include <stdio.h>
+
 #include "viewdump.h"
 
 #define PROGRAM "MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0"
@@ -386,6 +389,214 @@ what_is_no_zip(void **state)
 	buf_fini(&mail);
 }
 
+/* ---- two things at once, and what libarchive alone does not tell ---- */
+
+/* Of "a()" called a.js, or a.txt where it is locked. */
+#define SEVENZIP \
+	"7z\xbc\xaf'\x1c\x00\x04\xd0\xeaZ\xc9\x03\x00\x00\x00\x00\x00" \
+	"\x00\x00" "6\x00\x00\x00\x00\x00\x00\x00\"\xf2\x1a\x07" "a()" \
+	"\x01\x04\x06\x00\x01\x09\x03\x00\x07\x0b\x01\x00\x01\x01\x00" \
+	"\x0c\x03\x00\x08\x0a\x01\xc3N\xbb\xa9\x00\x00\x05\x01\x11\x0b" \
+	"\x00" "a\x00.\x00j\x00s\x00\x00\x00\x19\x00\x15\x06\x01\x00 " \
+	"\x80\xa4\x81\x00\x00"
+
+#define SEVENZIP_UMLAUT \
+	"7z\xbc\xaf'\x1c\x00\x04\x9e\x12\x16V\x03\x00\x00\x00\x00\x00" \
+	"\x00\x00" "6\x00\x00\x00\x00\x00\x00\x00-D~\x03" "a()\x01\x04" \
+	"\x06\x00\x01\x09\x03\x00\x07\x0b\x01\x00\x01\x01\x00\x0c\x03" \
+	"\x00\x08\x0a\x01\xc3N\xbb\xa9\x00\x00\x05\x01\x11\x0b\x00\xe4" \
+	"\x00.\x00j\x00s\x00\x00\x00\x19\x00\x15\x06\x01\x00 \x80\xa4" \
+	"\x81\x00\x00"
+
+#define RAR5 \
+	"Rar!\x1a\x07\x01\x00\xc5\x1a" "32\x03\x01\x00\x00\x83" "0\xdc" \
+	"" "F\x11\x02\x02\x03\x04\x03 \xc3N\xbb\xa9\x00\x01\x04" "a.jsa" \
+	"()\x19\xb2:5\x03\x05\x00\x00"
+
+#define RAR5_LOCKED \
+	"Rar!\x1a\x07\x01\x00\xc5\x1a" "32\x03\x01\x00\x00\x09\x08u>8" \
+	"\x02\x03%\x10\x04\x10 @\xd2\xfa.\x00\x01\x05" "a.txt$\x01\x00" \
+	"\x00\x0fSSSSSSSSSSSSSSSSIIIIIIIIIIIIIIIIEEEEEEEEEEEEEEEE\x19" \
+	"\xb2:5\x03\x05\x00\x00"
+
+#define RAR5_ALL_LOCKED \
+	"Rar!\x1a\x07\x01\x00;\xf9\xbdT\x15\x04\x00\x00\x00\x0fSSSSSSSS" \
+	"SSSSSSSSEEEEEEEEEEEEEEEEEEEEEEEEEE"
+
+#define TNEF \
+	"x\x9f>\"\x01\x00\x01\x06\x90\x08\x00\x04\x00\x00\x00\x00\x00" \
+	"\x01\x00\x01\x00\x02\x02\x90\x06\x00\x0e\x00\x00\x00\x01\x00" \
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x02" \
+	"\x10\x80\x01\x00\x05\x00\x00\x00" "a.js\x00l\x01\x02\x0f\x80" \
+	"\x06\x00\x03\x00\x00\x00" "a()\xb2\x00"
+
+#define LZH \
+	"\x1a\x82-lh0-\x03\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00 " \
+	"\x00\x04" "a.js\x8e\x00" "a()\x00"
+
+#define GZIP_EXTRA \
+	"\x1f\x8b\x08\x0c\x00\x00\x00\x00\x00\x00\x02\x00xxa.js\x00\x01" \
+	"\x03\x00\xfc\xff" "a()\xc3N\xbb\xa9\x03\x00\x00\x00"
+
+static const struct pn_str junk = PN_STR("junk in front of it ");
+
+/* The seventh edition's header, of names, sizes and a sum. */
+static void
+put_tape(struct buf *out, const char *name, struct pn_str data)
+{
+	char block[512] = { 0 };
+	unsigned sum = 0;
+
+	memcpy(block, name, strlen(name));
+	(void)snprintf(block + 124, 12, "%011zo", data.n);
+	memset(block + 148, ' ', 8);
+	for (size_t i = 0; i < sizeof(block); i++)
+		sum += (unsigned char)block[i];
+	(void)snprintf(block + 148, 8, "%06o", sum);
+	buf_add(out, block, sizeof(block));
+	buf_add_str(out, data);
+	memset(block, 0, sizeof(block));
+	buf_add(out, block, (512 - data.n % 512) % 512);
+}
+
+static void
+put_tape_end(struct buf *out)
+{
+	for (int i = 0; i < 1024; i++)
+		buf_add(out, "", 1);
+}
+
+static const struct member one_note[] = { { .name = "note", TXT }, { 0 } };
+
+static void
+put_note(struct buf *out)
+{
+	put_zip(out, one_note, "");
+}
+
+static const struct other_case {
+	const char *name, *file;
+	struct pn_str bytes;
+	bool behind_junk, with_zip;
+	const char *want;
+} others[] = {
+	{ "7z", "a.7z", PN_STR(SEVENZIP), .want =
+	    "0 a/b sevenzip 89 - [a.7z]\n1  text 3 m [a.js]\n" },
+	{ "7z, and its name is not ASCII", "a.7z", PN_STR(SEVENZIP_UMLAUT),
+	    .want = "0 a/b sevenzip 89 - [a.7z]\n"
+		    "1  text 3 m [\xc3\xa4.js]\n" },
+	{ "7z with a zip behind it", "a.7z", PN_STR(SEVENZIP), .with_zip = true,
+	    .want = "0 a/b sevenzip 199 a [a.7z]\n1  text 4 m [note]\n"
+		    "1  text 3 m [a.js]\n!a\n" },
+	{ "7z behind something", "a.7z", PN_STR(SEVENZIP), .behind_junk = true,
+	    .want = "0 a/b unknown 109 a [a.7z]\n1  text 3 m [a.js]\n!a\n" },
+	{ "rar", "a.rar", PN_STR(RAR5), .want =
+	    "0 a/b rar 49 - [a.rar]\n1  text 3 m [a.js]\n" },
+	{ "rar behind something", "a.rar", PN_STR(RAR5), .behind_junk = true,
+	    .want = "0 a/b unknown 69 a [a.rar]\n1  text 3 m [a.js]\n!a\n" },
+	{ "rar with a zip behind it", "a.rar", PN_STR(RAR5), .with_zip = true,
+	    .want = "0 a/b rar 159 a [a.rar]\n1  text 4 m [note]\n"
+		    "1  text 3 m [a.js]\n!a\n" },
+	{ "rar with a locked file", "a.rar", PN_STR(RAR5_LOCKED), .want =
+	    "0 a/b rar 101 e [a.rar]\n1  text 16 m [a.txt]\n" },
+	{ "rar that is locked", "a.rar", PN_STR(RAR5_ALL_LOCKED), .want =
+	    "0 a/b rar 60 eb [a.rar]\n!b\n" },
+	{ "lzh", "a.lzh", PN_STR(LZH), .want =
+	    "0 a/b other 32 - [a.lzh]\n1  text 3 m [a.js]\n" },
+	{ "gzip with an extra field", "a.gz", PN_STR(GZIP_EXTRA), .want =
+	    "0 a/b gzip 35 - [a.gz]\n1  text 3 m [a.js|a]\n" },
+	{ "winmail.dat", "winmail.dat", PN_STR(TNEF), .want =
+	    "0 a/b other 76 - [winmail.dat]\n1  text 3 m [a.js]\n" },
+	{ "winmail.dat, cut", "winmail.dat", { TNEF, 73 }, .want =
+	    "0 a/b other 73 b [winmail.dat]\n1  text 2 m [a.js]\n!b\n" },
+	{ "ace", "a.ace", PN_STR("1234567**ACE**"), .want =
+	    "0 a/b other 14 l [a.ace]\n!l\n" },
+	{ "a disk", "a.vhd", PN_STR("conectix"), .want =
+	    "0 a/b other 8 l [a.vhd]\n!l\n" },
+	{ "a program with a picture's mark", "a", PN_STR("MZ\1\1\1\1\1\1WEBP"),
+	    .want = "0 a/b executable 12 - [a]\n" },
+};
+
+static void
+what_is_two_things(void **state)
+{
+	struct buf mail = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(others); i++) {
+		const struct other_case *c = &others[i];
+
+		buf_clear(&mail);
+		put_mail(&mail, c->file);
+		if (c->behind_junk)
+			buf_add_str(&mail, junk);
+		buf_add_str(&mail, c->bytes);
+		if (c->with_zip)
+			put_note(&mail);
+		assert_true(gives(buf_str(&mail), &view_limits_default,
+		    c->name, c->want));
+	}
+	buf_fini(&mail);
+}
+
+static void
+tape_archives(void **state)
+{
+	struct buf mail = { 0 }, zip = { 0 };
+
+	(void)state;
+	put_note(&zip);
+	put_mail(&mail, "a.tar");
+	put_tape(&mail, "a.js", PN_STR_V("a()"));
+	put_tape(&mail, "b.zip", buf_str(&zip));
+	put_tape_end(&mail);
+	assert_true(gives(buf_str(&mail), &view_limits_default,
+	    "a tape archive is not the zip in it",
+	    "0 a/b other 3072 - [a.tar]\n"
+	    "1  text 3 m [a.js]\n"
+	    "1  zip 110 m [b.zip]\n"
+	    "2  text 4 m [note]\n"));
+	buf_clear(&mail);
+	put_mail(&mail, "a.tar");
+	put_tape(&mail, "MZ.js", PN_STR_V("a()"));
+	put_tape_end(&mail);
+	assert_true(gives(buf_str(&mail), &view_limits_default,
+	    "a name that begins like a program",
+	    "0 a/b other 2048 - [a.tar]\n1  text 3 m [MZ.js]\n"));
+	buf_fini(&zip);
+	buf_fini(&mail);
+}
+
+/* Mail readers open what a zip holds. */
+static void
+messages_in_archives(void **state)
+{
+	static const struct pn_str mail_inside = PN_STR(
+	    "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+	    "--b\r\nContent-Disposition: attachment; filename=a.js\r\n\r\n"
+	    "a()\r\n--b--\r\n");
+	static const struct pn_str uu_inside = PN_STR(
+	    "begin 644 a.js\n#82@I\n`\nend\n");
+	const struct member m[] = {
+		{ .name = "a.eml", .data = mail_inside },
+		{ .name = "b.EML. ", .data = mail_inside, .method = 8 },
+		{ .name = "c.uue", .data = uu_inside },
+		{ 0 },
+	};
+
+	(void)state;
+	assert_true(zip_gives("messages in a zip", m,
+	    "0 a/b zip 540 - [x.zip]\n"
+	    "1  text 112 m [a.eml]\n"
+	    "2 multipart/mixed - 0 c []\n"
+	    "2 text/plain text 3 - [a.js]\n"
+	    "1  text 112 m [b.EML. ]\n"
+	    "2 multipart/mixed - 0 c []\n"
+	    "2 text/plain text 3 - [a.js]\n"
+	    "1  text 27 m [c.uue]\n"
+	    "2 application/octet-stream text 3 - [a.js]\n"));
+}
+
 int
 main(void)
 {
@@ -396,7 +607,13 @@ main(void)
 		cmocka_unit_test(path_names_every_archive),
 		cmocka_unit_test(bombs_end_at_limits),
 		cmocka_unit_test(what_is_no_zip),
+		cmocka_unit_test(what_is_two_things),
+		cmocka_unit_test(tape_archives),
+		cmocka_unit_test(messages_in_archives),
 	};
+
+	/* As the inspector does: names in other alphabets need it. */
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
 
 	return cmocka_run_group_tests_name("archive", tests, NULL, NULL);
 }
