@@ -1,8 +1,8 @@
 """chaos - kill -9 at moments nobody chose, under load.
 
 kill9 knows the steps of a message; this one does not. Eight clients send
-without pause, to a maildir and to the quarantine, one recipient and two, while
-workers, inspectors, the keeper and now and then the master are killed. In the
+without pause, to a next hop (once a maildir, once an SMTP server) and to the
+quarantine, one recipient and two, while workers, inspectors, the keeper and now and then the master are killed. In the
 end each attempt must have left what its client heard: promise 1 of the design.
 The random numbers are printed and may be given again (POSTERN_SEED).
 """
@@ -22,8 +22,9 @@ import maildir
 import net
 import tap
 from postern import Postern
+from sink import Sink
 
-SECONDS = 15
+SECONDS = 10
 CLIENTS = 8
 POLICY = """
 rule held { when subject contains "hold me"; then quarantine class tests; }
@@ -33,9 +34,10 @@ rule held { when subject contains "hold me"; then quarantine class tests; }
 class Client(threading.Thread):
     """Sends until it is told to stop; .attempts: (marker, copies due, code)."""
 
-    def __init__(self, address, number, stop):
+    def __init__(self, address, number, stop, copies_each):
         super().__init__(daemon=True)
         self.address, self.number, self.stop = address, number, stop
+        self.copies_each = copies_each  # does each recipient get a copy?
         self.attempts = []
         self.n = 0
         self.start()
@@ -43,7 +45,7 @@ class Client(threading.Thread):
     def run(self):
         while not self.stop.is_set():
             try:
-                with net.Client(self.address(), timeout=60) as c:
+                with net.Client(self.address, timeout=60) as c:
                     for _ in range(5):
                         if not self.one(c):
                             break
@@ -63,7 +65,8 @@ class Client(threading.Thread):
         try:
             code = c.mail("ada@client.example", rcpts, body).code
         finally:
-            self.attempts.append((marker, 1 if held else len(rcpts), code))
+            due = 1 if held or not self.copies_each else len(rcpts)
+            self.attempts.append((marker, due, code))
         return code // 100 in (2, 4) and code != 421
 
 
@@ -91,10 +94,10 @@ def kill_one(daemon, dice, killed):
         daemon.start()
 
 
-def copies(daemon):
-    """How often each marker is in the maildir and in the quarantine."""
+def copies(daemon, sink):
+    """How often each marker is at the next hop and in the quarantine."""
     found = collections.Counter()
-    texts = maildir.mails(daemon.maildir)
+    texts = maildir.mails(daemon.maildir) + [m.raw for m in sink.messages]
     for folder, _, files in os.walk(os.path.join(daemon.state, "quarantine")):
         for name in files:
             with open(os.path.join(folder, name), "rb") as f:
@@ -105,15 +108,17 @@ def copies(daemon):
     return found
 
 
-def test(t):
-    seed = int(os.environ.get("POSTERN_SEED") or random.randrange(1 << 32))
-    t.note("POSTERN_SEED=%d" % seed)
-    dice = random.Random(seed)
+def chaos(t, dice, name):
+    sink = Sink()
+    t.defer(sink.close)
     port = net.free_port()      # the same one after the master is started again
-    daemon = Postern(t, policy=POLICY, workers=3, extra="drain_timeout 5s;",
-                     listen="listen smtp 127.0.0.1:%d { upstream up; }" % port)
+    daemon = Postern(t, name=name, policy=POLICY, workers=3, extra="drain_timeout 5s;",
+                     listen="listen smtp 127.0.0.1:%d { upstream up; }" % port,
+                     upstream="maildir" if name == "maildir"
+                     else "server %s; identity xclient;" % sink.server)
     stop, killed = threading.Event(), collections.Counter()
-    clients = [Client(lambda: ("127.0.0.1", port), i, stop) for i in range(CLIENTS)]
+    clients = [Client(("127.0.0.1", port), i, stop, name == "maildir")
+               for i in range(CLIENTS)]
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         time.sleep(dice.uniform(0.05, 0.4))
@@ -121,7 +126,7 @@ def test(t):
     stop.set()
     for c in clients:
         c.join(70)
-    t.ok(not any(c.is_alive() for c in clients), "every client comes to an end",
+    t.ok(not any(c.is_alive() for c in clients), "%s: every client comes to an end" % name,
          daemon.log()[-3000:])
     # A whole start and stop: what recovers, recovers; what drains, drains.
     reply = net.send(("127.0.0.1", port), "ada@client.example", ["one@example.com"],
@@ -131,7 +136,7 @@ def test(t):
     daemon.start()
     t.same(daemon.terminate(), 0, "and it starts once more")
 
-    found = copies(daemon)
+    found = copies(daemon, sink)
     heard, cut, wrong = collections.Counter(), [0, 0], []
     for marker, due, code in (a for c in clients for a in c.attempts):
         n = found[marker]
@@ -145,9 +150,19 @@ def test(t):
     t.note("%d connections were cut with a mail under way: %d left nothing, %d all"
            % (sum(cut), *cut))
     t.ok(heard[250] > 100 and len(killed) >= 3,
-         "%d mails got through, %d processes were killed" % (heard[250], sum(killed.values())))
-    t.ok(not wrong, "each of %d attempts left what its client heard" % sum(heard.values()),
+         "%s: %d mails got through, %d processes were killed"
+         % (name, heard[250], sum(killed.values())))
+    t.ok(not wrong, "%s: each of %d attempts left what its client heard"
+         % (name, sum(heard.values())),
          "%d did not" % len(wrong), *wrong[:20])
+
+
+def test(t):
+    seed = int(os.environ.get("POSTERN_SEED") or random.randrange(1 << 32))
+    t.note("POSTERN_SEED=%d" % seed)
+    dice = random.Random(seed)
+    chaos(t, dice, "maildir")
+    chaos(t, dice, "relay")
 
 
 tap.run(test, 180)
