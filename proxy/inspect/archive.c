@@ -640,13 +640,18 @@ look_into(struct view *v, const struct place *place, struct pn_part *p,
 static bool
 is_worth_decoding(struct pn_part *p)
 {
+	unsigned shifts = p->encoding == ENCODING_BASE64 ? DECODE_SHIFTS : 1;
 	char room[TAIL];
 
 	if (is_archive(p->magic) || p->magic == type_executable ||
 	    is_named_archive(p))
 		return true;
-	return ends_as_zip(
-	    decode_tail(p->encoding, p->bytes, room, sizeof(room)));
+	/* A missing '=' must not hide the end. */
+	for (unsigned shift = 0; shift < shifts; shift++)
+		if (ends_as_zip(decode_tail(
+			p->encoding, p->bytes, shift, room, sizeof(room))))
+			return true;
+	return false;
 }
 
 void

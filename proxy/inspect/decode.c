@@ -270,7 +270,10 @@ decode(enum encoding how, struct pn_str src, char *out, size_t max)
 size_t
 decode_room(enum encoding how, struct pn_str src)
 {
-	return how == ENCODING_BASE64 ? src.n / 4 * 3 + 3 : src.n;
+	if (how == ENCODING_BASE64)
+		return src.n / 4 * 3 + 3;
+	/* Three bytes from two letters without even a line end. */
+	return how == ENCODING_UU ? src.n + 1 : src.n;
 }
 
 /* Bytes of line ends and blanks, looking at the line ends alone. */
@@ -348,12 +351,12 @@ decode_size(enum encoding how, struct pn_str src)
 }
 
 /*
- * Base64 ends on a whole quantum, so digits counted from the end fall into
- * the same quanta as counted from the start. Collects the last quanta into
- * the end of out's own room, then decodes them to its front.
+ * Base64 should end on a whole quantum: then digits counted from the end fall
+ * into the same quanta as counted from the start, else into those of another
+ * shift. Collects the last quanta, then decodes them.
  */
 static struct pn_str
-base64_tail(struct pn_str src, char *out, size_t max)
+base64_tail(struct pn_str src, unsigned shift, char *out, size_t max)
 {
 	char quanta[2048];
 	size_t want = sizeof(quanta), at = sizeof(quanta);
@@ -368,20 +371,22 @@ base64_tail(struct pn_str src, char *out, size_t max)
 		if (v < B64_JUNK || v == B64_PAD)
 			quanta[--at] = src.p[i];
 	}
-	at += (sizeof(quanta) - at) % 4;
+	shift = (unsigned)(sizeof(quanta) - at + shift) % 4;
+	at += shift < sizeof(quanta) - at ? shift : sizeof(quanta) - at;
 	d = decode_base64(
 	    (struct pn_str){ quanta + at, sizeof(quanta) - at }, out, max);
 	return (struct pn_str){ out, d.n };
 }
 
 struct pn_str
-decode_tail(enum encoding how, struct pn_str src, char *out, size_t max)
+decode_tail(enum encoding how, struct pn_str src, unsigned shift, char *out,
+    size_t max)
 {
 	struct decoded d;
 	size_t from;
 
 	if (how == ENCODING_BASE64)
-		return base64_tail(src, out, max);
+		return base64_tail(src, shift, out, max);
 	if (how == ENCODING_UU)
 		return (struct pn_str){ out, 0 };
 	from = src.n > max ? src.n - max : 0;

@@ -31,9 +31,14 @@ size_t decode_room(enum encoding, struct pn_str src);
  * nothing is broken.
  */
 size_t decode_size(enum encoding, struct pn_str src);
-/* The last bytes, at most max, as decode() of all of src would end. */
-struct pn_str decode_tail(enum encoding, struct pn_str src, char *out,
-    size_t max);
+/*
+ * The last bytes, at most max, as decode() of all of src would end. Where the
+ * padding of base64 is not what it should be, only one shift (below
+ * DECODE_SHIFTS) gives these: which one can not be seen from the end.
+ */
+#define DECODE_SHIFTS 4
+struct pn_str decode_tail(enum encoding, struct pn_str src, unsigned shift,
+    char *out, size_t max);
 /* Does src read as base64 and nothing else, as far as its first lines tell? */
 bool decode_looks_base64(struct pn_str src);
 

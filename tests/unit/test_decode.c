@@ -90,7 +90,7 @@ heads_tails_and_sizes_agree(void **state)
 		struct pn_str s = { text, encode_base64(data, n, text) };
 		struct decoded d = decode(ENCODING_BASE64, s, out, sizeof(out));
 		struct pn_str end =
-		    decode_tail(ENCODING_BASE64, s, tail, sizeof(tail));
+		    decode_tail(ENCODING_BASE64, s, 0, tail, sizeof(tail));
 
 		assert_int_equal(d.n, n);
 		assert_false(d.broken);
@@ -103,6 +103,32 @@ heads_tails_and_sizes_agree(void **state)
 			assert_int_equal(d.n, k);
 			assert_memory_equal(out, data, k);
 		}
+	}
+}
+
+static void
+some_shift_gives_the_tail(void **state)
+{
+	static const char *const cases[] = { "QUJDREVGR0hJSktMTU5PUFFSU1Q",
+		"QUJDREVGR0hJSktMTU5PUFFSU1RV=", "QUJDREVGR0hJSktMTU5PUFFSUw=",
+		"QUJDREVGR0hJSktMTU5PUFFSU===", "QUI=QUJDREVGR0hJSktMTU5PUFFS",
+		"Q*UJDREVGR0hJSktMTU5PUFFSUw" };
+	char out[100], tail[12];
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct pn_str s = pn_str_of(cases[i]);
+		size_t n = decode(ENCODING_BASE64, s, out, sizeof(out)).n;
+		unsigned found = 0;
+
+		for (unsigned shift = 0; shift < DECODE_SHIFTS; shift++) {
+			struct pn_str end = decode_tail(
+			    ENCODING_BASE64, s, shift, tail, sizeof(tail));
+
+			found += end.n > 6 && end.n < n &&
+				 memcmp(out + n - end.n, end.p, end.n) == 0;
+		}
+		assert_int_equal(found, 1);
 	}
 }
 
@@ -126,6 +152,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_readers_make_of_it),
 		cmocka_unit_test(heads_tails_and_sizes_agree),
+		cmocka_unit_test(some_shift_gives_the_tail),
 		cmocka_unit_test(sizes_of_the_others),
 	};
 
