@@ -75,8 +75,8 @@ is_invisible(struct pn_str s)
 
 /*
  * What can stand behind an ending without changing what it opens: Windows
- * drops dots and blanks at the end of a name when it writes the file, and
- * cuts at a control character or a stream's colon ("a.exe::$DATA").
+ * drops dots and blanks at the end of a name when it writes the file, readers
+ * drop what no name may have, and it cuts at a control character or a stream's colon ("a.exe::$DATA").
  */
 static struct pn_str
 strip_end(struct pn_str s)
@@ -85,7 +85,7 @@ strip_end(struct pn_str s)
 		unsigned char c = s.n > 0 ? (unsigned char)s.p[s.n - 1] : 'x';
 
 		if (c == '.' || c <= ' ' || c == '"' || c == '\'' || c == 127 ||
-		    c == '/' || c == '\\')
+		    (c < 127 && strchr("/\\?*<>|", c) != NULL))
 			s.n--;
 		else if (s.n >= 3 &&
 		    is_invisible(pn_str_sub(s, s.n - 3, 3)))

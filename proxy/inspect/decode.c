@@ -247,6 +247,29 @@ decode_uu(struct pn_str src, char *out, size_t max)
 	return d;
 }
 
+/* yEnc 1.3: each byte plus 42, and plus 64 behind a '='; line ends are none. */
+static struct decoded
+decode_yenc(struct pn_str src, char *out, size_t max)
+{
+	struct decoded d = { 0 };
+	bool escaped = false;
+
+	while (d.used < src.n && d.n < max) {
+		unsigned char c = (unsigned char)src.p[d.used++];
+
+		if (c == '\r' || c == '\n')
+			continue;
+		if (c == '=' && !escaped) {
+			escaped = true;
+			continue;
+		}
+		out[d.n++] = (char)(c - 42u - (escaped ? 64u : 0));
+		escaped = false;
+	}
+	d.broken = escaped && d.used == src.n;
+	return d;
+}
+
 struct decoded
 decode(enum encoding how, struct pn_str src, char *out, size_t max)
 {
@@ -259,6 +282,8 @@ decode(enum encoding how, struct pn_str src, char *out, size_t max)
 		return decode_qp(src, out, max);
 	case ENCODING_UU:
 		return decode_uu(src, out, max);
+	case ENCODING_YENC:
+		return decode_yenc(src, out, max);
 	case ENCODING_NONE:
 		break;
 	}
@@ -332,6 +357,23 @@ uu_size(struct pn_str src)
 	return n;
 }
 
+static size_t
+yenc_size(struct pn_str src)
+{
+	size_t n = 0;
+	bool escaped = false;
+
+	for (size_t i = 0; i < src.n; i++) {
+		char c = src.p[i];
+
+		if (c == '\r' || c == '\n')
+			continue;
+		escaped = c == '=' && !escaped;
+		n += !escaped;
+	}
+	return n;
+}
+
 size_t
 decode_size(enum encoding how, struct pn_str src)
 {
@@ -342,6 +384,8 @@ decode_size(enum encoding how, struct pn_str src)
 		return qp_size(src);
 	if (how == ENCODING_UU)
 		return uu_size(src);
+	if (how == ENCODING_YENC)
+		return yenc_size(src);
 	if (how == ENCODING_NONE)
 		return src.n;
 	while (pad < 2 && pad < s.n && s.p[s.n - 1 - pad] == '=')
@@ -387,7 +431,7 @@ decode_tail(enum encoding how, struct pn_str src, unsigned shift, char *out,
 
 	if (how == ENCODING_BASE64)
 		return base64_tail(src, shift, out, max);
-	if (how == ENCODING_UU)
+	if (how == ENCODING_UU || how == ENCODING_YENC)
 		return (struct pn_str){ out, 0 };
 	from = src.n > max ? src.n - max : 0;
 	d = decode(how, pn_str_sub(src, from, max), out, max);

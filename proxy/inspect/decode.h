@@ -1,5 +1,5 @@
 /*
- * decode - base64, quoted-printable and uuencode, read as leniently as mail
+ * decode - base64, quoted-printable, uuencode and yEnc, read as leniently as mail
  * readers do. RFC 2045 6.7, 6.8; POSIX uuencode.
  *
  * Pure functions over bytes; nothing is owned. What a decoder stepped over is
@@ -10,7 +10,13 @@
 
 #include "filters/pn_str.h"
 
-enum encoding { ENCODING_NONE, ENCODING_BASE64, ENCODING_QP, ENCODING_UU };
+enum encoding {
+	ENCODING_NONE,
+	ENCODING_BASE64,
+	ENCODING_QP,
+	ENCODING_UU,
+	ENCODING_YENC
+};
 
 struct decoded {
 	size_t n;     /* bytes written */
@@ -21,7 +27,7 @@ struct decoded {
 
 /*
  * Decode into out until max bytes are there or src ends. uu: src is the lines
- * between "begin" and "end". out and src do not overlap.
+ * between "begin" and "end"; yEnc: between "=ybegin" and "=yend". out and src do not overlap.
  */
 struct decoded decode(enum encoding, struct pn_str src, char *out, size_t max);
 /* Room that decode() of all of src needs at most. */

@@ -443,11 +443,36 @@ note_disposition(struct view *v, struct entity *e, struct pn_str body)
 	param_read(&e->names, body, PN_STR_V("name"), true, v->arena);
 }
 
+/* Where neither field names it, readers look further. */
+static void
+note_other_name(struct view *v, struct param_values *names,
+    const struct header_field *f)
+{
+	static const struct pn_str fields[] = { PN_STR("content-name"),
+		PN_STR("content-description"), PN_STR("content-location") };
+	struct pn_str text;
+	const char *slash;
+
+	for (size_t i = 0; i < PN_COUNT(fields); i++) {
+		if (!pn_str_caseeq(f->name, fields[i]))
+			continue;
+		text = header_decode(field_text(v, f), v->arena,
+		    &names->unknown);
+		slash = text.n > 0 ? memrchr(text.p, '/', text.n) : NULL;
+		if (slash != NULL)
+			text = pn_str_sub(text, (size_t)(slash - text.p) + 1,
+			    text.n);
+		if (text.n > 0)
+			param_add(names, text);
+	}
+}
+
 /* What the fields say, each of those that are there twice too. */
 static void
 read_fields(struct view *v, struct entity *e, size_t n, bool digest)
 {
 	size_t types = 0, encodings = 0, dispositions = 0;
+	struct param_values others = { .n = 0 };
 
 	for (size_t i = 0; i < n; i++) {
 		const struct header_field *f = &e->header.fields[i];
@@ -474,8 +499,12 @@ read_fields(struct view *v, struct entity *e, size_t n, bool digest)
 			decoded = decoded_text(v, text);
 			if (decoded.n > 0)
 				note_disposition(v, e, decoded);
+		} else {
+			note_other_name(v, &others, f);
 		}
 	}
+	if (e->names.n == 0)
+		e->names = others;
 	e->ambiguous |= types > 1 || e->types.n > 1 || encodings > 1 || dispositions > 1 ||
 	    e->boundaries.n > 1 || e->odd_encoding;
 	if (e->types.n == 0)
@@ -639,13 +668,16 @@ uu_begin(struct pn_str s, struct pn_str *name, size_t *size, bool *base64)
 	for (; i < *size && s.p[i] >= '0' && s.p[i] <= '7'; i++)
 		digits++;
 	*name = pn_str_trim(pn_str_sub(s, i, *size - i));
-	return digits >= 3 && digits <= 6 && name->n > 0 &&
+	/* Some need no mode: two blanks will do. */
+	if (digits == 0)
+		return i == 7 && name->n > 0;
+	return digits >= 3 && digits <= 8 && name->n > 0 &&
 	    (s.p[i] == ' ' || s.p[i] == '\t');
 }
 
 static void
-add_uu_part(struct reading *r, const struct place *place, struct pn_str name,
-    struct pn_str data, bool base64)
+add_file(struct reading *r, const struct place *place, struct pn_str name,
+    struct pn_str data, enum encoding how)
 {
 	struct entity e = { .n_encodings = 0 };
 	struct pn_part *p;
@@ -654,9 +686,28 @@ add_uu_part(struct reading *r, const struct place *place, struct pn_str name,
 	p = add_part(r, place, &e, PN_STR_V("application/octet-stream"), false);
 	if (p == NULL)
 		return;
-	p->encoding = base64 ? ENCODING_BASE64 : ENCODING_UU;
+	p->encoding = how;
 	p->bytes = data;
 	archive_look(r->view, place, p);
+}
+
+/* What is no data to us may be some to others, up to a line "end". */
+static size_t
+uu_end(struct pn_str s, bool *unended)
+{
+	const char *end = s.n > 0 ? memmem(s.p, s.n, "\nend", 4) : NULL;
+
+	*unended = end == NULL;
+	return end == NULL ? 0 : (size_t)(end - s.p) + 1;
+}
+
+/* With its end. */
+static struct pn_str
+first_line(struct pn_str s)
+{
+	const char *nl = s.n > 0 ? memchr(s.p, '\n', s.n) : NULL;
+
+	return nl == NULL ? s : pn_str_sub(s, 0, (size_t)(nl - s.p) + 1);
 }
 
 /* Files that readers offer though MIME knows nothing of them. */
@@ -664,15 +715,18 @@ static void
 read_uu(struct reading *r, const struct place *place, struct pn_str text)
 {
 	const char *p = text.p, *end = text.p + text.n;
+	bool unended = false; /* no line "end" from here on */
 
 	while (p < end &&
 	    (p = memmem(p, (size_t)(end - p), "begin", 5)) != NULL) {
 		struct pn_str s = { p, (size_t)(end - p) }, name;
 		bool first = p == text.p || p[-1] == '\n' || p[-1] == '\r';
 		size_t size, extent;
-		bool base64;
+		bool base64, bare = s.n > 7 && p[6] == ' ' &&
+		    !(p[7] >= '0' && p[7] <= '7'); /* no mode */
 
-		if (!first || s.n < 7 || (p[5] != ' ' && p[5] != '-') ||
+		if (!first || s.n < 7 || strchr(" \t-", p[5]) == NULL ||
+		    p[5] == '\0' ||
 		    !uu_begin(s, &name, &size, &base64)) {
 			p += 5;
 			continue;
@@ -684,11 +738,42 @@ read_uu(struct reading *r, const struct place *place, struct pn_str text)
 			extent = stop == NULL ? s.n : (size_t)(stop - s.p);
 		} else {
 			extent = uu_extent(s);
+			if (extent == 0 && !unended && !bare)
+				extent = uu_end(s, &unended);
+			if (bare && extent < 5)
+				extent = 0;
 		}
 		if (extent > 0)
-			add_uu_part(r, place, name, pn_str_sub(s, 0, extent),
-			    base64);
+			add_file(r, place, name, pn_str_sub(s, 0, extent),
+			    base64 ? ENCODING_BASE64 : ENCODING_UU);
 		p += size + extent;
+	}
+}
+
+/* "=ybegin line=128 size=9 name=a.exe": the name is the rest of the line. */
+static void
+read_yenc(struct reading *r, const struct place *place, struct pn_str text)
+{
+	const char *p;
+
+	while (text.n > 0 &&
+	    (p = memmem(text.p, text.n, "=ybegin ", 8)) != NULL) {
+		struct pn_str s = pn_str_sub(text, (size_t)(p - text.p), text.n);
+		struct pn_str line = first_line(s);
+		const char *name = memmem(line.p, line.n, "name=", 5);
+		const char *end;
+		size_t n;
+
+		s = pn_str_sub(s, line.n, s.n);
+		if (pn_str_starts(s, PN_STR_V("=ypart ")))
+			s = pn_str_sub(s, first_line(s).n, s.n);
+		end = s.n > 0 ? memmem(s.p, s.n, "=yend", 5) : NULL;
+		n = end == NULL ? s.n : (size_t)(end - s.p);
+		if (name != NULL)
+			add_file(r, place, pn_str_trim(pn_str_sub(line,
+			    (size_t)(name - line.p) + 5, line.n)),
+			    pn_str_sub(s, 0, n), ENCODING_YENC);
+		text = pn_str_sub(s, n, s.n);
 	}
 }
 
@@ -713,18 +798,70 @@ is_uu_name(const struct pn_part *p)
 	return view_has_ending(p, endings);
 }
 
+/*
+ * What readers open and nobody here does: signed or encrypted by S/MIME (RFC
+ * 8551), a piece of a message (RFC 2046 5.2.2), Outlook's own, BinHex.
+ */
+static bool
+is_closed(const struct pn_part *p)
+{
+	static const char *const endings[] = { ".p7m", ".msg", ".hqx", NULL };
+	static const struct pn_str types[] = {
+		PN_STR("application/pkcs7-mime"),
+		PN_STR("application/x-pkcs7-mime"),
+		PN_STR("application/mac-binhex40"),
+		PN_STR("application/vnd.ms-outlook"),
+		PN_STR("message/partial"),
+	};
+
+	for (size_t i = 0; i < PN_COUNT(types); i++)
+		if (pn_str_eq(p->type, types[i]))
+			return true;
+	return view_has_ending(p, endings);
+}
+
+/*
+ * Encoded text rarely has a "begin"; look before decoding. Its letters may be
+ * escaped (the first as =62), or cut by a soft line end.
+ */
+static bool
+may_begin(struct pn_str s)
+{
+	static const struct pn_str rest[] = { PN_STR("="), PN_STR("e="),
+		PN_STR("eg") };
+	const char *end = s.p + s.n;
+
+	if (memmem(s.p, s.n, "=62", 3) != NULL ||
+	    memmem(s.p, s.n, "ybegin", 6) != NULL ||
+	    memmem(s.p, s.n, "BinHex", 6) != NULL)
+		return true;
+	for (const char *p = s.p;
+	     p < end && (p = memchr(p, 'b', (size_t)(end - p))) != NULL; p++) {
+		struct pn_str behind = { p + 1, (size_t)(end - p) - 1 };
+
+		if (p > s.p && strchr("\r\nAaDd", p[-1]) == NULL)
+			continue;
+		for (size_t i = 0; i < PN_COUNT(rest); i++)
+			if (pn_str_starts(behind, rest[i]))
+				return true;
+	}
+	return false;
+}
+
 static void
 read_text(struct reading *r, const struct place *place, enum encoding how,
     struct pn_str body)
 {
-	/* Encoded text rarely has a "begin" that says so; look before decoding. */
-	if (how == ENCODING_QP &&
-	    memmem(body.p, body.n, "\nbeg", 4) == NULL &&
-	    !pn_str_starts(body, PN_STR_V("beg")))
+	if (how == ENCODING_QP && !may_begin(body))
 		return;
 	body = decode_all(r->view, how, body);
-	if (body.n > 0)
-		read_uu(r, place, body);
+	if (body.n == 0)
+		return;
+	read_uu(r, place, body);
+	read_yenc(r, place, body);
+	if (memmem(body.p, body.n, "(This file must be converted with BinHex",
+		40) != NULL)
+		note(r->view, PN_DEFECT_LIMIT);
 }
 
 static void
@@ -739,6 +876,10 @@ read_leaf(struct reading *r, const struct place *place, const struct entity *e,
 	p->encoding = how;
 	p->bytes = body;
 	archive_look(v, place, p);
+	if (is_closed(p)) {
+		p->flags |= PN_PART_LIMIT;
+		note(v, PN_DEFECT_LIMIT);
+	}
 	if (is_message_name(p))
 		read_message(r, place, p, how, body);
 	else if ((is_of(type, "text") || e->uu || is_uu_name(p)) && body.n > 0)
@@ -1011,7 +1152,7 @@ mime_read(struct view *v, const struct place *place, struct pn_str bytes)
 bool
 mime_opens(const struct pn_part *p)
 {
-	return is_message_name(p) || is_uu_name(p);
+	return is_message_name(p) || is_uu_name(p) || is_closed(p);
 }
 
 void
@@ -1022,7 +1163,7 @@ mime_look(struct view *v, const struct place *place, struct pn_part *p,
 	struct pn_str copy = { NULL, 0 };
 
 	in.level++;
-	if (in.level <= v->limits.max_depth && view_may_unpack(v, bytes.n))
+	if (!is_closed(p) && in.level <= v->limits.max_depth && view_may_unpack(v, bytes.n))
 		copy = arena_str(v->arena, bytes);
 	if (copy.p == NULL) {
 		p->flags |= PN_PART_LIMIT;

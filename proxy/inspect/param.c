@@ -138,7 +138,7 @@ next_param(struct pn_str s, struct cursor *c, struct param *p)
 			continue;
 		}
 		from = i;
-		while (i < s.n && strchr("=;(\"", s.p[i]) == NULL &&
+		while (i < s.n && strchr("=;,(\"", s.p[i]) == NULL &&
 		    !is_blank(s.p[i]))
 			i++;
 		to = i;
@@ -161,8 +161,8 @@ next_param(struct pn_str s, struct cursor *c, struct param *p)
 			c->at = i;
 			return true;
 		}
-		if (i < s.n && (s.p[i] == ';' || s.p[i] == '=' ||
-		    s.p[i] == '\0'))
+		if (i < s.n && (s.p[i] == ';' || s.p[i] == ',' ||
+		    s.p[i] == '=' || s.p[i] == '\0'))
 			i++;
 	}
 	return false;
@@ -253,6 +253,24 @@ add_plain(struct param_values *out, struct pn_str s, bool decoded,
 		    arena);
 }
 
+/* For those to whom a comment, a comma or a blank at the end is no part of a
+ * boundary. */
+static void
+add_short(struct param_values *out, struct pn_str s)
+{
+	size_t n = 0;
+
+	if (s.n > 0 && s.p[0] == '"')
+		s = pn_str_sub(s, 1, s.n - 1 - (s.p[s.n - 1] == '"'));
+	else
+		while (n < s.n && s.p[n] != '(' && s.p[n] != ',')
+			n++;
+	s = pn_str_trim(pn_str_sub(s, 0, n > 0 ? n : s.n));
+	if (s.n > 0 && memchr(s.p, '\\', s.n) == NULL &&
+	    memchr(s.p, '"', s.n) == NULL)
+		param_add(out, s);
+}
+
 static void
 read_plain(struct param_values *out, const struct param *p, bool decoded,
     struct arena *arena)
@@ -260,6 +278,8 @@ read_plain(struct param_values *out, const struct param *p, bool decoded,
 	add_plain(out, unquote(p->value, true, arena), decoded, arena);
 	if (memchr(p->value.p, '\\', p->value.n) != NULL)
 		add_plain(out, unquote(p->value, false, arena), decoded, arena);
+	if (!decoded)
+		add_short(out, p->value);
 	/* a b.exe without quotes; "a".exe; "a" (comment) .exe */
 	if (p->rest.n > p->value.n)
 		add_plain(out, pn_str_trim(unquote(p->rest, true, arena)),
@@ -337,10 +357,12 @@ segment_of(struct pn_str tail, struct segment *seg)
 		return false;
 	seg->extended = tail.p[tail.n - 1] == '*';
 	tail.n -= seg->extended;
-	for (seg->number = 0; i < tail.n && i < 6; i++) {
+	for (seg->number = 0; i < tail.n; i++) {
 		if (tail.p[i] < '0' || tail.p[i] > '9')
 			return false;
-		seg->number = seg->number * 10 + (unsigned)(tail.p[i] - '0');
+		if (seg->number < 100000) /* behind all others anyway */
+			seg->number = seg->number * 10 +
+			    (unsigned)(tail.p[i] - '0');
 	}
 	return i > 1 && i == tail.n;
 }

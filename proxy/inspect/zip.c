@@ -89,7 +89,8 @@ struct entry {
 	uint16_t flags, method;
 	uint32_t crc;
 	uint64_t packed, size, at;
-	struct pn_str name, unicode;
+	struct pn_str name, unicode[2];
+	size_t n_unicode; /* that there are */
 	bool aes;
 };
 
@@ -105,8 +106,9 @@ read_extra(struct entry *e, struct pn_str x)
 		x = pn_str_sub(x, 4 + (size_t)u16(x.p + 2), x.n);
 		if (id == 0x9901)
 			e->aes = true;
-		if (id == 0x7075 && v.n > 5)
-			e->unicode = pn_str_sub(v, 5, v.n);
+		if (id == 0x7075 && v.n > 5 &&
+		    e->n_unicode++ < PN_COUNT(e->unicode))
+			e->unicode[e->n_unicode - 1] = pn_str_sub(v, 5, v.n);
 		for (size_t i = 0; id == 1 && i < PN_COUNT(wide); i++)
 			if (*wide[i] == UINT32_MAX && v.n >= 8) {
 				*wide[i] = u64(v.p);
@@ -195,6 +197,15 @@ fill(struct zip_member *m, const struct entry *e)
 	add_name(m, e->name);
 }
 
+/* More than one is one too many. */
+static void
+add_unicode(struct zip_member *m, const struct entry *e)
+{
+	for (size_t i = 0; i < e->n_unicode && i < PN_COUNT(e->unicode); i++)
+		add_name(m, e->unicode[i]);
+	m->differs |= e->n_unicode > 1;
+}
+
 static void
 add_listed(struct reader *r, const struct entry *c, uint64_t base)
 {
@@ -214,11 +225,9 @@ add_listed(struct reader *r, const struct entry *c, uint64_t base)
 		m->differs = entries_differ(r->s, c, &l, data);
 		m->encrypted |= is_encrypted(&l);
 		add_name(m, l.name);
-		if (l.unicode.n > 0)
-			add_name(m, l.unicode);
+		add_unicode(m, &l);
 	}
-	if (c->unicode.n > 0)
-		add_name(m, c->unicode);
+	add_unicode(m, c);
 }
 
 /* ---- directories ---- */
@@ -364,8 +373,7 @@ add_hidden(struct reader *r, const struct entry *l, size_t at, size_t data)
 	if (m == NULL)
 		return r->s.n;
 	fill(m, l);
-	if (l->unicode.n > 0)
-		add_name(m, l->unicode);
+	add_unicode(m, l);
 	m->at = at;
 	m->hidden = true;
 	m->data = pn_str_sub(r->s, data, packed);

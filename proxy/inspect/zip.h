@@ -15,7 +15,8 @@
 #include "filters/pn_str.h"
 
 struct zip_member {
-	struct pn_str names[3];  /* [n_names] that differ: central, local, Unicode */
+	struct pn_str names[6];  /* [n_names] that differ: central, local, Unicode
+				    of both */
 	size_t n_names;
 	size_t at;               /* of the local header */
 	struct pn_str data;      /* packed bytes; what of them is there */

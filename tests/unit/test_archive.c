@@ -17,6 +17,7 @@ struct member {
 	const char *name;	/* in the directory */
 	const char *local_name; /* in front of the data, if another */
 	struct pn_str data;
+	struct pn_str extra; /* fields in the directory */
 	unsigned flags;	 /* 1: encrypted */
 	unsigned method; /* 0 stored, 8 deflate, 99 AES */
 	bool unlisted;	 /* not in the directory */
@@ -95,9 +96,11 @@ put_central(struct buf *out, const struct member *m, size_t at)
 	le(out, packed(m), 4);
 	le(out, m->data.n, 4);
 	le(out, strlen(m->name), 2);
-	le(out, 0, 12);
+	le(out, m->extra.n, 2);
+	le(out, 0, 10);
 	le(out, at, 4);
 	buf_puts(out, m->name);
+	buf_add_str(out, m->extra);
 }
 
 /* Offsets count from the archive's own start, whatever out held before. */
@@ -198,6 +201,15 @@ static const struct zip_case {
 	ZIP("no directory",
 	    OUTER("73", "a") "1  executable 16 ma [a.exe]\n!a\n",
 	    { .name = "a.exe", EXE, .unlisted = true }),
+	ZIP("another name in Unicode",
+	    OUTER("125", "-") "1  text 4 m [a.txt|a.js]\n",
+	    { .name = "a.txt", TXT,
+		.extra = PN_STR("\x75\x70\11\0\1\0\0\0\0a.js") }),
+	ZIP("two of those",
+	    OUTER("139", "a") "1  text 4 ma [a.txt|a.js|a.rtf]\n!a\n",
+	    { .name = "a.txt", TXT,
+		.extra = PN_STR("\x75\x70\11\0\1\0\0\0\0a.js"
+				"\x75\x70\12\0\1\0\0\0\0a.rtf") }),
 	ZIP("name in 8 bit", OUTER("112", "-") "1  text 4 m [\303\274.txt]\n",
 	    { .name = "\374.txt", TXT }),
 };

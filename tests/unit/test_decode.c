@@ -31,6 +31,9 @@ what_readers_make_of_it(void **state)
 		{ ENCODING_UU, PN_STR("#0V%T\r\n`\r\n"), PN_STR("Cat"), 0, 0 },
 		{ ENCODING_UU, PN_STR("#0V%"), PN_STR("Ca@"), 0, 0 },
 		{ ENCODING_UU, PN_STR("&0V%T\r\n"), PN_STR("Cat"), 1, 0 },
+		{ ENCODING_YENC, PN_STR("m\x8b=\xde\r\n=n"),
+		    PN_STR("Cat\4"), 0, 0 },
+		{ ENCODING_YENC, PN_STR("m="), PN_STR("C"), 1, 0 },
 		{ ENCODING_NONE, PN_STR("a=3D"), PN_STR("a=3D"), 0, 0 },
 	};
 	char out[64];

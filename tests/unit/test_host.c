@@ -161,6 +161,8 @@ endings_as_readers_see_them(void **state)
 		{ ".exe", "exe" },
 		{ "a.b/c", "" },
 		{ "a.exe/", "exe" },
+		{ "a.exe?", "exe" },
+		{ "a.exe >", "exe" },
 	};
 
 	(void)state;

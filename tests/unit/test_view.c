@@ -230,8 +230,40 @@ static const struct mail_case cases[] = {
 	CASE("boundary with blanks at its end",
 	    "Content-Type: multipart/mixed; boundary=\"b  \"\r\n\r\n--b  "
 	    "\r\n\r\none\r\n--b  --\r\n",
-	    "0 multipart/mixed - 0 c []\n"
-	    "0 text/plain text 3 - []\n"),
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain text 3 - []\n"
+	    "!a\n"),
+	CASE("a part for those who drop these blanks",
+	    "Content-Type: multipart/mixed; boundary=\"b \"\r\n\r\n--b "
+	    "\r\n\r\none\r\n--b\r\n" ATTACH("a.exe") "\r\n"
+	    "TVqQAAMAAAAEAAAA//8AALgAAAA=\r\n--b --\r\n",
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain text 124 - []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("a part for those who see a comment",
+	    "Content-Type: multipart/mixed; boundary=b(x)y\r\n\r\n--b(x)y"
+	    "\r\n\r\none\r\n--b\r\n" ATTACH("a.exe") "\r\n"
+	    "TVqQAAMAAAAEAAAA//8AALgAAAA=\r\n--b(x)y--\r\n",
+	    "0 multipart/mixed - 0 ca []\n"
+	    "0 text/plain text 124 - []\n"
+	    "0 text/plain executable 20 - [a.exe]\n"
+	    "!a\n"),
+	CASE("a comma in place of a semicolon",
+	    MIXED EXE(B64 "Content-Disposition: attachment,filename=a.exe\r\n")
+	    END, MIXED_LINE EXE_LINE),
+	CASE("a segment's number with many zeros",
+	    MIXED EXE(ATTACH("a; filename*0=a.t; filename*00000001=.exe")) END,
+	    MIXED_LINE "0 text/plain executable 20 a [a|a.t.exe]\n!a\n"),
+	CASE("a name in no usual place",
+	    MIXED EXE(B64 "Content-Name: a.exe\r\n") END,
+	    MIXED_LINE EXE_LINE),
+	CASE("a name in a location",
+	    MIXED EXE(B64 "Content-Location: http://x/y/a.exe\r\n") END,
+	    MIXED_LINE EXE_LINE),
+	CASE("a description beside a name",
+	    MIXED EXE("Content-Description: b.txt\r\n" ATTACH("a.exe")) END,
+	    MIXED_LINE EXE_LINE),
 	CASE("blanks behind the delimiter",
 	    MIXED "--b \t\r\n" B64
 		  "\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n--b-- \r\n",
@@ -410,6 +442,62 @@ static const struct mail_case cases[] = {
 	    "a.exe\r\nTVqQAAMAAAAEAAAA//8AALgAAAA=\r\n====\r\n",
 	    "0 text/plain text 60 - []\n"
 	    "0 application/octet-stream executable 20 - [a.exe]\n"),
+	CASE("uuencode without a mode",
+	    "\r\nbegin  a.exe\r\n&35J0  ,`\r\n`\r\nend\r\n",
+	    "0 text/plain text 33 - []\n"
+	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("uuencode with an empty line first",
+	    "\r\nbegin 644 a.exe\r\n\r\n&35J0  ,`\r\n`\r\nend\r\n",
+	    "0 text/plain text 38 - []\n"
+	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("uuencode behind an escaped letter",
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+	    "=62egin 644 a.exe\r\n&35J0  ,`\r\n`\r\nend\r\n",
+	    "0 text/plain text 36 - []\n"
+	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("uuencode behind a soft line end",
+	    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+	    "be=\r\ngin 644 a.exe\r\n&35J0  ,`\r\n`\r\nend\r\n",
+	    "0 text/plain text 36 - []\n"
+	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("uuencode as a transfer encoding",
+	    "Content-Type: application/zip; name=a.bin\r\n"
+	    "Content-Transfer-Encoding: x-uuencode\r\n\r\n"
+	    "begin 644 a.exe\r\n&35J0  ,`\r\n`\r\nend\r\n",
+	    "0 application/zip text 36 - [a.bin]\n"
+	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("a uuencoded file",
+	    "Content-Type: application/x; name=a.UUE\r\n\r\n"
+	    "begin 644 a.exe\r\n&35J0  ,`\r\n`\r\nend\r\n",
+	    "0 application/x text 36 - [a.UUE]\n"
+	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("yEnc in text",
+	    "\r\nsee:\r\n=ybegin line=128 size=3 name=a b.txt\r\n"
+	    "m\x8b\x9e\r\n=yend size=3\r\nbye\r\n",
+	    "0 text/plain text 68 - []\n"
+	    "0 application/octet-stream text 3 - [a b.txt]\n"),
+	CASE("yEnc of several parts",
+	    "\r\n=ybegin part=1 line=128 size=9 name=a.js\r\n"
+	    "=ypart begin=1 end=3\r\nm\x8b\x9e\r\n",
+	    "0 text/plain text 69 - []\n"
+	    "0 application/octet-stream text 3 - [a.js]\n"),
+	CASE("BinHex in text",
+	    "\r\n(This file must be converted with BinHex 4.0)\r\n\r\n:x:\r\n",
+	    "0 text/plain text 54 - []\n"
+	    "!l\n"),
+	CASE("a piece of a message",
+	    "Content-Type: message/partial; id=x; number=1\r\n\r\nSubj",
+	    "0 message/partial text 4 l []\n"
+	    "!l\n"),
+	CASE("S/MIME around it",
+	    "Content-Type: application/pkcs7-mime\r\n\r\n0",
+	    "0 application/pkcs7-mime text 1 l []\n"
+	    "!l\n"),
+	CASE("a message, and its name ends in a dot",
+	    "Content-Type: a/b; name=\"a.eml.\"\r\n\r\n"
+	    "Content-Type: c/d\r\n\r\nx",
+	    "0 a/b text 22 - [a.eml.]\n"
+	    "1 c/d text 1 - []\n"),
 	CASE("the word begin in a text",
 	    "\r\nbegin with this\r\nbegin 12 and that\r\n",
 	    "0 text/plain text 36 - []\n"),
