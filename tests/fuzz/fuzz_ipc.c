@@ -2,7 +2,8 @@
  * fuzz_ipc - frames from a peer that may be hostile. The input is cut into
  * frames: two bytes of length, little-endian, then so many bytes. They are
  * read once by the blocking form and once from a loop, which sends each back;
- * there an odd type means that the peer reads what waits for it.
+ * there an odd type means that the peer reads what waits for it. Both must get
+ * what a naive reading of the input says.
  *
  * Covers: proxy/base/ipc.c
  */
@@ -12,8 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/io.h"
 #include "base/must.h"
+#include "base/pack.h"
+#include "base/must.h"
+
+#define IPC_MAGIC 0x31697070u /* "ppi1" */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,27 +27,55 @@ struct end {
 	struct loop *loop;
 	struct ipc *ipc;
 	int peer;
+	struct buf got;
 };
 
 static void
-feed(int sock, const uint8_t *p, size_t left)
+put(struct buf *to, uint32_t type, uint64_t id, const void *body, size_t n)
 {
+	pack_u32(to, type);
+	pack_u64(to, id);
+	pack_str(to, (struct pn_str){ body, n });
+}
+
+/* The frame as its reader should get it; false: it ends the reading. */
+static bool
+naive(const uint8_t *p, size_t n, struct buf *want)
+{
+	struct unpack u = unpack_of(p, n);
+	uint32_t magic = unpack_u32(&u), type = unpack_u32(&u);
+	uint64_t id = unpack_u64(&u);
+
+	if (u.failed || magic != IPC_MAGIC)
+		return false;
+	put(want, type, id, u.p, u.n);
+	return true;
+}
+
+/* Sends them; into want goes what is to be read of them. */
+static void
+feed(int sock, const uint8_t *p, size_t left, struct buf *want)
+{
+	bool good = true;
+
 	for (size_t n; left >= 2; p += 2 + n, left -= 2 + n) {
 		n = p[0] | (size_t)p[1] << 8;
 		n = n < left - 2 ? n : left - 2;
 		if (send(sock, p + 2, n, MSG_DONTWAIT) < 0)
 			break; /* the socket is full: enough frames */
+		good = good && naive(p + 2, n, want);
 	}
 	(void)shutdown(sock, SHUT_WR); /* what was sent stays readable */
 }
 
 static void
-on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
-    int fd)
+on_message(
+    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
 {
 	struct end *end = arg;
 	char sink[256];
 
+	put(&end->got, type, id, body, n);
 	must(n <= IPC_MAX);
 	/* The same descriptor goes back, or the peer's own. */
 	(void)ipc_send(end->ipc, type, id, body, n, type & 2 ? end->peer : fd);
@@ -61,7 +95,7 @@ on_closed(void *arg)
 }
 
 static void
-read_blocking(int sock)
+read_blocking(int sock, struct buf *got)
 {
 	static unsigned char body[IPC_MAX];
 	struct error e;
@@ -70,13 +104,13 @@ read_blocking(int sock)
 	ssize_t n;
 
 	while ((n = ipc_read(sock, &type, &id, body, NULL, &e)) >= 0)
-		if (ipc_write(sock, type, id, body, (size_t)n, -1, &e) < 0)
-			break;
+		put(got, type, id, body, (size_t)n);
+	(void)ipc_write(sock, 1, 2, body, 3, -1, &e); /* to nobody */
 	(void)close(sock);
 }
 
 static void
-read_on_loop(int sock, int peer)
+read_on_loop(int sock, int peer, struct buf *got)
 {
 	static const struct ipc_ops ops = { on_message, on_closed };
 	struct end end = { .loop = loop_new(), .peer = peer };
@@ -86,23 +120,27 @@ read_on_loop(int sock, int peer)
 	end.ipc = ipc_new(end.loop, sock, &ops, &end);
 	loop_run(end.loop);
 	loop_free(end.loop);
+	*got = end.got;
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct error e;
-	int fd[2];
+	for (int blocking = 0; blocking < 2; blocking++) {
+		struct buf want = { 0 }, got = { 0 };
+		struct error e;
+		int fd[2];
 
-	if (ipc_pair(fd, &e) < 0)
-		abort();
-	feed(fd[0], data, size);
-	read_on_loop(fd[1], fd[0]);
-	(void)close(fd[0]);
-	if (ipc_pair(fd, &e) < 0)
-		abort();
-	feed(fd[0], data, size);
-	(void)close(fd[0]);
-	read_blocking(fd[1]);
+		must(ipc_pair(fd, &e) == 0);
+		feed(fd[0], data, size, &want);
+		if (blocking)
+			read_blocking(fd[1], &got);
+		else
+			read_on_loop(fd[1], fd[0], &got);
+		(void)close(fd[0]);
+		must(pn_str_eq(buf_str(&got), buf_str(&want)));
+		buf_fini(&got);
+		buf_fini(&want);
+	}
 	return 0;
 }
