@@ -86,20 +86,6 @@ core(const struct check *c, uint32_t fact, struct value *out)
 }
 
 static void
-get_found(const struct findings *f, uint32_t fact, uint32_t thing, unsigned nth,
-    struct value *out)
-{
-	for (uint32_t i = 0; i < f->n_facts; i++)
-		if (f->facts[i].index == fact && f->facts[i].thing == thing &&
-		    nth-- == 0) {
-			*out = f->facts[i].value;
-			return;
-		}
-	if (f->truncated)
-		out->state = VALUE_UNKNOWN;
-}
-
-static void
 get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
     struct value *out)
 {
@@ -112,7 +98,8 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	else if (is_given(c->test, fact))
 		return; /* no more of them */
 	else if (c->policy->chain.facts[fact].content)
-		get_found(&c->findings, fact, thing, nth, out);
+		facts_found(c->findings.facts, c->findings.n_facts,
+		    c->findings.truncated, fact, thing, nth, out);
 	else if (nth == 0 && !core(c, fact, out))
 		out->state = VALUE_UNKNOWN;
 }
@@ -146,25 +133,13 @@ static void
 join(
     struct outcome *o, const struct rules_test *t, const struct rules_result *r)
 {
-	static const enum verdict_action verdict_of[] = {
-		[RULES_ACCEPT] = VERDICT_ACCEPT,
-		[RULES_ALLOW] = VERDICT_ACCEPT,
-		[RULES_TAG] = VERDICT_TAG,
-		[RULES_REJECT] = VERDICT_REJECT,
-		[RULES_TEMPFAIL] = VERDICT_TEMPFAIL,
-		[RULES_QUARANTINE] = VERDICT_QUARANTINE,
-		[RULES_DISCARD] = VERDICT_DISCARD,
-		[RULES_HEADER_ADD] = VERDICT_TAG,
-		[RULES_SUBJECT_PREFIX] = VERDICT_TAG,
-	};
-
 	for (size_t i = 0; i < r->n_effects; i++) {
 		const struct rules_effect *f = &r->effects[i];
 
 		if (pn_str_eq(f->rule, t->rule))
 			o->fired = true;
-		if (verdict_of[f->action] > o->action) {
-			o->action = verdict_of[f->action];
+		if (engine_action(f->action) > o->action) {
+			o->action = engine_action(f->action);
 			o->rule = f->rule;
 		}
 	}

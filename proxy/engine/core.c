@@ -105,10 +105,13 @@ static struct pn_str
 subject(const struct engine_run *r)
 {
 	int64_t index = chain_find(r->engine->conf->chain, "subject");
-	const struct value *v = index < 0 ? NULL :
-	    facts_of(&r->t->facts, (uint32_t)index, FACT_OF_MESSAGE);
+	const struct facts *f = &r->t->facts;
+	struct value v = { .state = VALUE_ABSENT };
 
-	return v != NULL && v->state == VALUE_KNOWN ? v->str : PN_STR_V("");
+	if (index >= 0)
+		facts_found(f->of, f->n_of, false, (uint32_t)index,
+		    FACT_OF_MESSAGE, 0, &v);
+	return v.state == VALUE_KNOWN ? v.str : PN_STR_V("");
 }
 
 int

@@ -58,6 +58,8 @@ void engine_cancel(struct engine *, struct transaction *);
  * found is copied from `from` (facts, verdict). */
 int engine_inherit(struct engine *, struct transaction *to,
     const struct transaction *from);
+/* What a rule's action makes of a message; an edit makes it tagged. */
+enum verdict_action engine_action(enum rules_action);
 /* Make t->trace now, if it is not made: what was judged so far. */
 void engine_trace(struct engine *, struct transaction *);
 /* History: one summary into the keeper's next batch. code: what the client

@@ -37,22 +37,6 @@ get_rcpt(const struct transaction *t, unsigned nth, struct value *out)
 }
 
 static void
-get_found(const struct transaction *t, uint32_t fact, uint32_t thing,
-    unsigned nth, struct value *out)
-{
-	const struct facts *f = &t->facts;
-
-	for (uint32_t i = 0; i < f->n_of; i++)
-		if (f->of[i].index == fact && f->of[i].thing == thing &&
-		    nth-- == 0) {
-			*out = f->of[i].value;
-			return;
-		}
-	if (f->truncated)
-		out->state = VALUE_UNKNOWN;
-}
-
-static void
 get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
     struct value *out)
 {
@@ -66,7 +50,8 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	    nth == 0 && facts_get(&t->facts, fact)->state != VALUE_ABSENT)
 		*out = *facts_get(&t->facts, fact);
 	else
-		get_found(t, fact, thing, nth, out);
+		facts_found(t->facts.of, t->facts.n_of, t->facts.truncated,
+		    fact, thing, nth, out);
 }
 
 static uint32_t
@@ -96,22 +81,28 @@ judge_facts(struct transaction *t)
 
 /* ---- effects ---- */
 
-static const enum verdict_action verdict_of[] = {
-	[RULES_ACCEPT] = VERDICT_ACCEPT,
-	[RULES_ALLOW] = VERDICT_ACCEPT,
-	[RULES_TAG] = VERDICT_TAG,
-	[RULES_REJECT] = VERDICT_REJECT,
-	[RULES_TEMPFAIL] = VERDICT_TEMPFAIL,
-	[RULES_QUARANTINE] = VERDICT_QUARANTINE,
-	[RULES_DISCARD] = VERDICT_DISCARD,
-	[RULES_HEADER_ADD] = VERDICT_TAG,
-	[RULES_SUBJECT_PREFIX] = VERDICT_TAG,
-};
+enum verdict_action
+engine_action(enum rules_action a)
+{
+	static const enum verdict_action verdict_of[] = {
+		[RULES_ACCEPT] = VERDICT_ACCEPT,
+		[RULES_ALLOW] = VERDICT_ACCEPT,
+		[RULES_TAG] = VERDICT_TAG,
+		[RULES_REJECT] = VERDICT_REJECT,
+		[RULES_TEMPFAIL] = VERDICT_TEMPFAIL,
+		[RULES_QUARANTINE] = VERDICT_QUARANTINE,
+		[RULES_DISCARD] = VERDICT_DISCARD,
+		[RULES_HEADER_ADD] = VERDICT_TAG,
+		[RULES_SUBJECT_PREFIX] = VERDICT_TAG,
+	};
+
+	return verdict_of[a];
+}
 
 static struct verdict
 verdict_from(const struct rules_effect *e)
 {
-	struct verdict v = { .action = verdict_of[e->action],
+	struct verdict v = { .action = engine_action(e->action),
 		.order = e->order,
 		.rule = e->rule,
 		.class_name = e->name,

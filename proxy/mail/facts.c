@@ -41,11 +41,15 @@ facts_get(const struct facts *f, uint32_t index)
 	return &f->message[index];
 }
 
-const struct value *
-facts_of(const struct facts *f, uint32_t index, uint32_t thing)
+void
+facts_found(const struct fact_of *of, uint32_t n, bool truncated,
+    uint32_t index, uint32_t thing, unsigned nth, struct value *out)
 {
-	for (uint32_t i = 0; i < f->n_of; i++)
-		if (f->of[i].index == index && f->of[i].thing == thing)
-			return &f->of[i].value;
-	return NULL;
+	for (uint32_t i = 0; i < n; i++)
+		if (of[i].index == index && of[i].thing == thing && nth-- == 0) {
+			*out = of[i].value;
+			return;
+		}
+	if (truncated)
+		out->state = VALUE_UNKNOWN;
 }

@@ -35,8 +35,12 @@ int facts_init(struct facts *, struct arena *, uint32_t n_declared);
 /* Copies text into the arena. -1 at its cap (the fact is then unknown). */
 int facts_set(struct facts *, uint32_t index, const struct value *);
 const struct value *facts_get(const struct facts *, uint32_t index);
-/* The thing's fact, or NULL. */
-const struct value *facts_of(const struct facts *, uint32_t index,
-    uint32_t thing);
+/*
+ * Among what the inspector found, the nth value of a thing's fact (or, with
+ * FACT_OF_MESSAGE, of the message's) into *out. None: *out is left as it is,
+ * but unknown where truncated says that some were left out.
+ */
+void facts_found(const struct fact_of *, uint32_t n, bool truncated,
+    uint32_t index, uint32_t thing, unsigned nth, struct value *out);
 
 #endif

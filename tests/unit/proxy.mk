@@ -7,7 +7,7 @@ TESTS += tests/unit/test_config tests/unit/test_policy \
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_LDADD = libconfig.la libbase.la $(CMOCKA_LIBS)
-policy_libs = libpolicy.la libconfig.la librules.la libfilters.la \
+policy_libs = libpolicy.la libconfig.la libengine.la librules.la libfilters.la \
 	libinspect.la libmail.la libbase.la
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
