@@ -368,11 +368,14 @@ take_answer(struct keep *k, uint32_t type, uint64_t id, struct unpack u)
 	struct keep_ticket *t = ticket_find(k, id);
 	struct pn_str text = { (const char *)u.p, u.n };
 	uint32_t count;
+	bool no_room;
 
 	if (t == NULL)
 		return;
 	if (type == KEEP_FAILED) {
-		ticket_answer(t, KEPT_NOT, text, 0);
+		no_room = unpack_u8(&u) == 1;
+		text = (struct pn_str){ (const char *)u.p, u.n };
+		ticket_answer(t, no_room ? KEPT_NO_ROOM : KEPT_NOT, text, 0);
 	} else if (type == KEEP_DONE && t->done != NULL) {
 		ticket_answer(t, KEPT, text, 0);
 	} else if (type == KEEP_COUNT && t->counted != NULL) {

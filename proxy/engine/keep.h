@@ -20,10 +20,16 @@ struct keep;
 struct keep_ticket;
 
 /*
+ * NO_ROOM: no disk at the keeper, or no memory here; 452 4.3.1.
  * UNKNOWN: a keeper had the job and none will say what became of it; neither
  * 250 nor 451 would be the truth, so a client hears nothing (RFC 1047).
  */
-enum keep_result { KEPT_NOT, KEPT /* and fsynced */, KEPT_UNKNOWN };
+enum keep_result {
+	KEPT_NOT,
+	KEPT_NO_ROOM,
+	KEPT, /* and fsynced */
+	KEPT_UNKNOWN
+};
 /* text: KEEP_DONE's or KEEP_FAILED's; valid until return. */
 typedef void keep_done(void *arg, enum keep_result, struct pn_str text);
 typedef void keep_counted(void *arg, bool ok, uint32_t count);
@@ -46,7 +52,7 @@ void keep_on_release(struct keep *, keep_release *, void *arg);
  * type: KEEP_QUARANTINE or KEEP_MAILDIR. The body (ranges over spool; NULL
  * ranges: the spool as it is) is copied into a parcel at once: spool and job
  * may go. done is called later from the loop. NULL: no keeper, or the body
- * could not be copied (*e).
+ * could not be copied (*e, which says whether room is short).
  */
 struct keep_ticket *keep_submit(struct keep *, enum keep_type,
     const struct keep_job *, struct spool *, const struct edit_ranges *,

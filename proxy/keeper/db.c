@@ -14,8 +14,13 @@
 static int
 failed(sqlite3 *db, struct error *e)
 {
-	return error_set(e, "%s: %s", sqlite3_db_filename(db, "main"),
+	int code = sqlite3_errcode(db), os = sqlite3_system_errno(db);
+
+	(void)error_set(e, "%s: %s", sqlite3_db_filename(db, "main"),
 	    sqlite3_errmsg(db));
+	e->no_room = code == SQLITE_FULL || code == SQLITE_NOMEM ||
+	    (code == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT));
+	return -1;
 }
 
 static int

@@ -20,7 +20,7 @@ files_sync_dir(const char *path, struct error *e)
 	int got = fd < 0 ? -1 : fsync(fd);
 
 	io_close(fd);
-	return got < 0 ? error_set(e, "%s: %s", path, strerror(errno)) : 0;
+	return got < 0 ? error_errno(e, "%s", path) : 0;
 }
 
 static int
@@ -43,7 +43,7 @@ files_make_dir(const char *path, mode_t mode, struct error *e)
 		return sync_parent(path, e);
 	if (errno == EEXIST)
 		return 0;
-	return error_set(e, "%s: %s", path, strerror(errno));
+	return error_errno(e, "%s", path);
 }
 
 int
@@ -54,7 +54,7 @@ files_create(const char *path, struct error *e)
 	(void)unlink(path); /* nearly always there is none */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	    0600);
-	return fd < 0 ? error_set(e, "%s: %s", path, strerror(errno)) : fd;
+	return fd < 0 ? error_errno(e, "%s", path) : fd;
 }
 
 int
@@ -72,12 +72,12 @@ files_copy(int from, uint64_t size, int to, struct error *e)
 		ssize_t got = io_pread(from, chunk, want, (off_t)at);
 
 		if (got < 0)
-			return error_set(e, "read body: %s", strerror(errno));
+			return error_errno(e, "read body");
 		if (got == 0)
 			return error_set(e, "the body ends at %llu of %llu bytes",
 			    (unsigned long long)at, (unsigned long long)size);
 		if (io_write_all(to, chunk, (size_t)got) < 0)
-			return error_set(e, "write body: %s", strerror(errno));
+			return error_errno(e, "write body");
 		at += (uint64_t)got;
 	}
 	return 0;
@@ -89,7 +89,7 @@ files_finish(int fd, const char *path, struct error *e)
 	int got = fsync(fd);
 
 	if (got < 0)
-		(void)error_set(e, "%s: fsync: %s", path, strerror(errno));
+		(void)error_errno(e, "%s: fsync", path);
 	io_close(fd);
 	return got;
 }
@@ -104,7 +104,7 @@ files_each(const char *folder, files_name *each, void *arg, struct error *e)
 	if (d == NULL && errno == ENOENT)
 		return 0;
 	if (d == NULL)
-		return error_set(e, "%s: %s", folder, strerror(errno));
+		return error_errno(e, "%s", folder);
 	while (got == 0 && (f = readdir(d)) != NULL)
 		if (strcmp(f->d_name, ".") != 0 && strcmp(f->d_name, "..") != 0)
 			got = each(arg, folder, f->d_name, e);

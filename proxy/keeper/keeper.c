@@ -83,6 +83,17 @@ do_job(struct keeper *k, uint32_t type, struct unpack u, int fd,
 	return got;
 }
 
+static void
+say_failed(struct link *l, uint64_t id, const struct error *e)
+{
+	struct buf b = { 0 };
+
+	pack_u8(&b, e->no_room);
+	(void)buf_puts(&b, e->text); /* no cap */
+	(void)ipc_send(l->ipc, KEEP_FAILED, id, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+}
+
 /* Where sending fails the worker is gone, and its client with it. */
 static void
 take_job(struct link *l, uint32_t type, uint64_t id, struct unpack u, int fd)
@@ -96,7 +107,7 @@ take_job(struct link *l, uint32_t type, uint64_t id, struct unpack u, int fd)
 		return;
 	}
 	log_error("", "keep", "error=\"%s\"", e.text);
-	(void)ipc_send(l->ipc, KEEP_FAILED, id, e.text, strlen(e.text), -1);
+	say_failed(l, id, &e);
 }
 
 static int
@@ -118,8 +129,7 @@ take_suspect(struct link *l, uint32_t type, uint64_t id, struct unpack u)
 
 	if (count_suspect(l->keeper, type, u, &times, &e) < 0) {
 		log_error("", "suspect", "error=\"%s\"", e.text);
-		(void)ipc_send(l->ipc, KEEP_FAILED, id, e.text,
-		    strlen(e.text), -1);
+		say_failed(l, id, &e);
 		return;
 	}
 	pack_u32(&b, times);

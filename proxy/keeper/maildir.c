@@ -109,7 +109,7 @@ write_fields(int fd, struct pn_str sender, struct pn_str rcpt, struct error *e)
 	    PN_STR_ARG(sender), PN_STR_ARG(rcpt)); /* no cap */
 	got = io_write_all(fd, buf_data(&b), buf_len(&b));
 	buf_fini(&b);
-	return got < 0 ? error_set(e, "maildir: %s", strerror(errno)) : 0;
+	return got < 0 ? error_errno(e, "maildir") : 0;
 }
 
 /*
@@ -149,11 +149,11 @@ copy_lines(int from, uint64_t size, int to, struct error *e)
 			return error_set(e, "maildir: the body ends early");
 		if (io_write_all(to, out,
 		    strip_cr(in, (size_t)got, out, &cr)) < 0)
-			return error_set(e, "maildir: %s", strerror(errno));
+			return error_errno(e, "maildir");
 		at += (uint64_t)got;
 	}
 	if (cr && io_write_all(to, "\r", 1) < 0)
-		return error_set(e, "maildir: %s", strerror(errno));
+		return error_errno(e, "maildir");
 	return 0;
 }
 
@@ -263,7 +263,7 @@ move_copies(struct delivery *d, struct error *e)
 			continue;
 		if (rename(path_of(d, "tmp", c, tmp),
 		    path_of(d, "new", c, new)) < 0)
-			return error_set(e, "%s: %s", new, strerror(errno));
+			return error_errno(e, "%s", new);
 		c->moved = true;
 	}
 	(void)snprintf(new, sizeof(new), "%s/new", d->path);

@@ -109,7 +109,7 @@ store_file(const struct quarantine *q, struct pn_str id, int from,
 	}
 	FAULT("keep-body");
 	if (rename(tmp, path_file(q, id, file)) < 0)
-		return error_set(e, "%s: %s", file, strerror(errno));
+		return error_errno(e, "%s", file);
 	return files_sync_dir(folder, e);
 }
 

@@ -21,7 +21,8 @@ enum keep_type {
 	KEEP_SUSPECTED,      /* 32 bytes: how often, without counting; KEEP_COUNT */
 	/* keeper -> worker */
 	KEEP_DONE,           /* body: text for the reply ("held as ID"), or "" */
-	KEEP_FAILED,         /* body: why, for the log */
+	KEEP_FAILED,         /* body u8: 1 when room is short; the rest: why,
+				for the log */
 	KEEP_COUNT,          /* u32: broke an inspector so often within a day */
 	KEEP_RELEASE,        /* fd, body as above; relay it; answered by _RELEASED */
 	/* worker -> keeper */

@@ -10,7 +10,7 @@
 static int
 failed(int fd, const char *what, struct error *e)
 {
-	(void)error_set(e, "parcel: %s: %s", what, strerror(errno));
+	(void)error_errno(e, "parcel: %s", what);
 	io_close(fd);
 	return -1;
 }
@@ -30,7 +30,7 @@ add_job(int fd, const struct keep_job *j, struct error *e)
 	struct buf b = { .max = PARCEL_JOB_MAX };
 
 	keep_job_pack(j, &b);
-	errno = EMSGSIZE;
+	errno = ENOMEM; /* a full buffer: more than a job may use */
 	if (b.full || io_write_all(fd, buf_data(&b), buf_len(&b)) < 0)
 		fd = failed(fd, "job", e);
 	buf_fini(&b);

@@ -155,7 +155,7 @@ open_file(struct spool *s, struct error *e)
 
 	s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (s->fd < 0)
-		return error_set(e, "spool %s: %s", dir, strerror(errno));
+		return error_errno(e, "spool %s", dir);
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static int
 write_block(struct spool *s, struct block *b, struct error *e)
 {
 	if (io_write_all(s->fd, b->data, b->used) < 0)
-		return error_set(e, "spool: %s", strerror(errno));
+		return error_errno(e, "spool");
 	s->in_file += b->used;
 	b->used = 0;
 	return 0;

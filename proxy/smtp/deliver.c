@@ -49,10 +49,9 @@ keeper_spoke(void *arg, enum keep_result result, struct pn_str text)
 	struct session *s = arg;
 
 	s->ticket = NULL;
-	s->kept = result == KEPT;
-	s->keep_failed = result == KEPT_NOT;
-	s->keep_lost = result == KEPT_UNKNOWN;
-	if (!s->kept)
+	s->keeper_spoke = true;
+	s->kept = result;
+	if (result != KEPT)
 		log_error(s->t->id, "keep", "why=\"%s\"", VIS(text));
 	session_advance(s);
 }
@@ -62,9 +61,9 @@ submit(struct session *s, enum keep_type type,
     const struct edit_ranges *ranges)
 {
 	struct keep_job job = job_of(s, type);
-	struct error e = { "no keeper" };
+	struct error e = { .text = "no keeper" };
 
-	s->kept = s->keep_failed = s->keep_lost = false;
+	s->keeper_spoke = false;
 	s->state = SESSION_KEEPER;
 	s->ticket = s->smtp->keep == NULL
 	    ? NULL
@@ -72,7 +71,8 @@ submit(struct session *s, enum keep_type type,
 		  keeper_spoke, s, &e);
 	if (s->ticket == NULL) {
 		log_error(s->t->id, "keep", "why=\"%s\"", e.text);
-		s->keep_failed = true;
+		s->keeper_spoke = true;
+		s->kept = e.no_room ? KEPT_NO_ROOM : KEPT_NOT;
 	}
 	FAULT("relaying");
 }
@@ -81,7 +81,7 @@ void
 deliver_start(struct session *s)
 {
 	struct transaction *t = s->t;
-	struct error e = { "out of memory for this mail" };
+	struct error e = { .text = "out of memory for this mail" };
 
 	if (received_add(&t->edits, t->arena, s->smtp->conf->hostname,
 		&t->client, &t->envelope, t->id) == 0 &&
@@ -105,22 +105,25 @@ hold_start(struct session *s)
 enum turn
 session_keeper(struct session *s)
 {
-	uint16_t code = s->kept ? 250 : 451;
+	static const uint16_t codes[] = { [KEPT] = 250, [KEPT_NOT] = 451,
+		[KEPT_NO_ROOM] = 452 };
 
-	if (!s->kept && !s->keep_failed && !s->keep_lost)
+	if (!s->keeper_spoke)
 		return session_wait_elsewhere(s);
 	FAULT("relayed");
-	if (s->keep_lost) {
+	if (s->kept == KEPT_UNKNOWN) {
 		mail_done(s, 0);
 		return session_leave(s);
 	}
-	if (!s->kept)
+	if (s->kept == KEPT_NO_ROOM)
+		session_say(s, 452, "4.3.1", "Insufficient system storage");
+	else if (s->kept == KEPT_NOT)
 		session_say(s, 451, "4.3.0", "Error: queue file write error");
 	else if (s->t->verdict.action == VERDICT_QUARANTINE)
 		session_say(s, 250, "2.0.0", "Ok: held as %s", s->t->id);
 	else
 		session_say(s, 250, "2.0.0", "Ok: delivered as %s", s->t->id);
-	mail_done(s, code);
+	mail_done(s, codes[s->kept]);
 	s->state = SESSION_COMMAND;
 	return TURN_AGAIN;
 }

@@ -263,15 +263,17 @@ delivered(void *arg, enum keep_result result, struct pn_str text)
 	r->ticket = NULL;
 	if (result == KEPT)
 		set_all(r, 250, PN_STR_V("Ok: delivered"));
+	else if (result == KEPT_UNKNOWN)
+		set_all(r, 0, text);
 	else
-		set_all(r, result == KEPT_NOT ? 451 : 0, text);
+		set_all(r, result == KEPT_NO_ROOM ? 452 : 451, text);
 	advance(r);
 }
 
 static void
 start_maildir(struct release *r, const struct smtp_upstream *next)
 {
-	struct error e = { "out of memory for this mail" };
+	struct error e = { .text = "out of memory for this mail" };
 
 	r->job.target = pn_str_of(next->maildir);
 	r->state = MAILDIR;
@@ -345,7 +347,7 @@ on_release(void *arg, const struct keep_job *job, uint64_t number, int fd,
 {
 	struct smtp *smtp = arg;
 	struct release *r = xcalloc(1, sizeof(*r));
-	struct error e = { "its envelope cannot be read" };
+	struct error e = { .text = "its envelope cannot be read" };
 
 	r->magic = RELEASE_MAGIC;
 	r->smtp = smtp;

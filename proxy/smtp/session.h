@@ -99,7 +99,8 @@ struct session {
 	struct rcpt *repeat;      /* REPEAT: whose answer is next; NULL MAIL's */
 	bool redialled;
 	struct keep_ticket *ticket;
-	bool kept, keep_failed, keep_lost;
+	bool keeper_spoke;
+	enum keep_result kept;    /* what it said */
 	unsigned lingering;       /* CLOSING: reads so far, from 1 */
 };
 

@@ -8,7 +8,8 @@
  * RCPT to rejected@ or later@ is refused by the rcpt stage, MAIL from
  * rejected@ by the mail stage. A first header field `X-Verdict:` says reject,
  * tempfail, quarantine, discard, tag; with `slow-` in front the engine is
- * pending first. `X-Keeper: away` makes the keeper fail.
+ * pending first. `X-Keeper: away` and `X-Keeper: full`
+ * make the keeper fail.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -33,7 +34,7 @@ struct keep_ticket {
 	struct event *timer;
 	keep_done *done;
 	void *arg;
-	bool ok;
+	enum keep_result kept;
 };
 
 /* ---- the engine ---- */
@@ -167,12 +168,12 @@ answer(evutil_socket_t fd, short what, void *arg)
 	struct keep_ticket *k = arg;
 	keep_done *done = k->done;
 	void *to = k->arg;
-	bool ok = k->ok;
+	enum keep_result kept = k->kept;
 
 	(void)fd;
 	(void)what;
 	keep_cancel(k);
-	done(to, ok, ok ? PN_STR_V("") : PN_STR_V("disk full"));
+	done(to, kept, kept == KEPT ? PN_STR_V("") : PN_STR_V("no"));
 }
 
 struct keep_ticket *
@@ -187,7 +188,9 @@ keep_submit(struct keep *k, enum keep_type type, const struct keep_job *job,
 	(void)e;
 	log_info(job->id.p, "kept", "type=%d target=%s size=%llu", (int)type,
 	    VIS(job->target), (unsigned long long)job->size);
-	t->ok = memmem(head.p, head.n, "X-Keeper: away", 14) == NULL;
+	t->kept = memmem(head.p, head.n, "X-Keeper: full", 14) ? KEPT_NO_ROOM
+	    : memmem(head.p, head.n, "X-Keeper: away", 14) ? KEPT_NOT
+							   : KEPT;
 	t->done = done;
 	t->arg = arg;
 	t->timer = evtimer_new(loop_base(k->loop), answer, t);

@@ -9,7 +9,7 @@
 static struct history *
 opened(struct world *w)
 {
-	struct error e = { "" };
+	struct error e = { .text = "" };
 	struct history *h = history_open(w->dir, &e);
 
 	if (h == NULL)

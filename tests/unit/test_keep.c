@@ -5,9 +5,11 @@
  */
 #include "keeper_world.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <jansson.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sysexits.h>
 
@@ -18,6 +20,30 @@
 #include "mail/parcel.h"
 
 #define BODY "Subject: x\r\n\r\nhello\r\n"
+
+/* The disk: messages are written by write(), the index by pwrite64(), which
+ * SQLite must find in here. */
+#define SEEN __attribute__((visibility("default")))
+static bool body_full, index_full;
+
+static ssize_t
+no_room(void)
+{
+	errno = ENOSPC;
+	return -1;
+}
+
+SEEN ssize_t
+write(int fd, const void *p, size_t n)
+{
+	return body_full ? no_room() : syscall(SYS_write, fd, p, n);
+}
+
+SEEN ssize_t
+pwrite64(int fd, const void *p, size_t n, off64_t at)
+{
+	return index_full ? no_room() : syscall(SYS_pwrite64, fd, p, n, at);
+}
 
 /* Gateway in miniature. */
 struct town {
@@ -57,7 +83,7 @@ listening(struct town *t)
 static void
 keeper_begins(struct town *t, int *sock)
 {
-	struct error e = { "" };
+	struct error e = { .text = "" };
 	int link[2], master[2];
 
 	assert_int_equal(ipc_pair(link, &e), 0);
@@ -122,6 +148,7 @@ town_close(void **state)
 struct told {
 	int calls;
 	bool ok, unknown;
+	enum keep_result kept;
 	char text[256];
 	uint32_t count;
 };
@@ -134,6 +161,7 @@ done(void *arg, enum keep_result result, struct pn_str text)
 	d->calls++;
 	d->ok = result == KEPT;
 	d->unknown = result == KEPT_UNKNOWN;
+	d->kept = result;
 	(void)snprintf(d->text, sizeof(d->text), "%.*s", PN_STR_ARG(text));
 }
 
@@ -185,6 +213,54 @@ jobs_are_done(void **state)
 	assert_str(buf_str(&b), BODY);
 	assert_int_equal(world_count(t->w, "box/new", NULL), 2);
 	buf_fini(&b);
+}
+
+static void
+check_full(struct town *t, enum keep_type type, const char *id, bool *disk)
+{
+	struct told d;
+
+	assert_non_null(submit(t, type, id, t->box, &d));
+	*disk = true;
+	turn(t);
+	*disk = false;
+	assert_int_equal(d.calls, 1);
+	assert_int_equal(d.kept, KEPT_NO_ROOM);
+}
+
+static void
+a_full_disk_is_told_apart(void **state)
+{
+	struct town *t = *state;
+	struct told d;
+
+	check_full(t, KEEP_MAILDIR, "idaaaaaa", &body_full);
+	check_full(t, KEEP_QUARANTINE, "idbbbbbb", &body_full);
+	check_full(t, KEEP_QUARANTINE, "idcccccc", &index_full);
+	assert_int_equal(world_count(t->w, "box/new", NULL), 0);
+	assert_int_equal(world_count(t->w, "quarantine/idbb", NULL), 0);
+	assert_int_equal(world_count(t->w, "quarantine/idcc", NULL), 0);
+	assert_non_null(submit(t, KEEP_MAILDIR, "iddddddd", "/etc", &d));
+	turn(t);
+	assert_int_equal(d.kept, KEPT_NOT);
+}
+
+static void
+a_full_memory_is_told_apart(void **state)
+{
+	struct town *t = *state;
+	struct told d;
+	struct keep_job j = job_of(t->w, "idaaaaaa");
+	struct spool *s = spool_new(t->pool);
+	struct error e;
+
+	assert_int_equal(spool_append(s, PN_STR_V(BODY), &e), 0);
+	body_full = true; /* the parcel's */
+	assert_null(keep_submit(t->keep, KEEP_QUARANTINE, &j, s, NULL, done, &d,
+	    &e));
+	body_full = false;
+	assert_true(e.no_room);
+	spool_free(s);
 }
 
 static void
@@ -852,6 +928,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(jobs_are_done),
+		TEST(a_full_disk_is_told_apart),
+		TEST(a_full_memory_is_told_apart),
 		TEST(a_cancelled_ticket_is_silent),
 		TEST(suspects_are_counted),
 		TEST(the_next_keeper_does_it),

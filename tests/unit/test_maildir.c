@@ -8,7 +8,7 @@ static int
 deliver(struct world *w, struct keep_job *j, struct pn_str body, bool again)
 {
 	int fd = body_of(body);
-	struct error e = { "" };
+	struct error e = { .text = "" };
 	int got = maildir_deliver(world_path(w, "box"), j, fd, body.n, again,
 	    &e);
 

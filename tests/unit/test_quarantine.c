@@ -10,7 +10,7 @@
 static struct quarantine *
 opened(struct world *w)
 {
-	struct error e = { "" };
+	struct error e = { .text = "" };
 	struct quarantine *q = quarantine_open(w->dir, &e);
 
 	if (q == NULL)
@@ -22,7 +22,7 @@ static void
 store(struct quarantine *q, struct world *w, const char *id)
 {
 	struct keep_job j = job_of(w, id);
-	struct error e = { "" };
+	struct error e = { .text = "" };
 	int fd = body_of(BODY);
 
 	if (quarantine_store(q, &j, fd, BODY.n, &e) != 0)

@@ -95,7 +95,7 @@ judge(const struct rules_decls *decls, const char *text, unsigned stage,
 	const struct rules_answers *answers = NULL;
 	struct rules_result result;
 	struct buf frame = { 0 };
-	struct error e = { "" };
+	struct error e = { .text = "" };
 	struct rules *r = compile_with(decls, pn_str_of(text), "", policy, &e);
 
 	if (r == NULL)
