@@ -210,6 +210,7 @@ struct resolver {
 	struct edit_ranges *out;
 	size_t copied; /* the spool up to here is dealt with */
 	struct buf literal; /* scratch */
+	bool *seen;    /* of each edit: a field of its name was met */
 	bool failed;
 };
 
@@ -277,54 +278,51 @@ skip_field(struct resolver *r, const struct field *f)
 	r->copied = f->end;
 }
 
-/* Has a field of this name been seen before f? */
-static bool
-is_first(struct spool *s, const struct field *f, const struct edit *e)
+/* A field that the edit names; first: there was none before it. */
+static void
+apply(struct resolver *r, struct spool *s, const struct field *f,
+    const struct edit *e, bool first)
 {
-	struct field g = { .start = 0 };
-
-	while (g.start < f->start && read_field(s, &g)) {
-		if (is_named(&g, e))
-			return false;
-		g.start = g.end;
+	if (r->copied >= f->end)
+		return; /* deleted by another */
+	if (e->kind == EDIT_HEADER_REMOVE) {
+		skip_field(r, f);
+	} else if (e->kind == EDIT_HEADER_SET) {
+		skip_field(r, f);
+		if (first) {
+			add_field(&r->literal, e);
+			flush_literal(r);
+		}
+	} else if (e->kind == EDIT_HEADER_PREFIX && first) {
+		prefix_value(r, s, f, e);
 	}
-	return true;
 }
 
+/* One walk over the header serves all: a sender may write a million fields. */
 static void
 edit_field(struct resolver *r, struct spool *s, const struct field *f,
     const struct edits *edits)
 {
 	const struct edit *e;
+	size_t i = 0;
 
 	STAILQ_FOREACH (e, edits, next) {
-		if (!is_named(f, e) || r->copied >= f->end)
-			continue;
-		if (e->kind == EDIT_HEADER_REMOVE) {
-			skip_field(r, f);
-		} else if (e->kind == EDIT_HEADER_SET) {
-			skip_field(r, f);
-			if (is_first(s, f, e)) {
-				add_field(&r->literal, e);
-				flush_literal(r);
-			}
-		} else if (e->kind == EDIT_HEADER_PREFIX && is_first(s, f, e)) {
-			prefix_value(r, s, f, e);
+		if (is_named(f, e)) {
+			apply(r, s, f, e, !r->seen[i]);
+			r->seen[i] = true;
 		}
+		i++;
 	}
 }
 
+/* Without any field, a first line that begins with a blank would become the
+ * rest of ours. */
 static bool
-has_field(struct spool *s, const struct edit *e)
+would_continue(struct spool *s)
 {
-	struct field f = { .start = 0 };
+	int c = byte_at(s, 0);
 
-	while (read_field(s, &f)) {
-		if (is_named(&f, e))
-			return true;
-		f.start = f.end;
-	}
-	return false;
+	return c == ' ' || c == '\t';
 }
 
 /* Behind the last field: what is added, or set and was not there. */
@@ -333,16 +331,22 @@ add_at_end(struct resolver *r, struct spool *s, const struct edits *edits,
     size_t header_end)
 {
 	const struct edit *e;
+	size_t i = 0;
 
 	copy_up_to(r, header_end);
 	if (header_end > 0 && byte_at(s, header_end - 1) != '\n')
 		(void)buf_puts(&r->literal, "\r\n");
-	STAILQ_FOREACH (e, edits, next)
+	STAILQ_FOREACH (e, edits, next) {
 		if (e->kind == EDIT_HEADER_ADD ||
 		    ((e->kind == EDIT_HEADER_SET ||
 			 e->kind == EDIT_HEADER_PREFIX) &&
-			!has_field(s, e)))
+			!r->seen[i]))
 			add_field(&r->literal, e);
+		i++;
+	}
+	if (header_end == 0 && would_continue(s) &&
+	    (buf_len(&r->literal) > 0 || !STAILQ_EMPTY(r->out)))
+		(void)buf_puts(&r->literal, "\r\n");
 	flush_literal(r);
 }
 
@@ -357,14 +361,28 @@ add_in_front(struct resolver *r, const struct edits *edits)
 	flush_literal(r);
 }
 
+static size_t
+count(const struct edits *edits)
+{
+	const struct edit *e;
+	size_t n = 0;
+
+	STAILQ_FOREACH (e, edits, next)
+		n++;
+	return n;
+}
+
 int
 edits_resolve(const struct edits *edits, struct spool *s, struct arena *a,
     struct edit_ranges *out, struct error *e)
 {
-	struct resolver r = { .arena = a, .out = out };
+	struct resolver r = { .arena = a, .out = out,
+		.seen = arena_alloc(a, count(edits) * sizeof(bool)) };
 	struct field f = { .start = 0 };
 
 	STAILQ_INIT(out);
+	if (r.seen == NULL)
+		return error_set(e, "edits: out of memory for this mail");
 	if (!STAILQ_EMPTY(edits)) {
 		add_in_front(&r, edits);
 		while (read_field(s, &f)) {

@@ -1,6 +1,8 @@
 /* edits: what the header looks like after them, and that the rest is untouched. */
 #include "cm.h"
 
+#include <time.h>
+
 #include "base/buf.h"
 #include "mail/edits.h"
 
@@ -28,6 +30,14 @@ static const struct {
 	{ "add where there is no header",
 	    { { EDIT_HEADER_ADD, "X", "y" } }, 1, "\r\nbody\r\n",
 	    "X: y\r\n\r\nbody\r\n" },
+	{ "add before a line that is the rest of nothing",
+	    { { EDIT_HEADER_ADD, "X", "y" } }, 1, " z\r\n\r\nbody\r\n",
+	    "X: y\r\n\r\n z\r\n\r\nbody\r\n" },
+	{ "insert before such a line",
+	    { { EDIT_HEADER_INSERT, "X", "y" } }, 1, "\tz\r\n",
+	    "X: y\r\n\r\n\tz\r\n" },
+	{ "nothing is added to such a line in vain",
+	    { { EDIT_HEADER_REMOVE, "X", "" } }, 1, " z\r\n", " z\r\n" },
 	{ "add where there is nothing at all",
 	    { { EDIT_HEADER_ADD, "X", "y" } }, 1, "", "X: y\r\n" },
 	{ "a line that is no field ends the header",
@@ -157,12 +167,43 @@ edits_over_a_large_message_in_a_file(void **state)
 	spool_pool_free(pool);
 }
 
+/* A sender chooses how many fields there are: time must not be their square. */
+static void
+a_million_bytes_of_fields_are_read_once(void **state)
+{
+	struct spool_pool *pool = spool_pool_new(&conf);
+	struct spool *s = spool_new(pool);
+	struct arena *a = arena_new(8 << 20);
+	struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
+	struct buf out = { 0 };
+	struct error e;
+	clock_t began;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++)
+		assert_int_equal(spool_append(s, PN_STR_V("A:\r\n"), &e), 0);
+	for (int i = 0; i < 60000; i++)
+		assert_int_equal(spool_append(s, PN_STR_V("Subject:\r\n"),
+				     &e), 0);
+	assert_int_equal(edits_add(&edits, a, EDIT_HEADER_PREFIX,
+			     PN_STR_V("Subject"), PN_STR_V("[S]")), 0);
+	began = clock();
+	apply(s, &edits, a, &out);
+	assert_true(clock() - began < 5 * CLOCKS_PER_SEC);
+	assert_int_equal(buf_len(&out), spool_size(s) + strlen(" [S]"));
+	buf_fini(&out);
+	arena_free(a);
+	spool_free(s);
+	spool_pool_free(pool);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_of_edits),
 		cmocka_unit_test(edits_over_a_large_message_in_a_file),
+		cmocka_unit_test(a_million_bytes_of_fields_are_read_once),
 	};
 
 	return cmocka_run_group_tests_name("edits", tests, NULL, NULL);
