@@ -354,25 +354,6 @@ engine_cancel(struct engine *g, struct transaction *t)
 	t->run = NULL;
 }
 
-static int
-inherit_client(struct transaction *to, const struct client *from)
-{
-	struct client *c = &to->client;
-	struct pn_str *const texts[] = { &c->ip, &c->name, &c->reverse_name,
-		&c->helo, &c->helo_verb, &c->tls_version, &c->tls_cipher,
-		&c->login, &c->listener };
-
-	*c = *from;
-	for (size_t i = 0; i < PN_COUNT(texts); i++) {
-		if (texts[i]->n == 0)
-			continue;
-		*texts[i] = arena_str(to->arena, *texts[i]);
-		if (texts[i]->p == NULL)
-			return -1;
-	}
-	return 0;
-}
-
 /* Facts of connect and helo, the modules' own among them. */
 static int
 inherit_facts(struct engine *g, struct transaction *to,
@@ -396,7 +377,8 @@ engine_inherit(struct engine *g, struct transaction *to,
 {
 	to->wake = from->wake;
 	to->owner = from->owner;
-	if (inherit_client(to, &from->client) < 0 || !first_time(g, to))
+	if (client_copy(&to->client, &from->client, to->arena) < 0 ||
+	    !first_time(g, to))
 		return -1;
 	if (from->past == NULL)
 		return 0;

@@ -81,6 +81,24 @@ envelope_unpack(struct envelope *e, struct unpack *u, struct arena *a)
 	return !u->failed;
 }
 
+int
+client_copy(struct client *c, const struct client *from, struct arena *a)
+{
+	struct pn_str *const texts[] = { &c->ip, &c->name, &c->reverse_name,
+		&c->helo, &c->helo_verb, &c->tls_version, &c->tls_cipher,
+		&c->login, &c->listener };
+
+	*c = *from;
+	for (size_t i = 0; i < PN_COUNT(texts); i++) {
+		if (texts[i]->n == 0)
+			continue;
+		*texts[i] = arena_str(a, *texts[i]);
+		if (texts[i]->p == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 void
 client_pack(const struct client *c, struct buf *b)
 {

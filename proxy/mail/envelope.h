@@ -58,6 +58,8 @@ struct client {
 };
 
 void envelope_init(struct envelope *);
+/* All its texts too; -1 at the arena's cap. */
+int client_copy(struct client *, const struct client *from, struct arena *);
 /* A zeroed rcpt at the end of the list; NULL at the arena's cap. */
 struct rcpt *envelope_add_rcpt(struct envelope *, struct arena *);
 /* Accepted recipients only: what travels to the keeper and comes back. */

@@ -404,11 +404,12 @@ static void
 do_xclient(struct session *s, struct pn_str arg)
 {
 	struct transaction *t = session_transaction(s);
-	struct reply r;
+	struct reply r = { .code = 452, .status = "4.3.1",
+		.text = PN_STR("Insufficient system storage") };
+	bool copied = client_copy(&t->client, &s->base->client, t->arena) == 0;
 
-	t->client = s->base->client;
 	t->client.helo = t->client.helo_verb = (struct pn_str){ 0 };
-	if (!identity_read(arg, false, t->arena, &t->client, &r)) {
+	if (!copied || !identity_read(arg, false, t->arena, &t->client, &r)) {
 		session_reply(s, &r);
 		transaction_free(t);
 		return;
