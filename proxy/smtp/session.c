@@ -63,13 +63,15 @@ session_advance(struct session *s)
 
 /*
  * The client sends while we are busy, or has left. A FIN behind commands that
- * still wait in our buffer is no leaving: they are answered first.
+ * still wait in our buffer is no leaving: they are answered first; nor is one
+ * before it has read our last words.
  */
 static void
 hold_back(struct session *s)
 {
 	wire_pause(&s->wire);
-	if (wire_peek(&s->wire) == WIRE_END && buf_len(&s->wire.in) == 0)
+	if (s->state != SESSION_CLOSING && buf_len(&s->wire.in) == 0 &&
+	    wire_peek(&s->wire) == WIRE_END)
 		s->gone = true;
 }
 
@@ -81,8 +83,7 @@ on_client(int fd, short what, void *arg)
 
 	(void)fd;
 	MUST_BE(s, SESSION);
-	reads = states[s->state].reads &&
-	    (buf_len(&s->wire.out) == 0 || s->state == SESSION_CLOSING);
+	reads = states[s->state].reads && buf_len(&s->wire.out) == 0;
 	if (what & EV_WRITE) {
 		(void)wire_flush(&s->wire);
 		s->gone |= s->wire.broken;

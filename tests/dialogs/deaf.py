@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""deaf - a client that asks much, reads nothing, and goes on talking behind
+its QUIT. It may cost a connection, but no time: a worker that went round and
+round for it would be lost to all others.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../lib"))
+import tap  # noqa: E402
+
+BUILD = os.environ.get("builddir") or os.path.join(HERE, "..", "..", "build")
+QUESTIONS = 10000  # 700 kB of answers
+
+
+def seconds_used(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def connect(port):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # else loopback takes megabytes
+    s.connect(("127.0.0.1", port))
+    return s
+
+
+def start(t):
+    nobody = socket.create_server(("127.0.0.1", 0))  # the next hop, which is never asked
+    door = subprocess.Popen([os.path.join(BUILD, "tests", "dialogs", "door"), "junk=1000000",
+                             "maildir=/nowhere", "sink=%d" % nobody.getsockname()[1]],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    t.defer(door.wait, 10)
+    t.defer(door.stdin.close)
+    t.defer(nobody.close)
+    return door
+
+
+def ask_all_at_once(door, s):
+    """Stopped meanwhile: it finds all of it in one piece."""
+    os.kill(door.pid, signal.SIGSTOP)
+    s.sendall(b"HELP\r\n" * QUESTIONS + b"QUIT\r\n")
+    time.sleep(0.2)
+    os.kill(door.pid, signal.SIGCONT)
+    time.sleep(0.5)
+    s.sendall(b"and more\r\n" * 100)
+
+
+def everything(s):
+    heard = b""
+    s.settimeout(20)
+    while True:
+        piece = s.recv(65536)
+        if not piece:
+            return heard
+        heard += piece
+
+
+def test(t):
+    door = start(t)
+    s = connect(int(door.stdout.readline().split()[1]))
+    ask_all_at_once(door, s)
+    before = seconds_used(door.pid)
+    time.sleep(1)
+    used = seconds_used(door.pid) - before
+    t.ok(used < 0.1, "a deaf client takes no time", used)
+    heard = everything(s)
+    t.ok(heard.count(b"214 ") == QUESTIONS and heard.endswith(b"221 2.0.0 Bye\r\n"),
+         "and hears all when it listens after all", heard.count(b"214 "))
+    s.close()
+
+
+tap.run(test, limit_s=60)
