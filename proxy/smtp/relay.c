@@ -90,8 +90,12 @@ session_redial(struct session *s)
 {
 	if (upstream_at(s->up) == UPSTREAM_DIALLING)
 		return session_wait_elsewhere(s);
-	if (upstream_at(s->up) != UPSTREAM_READY || !repeat_envelope(s))
+	if (upstream_at(s->up) != UPSTREAM_READY || !repeat_envelope(s)) {
+		/* Part of the envelope may be queued: for no mail to come. */
+		upstream_free(s->up);
+		s->up = NULL;
 		return end_lost(s);
+	}
 	s->repeat = NULL;
 	s->state = SESSION_REPEAT;
 	return TURN_AGAIN;
