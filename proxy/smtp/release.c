@@ -86,6 +86,13 @@ set_all_failed(struct release *r)
 	set_all(r, why->code, why->text);
 }
 
+/* No answer to all of the message: it may be there (RFC 1047). */
+static void
+set_all_unknown(struct release *r)
+{
+	set_all(r, 0, PN_STR_V("The next hop did not answer"));
+}
+
 static void
 report(struct release *r)
 {
@@ -215,7 +222,10 @@ last_word(struct release *r)
 	if (!upstream_take(r->up, &said)) {
 		if (upstream_at(r->up) == UPSTREAM_READY)
 			return false;
-		set_all_failed(r);
+		if (upstream_body_sent(r->up))
+			set_all_unknown(r);
+		else
+			set_all_failed(r);
 	} else {
 		set_all(r, said.code, reply_text(&said));
 	}

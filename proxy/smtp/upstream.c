@@ -57,6 +57,7 @@ struct upstream {
 	bool holding;
 	unsigned noops;
 	bool writing;        /* a body */
+	bool body_sent;      /* ... all of the last one */
 	bool out_of_step;    /* answered before the body was all written */
 	struct body body;
 	struct reply failure;
@@ -513,6 +514,7 @@ write_body(struct upstream *u)
 	switch (body_send(&u->body, &u->wire)) {
 	case BODY_SENT:
 		u->writing = false;
+		u->body_sent = true;
 		wire_wait(&u->wire, u->conf.hop->conf->data_timeout_ms);
 		return;
 	case BODY_BLOCKED:
@@ -538,13 +540,14 @@ upstream_body(struct upstream *u, struct spool *spool,
 	expect(u, WANTED);
 	u->outstanding++;
 	u->writing = true;
+	u->body_sent = false;
 	write_body(u);
 }
 
 bool
 upstream_body_sent(const struct upstream *u)
 {
-	return u->at == UPSTREAM_READY && !u->writing;
+	return u->body_sent;
 }
 
 /* ---- replies ---- */

@@ -87,7 +87,8 @@ void upstream_hold(struct upstream *);
  */
 void upstream_body(struct upstream *, struct spool *,
     const struct edit_ranges *);
-/* All of the body and its end is with the kernel: only the reply is missing. */
+/* All of the body and its end is with the kernel: what became of it, only the
+ * reply can tell. Stays true when the connection fails. */
 bool upstream_body_sent(const struct upstream *);
 
 #endif

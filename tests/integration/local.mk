@@ -7,6 +7,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/byte_identical.py \
 	tests/integration/policy.py \
 	tests/integration/cli.py \
+	tests/integration/release.py \
 	tests/integration/scan_equal.py \
 	tests/integration/reload.py \
 	tests/integration/process.py \

@@ -1,0 +1,43 @@
+"""release - what a release came to, by what the next hop did.
+
+Before the message was sent in whole, a lost connection means that nothing was
+delivered: held, to be tried again. Behind its last dot it means that nobody
+knows (RFC 1047), and the message must not pass for undelivered.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import net
+import tap
+from postern import Postern
+from sink import DIE, Sink
+
+POLICY = 'rule held { when subject contains "hold me"; then quarantine class tests; }'
+MAIL = b"Subject: hold me\r\n\r\nbody\r\n"
+CASES = (
+    ("refuses the recipient", "rcpt", b"550 5.1.1 not here\r\n", "refused"),
+    ("closes before the message", "data", DIE, "held"),
+    ("puts the message off", "body", b"451 4.3.0 later\r\n", "held"),
+    ("closes behind the message", "body", DIE, "unknown"),
+    ("takes it", None, None, "released"),
+)
+
+
+def test(t):
+    bent = [None, None]
+    sink = Sink(script=lambda session, stage, line: bent[1] if stage == bent[0] else None)
+    t.defer(sink.close)
+    daemon = Postern(t, upstream="server %s; identity xclient;" % sink.server, policy=POLICY)
+    reply = net.send(daemon.address, "ada@client.example", ["one@example.com"], MAIL)
+    t.ok(reply.code == 250 and "held as" in reply.text, "a mail is held", reply)
+    for what, stage, answer, state in CASES:
+        bent[:] = stage, answer
+        done = daemon.cli("quarantine", "release", daemon.quarantine()[0]["id"])
+        t.same(daemon.quarantine()[0]["state"], state, "the next hop " + what,
+               done.stdout, done.stderr)
+    t.same(sink.holding(b"hold me"), 1, "it is delivered once")
+
+
+tap.run(test, 60)
