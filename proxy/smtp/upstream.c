@@ -536,11 +536,15 @@ upstream_body(struct upstream *u, struct spool *spool,
 {
 	if (u->at != UPSTREAM_READY)
 		return;
+	u->body_sent = false;
+	if (buf_len(&u->wire.in) > 0) {
+		fail_lost(u, "it answers a message that it has not seen");
+		return;
+	}
 	body_start(&u->body, spool, ranges);
 	expect(u, WANTED);
 	u->outstanding++;
 	u->writing = true;
-	u->body_sent = false;
 	write_body(u);
 }
 
@@ -555,7 +559,7 @@ upstream_body_sent(const struct upstream *u)
 /*
  * Take the next reply off the wire, whatever it belongs to. A refusal that
  * comes while the body is written ends the writing: the rest would be read as
- * commands.
+ * commands. "250" to half a message is no answer to it.
  */
 static bool
 next_reply(struct upstream *u, struct reply_lines *r, enum expected *kind)
@@ -576,6 +580,10 @@ next_reply(struct upstream *u, struct reply_lines *r, enum expected *kind)
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(u->id, "upstream-says", "text=\"%s\"",
 		    VIS(r->raw));
+	if (u->writing && r->code < 400) {
+		fail_lost(u, "it takes a message that it has not seen");
+		return false;
+	}
 	if (u->writing)
 		u->out_of_step = true;
 	u->writing = false;
