@@ -24,6 +24,7 @@ struct listener {
 	struct hop *hop;
 	int fd; /* borrowed */
 	struct event ev;
+	struct event again; /* descriptors were short: ev comes back */
 };
 
 struct smtp {

@@ -17,6 +17,7 @@
 #include "smtp/session.h"
 
 #define ACCEPTS 8 /* a wake-up: then the sessions have their turn */
+#define PAUSE_MS 1000 /* without descriptors or memory */
 
 /* ---- accepting ---- */
 
@@ -54,6 +55,31 @@ turn_away(int fd)
 	(void)close(fd);
 }
 
+/* The connection stays in the queue: without a pause we would be told of it
+ * again at once, and say so in the log each time. */
+static void
+accept_failed(struct listener *l)
+{
+	int why = errno;
+
+	log_error("", "accept", "listener=%s why=\"%s\"", l->conf->name,
+	    strerror(why));
+	if (why != EMFILE && why != ENFILE && why != ENOBUFS && why != ENOMEM)
+		return;
+	(void)event_del(&l->ev); /* cannot fail for what is assigned */
+	must(event_add(&l->again, loop_timeout(l->smtp->loop, PAUSE_MS)) == 0);
+}
+
+static void
+on_again(int fd, short what, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)fd;
+	(void)what;
+	must(event_add(&l->ev, NULL) == 0);
+}
+
 static bool
 accept_one(struct listener *l)
 {
@@ -67,8 +93,7 @@ accept_one(struct listener *l)
 		if (errno == ECONNABORTED || errno == EINTR)
 			return true;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			log_error("", "accept", "listener=%s why=\"%s\"",
-			    l->conf->name, strerror(errno));
+			accept_failed(l);
 		return false;
 	}
 	p = peers_enter(&l->smtp->peers, any);
@@ -137,7 +162,18 @@ init_listener(struct smtp *s, size_t i, int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	must(event_assign(&l->ev, loop_base(s->loop), fd, EV_READ | EV_PERSIST,
 		 on_connection, l) == 0);
+	must(event_assign(&l->again, loop_base(s->loop), -1, 0, on_again, l) ==
+	    0);
 	must(event_add(&l->ev, NULL) == 0);
+}
+
+static void
+stop_listening(struct smtp *s)
+{
+	for (size_t i = 0; i < s->conf->n_listeners; i++) {
+		(void)event_del(&s->listeners[i].ev);
+		(void)event_del(&s->listeners[i].again);
+	}
 }
 
 static void
@@ -195,8 +231,7 @@ smtp_drain(struct smtp *s, void (*drained)(void *), void *arg)
 	s->draining = true;
 	s->drained = drained;
 	s->drained_arg = arg;
-	for (size_t i = 0; i < s->conf->n_listeners; i++)
-		(void)event_del(&s->listeners[i].ev);
+	stop_listening(s);
 	TAILQ_FOREACH (x, &s->sessions, all)
 		session_drain(x);
 	door_left(s);
@@ -216,8 +251,7 @@ smtp_free(struct smtp *s)
 	release_free_all(s);
 	for (size_t i = 0; i < s->conf->n_upstreams; i++)
 		probe_stop(&s->hops[i]);
-	for (size_t i = 0; i < s->conf->n_listeners; i++)
-		(void)event_del(&s->listeners[i].ev);
+	stop_listening(s);
 	(void)event_del(&s->said_drained);
 	free(s->hops);
 	free(s->listeners);

@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/dialogs/door
 tests_dialogs_door_SOURCES = tests/dialogs/door.c
 tests_dialogs_door_LDADD = libsmtp.la libmail.la libbase.la $(EVENT_LIBS)
-TESTS += tests/dialogs/replay.py tests/dialogs/deaf.py
-EXTRA_DIST += tests/dialogs/replay.py tests/dialogs/deaf.py $(srcdir)/tests/dialogs/*.txt
+TESTS += tests/dialogs/replay.py tests/dialogs/busy.py
+EXTRA_DIST += tests/dialogs/replay.py tests/dialogs/busy.py $(srcdir)/tests/dialogs/*.txt
 INTEGRATION += tests/dialogs/daemon.py tests/dialogs/release.py
 EXTRA_DIST += tests/dialogs/daemon.py tests/dialogs/release.py

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""deaf - a client that asks much, reads nothing, and goes on talking behind
-its QUIT. It may cost a connection, but no time: a worker that went round and
+"""busy - what may cost connections, but no time: a worker that went round and
 round for it would be lost to all others.
+
+A client that asks much, reads nothing, and goes on talking behind its QUIT;
+and more clients than there are descriptors.
 """
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -17,6 +20,7 @@ import tap  # noqa: E402
 
 BUILD = os.environ.get("builddir") or os.path.join(HERE, "..", "..", "build")
 QUESTIONS = 10000  # 700 kB of answers
+DESCRIPTORS = 24
 
 
 def seconds_used(pid):
@@ -33,15 +37,22 @@ def connect(port):
     return s
 
 
-def start(t):
+def start(t, **kw):
     nobody = socket.create_server(("127.0.0.1", 0))  # the next hop, which is never asked
     door = subprocess.Popen([os.path.join(BUILD, "tests", "dialogs", "door"), "junk=1000000",
                              "maildir=/nowhere", "sink=%d" % nobody.getsockname()[1]],
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **kw)
     t.defer(door.wait, 10)
     t.defer(door.stdin.close)
     t.defer(nobody.close)
-    return door
+    return door, int(door.stdout.readline().split()[1])
+
+
+def takes_no_time(t, door, what):
+    before = seconds_used(door.pid)
+    time.sleep(1)
+    used = seconds_used(door.pid) - before
+    t.ok(used < 0.1, what + " takes no time", "%.2f of 1 s" % used)
 
 
 def ask_all_at_once(door, s):
@@ -64,18 +75,36 @@ def everything(s):
         heard += piece
 
 
-def test(t):
-    door = start(t)
-    s = connect(int(door.stdout.readline().split()[1]))
+def deaf(t):
+    door, port = start(t)
+    s = connect(port)
     ask_all_at_once(door, s)
-    before = seconds_used(door.pid)
-    time.sleep(1)
-    used = seconds_used(door.pid) - before
-    t.ok(used < 0.1, "a deaf client takes no time", used)
+    takes_no_time(t, door, "a deaf client")
     heard = everything(s)
     t.ok(heard.count(b"214 ") == QUESTIONS and heard.endswith(b"221 2.0.0 Bye\r\n"),
          "and hears all when it listens after all", heard.count(b"214 "))
     s.close()
+
+
+def crowd(t):
+    log = open(t.path("log"), "w+")
+    t.defer(log.close)
+    door, port = start(t, stderr=log, preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)))
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(DESCRIPTORS + 5)]
+    time.sleep(0.3)
+    takes_no_time(t, door, "a crowd")
+    t.ok(0 < open(t.path("log")).read().count("ev=accept") < 5, "and little of the log")
+    for c in clients[:-1]:
+        c.close()
+    clients[-1].settimeout(10)
+    t.ok(clients[-1].recv(100).startswith(b"220 "), "the last is served when the others have gone")
+    clients[-1].close()
+
+
+def test(t):
+    deaf(t)
+    crowd(t)
 
 
 tap.run(test, limit_s=60)
