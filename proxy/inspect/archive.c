@@ -199,7 +199,7 @@ read_member(struct view *v, const struct place *place, struct pn_part *p,
 		limit(p);
 	p->magic = type_of(p->head);
 	if (is_archive(p->magic) || p->magic == type_executable ||
-	    is_named_archive(p) || mime_opens(p)) {
+	    p->magic == type_ole || is_named_archive(p) || mime_opens(p)) {
 		bytes = read_all(v, p, s);
 		look_into(v, place, p, bytes);
 	}
@@ -591,6 +591,18 @@ may_be_zip(const struct pn_part *p, struct pn_str bytes, size_t others)
 	    (others == 0 && is_named_archive(p)) || ends_as_zip(bytes);
 }
 
+/* MS-OFFCRYPTO 1.3.2: a document of today that is locked lies in one stream
+ * of an OLE file, which its directory names. */
+static bool
+is_locked_document(const struct pn_part *p, struct pn_str bytes)
+{
+	static const struct pn_str name = PN_STR("E\0n\0c\0r\0y\0p\0t\0e\0d"
+						 "\0P\0a\0c\0k\0a\0g\0e\0");
+
+	return p->magic == type_ole &&
+	    memmem(bytes.p, bytes.n, name.p, name.n) != NULL;
+}
+
 static void
 list(struct view *v, const struct place *place, struct pn_part *p,
     struct pn_str bytes)
@@ -626,6 +638,8 @@ look_into(struct view *v, const struct place *place, struct pn_part *p,
 		return;
 	if (p->member && mime_opens(p))
 		mime_look(v, place, p, bytes);
+	if (is_locked_document(p, bytes))
+		p->flags |= PN_PART_ENCRYPTED;
 	if (!is_archive(p->magic) && p->magic != type_executable &&
 	    !is_named_archive(p) && !ends_as_zip(bytes) &&
 	    !format_is_iso(bytes))
@@ -644,7 +658,7 @@ is_worth_decoding(struct pn_part *p)
 	char room[TAIL];
 
 	if (is_archive(p->magic) || p->magic == type_executable ||
-	    is_named_archive(p))
+	    p->magic == type_ole || is_named_archive(p))
 		return true;
 	/* A missing '=' must not hide the end. */
 	for (unsigned shift = 0; shift < shifts; shift++)

@@ -168,6 +168,7 @@ format_is_closed(struct pn_str s)
 		PN_STR("xar!"),                     /* wants an XML reader */
 		PN_STR("ITSF"),                     /* compiled help */
 		PN_STR("\0\5\x16\0\0"),             /* AppleSingle */
+		PN_STR("\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d"), /* OneNote */
 	};
 
 	return begins_with(s, signs, PN_COUNT(signs)) || is_disk(s) ||

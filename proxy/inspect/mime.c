@@ -459,12 +459,32 @@ note_other_name(struct view *v, struct param_values *names,
 		text = header_decode(field_text(v, f), v->arena,
 		    &names->unknown);
 		slash = text.n > 0 ? memrchr(text.p, '/', text.n) : NULL;
+		if (slash != NULL && slash > text.p && slash[-1] == '/')
+			continue; /* http://example.com is no program */
 		if (slash != NULL)
 			text = pn_str_sub(text, (size_t)(slash - text.p) + 1,
 			    text.n);
 		if (text.n > 0)
 			param_add(names, text);
 	}
+}
+
+static bool
+is_of(struct pn_str type, const char *top)
+{
+	return pn_str_starts(type, pn_str_of(top));
+}
+
+/* What readers do not show themselves they offer as a file. */
+static bool
+is_file(const struct param_values *types)
+{
+	for (size_t i = 0; i < types->n; i++)
+		if (!is_of(types->v[i], "text/") &&
+		    !is_of(types->v[i], "multipart") &&
+		    !is_of(types->v[i], "message/"))
+			return true;
+	return false;
 }
 
 /* What the fields say, each of those that are there twice too. */
@@ -503,7 +523,7 @@ read_fields(struct view *v, struct entity *e, size_t n, bool digest)
 			note_other_name(v, &others, f);
 		}
 	}
-	if (e->names.n == 0)
+	if (e->names.n == 0 && (dispositions > 0 || is_file(&e->types)))
 		e->names = others;
 	e->ambiguous |= types > 1 || e->types.n > 1 || encodings > 1 || dispositions > 1 ||
 	    e->boundaries.n > 1 || e->odd_encoding;
@@ -514,12 +534,6 @@ read_fields(struct view *v, struct entity *e, size_t n, bool digest)
 		note(v, PN_DEFECT_LIMIT);
 	if (e->names.unknown)
 		note(v, PN_DEFECT_CHARSET);
-}
-
-static bool
-is_of(struct pn_str type, const char *top)
-{
-	return pn_str_starts(type, pn_str_of(top));
 }
 
 static bool
@@ -610,6 +624,25 @@ read_message(struct reading *r, const struct place *place,
 	}
 }
 
+/* Files that mail readers open as a message. */
+static bool
+is_message_name(const struct pn_part *p)
+{
+	static const char *const endings[] = { ".eml", ".emlx", ".mht",
+		".mhtml", ".mim", ".mime", ".nws", NULL };
+
+	return view_has_ending(p, endings);
+}
+
+/* Files that archive programs decode. */
+static bool
+is_uu_name(const struct pn_part *p)
+{
+	static const char *const endings[] = { ".uu", ".uue", NULL };
+
+	return view_has_ending(p, endings);
+}
+
 /* ---- uuencoded files in text ---- */
 
 /* Is line (without its end) uuencoded data? *last: the empty one. */
@@ -689,6 +722,8 @@ add_file(struct reading *r, const struct place *place, struct pn_str name,
 	p->encoding = how;
 	p->bytes = data;
 	archive_look(r->view, place, p);
+	if (is_message_name(p))
+		read_message(r, place, p, how, data);
 }
 
 /* What is no data to us may be some to others, up to a line "end". */
@@ -778,25 +813,6 @@ read_yenc(struct reading *r, const struct place *place, struct pn_str text)
 }
 
 /* ---- leaves ---- */
-
-/* Files that mail readers open as a message. */
-static bool
-is_message_name(const struct pn_part *p)
-{
-	static const char *const endings[] = { ".eml", ".emlx", ".mht",
-		".mhtml", ".mim", ".mime", ".nws", NULL };
-
-	return view_has_ending(p, endings);
-}
-
-/* Files that archive programs decode. */
-static bool
-is_uu_name(const struct pn_part *p)
-{
-	static const char *const endings[] = { ".uu", ".uue", NULL };
-
-	return view_has_ending(p, endings);
-}
 
 /*
  * What readers open and nobody here does: signed or encrypted by S/MIME (RFC
@@ -985,6 +1001,21 @@ read_as(struct reading *r, const struct place *place, struct entity *e,
 	}
 }
 
+/* RFC 2046 2, and what joined since. A boundary with any other is a multipart
+ * to those who look no further. */
+static bool
+is_known(struct pn_str type)
+{
+	static const char *const tops[] = { "text/", "image/", "audio/",
+		"video/", "application/", "multipart", "message/", "model/",
+		"font/", "x-", NULL };
+
+	for (const char *const *t = tops; *t != NULL; t++)
+		if (is_of(type, *t))
+			return true;
+	return false;
+}
+
 /* Whatever the tree of types says of the body, once for each that differs. */
 static void
 read_types(struct reading *r, const struct place *place, struct entity *e,
@@ -1001,6 +1032,11 @@ read_types(struct reading *r, const struct place *place, struct entity *e,
 			continue;
 		multipart |= is_multipart;
 		read_as(r, place, e, e->types.v[i], body);
+	}
+	if (!multipart && e->boundaries.n > 0 && !is_known(e->types.v[0])) {
+		note(r->view, PN_DEFECT_AMBIGUOUS);
+		e->ambiguous = true;
+		read_as(r, place, e, PN_STR_V("multipart/mixed"), body);
 	}
 }
 

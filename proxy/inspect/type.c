@@ -60,6 +60,8 @@ static const struct signature {
 	{ 0, PN_STR("vhdxfile"), type_other },
 	{ 0, PN_STR("conectix"), type_other }, /* a disk image */
 	{ 0, PN_STR("\0\5\x16\0\0"), type_other }, /* AppleSingle */
+	{ 0, PN_STR("\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d"),
+	    type_other }, /* OneNote */
 	{ 0, PN_STR("xar!"), type_other },
 	{ 0, PN_STR("!<arch>\n"), type_other },
 	{ 0, PN_STR("OggS"), type_other },

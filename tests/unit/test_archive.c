@@ -523,6 +523,13 @@ static const struct other_case {
 	    "0 a/b other 73 b [winmail.dat]\n1  text 2 m [a.js]\n!b\n" },
 	{ "ace", "a.ace", PN_STR("1234567**ACE**"), .want =
 	    "0 a/b other 14 l [a.ace]\n!l\n" },
+	{ "a locked document", "a.docx",
+	    PN_STR("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and on E\0n\0c\0r\0y\0p"
+		   "\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0"),
+	    .want = "0 a/b ole 48 e [a.docx]\n" },
+	{ "a notebook", "a.one",
+	    PN_STR("\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d and on"),
+	    .want = "0 a/b other 15 l [a.one]\n!l\n" },
 	{ "a disk", "a.vhd", PN_STR("conectix"), .want =
 	    "0 a/b other 8 l [a.vhd]\n!l\n" },
 	{ "a program with a picture's mark", "a", PN_STR("MZ\1\1\1\1\1\1WEBP"),

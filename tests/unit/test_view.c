@@ -256,11 +256,17 @@ static const struct mail_case cases[] = {
 	    MIXED EXE(ATTACH("a; filename*0=a.t; filename*00000001=.exe")) END,
 	    MIXED_LINE "0 text/plain executable 20 a [a|a.t.exe]\n!a\n"),
 	CASE("a name in no usual place",
-	    MIXED EXE(B64 "Content-Name: a.exe\r\n") END,
-	    MIXED_LINE EXE_LINE),
+	    MIXED EXE(B64 "Content-Type: a/b\r\nContent-Name: a.exe\r\n") END,
+	    MIXED_LINE "0 a/b executable 20 - [a.exe]\n"),
 	CASE("a name in a location",
-	    MIXED EXE(B64 "Content-Location: http://x/y/a.exe\r\n") END,
+	    MIXED EXE(B64 "Content-Disposition: attachment\r\n"
+			  "Content-Location: http://x/y/a.exe\r\n") END,
 	    MIXED_LINE EXE_LINE),
+	CASE("a site is no program",
+	    MIXED PART("Content-Type: a/b\r\nContent-Location: http://x.com"
+		       "\r\n", "x")
+	    PART("Content-Description: Mail from x.com\r\n", "x") END,
+	    MIXED_LINE "0 a/b text 1 - []\n0 text/plain text 1 - []\n"),
 	CASE("a description beside a name",
 	    MIXED EXE("Content-Description: b.txt\r\n" ATTACH("a.exe")) END,
 	    MIXED_LINE EXE_LINE),
@@ -471,6 +477,16 @@ static const struct mail_case cases[] = {
 	    "begin 644 a.exe\r\n&35J0  ,`\r\n`\r\nend\r\n",
 	    "0 application/x text 36 - [a.UUE]\n"
 	    "0 application/octet-stream executable 6 - [a.exe]\n"),
+	CASE("a message in uuencode",
+	    "\r\nbegin 644 a.eml\r\n/4W5B:F5C=#H@> H*:&D*\r\n`\r\nend\r\n",
+	    "0 text/plain text 48 - []\n"
+	    "0 application/octet-stream text 15 - [a.eml]\n"
+	    "1 text/plain text 3 - []\n"),
+	CASE("a type nobody knows, with a boundary",
+	    "Content-Type: mulitpart/mixed; boundary=b\r\n\r\n" EXE(
+		ATTACH("a.exe")) END,
+	    "0 mulitpart/mixed text 128 - []\n"
+	    "0 multipart/mixed - 0 ca []\n" EXE_LINE "!a\n"),
 	CASE("yEnc in text",
 	    "\r\nsee:\r\n=ybegin line=128 size=3 name=a b.txt\r\n"
 	    "m\x8b\x9e\r\n=yend size=3\r\nbye\r\n",
