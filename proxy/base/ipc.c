@@ -139,6 +139,15 @@ unqueue(struct ipc *c, struct frame *f)
 	free(f);
 }
 
+/* Whatever the kernel's reason: nothing can follow in order, so both sides
+ * shall read the end of it. */
+static void
+die(struct ipc *c)
+{
+	c->dead = true;
+	(void)shutdown(c->fd, SHUT_RDWR); /* or the peer has gone already */
+}
+
 static void
 on_writable(evutil_socket_t sock, short what, void *arg)
 {
@@ -152,7 +161,7 @@ on_writable(evutil_socket_t sock, short what, void *arg)
 		if (send_frame((int)sock, &iov, 1, f->fd) < 0) {
 			if (errno == EAGAIN)
 				return;
-			c->dead = true;
+			die(c);
 		}
 		unqueue(c, f);
 	}
@@ -286,7 +295,7 @@ ipc_sendv(struct ipc *c, uint32_t type, uint64_t id, const struct iovec *body,
 		if (send_frame(c->fd, iov, count + 1, fd) >= 0)
 			return true;
 		if (errno != EAGAIN) {
-			c->dead = true;
+			die(c);
 			return false;
 		}
 	}

@@ -281,6 +281,27 @@ an_overlong_frame_is_a_lie(void **state)
 	free(frame);
 }
 
+/* Nobody may wait for an answer to what was never sent. */
+static void
+a_failed_send_ends_the_link(void **state)
+{
+	struct end *e = *state;
+	struct error err;
+	char buf[IPC_MAX];
+	uint32_t type;
+	uint64_t id;
+
+	assert_int_equal(ipc_write(e->peer, 7, 1, "x", 1, -1, &err), 0);
+	assert_false(ipc_send(e->ipc, 7, 1, NULL, 0, 9999)); /* no descriptor */
+	assert_false(ipc_send(e->ipc, 7, 2, NULL, 0, -1));
+	assert_false(e->closed);
+	turn(e);
+	assert_int_equal(e->n_messages, 1); /* what had come is read */
+	assert_true(e->closed);
+	assert_int_equal(ipc_read(e->peer, &type, &id, buf, NULL, &err), -1);
+	assert_string_equal(err.text, "");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -297,6 +318,7 @@ main(void)
 		TEST(the_callee_may_free),
 		TEST(who_lies_is_gone),
 		TEST(an_overlong_frame_is_a_lie),
+		TEST(a_failed_send_ends_the_link),
 	};
 
 	return cmocka_run_group_tests_name("ipc", tests, NULL, NULL);
