@@ -87,6 +87,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] == 'z')
 		read_zip(src, data[1]);
 	else
-		read_encoded(data[0] % 4, src, data[1]);
+		read_encoded(data[0] % 5, src, data[1]);
 	return 0;
 }

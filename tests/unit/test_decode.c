@@ -143,6 +143,8 @@ sizes_of_the_others(void **state)
 	assert_int_equal(decode_size(ENCODING_QP, PN_STR_V("a=b")), 3);
 	assert_int_equal(
 	    decode_size(ENCODING_UU, PN_STR_V("#0V%T\r\n#0V%T\r\n`\r\n")), 6);
+	assert_int_equal(
+	    decode_size(ENCODING_YENC, PN_STR_V("m\x8b=\xde\r\n=n==k")), 6);
 	assert_int_equal(decode_size(ENCODING_NONE, PN_STR_V("abc")), 3);
 	assert_true(decode_looks_base64(PN_STR_V("TVqQAAMAAAAEAAAA\r\nAAAA")));
 	assert_false(decode_looks_base64(PN_STR_V("This is some plain text")));
