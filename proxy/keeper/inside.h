@@ -67,7 +67,8 @@ void command_master_gone(struct keeper *);
 
 /* release.c */
 void release_start(struct keeper *, struct pn_str id, struct control_call *);
-void release_outcome(struct keeper *, uint64_t job, struct unpack);
+void release_outcome(struct keeper *, const struct link *, uint64_t job,
+    struct unpack);
 void release_link_gone(struct keeper *, const struct link *);
 
 #endif

@@ -190,7 +190,7 @@ on_worker_message(void *arg, uint32_t type, uint64_t id, const void *body,
 		take_suspect(l, type, id, u);
 		break;
 	case KEEP_RELEASED:
-		release_outcome(l->keeper, id, u);
+		release_outcome(l->keeper, l, id, u);
 		break;
 	default:
 		log_error("", "worker-frame", "worker=%u type=%u "

@@ -160,16 +160,22 @@ release_start(struct keeper *k, struct pn_str id, struct control_call *call)
 	arena_free(a);
 }
 
+/* Of a release that we began, the worker we gave it to may speak alone; of an
+ * earlier keeper's nobody here knows who had it. */
 void
-release_outcome(struct keeper *k, uint64_t job, struct unpack u)
+release_outcome(struct keeper *k, const struct link *l, uint64_t job,
+    struct unpack u)
 {
 	struct arena *a = arena_new(JOB_ARENA);
 	struct release *r = find(k, job);
-	struct keep_outcome o;
+	struct keep_outcome o = { 0 };
 	struct error e;
 	bool finished = false;
 
-	if (!keep_outcome_unpack(&o, &u, a))
+	if (r != NULL && r->link != l)
+		log_error(r->id, "released-frame", "worker=%u "
+		    "error=\"another worker has it\"", l->worker);
+	else if (!keep_outcome_unpack(&o, &u, a))
 		log_error("", "released-frame", "error=\"not of our form\"");
 	else if (quarantine_outcome(k->quarantine, job, &o, &finished, &e) < 0)
 		log_error("", "released", "error=\"%s\"", e.text);

@@ -707,6 +707,36 @@ a_release_is_relayed_and_committed(void **state)
 	buf_fini(&b);
 }
 
+/* A worker in wrong hands must not say of others' mail that it went out. */
+static void
+only_who_relays_reports(void **state)
+{
+	struct town *t = *state;
+	struct door d = { 0 };
+	struct keep_rcpt_outcome r[] = {
+		{ PN_STR("ada@example.com"), 250, PN_STR("gone") },
+		{ PN_STR("eve@example.com"), 250, PN_STR("gone") } };
+	struct keep_outcome o = { PN_STR("idaaaaaa"), 2, r };
+	struct buf b = { 0 };
+	struct error e;
+	int link[2], s = begin_release(t, &d);
+
+	assert_int_equal(ipc_pair(link, &e), 0);
+	keeper_add_worker(t->keeper, link[1], 1, 1);
+	keep_outcome_pack(&o, &b);
+	assert_int_equal(ipc_write(link[0], KEEP_RELEASED, d.job, buf_data(&b),
+	    buf_len(&b), -1, &e), 0);
+	turn(t);
+	assert_shown(t, "releasing");
+	reply(&d, 451, 451);
+	turn(t);
+	assert_shown(t, "held");
+	(void)close(s);
+	(void)close(link[0]);
+	buf_fini(&b);
+	buf_fini(&d.body);
+}
+
 static void
 who_asked_may_leave(void **state)
 {
@@ -942,6 +972,7 @@ main(void)
 		TEST(lists_shows_exports_deletes),
 		TEST(the_master_is_asked),
 		TEST(a_release_is_relayed_and_committed),
+		TEST(only_who_relays_reports),
 		TEST(who_asked_may_leave),
 		TEST(a_dead_keeper_hears_the_outcome_later),
 		TEST(a_dead_worker_leaves_it_unknown),
