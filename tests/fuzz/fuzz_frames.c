@@ -87,6 +87,7 @@ repack(uint8_t kind, struct unpack *u, const struct chain *chain,
 		struct keep_job job;
 		struct keep_summary summary;
 		struct keep_outcome outcome;
+		struct rules_answers *answers;
 	} to;
 
 	switch (kind) {
@@ -94,6 +95,12 @@ repack(uint8_t kind, struct unpack *u, const struct chain *chain,
 		if (!findings_unpack(&to.findings, chain, rules, u, arena))
 			return false;
 		findings_pack(&to.findings, b);
+		return true;
+	case 'a': /* lies in an 'f', where its length is in the way */
+		to.answers = rules_answers_unpack(rules, u, arena);
+		if (to.answers == NULL || !unpack_done(u))
+			return false;
+		rules_answers_pack(to.answers, b);
 		return true;
 	case 'r':
 		if (!inspect_request_unpack(&to.request, u))

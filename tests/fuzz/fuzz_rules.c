@@ -32,18 +32,20 @@ static const struct test_value letter[] = {
 static void
 judge(const struct rules *r, struct unpack frame, struct arena *arena)
 {
-	static const struct test_mail mail = { .values = letter, .n_parts = 2 };
+	static const struct test_mail mail = { .values = letter, .n_parts = 4 };
 	struct rules_facts facts = FACTS_OF(&mail);
 	struct rules_run *run = rules_run_new();
 	struct rules_answers *a = rules_inspect(r, run, &facts, arena);
+	bool ours = frame.n == 0 && a != NULL;
 	struct rules_result result;
 	struct buf b = { 0 };
 
-	if (frame.n == 0 && a != NULL) {
+	if (ours) {
 		rules_answers_pack(a, &b);
 		frame = unpack_of(buf_data(&b), buf_len(&b));
 	}
 	a = rules_answers_unpack(r, &frame, arena);
+	must(!ours || (a != NULL && unpack_done(&frame)));
 	for (unsigned stage = CONNECT; stage <= MESSAGE; stage++) {
 		struct buf json = { 0 };
 
@@ -106,7 +108,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pn_str text = { (const char *)data,
 		strnlen((const char *)data, size) };
-	struct arena *arena = arena_new(4 << 20), *again = arena_new(8 << 20);
+	struct arena *arena = arena_new(16 << 20), *again = arena_new(32 << 20);
 	size_t n = text.n < size ? text.n + 1 : size;
 	struct buf one = { 0 }, two = { 0 };
 	struct rules *r = NULL, *same;
