@@ -3,8 +3,8 @@
  * replies: each line of the input through every parser that may get it, and
  * the whole of it as replies.
  *
- * Covers: proxy/smtp/line.c proxy/smtp/reply.c proxy/smtp/identity.c
- * proxy/smtp/xtext.c proxy/smtp/ehlo.c proxy/mail/address.c
+ * Covers: proxy/smtp/reply.c proxy/smtp/identity.c proxy/smtp/xtext.c
+ * proxy/smtp/ehlo.c proxy/mail/address.c
  */
 #include "smtp/line.h"
 

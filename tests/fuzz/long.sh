@@ -9,6 +9,8 @@ set -u
 seconds=${FUZZ_SECONDS:-600}
 jobs=${FUZZ_JOBS:-2}
 mkdir -p fuzz-found
+# What was started ends with us, when somebody ends us.
+trap 'trap - TERM; kill 0' INT TERM
 
 # search PROGRAM NAME: the end of its log says how it ended
 search() {
