@@ -32,6 +32,8 @@ libinspect_la_SOURCES = \
 	proxy/inspect/tnef.h \
 	proxy/inspect/type.c \
 	proxy/inspect/type.h \
+	proxy/inspect/uu.c \
+	proxy/inspect/uu.h \
 	proxy/inspect/view.c \
 	proxy/inspect/view.h \
 	proxy/inspect/zip.c \

@@ -15,6 +15,7 @@
  */
 #include "inspect/charset.h"
 #include "inspect/part.h"
+#include "inspect/uu.h"
 
 #define TYPES 4      /* readings of one entity's type that we follow */
 #define BOUNDARY_MAX 1000
@@ -643,173 +644,44 @@ is_uu_name(const struct pn_part *p)
 	return view_has_ending(p, endings);
 }
 
-/* ---- uuencoded files in text ---- */
-
-/* Is line (without its end) uuencoded data? *last: the empty one. */
-static bool
-is_uu_line(struct pn_str line, bool *last)
-{
-	size_t count, want;
-
-	if (line.n == 0)
-		return false;
-	count = ((unsigned char)line.p[0] - 32u) & 63u;
-	want = 1 + (count + 2) / 3 * 4;
-	*last = count == 0;
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] < ' ' || line.p[i] > '`')
-			return false;
-	/* Blanks at the end may be gone, a checksum may be there. */
-	return *last ? line.n <= 2 : line.n <= want + 1 && line.n + 8 > want;
-}
-
-/* Bytes of data lines at the start of s. */
-static size_t
-uu_extent(struct pn_str s)
-{
-	size_t at = 0;
-	bool last = false;
-
-	while (at < s.n && !last) {
-		const char *nl = memchr(s.p + at, '\n', s.n - at);
-		size_t size = nl == NULL ? s.n - at :
-					   (size_t)(nl - s.p) + 1 - at;
-		size_t n = size;
-
-		while (n > 0 && (s.p[at + n - 1] == '\n' ||
-		    s.p[at + n - 1] == '\r'))
-			n--;
-		if (!is_uu_line(pn_str_sub(s, at, n), &last))
-			break;
-		at += size;
-	}
-	return at;
-}
-
-/* "begin 644 name": the name, and where the line ends; false if it is none. */
-static bool
-uu_begin(struct pn_str s, struct pn_str *name, size_t *size, bool *base64)
-{
-	const char *nl = memchr(s.p, '\n', s.n);
-	size_t i = 5, digits = 0;
-
-	*size = nl == NULL ? s.n : (size_t)(nl - s.p) + 1;
-	*base64 = pn_str_starts(s, PN_STR_V("begin-base64 "));
-	i = *base64 ? 12 : 5;
-	while (i < *size && (s.p[i] == ' ' || s.p[i] == '\t'))
-		i++;
-	for (; i < *size && s.p[i] >= '0' && s.p[i] <= '7'; i++)
-		digits++;
-	*name = pn_str_trim(pn_str_sub(s, i, *size - i));
-	/* Some need no mode: two blanks will do. */
-	if (digits == 0)
-		return i == 7 && name->n > 0;
-	return digits >= 3 && digits <= 8 && name->n > 0 &&
-	    (s.p[i] == ' ' || s.p[i] == '\t');
-}
+/* ---- files that MIME knows nothing of ---- */
 
 static void
-add_file(struct reading *r, const struct place *place, struct pn_str name,
-    struct pn_str data, enum encoding how)
+add_file(struct reading *r, const struct place *place,
+    const struct uu_file *f)
 {
 	struct entity e = { .n_encodings = 0 };
 	struct pn_part *p;
 
-	param_add(&e.names, name);
+	param_add(&e.names, f->name);
 	p = add_part(r, place, &e, PN_STR_V("application/octet-stream"), false);
 	if (p == NULL)
 		return;
-	p->encoding = how;
-	p->bytes = data;
+	p->encoding = f->how;
+	p->bytes = f->data;
 	archive_look(r->view, place, p);
 	if (is_message_name(p))
-		read_message(r, place, p, how, data);
+		read_message(r, place, p, f->how, f->data);
 }
 
-/* What is no data to us may be some to others, up to a line "end". */
-static size_t
-uu_end(struct pn_str s, bool *unended)
-{
-	const char *end = s.n > 0 ? memmem(s.p, s.n, "\nend", 4) : NULL;
-
-	*unended = end == NULL;
-	return end == NULL ? 0 : (size_t)(end - s.p) + 1;
-}
-
-/* With its end. */
-static struct pn_str
-first_line(struct pn_str s)
-{
-	const char *nl = s.n > 0 ? memchr(s.p, '\n', s.n) : NULL;
-
-	return nl == NULL ? s : pn_str_sub(s, 0, (size_t)(nl - s.p) + 1);
-}
-
-/* Files that readers offer though MIME knows nothing of them. */
 static void
 read_uu(struct reading *r, const struct place *place, struct pn_str text)
 {
-	const char *p = text.p, *end = text.p + text.n;
-	bool unended = false; /* no line "end" from here on */
+	struct uu u = { .text = text };
+	struct uu_file f;
 
-	while (p < end &&
-	    (p = memmem(p, (size_t)(end - p), "begin", 5)) != NULL) {
-		struct pn_str s = { p, (size_t)(end - p) }, name;
-		bool first = p == text.p || p[-1] == '\n' || p[-1] == '\r';
-		size_t size, extent;
-		bool base64, bare = s.n > 7 && p[6] == ' ' &&
-		    !(p[7] >= '0' && p[7] <= '7'); /* no mode */
-
-		if (!first || s.n < 7 || strchr(" \t-", p[5]) == NULL ||
-		    p[5] == '\0' ||
-		    !uu_begin(s, &name, &size, &base64)) {
-			p += 5;
-			continue;
-		}
-		s = pn_str_sub(s, size, s.n);
-		if (base64) {
-			const char *stop = memmem(s.p, s.n, "\n====", 5);
-
-			extent = stop == NULL ? s.n : (size_t)(stop - s.p);
-		} else {
-			extent = uu_extent(s);
-			if (extent == 0 && !unended && !bare)
-				extent = uu_end(s, &unended);
-			if (bare && extent < 5)
-				extent = 0;
-		}
-		if (extent > 0)
-			add_file(r, place, name, pn_str_sub(s, 0, extent),
-			    base64 ? ENCODING_BASE64 : ENCODING_UU);
-		p += size + extent;
-	}
+	while (uu_next(&u, &f))
+		add_file(r, place, &f);
 }
 
-/* "=ybegin line=128 size=9 name=a.exe": the name is the rest of the line. */
 static void
 read_yenc(struct reading *r, const struct place *place, struct pn_str text)
 {
-	const char *p;
+	struct uu u = { .text = text };
+	struct uu_file f;
 
-	while (text.n > 0 &&
-	    (p = memmem(text.p, text.n, "=ybegin ", 8)) != NULL) {
-		struct pn_str s = pn_str_sub(text, (size_t)(p - text.p), text.n);
-		struct pn_str line = first_line(s);
-		const char *name = memmem(line.p, line.n, "name=", 5);
-		const char *end;
-		size_t n;
-
-		s = pn_str_sub(s, line.n, s.n);
-		if (pn_str_starts(s, PN_STR_V("=ypart ")))
-			s = pn_str_sub(s, first_line(s).n, s.n);
-		end = s.n > 0 ? memmem(s.p, s.n, "=yend", 5) : NULL;
-		n = end == NULL ? s.n : (size_t)(end - s.p);
-		if (name != NULL)
-			add_file(r, place, pn_str_trim(pn_str_sub(line,
-			    (size_t)(name - line.p) + 5, line.n)),
-			    pn_str_sub(s, 0, n), ENCODING_YENC);
-		text = pn_str_sub(s, n, s.n);
-	}
+	while (uu_next_yenc(&u, &f))
+		add_file(r, place, &f);
 }
 
 /* ---- leaves ---- */
