@@ -10,7 +10,7 @@ seconds=${FUZZ_SECONDS:-600}
 jobs=${FUZZ_JOBS:-2}
 mkdir -p fuzz-found
 # What was started ends with us, when somebody ends us.
-trap 'trap - TERM; kill 0' INT TERM
+trap 'kill $(jobs -pr); exit 1' INT TERM
 
 # search PROGRAM NAME: the end of its log says how it ended
 search() {
@@ -19,8 +19,10 @@ search() {
 	rm -f "$found"-{crash,leak,oom,timeout}-*
 	"./$1" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=2048 \
 	    -verbosity=0 -print_final_stats=1 -artifact_prefix="$found-" \
-	    "$found" "${srcdir:?}/tests/fuzz/seeds/$2" >"$found.log" 2>&1 ||
-	    end=BROKEN
+	    "$found" "${srcdir:?}/tests/fuzz/seeds/$2" >"$found.log" 2>&1 &
+	# shellcheck disable=SC2064 # this program
+	trap "kill $!" INT TERM
+	wait $! || end=BROKEN
 	echo "end: $end" >>"$found.log"
 	[ $end = clean ] || tail -n 60 "$found.log" | sed "s/^/$2: /"
 }
