@@ -42,7 +42,7 @@ replay(const char *path, int nr)
 	data = malloc(n > 0 ? (size_t)n : 1);
 	if (data == NULL || fread(data, 1, (size_t)n, f) != (size_t)n)
 		bail("cannot read", path);
-	(void)fclose(f); /* only read */
+	(void)fclose(f);			       /* only read */
 	(void)LLVMFuzzerTestOneInput(data, (size_t)n); /* always 0 */
 	free(data);
 	printf("ok %d - %s\n", nr, slash != NULL ? slash + 1 : path);
@@ -95,7 +95,7 @@ main(int argc, char **argv)
 	if (strncmp(target, "fuzz_", 5) != 0)
 		bail("not named fuzz_X:", argv[0]);
 	if (asprintf(&path, "%s/tests/fuzz/seeds/%s", src != NULL ? src : ".",
-	    target + 5) < 0)
+		target + 5) < 0)
 		bail("no memory for", target);
 	replay_folder(path);
 	free(path);
