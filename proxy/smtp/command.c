@@ -217,7 +217,6 @@ do_mail(struct session *s, struct pn_str arg)
 	(void)arg;
 	FAULT("mail");
 	s->mail = true;
-	s->junk = 0;
 	s->state = SESSION_MAIL;
 }
 
@@ -557,7 +556,7 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 		session_say(s, 500, "5.5.1", "Error: command not recognized");
 		return;
 	}
-	if (c->junk && !s->mail)
+	if (c->junk)
 		s->junk++;
 	if (in_order(s, c) && (c->check == NULL || c->check(s, arg)))
 		c->proceed(s, arg);

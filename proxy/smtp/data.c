@@ -156,6 +156,7 @@ mail_done(struct session *s, uint16_t code)
 	engine_summarise(s->smtp->engine, s->t, code);
 	if (code / 100 == 2) {
 		s->messages++;
+		s->junk = 0;
 		s->smtp->all_messages++;
 	}
 	s->mail = false; /* recorded */
