@@ -657,19 +657,20 @@ stop_advance(struct master *m)
 		(void)ipc_send(m->keeper.ipc, MASTER_DRAIN, 0, NULL, 0, -1);
 }
 
-/* The second SIGTERM. What was promised is safe: kill -9 is no harm. */
+/*
+ * The second SIGTERM. What was promised is safe: kill -9 is no harm. The dead
+ * are reaped as ever, and nobody follows them.
+ */
 static void
 stop_now(struct master *m)
 {
 	struct generation *g;
 
-	log_warn("", "stopping", "generations=killed");
 	TAILQ_FOREACH (g, &m->generations, next)
 		kill_slots(g);
+	m->keeper.due = 0;
 	if (m->keeper.pid != 0)
 		(void)kill(m->keeper.pid, SIGKILL);
-	reload_drop(m);
-	loop_stop(m->loop);
 }
 
 /* ---- one advance for all ---- */
@@ -699,12 +700,10 @@ master_advance(struct master *m)
 {
 	MUST_BE(m, MASTER);
 	reap(m);
-	if (m->stops > 1) {
-		stop_now(m);
-		return;
-	}
-	if (m->stops == 1 && !m->draining)
+	if (m->stops > 0 && !m->draining)
 		begin_stop(m);
+	if (m->stops > 1)
+		stop_now(m);
 	if (!m->draining)
 		reload_advance(m);
 	fork_due(m);
@@ -734,8 +733,8 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	if (sig == SIGHUP)
 		m->reload_wanted = true;
-	if (sig == SIGTERM || sig == SIGINT)
-		m->stops++;
+	if ((sig == SIGTERM || sig == SIGINT) && ++m->stops == 2)
+		log_warn("", "stopping", "generations=killed");
 	kick(m);
 }
 
@@ -808,9 +807,24 @@ make_events(struct master *m)
 	must(m->kick != NULL && m->timer != NULL);
 }
 
+/* Libevent gives the signals back to their defaults, and we are not gone yet:
+ * one that comes now must not make a killing of an orderly end. */
+static void
+hear_no_more(void)
+{
+	static const int ours[] = { SIGHUP, SIGTERM, SIGINT };
+	sigset_t set;
+
+	must(sigemptyset(&set) == 0);
+	for (size_t i = 0; i < PN_COUNT(ours); i++)
+		must(sigaddset(&set, ours[i]) == 0);
+	must(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
 static void
 finish(struct master *m)
 {
+	hear_no_more();
 	for (size_t i = 0; i < PN_COUNT(m->signals); i++)
 		if (m->signals[i] != NULL)
 			event_free(m->signals[i]);

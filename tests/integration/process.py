@@ -131,6 +131,20 @@ def idle_drain(t, daemon):
     t.same(daemon.process.wait(15), 0, "and does not hold the daemon up")
 
 
+def impatient(t, daemon):
+    """SIGTERM again and again, until it is gone."""
+    ends = []
+    for _ in range(5):
+        daemon.start()
+        deadline = time.monotonic() + 10
+        while daemon.process.poll() is None and time.monotonic() < deadline:
+            daemon.process.send_signal(signal.SIGTERM)
+            time.sleep(0.0005)
+        ends.append(daemon.process.poll())
+        daemon.end()
+    t.same(ends, [0] * 5, "SIGTERM upon SIGTERM: it ends with status 0")
+
+
 def master_dies(t, daemon):
     daemon.start()
     with net.Client(daemon.address) as c:
@@ -190,6 +204,7 @@ def test(t):
     bad_config(t, daemon)
     drain(t, daemon)
     idle_drain(t, daemon)
+    impatient(t, daemon)
     master_dies(t, daemon)
     notify(t)
 
