@@ -1,7 +1,6 @@
 /* reply - see reply.h. */
 #include "smtp/reply.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 /* As much of text as goes into max bytes, up to a blank if there is one. */
@@ -36,24 +35,6 @@ reply_put(struct buf *b, const struct reply *r)
 		(void)buf_add_str(b, text);
 		(void)buf_puts(b, "\r\n");
 	} while (rest.n > 0);
-}
-
-void
-reply_printf(struct buf *b, uint16_t code, const char *status, const char *fmt,
-    ...)
-{
-	char text[1024];
-	struct reply r = { .code = code };
-	va_list ap;
-	int n;
-
-	(void)snprintf(r.status, sizeof(r.status), "%s", status);
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	r.text = (struct pn_str){ text,
-		(size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1 };
-	reply_put(b, &r);
 }
 
 /* Length of the line at `from` with its CRLF; 0: incomplete, -1: bare LF. */

@@ -14,8 +14,6 @@
 
 /* Text longer than a line goes on in the next, cut at a blank. */
 void reply_put(struct buf *, const struct reply *);
-void reply_printf(struct buf *, uint16_t code, const char *status,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* A reply of a next hop, all its lines as they came. */
 struct reply_lines {

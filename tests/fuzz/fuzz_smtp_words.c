@@ -66,8 +66,6 @@ read_line(struct pn_str line)
 	keywords_read(&k, line);
 	ehlo_put(&out, &(struct ehlo){ .hostname = "h", .next = &k });
 	reply_put(&out, &(struct reply){ 250, "2.0.0", line });
-	reply_printf(
-	    &out, 501, "5.5.4", "Unsupported option: %.*s", PN_STR_ARG(line));
 	buf_fini(&out);
 	arena_free(a);
 }

@@ -11,8 +11,8 @@ one_line(void **state)
 	struct buf b = { 0 };
 
 	(void)state;
-	reply_printf(&b, 550, "5.7.1", "no %s", "entry");
-	reply_printf(&b, 354, "", "go");
+	reply_put(&b, &(struct reply){ 550, "5.7.1", PN_STR("no entry") });
+	reply_put(&b, &(struct reply){ 354, "", PN_STR("go") });
 	assert_str(buf_str(&b), "550 5.7.1 no entry\r\n354 go\r\n");
 	buf_fini(&b);
 }
