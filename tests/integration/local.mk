@@ -4,6 +4,7 @@ EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py \
 	tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py
 
 INTEGRATION = tests/integration/relay_postfix.py \
+	tests/integration/postfix_snippets.py \
 	tests/integration/byte_identical.py \
 	tests/integration/policy.py \
 	tests/integration/cli.py \

@@ -149,6 +149,12 @@ class Postfix:
         # smtpd processes of the old settings leave at their next accept.
         time.sleep(0.2)
 
+    def replace_smtpd(self, lines):
+        """Other smtpd lines of master.cf than ours, and start anew."""
+        self.stop()
+        self._write("master.cf", MASTER + lines)
+        self.start()
+
     def start(self):
         done = self.command("postfix", "-c", self.etc, "start")
         if done.returncode != 0:

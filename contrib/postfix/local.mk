@@ -1,0 +1,7 @@
+# Snippets to paste, each run by tests/integration/postfix_snippets.py.
+postfixfrontdir = $(docdir)/examples/postfix/in-front
+dist_postfixfront_DATA = contrib/postfix/in-front/main.cf \
+	contrib/postfix/in-front/master.cf contrib/postfix/in-front/postern.conf
+postfixfilterdir = $(docdir)/examples/postfix/proxy-filter
+dist_postfixfilter_DATA = contrib/postfix/proxy-filter/master.cf \
+	contrib/postfix/proxy-filter/postern.conf
