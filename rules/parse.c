@@ -1,6 +1,6 @@
 /*
- * parse - policy text to tree: rules, policies, sets and maps; grammar alone,
- * no names are looked up.
+ * parse - policy text to tree: rules and policies; grammar alone, no names are
+ * looked up. Sets and maps: parse_list.c.
  *
  * Called through rules_parse_item() by proxy/config.c, item by item. The
  * caller's text is copied into the arena first, so tokens and positions stay.
@@ -20,8 +20,8 @@ static const char *const later_in_policy[] = { "threshold", "mixed" };
 
 /* ---- test clauses ---- */
 
-static struct pn_str
-under_base(struct rules_builder *b, struct pn_str path)
+struct pn_str
+parse_under_base(struct rules_builder *b, struct pn_str path)
 {
 	struct pn_str dir = pn_str_of(b->base_dir);
 	char *joined;
@@ -86,7 +86,7 @@ parse_test_clause(struct parser *p, struct test_clause *c)
 	c->pos = t.pos;
 	if (c->file.text.n == 0)
 		return lex_error(p->e, &c->file.pos, "a file needs a name");
-	c->path = under_base(p->b, c->file.text);
+	c->path = parse_under_base(p->b, c->file.text);
 	return parse_given(p, c) < 0 ? -1 : parse_expect(p, c);
 }
 
@@ -255,58 +255,6 @@ rules_is_item(struct pn_str word)
 	return pn_str_eq(word, PN_STR_V("set")) ||
 	       pn_str_eq(word, PN_STR_V("map")) ||
 	       pn_str_eq(word, PN_STR_V("policy")) || AMONG(word, later_items);
-}
-
-/* set NAME = ext(a b c); set NAME = a "b c" 10.0.0.0/8; */
-static int
-parse_set(struct parser *p)
-{
-	struct word name, *members = NULL;
-	struct lex_token t;
-	bool ext = false;
-
-	if (parse_name(p, "the name of a set", &name) < 0 ||
-	    lex_expect(p->l, "=", p->e) < 0 || lex_peek(p->l, &t, p->e) < 0)
-		return -1;
-	if (lex_is(&t, "ext")) {
-		struct lex ahead = *p->l;
-
-		(void)lex_next(&ahead, &t, p->e); /* peeked */
-		ext = lex_next(&ahead, &t, p->e) == 0 && lex_is(&t, "(");
-		if (ext)
-			*p->l = ahead;
-	}
-	if (parse_list(p, &members, "a member of the set") < 0 ||
-	    (ext && lex_expect(p->l, ")", p->e) < 0) ||
-	    lex_expect(p->l, ";", p->e) < 0)
-		return -1;
-	return list_add_set(p->b, &name, ext, members, p->e);
-}
-
-/* map NAME = text:FILE; */
-static int
-parse_map(struct parser *p)
-{
-	struct word name, source, path;
-	struct pn_str kind = PN_STR("text:");
-
-	if (parse_name(p, "the name of a map", &name) < 0 ||
-	    lex_expect(p->l, "=", p->e) < 0 ||
-	    parse_text(p, "text:FILE", &source) < 0)
-		return -1;
-	if (source.quoted || !pn_str_starts(source.text, kind))
-		return lex_error(p->e, &source.pos,
-		    "a map is text:FILE, not \"%s\"", VIS(source.text));
-	path = source;
-	path.text = pn_str_sub(source.text, kind.n, source.text.n);
-	if (path.text.n == 0 && parse_text(p, "a file's name", &path) < 0)
-		return -1;
-	if (lex_expect(p->l, ";", p->e) < 0)
-		return -1;
-	if (path.text.n == 0)
-		return lex_error(p->e, &path.pos, "a file needs a name");
-	return list_add_map(
-	    p->b, &name, &path, under_base(p->b, path.text), p->e);
 }
 
 static int

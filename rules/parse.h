@@ -31,6 +31,13 @@ int parse_or(struct parser *p, struct expr **out);
 int parse_list(struct parser *p, struct word **last, const char *what);
 int parse_key(struct parser *p, struct word *key, bool *has_key);
 
+/* parse_list.c: whole items, behind their first word */
+int parse_set(struct parser *p);
+int parse_map(struct parser *p);
+
+/* parse.c: a relative path as seen from the file it was written in. */
+struct pn_str parse_under_base(struct rules_builder *b, struct pn_str path);
+
 /* parse_action.c */
 int parse_then(struct parser *p, struct action **last);
 int parse_on_unknown(struct parser *p, struct action **out);

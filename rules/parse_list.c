@@ -1,0 +1,58 @@
+/*
+ * parse_list - items that name lists: sets and maps. Called by parse.c.
+ */
+#include "rules/parse.h"
+
+#include "base/log.h"
+
+/* set NAME = ext(a b c); set NAME = a "b c" 10.0.0.0/8; */
+int
+parse_set(struct parser *p)
+{
+	struct word name, *members = NULL;
+	struct lex_token t;
+	bool ext = false;
+
+	if (parse_name(p, "the name of a set", &name) < 0 ||
+	    lex_expect(p->l, "=", p->e) < 0 || lex_peek(p->l, &t, p->e) < 0)
+		return -1;
+	if (lex_is(&t, "ext")) {
+		struct lex ahead = *p->l;
+
+		(void)lex_next(&ahead, &t, p->e); /* peeked */
+		ext = lex_next(&ahead, &t, p->e) == 0 && lex_is(&t, "(");
+		if (ext)
+			*p->l = ahead;
+	}
+	if (parse_list(p, &members, "a member of the set") < 0 ||
+	    (ext && lex_expect(p->l, ")", p->e) < 0) ||
+	    lex_expect(p->l, ";", p->e) < 0)
+		return -1;
+	return list_add_set(p->b, &name, ext, members, p->e);
+}
+
+/* map NAME = text:FILE; */
+int
+parse_map(struct parser *p)
+{
+	struct word name, source, path;
+	struct pn_str kind = PN_STR("text:");
+
+	if (parse_name(p, "the name of a map", &name) < 0 ||
+	    lex_expect(p->l, "=", p->e) < 0 ||
+	    parse_text(p, "text:FILE", &source) < 0)
+		return -1;
+	if (source.quoted || !pn_str_starts(source.text, kind))
+		return lex_error(p->e, &source.pos,
+		    "a map is text:FILE, not \"%s\"", VIS(source.text));
+	path = source;
+	path.text = pn_str_sub(source.text, kind.n, source.text.n);
+	if (path.text.n == 0 && parse_text(p, "a file's name", &path) < 0)
+		return -1;
+	if (lex_expect(p->l, ";", p->e) < 0)
+		return -1;
+	if (path.text.n == 0)
+		return lex_error(p->e, &path.pos, "a file needs a name");
+	return list_add_map(
+	    p->b, &name, &path, parse_under_base(p->b, path.text), p->e);
+}
