@@ -41,11 +41,11 @@ static int
 take_net(struct reader *r, const struct lex_token *t, struct error *e)
 {
 	struct smtp_conf *c = &r->conf->smtp;
-	struct smtp_net *nets =
-	    setting_grow(r, c->mynetworks, c->n_mynetworks, sizeof(*nets));
+	struct site_net *nets =
+	    setting_grow(r, c->site.mynetworks, c->site.n_mynetworks, sizeof(*nets));
 
-	c->mynetworks = nets;
-	return setting_net(t, &nets[c->n_mynetworks++], e);
+	c->site.mynetworks = nets;
+	return setting_net(t, &nets[c->site.n_mynetworks++], e);
 }
 
 static int
@@ -55,8 +55,8 @@ read_networks(struct reader *r, const struct setting *s,
 	struct smtp_conf *c = at;
 
 	(void)s;
-	c->mynetworks = NULL;
-	c->n_mynetworks = 0;
+	c->site.mynetworks = NULL;
+	c->site.n_mynetworks = 0;
 	return each_value(r, key, take_net, e);
 }
 
@@ -66,9 +66,9 @@ print_networks(const void *at, struct buf *b)
 	const struct smtp_conf *c = at;
 	char text[ENDPOINT_TEXT_MAX];
 
-	for (size_t i = 0; i < c->n_mynetworks; i++)
+	for (size_t i = 0; i < c->site.n_mynetworks; i++)
 		(void)buf_printf(b, "%s%s", i ? " " : "",
-		    network_text(&c->mynetworks[i], text));
+		    network_text(&c->site.mynetworks[i], text));
 }
 
 /* A domain in ASCII or UTF-8, folded to lower case in place. */
@@ -90,13 +90,13 @@ take_domain(struct reader *r, const struct lex_token *t, struct error *e)
 	struct smtp_conf *c = &r->conf->smtp;
 	char *domain = (char *)setting_text(r, t->text);
 	const char **all =
-	    setting_grow(r, c->relay_domains, c->n_relay_domains, sizeof(*all));
+	    setting_grow(r, c->site.relay_domains, c->site.n_relay_domains, sizeof(*all));
 
 	if (t->text.n == 0 || t->text.p[0] == '.' || !fold_domain(domain))
 		return lex_error(
 		    e, &t->pos, "\"%s\" is not a domain", VIS(t->text));
-	all[c->n_relay_domains++] = domain;
-	c->relay_domains = all;
+	all[c->site.n_relay_domains++] = domain;
+	c->site.relay_domains = all;
 	return 0;
 }
 
@@ -114,8 +114,8 @@ print_domains(const void *at, struct buf *b)
 {
 	const struct smtp_conf *c = at;
 
-	for (size_t i = 0; i < c->n_relay_domains; i++)
-		(void)buf_printf(b, "%s%s", i ? " " : "", c->relay_domains[i]);
+	for (size_t i = 0; i < c->site.n_relay_domains; i++)
+		(void)buf_printf(b, "%s%s", i ? " " : "", c->site.relay_domains[i]);
 }
 
 /* ---- single values with a shape of their own ---- */

@@ -170,7 +170,7 @@ read_identity_from(struct reader *r, const struct setting *s,
 	if (lex_expect(r->lex, "from", e) < 0)
 		return -1;
 	for (;;) {
-		struct smtp_net *nets;
+		struct site_net *nets;
 
 		if (setting_value(r, key, &t, e) < 0)
 			return -1;

@@ -103,14 +103,14 @@ zero_behind(const unsigned char *addr, unsigned prefix, unsigned bits)
 }
 
 const char *
-network_parse(struct pn_str s, struct smtp_net *net)
+network_parse(struct pn_str s, struct site_net *net)
 {
 	size_t end = host_end(s, '/');
 	struct pn_str host = pn_str_sub(s, 0, end);
 	long prefix;
 	unsigned bits;
 
-	*net = (struct smtp_net){ .family = AF_INET };
+	*net = (struct site_net){ .family = AF_INET };
 	if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
 		host = pn_str_sub(host, 1, host.n - 2);
 	if (presentation(AF_INET6, host, net->addr))
@@ -159,7 +159,7 @@ endpoint_text(const struct sockaddr_storage *a, char out[ENDPOINT_TEXT_MAX])
 }
 
 const char *
-network_text(const struct smtp_net *net, char out[ENDPOINT_TEXT_MAX])
+network_text(const struct site_net *net, char out[ENDPOINT_TEXT_MAX])
 {
 	char host[INET6_ADDRSTRLEN] = "?";
 

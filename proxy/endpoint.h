@@ -23,13 +23,13 @@ const char *endpoint_parse(
 const char *endpoint_parse_default(struct pn_str, unsigned default_port,
     struct sockaddr_storage *, socklen_t *);
 /* A network, or one host. Bits behind the prefix must be zero. */
-const char *network_parse(struct pn_str, struct smtp_net *);
+const char *network_parse(struct pn_str, struct site_net *);
 
 bool endpoint_is_loopback(const struct sockaddr_storage *);
 /* "127.0.0.1:25", "[::1]:25" into out; returns out. */
 const char *endpoint_text(
     const struct sockaddr_storage *, char out[ENDPOINT_TEXT_MAX]);
 /* "127.0.0.0/8", "[::1]/128" */
-const char *network_text(const struct smtp_net *, char out[ENDPOINT_TEXT_MAX]);
+const char *network_text(const struct site_net *, char out[ENDPOINT_TEXT_MAX]);
 
 #endif

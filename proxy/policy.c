@@ -29,7 +29,6 @@ static const struct pn_filter *const builtin[] = { PN_BUILTIN_FILTERS };
 static const struct rules_absent absent[] = {
 	{ "client.country", "geoip" },
 	{ "client.asn", "geoip" },
-	{ "direction", "direction" },
 	{ "text", "text" },
 	{ "html", "text" },
 	{ "url", "url" },
@@ -144,6 +143,7 @@ connect_parts(struct policy *p)
 {
 	p->engine.chain = p->inspect.chain = &p->chain;
 	p->engine.rules = p->inspect.rules = p->rules;
+	p->engine.site = p->smtp.site;
 	p->engine.ask_client_name = wants_client_name(p);
 	p->inspect.limits = view_limits_default;
 	p->keeper.control_uid = geteuid();

@@ -412,7 +412,7 @@ setting_one_of(const struct lex_token *t, const char *const *words,
 }
 
 int
-setting_net(const struct lex_token *t, struct smtp_net *net, struct error *e)
+setting_net(const struct lex_token *t, struct site_net *net, struct error *e)
 {
 	const char *wrong = network_parse(t->text, net);
 

@@ -79,7 +79,7 @@ void *setting_grow(struct reader *, const void *a, size_t n, size_t size);
 int setting_one_of(const struct lex_token *, const char *const *words,
     const char *what, unsigned *place, struct error *e);
 /* An address or network. */
-int setting_net(const struct lex_token *, struct smtp_net *, struct error *e);
+int setting_net(const struct lex_token *, struct site_net *, struct error *e);
 
 /* The plain kinds, by the type of the member. */
 setting_read setting_read_count;    /* unsigned */

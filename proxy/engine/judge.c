@@ -11,6 +11,11 @@
 
 /* ---- where rules ask ---- */
 
+struct asker {
+	const struct transaction *t;
+	const struct site *site;
+};
+
 static struct value
 address_of(const struct rcpt *r)
 {
@@ -18,34 +23,79 @@ address_of(const struct rcpt *r)
 		.str = r->address, .local = r->local, .domain = r->domain };
 }
 
-/* Before the message: the one at hand. At the message: all accepted ones. */
-static void
-get_rcpt(const struct transaction *t, unsigned nth, struct value *out)
+/*
+ * The recipients at hand, one after the other. Before the message: the one
+ * that RCPT names. At the message: all accepted ones.
+ */
+static const struct rcpt *
+next_rcpt(const struct transaction *t, const struct rcpt *after)
 {
 	const struct rcpt *r;
 
-	if (t->rcpt != NULL) {
-		if (nth == 0)
-			*out = address_of(t->rcpt);
-		return;
+	if (t->rcpt != NULL)
+		return after == NULL ? t->rcpt : NULL;
+	r = after ? TAILQ_NEXT(after, next) : TAILQ_FIRST(&t->envelope.rcpts);
+	while (r != NULL && !r->accepted)
+		r = TAILQ_NEXT(r, next);
+	return r;
+}
+
+static void
+get_rcpt(const struct asker *a, unsigned nth, struct value *out)
+{
+	const struct rcpt *r = next_rcpt(a->t, NULL);
+
+	while (r != NULL && nth-- > 0)
+		r = next_rcpt(a->t, r);
+	if (r != NULL)
+		*out = address_of(r);
+}
+
+/* Our own client's mail goes out or stays; a stranger's comes in. */
+static struct pn_str
+direction_of(const struct transaction *t, const struct site *site,
+    const struct rcpt *r)
+{
+	if (t->client.login.n == 0 && !site_has_client(site, t->client.ip))
+		return PN_STR_V("inbound");
+	return site_has_domain(site, r->domain) ? PN_STR_V("internal")
+						: PN_STR_V("outbound");
+}
+
+/* The nth of the directions that rcpt's values have, each once. */
+static void
+get_direction(const struct asker *a, unsigned nth, struct value *out)
+{
+	struct pn_str seen[3];
+	unsigned n = 0, i;
+
+	for (const struct rcpt *r = next_rcpt(a->t, NULL); r != NULL;
+	     r = next_rcpt(a->t, r)) {
+		struct pn_str word = direction_of(a->t, a->site, r);
+
+		for (i = 0; i < n && !pn_str_eq(seen[i], word); i++)
+			;
+		if (i == n)
+			seen[n++] = word;
 	}
-	TAILQ_FOREACH (r, &t->envelope.rcpts, next)
-		if (r->accepted && nth-- == 0) {
-			*out = address_of(r);
-			return;
-		}
+	if (nth < n)
+		*out = (struct value){ .state = VALUE_KNOWN,
+			.type = VALUE_WORD, .str = seen[nth] };
 }
 
 static void
 get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
     struct value *out)
 {
-	const struct transaction *t = arg;
+	const struct asker *a = arg;
+	const struct transaction *t = a->t;
 
 	(void)key; /* keyed facts are the inspector's, found there */
 	*out = (struct value){ .state = VALUE_ABSENT };
 	if (fact == FACT_RCPT)
-		get_rcpt(t, nth, out);
+		get_rcpt(a, nth, out);
+	else if (fact == FACT_DIRECTION)
+		get_direction(a, nth, out);
 	else if (fact < t->facts.n_message && thing == RULES_MESSAGE &&
 	    nth == 0 && facts_get(&t->facts, fact)->state != VALUE_ABSENT)
 		*out = *facts_get(&t->facts, fact);
@@ -57,7 +107,7 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 static uint32_t
 n_things(void *arg, const char *thing)
 {
-	const struct transaction *t = arg;
+	const struct transaction *t = ((const struct asker *)arg)->t;
 
 	(void)thing; /* parts are the only things yet */
 	return t->past->findings.n_parts;
@@ -66,17 +116,11 @@ n_things(void *arg, const char *thing)
 static uint32_t
 depth(void *arg, const char *thing, uint32_t n)
 {
-	const struct transaction *t = arg;
+	const struct transaction *t = ((const struct asker *)arg)->t;
 
 	(void)thing;
 	must(n < t->past->findings.n_parts);
 	return t->past->findings.depths[n];
-}
-
-struct rules_facts
-judge_facts(struct transaction *t)
-{
-	return (struct rules_facts){ t, get, n_things, depth };
 }
 
 /* ---- effects ---- */
@@ -170,7 +214,8 @@ static struct stage_result *
 judge(struct engine_run *r)
 {
 	struct transaction *t = r->t;
-	struct rules_facts facts = judge_facts(t);
+	struct asker asker = { t, &r->engine->conf->site };
+	struct rules_facts facts = { &asker, get, n_things, depth };
 	struct stage_result *s = arena_alloc(t->arena, sizeof(*s));
 
 	if (s == NULL)

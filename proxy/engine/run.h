@@ -88,7 +88,5 @@ int core_facts(struct engine_run *);
 int judge_stage(struct engine_run *);
 /* ... and of all stages so far, for what was accepted: at the message stage. */
 int judge_message(struct engine_run *);
-/* Where rules (and the trace) ask for facts of t. */
-struct rules_facts judge_facts(struct transaction *);
 
 #endif

@@ -27,6 +27,8 @@ _Static_assert((int)PN_STAGE_CONNECT == (int)STAGE_CONNECT &&
 		   (int)PN_STAGE_MESSAGE == (int)STAGE_MESSAGE,
     "stages");
 
+static const char *const direction_words[] = { "inbound", "outbound",
+	"internal", NULL };
 static const char *const fcrdns_words[] = { "ok", "none", "temporary", NULL };
 
 #define CORE(index, what, kind, when, ...)                                     \
@@ -66,6 +68,10 @@ static const struct chain_fact core_facts[CORE_FACTS] = {
 	    .help = "readers may differ in what the message is"),
 	CORE(FACT_INSPECT_FAILED, "inspect.failed", VALUE_BOOL, STAGE_MESSAGE,
 	    .help = "the message could not be inspected"),
+	CORE(FACT_DIRECTION, "direction", VALUE_WORD, STAGE_RCPT, .many = true,
+	    .words = direction_words,
+	    .help = "inbound, outbound (from our own clients to foreign domains) "
+		    "or internal; at the message: of each accepted recipient"),
 };
 
 /* Words that name things with fields. Only parts can be told of yet. */

@@ -9,6 +9,7 @@ libmail_la_SOURCES = \
 	proxy/mail/parcel.c proxy/mail/parcel.h \
 	proxy/mail/pn_fact.c proxy/mail/pn_mail.h \
 	proxy/mail/reply.h \
+	proxy/mail/site.c proxy/mail/site.h \
 	proxy/mail/spool.c proxy/mail/spool.h \
 	proxy/mail/stage.h \
 	proxy/mail/transaction.c proxy/mail/transaction.h \

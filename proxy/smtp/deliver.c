@@ -12,14 +12,7 @@
 bool
 deliver_takes(const struct session *s, const struct rcpt *r)
 {
-	const struct smtp_conf *c = s->smtp->conf;
-
-	if (r->domain.n == 0)
-		return true;
-	for (size_t i = 0; i < c->n_relay_domains; i++)
-		if (pn_str_caseeq(r->domain, pn_str_of(c->relay_domains[i])))
-			return true;
-	return false;
+	return site_has_domain(&s->smtp->conf->site, r->domain);
 }
 
 /* A maildir is named by its path; what is held, by where it would have gone. */

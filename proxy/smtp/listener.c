@@ -28,7 +28,7 @@ is_excepted(const struct listener *l, const struct sockaddr *sa)
 {
 	const struct smtp_conf *c = l->smtp->conf;
 
-	return net_has(c->mynetworks, c->n_mynetworks, sa) ||
+	return net_has(c->site.mynetworks, c->site.n_mynetworks, sa) ||
 	    session_is_listed(l->conf, sa);
 }
 

@@ -62,9 +62,7 @@ mail_judge(struct session *s, enum stage upto)
 bool
 mail_is_local(const struct session *s)
 {
-	const struct smtp_conf *c = s->smtp->conf;
-
-	return net_has_text(c->mynetworks, c->n_mynetworks, s->t->client.ip);
+	return site_has_client(&s->smtp->conf->site, s->t->client.ip);
 }
 
 static void

@@ -75,45 +75,10 @@ peers_leave(struct peer *p)
 	free(p);
 }
 
-static bool
-in_net(const struct smtp_net *net, const struct raw *r)
-{
-	unsigned whole = net->prefix / 8, bits = net->prefix % 8;
-
-	if (net->family != r->family || memcmp(net->addr, r->addr, whole) != 0)
-		return false;
-	return bits == 0 ||
-	    ((net->addr[whole] ^ r->addr[whole]) >> (8 - bits)) == 0;
-}
-
-static bool
-any_has(const struct smtp_net *nets, size_t n, const struct raw *r)
-{
-	for (size_t i = 0; i < n; i++)
-		if (in_net(&nets[i], r))
-			return true;
-	return false;
-}
-
 bool
-net_has(const struct smtp_net *nets, size_t n, const struct sockaddr *sa)
+net_has(const struct site_net *nets, size_t n, const struct sockaddr *sa)
 {
 	struct raw r = raw_of(sa);
 
-	return any_has(nets, n, &r);
-}
-
-bool
-net_has_text(const struct smtp_net *nets, size_t n, struct pn_str ip)
-{
-	struct raw r = { .family = AF_INET };
-	char text[INET6_ADDRSTRLEN];
-
-	if (ip.n == 0 || ip.n >= sizeof(text))
-		return false;
-	memcpy(text, ip.p, ip.n);
-	text[ip.n] = '\0';
-	if (memchr(text, ':', ip.n) != NULL)
-		r.family = AF_INET6;
-	return inet_pton(r.family, text, r.addr) == 1 && any_has(nets, n, &r);
+	return site_nets_have(nets, n, r.family, r.addr);
 }

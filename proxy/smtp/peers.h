@@ -29,8 +29,6 @@ struct peer *peers_enter(struct peers *, const struct sockaddr *);
 void peers_leave(struct peer *);
 
 /* Is the address in one of the networks? An IPv4-mapped one counts as IPv4. */
-bool net_has(const struct smtp_net *, size_t n, const struct sockaddr *);
-/* The same for text ("192.0.2.1"); false for what is no address. */
-bool net_has_text(const struct smtp_net *, size_t n, struct pn_str ip);
+bool net_has(const struct site_net *, size_t n, const struct sockaddr *);
 
 #endif

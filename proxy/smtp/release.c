@@ -126,12 +126,12 @@ make_outcome(struct release *r)
 static bool
 queue_envelope(struct release *r)
 {
-	const struct smtp_conf *c = r->smtp->conf;
+	const struct site *site = &r->smtp->conf->site;
 	const struct rcpt *rcpt;
 
 	if (!upstream_mail(r->up, &r->job.envelope, &r->job.client,
 		r->outcome.id.p,
-		net_has_text(c->mynetworks, c->n_mynetworks, r->job.client.ip)))
+		site_has_client(site, r->job.client.ip)))
 		return false;
 	TAILQ_FOREACH (rcpt, &r->job.envelope.rcpts, next)
 		if (!upstream_rcpt(r->up, rcpt))

@@ -10,13 +10,8 @@
 #include <sys/socket.h>
 
 #include "engine/engine.h"
+#include "mail/site.h"
 #include "mail/spool.h"
-
-struct smtp_net {
-	int family;            /* AF_INET, AF_INET6 */
-	unsigned char addr[16];
-	unsigned prefix;       /* bits */
-};
 
 enum smtp_identity { IDENTITY_NONE, IDENTITY_XCLIENT, IDENTITY_XFORWARD };
 
@@ -38,7 +33,7 @@ struct smtp_listener {
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	const struct smtp_upstream *upstream;
-	const struct smtp_net *identity_from; /* MTAs whose XFORWARD/XCLIENT we take */
+	const struct site_net *identity_from; /* MTAs whose XFORWARD/XCLIENT we take */
 	size_t n_identity_from;
 	enum smtp_identity identity_by; /* the one of the two they may speak;
 					   NONE without identity_from */
@@ -50,10 +45,7 @@ struct smtp_conf {
 	size_t n_upstreams;
 	const struct smtp_listener *listeners;
 	size_t n_listeners;
-	const char *const *relay_domains; /* lower case; maildir upstreams */
-	size_t n_relay_domains;
-	const struct smtp_net *mynetworks;
-	size_t n_mynetworks;
+	struct site site;             /* its domains: for maildir upstreams */
 	size_t message_size_limit;    /* 50 MiB */
 	unsigned recipient_limit;     /* a transaction: 1000 */
 	unsigned connection_limit;    /* of a worker: 10000 */

@@ -329,16 +329,16 @@ main(int argc, char **argv)
 	static const char *const domains[] = { "example.com" };
 	static struct smtp_upstream up = { .name = "up", .server = "sink" };
 	struct sockaddr_in *sink = (struct sockaddr_in *)&up.addr;
-	struct smtp_net local = { AF_INET, { 127 }, 8 };
+	struct site_net local = { AF_INET, { 127 }, 8 };
 	struct smtp_listener listener = { .name = "door", .upstream = &up,
 		.identity_by = identity(option(argc, argv, "listed", "none")),
 		.identity_from = &local, .n_identity_from = 1 };
 	struct smtp_conf conf = { .hostname = "postern.example",
 		.upstreams = &up, .n_upstreams = 1,
 		.listeners = &listener, .n_listeners = 1,
-		.relay_domains = domains, .n_relay_domains = 1,
-		.mynetworks = &local,
-		.n_mynetworks = number(argc, argv, "mynetworks", 0),
+		.site = { .relay_domains = domains, .n_relay_domains = 1,
+		    .mynetworks = &local,
+		    .n_mynetworks = number(argc, argv, "mynetworks", 0) },
 		.message_size_limit = number(argc, argv, "size", 1000000),
 		.recipient_limit = (unsigned)number(argc, argv, "rcpts", 100),
 		.connection_limit = (unsigned)number(argc, argv, "conns", 100),

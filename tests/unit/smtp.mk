@@ -18,5 +18,5 @@ tests_unit_test_identity_LDADD = libsmtp.la $(CMOCKA_LIBS)
 tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
 tests_unit_test_reply_LDADD = libsmtp.la $(CMOCKA_LIBS)
 tests_unit_test_peers_SOURCES = tests/unit/test_peers.c
-tests_unit_test_peers_LDADD = libsmtp.la $(CMOCKA_LIBS)
+tests_unit_test_peers_LDADD = libsmtp.la libmail.la libbase.la $(CMOCKA_LIBS)
 endif

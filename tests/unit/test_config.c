@@ -96,7 +96,7 @@ defaults_are_the_manuals(void **state)
 	assert_int_equal(c->smtp.command_timeout_ms, 300000);
 	assert_int_equal(c->smtp.data_timeout_ms, 180000);
 	assert_int_equal(c->smtp.hold_noop_ms, 60000);
-	assert_int_equal(c->smtp.n_mynetworks, 2);
+	assert_int_equal(c->smtp.site.n_mynetworks, 2);
 	assert_int_equal(c->inspect.deadline_ms, 10000);
 	assert_int_equal(c->inspect.max_memory, 1u << 30);
 	assert_string_equal(c->spool.dir, "/var/spool/postern");
@@ -137,11 +137,11 @@ everything_can_be_said(void **state)
 	assert_int_equal(r.items, 1);
 	assert_string_equal(s->hostname, "mx.example.com");
 	assert_int_equal(r.conf.daemon.workers, 3);
-	assert_int_equal(s->n_mynetworks, 3);
-	assert_int_equal(s->mynetworks[1].family, AF_INET6);
-	assert_int_equal(s->mynetworks[2].prefix, 32);
-	assert_int_equal(s->n_relay_domains, 2);
-	assert_string_equal(s->relay_domains[0], "example.com");
+	assert_int_equal(s->site.n_mynetworks, 3);
+	assert_int_equal(s->site.mynetworks[1].family, AF_INET6);
+	assert_int_equal(s->site.mynetworks[2].prefix, 32);
+	assert_int_equal(s->site.n_relay_domains, 2);
+	assert_string_equal(s->site.relay_domains[0], "example.com");
 	assert_string_equal(r.conf.spool.dir, "/tmp/a b");
 	assert_string_equal(r.conf.engine.dns_server, "::1@5353");
 	assert_false(r.conf.engine.enforce);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "dnsserver.h"
@@ -267,8 +268,11 @@ add_rcpt(struct bench *b, struct transaction *t, const char *address)
 	struct rcpt *r = envelope_add_rcpt(&t->envelope, t->arena);
 
 	r->address = r->path = pn_str_of(address);
-	r->local = pn_str_sub(r->address, 0, r->address.n - 2);
-	r->domain = PN_STR_V("x");
+	for (r->local = r->address; r->local.n > 0 && address[r->local.n] != '@';)
+		r->local.n--;
+	r->domain = r->local.n > 0
+	    ? pn_str_sub(r->address, r->local.n + 1, r->address.n)
+	    : PN_STR_V("");
 	t->rcpt = r;
 	run(b, t, STAGE_RCPT);
 	r->accepted = t->rcpt_verdict.action < VERDICT_TEMPFAIL;
@@ -402,6 +406,49 @@ a_refused_recipient_decides_nothing_for_the_others(void **state)
 	bench_down(&b);
 }
 
+/* Per recipient; at the message, of all that were accepted. */
+static void
+directions(void **state)
+{
+	static const struct {
+		const char *ip, *login, *rcpt, *rule;
+	} cases[] = {
+		{ "192.0.2.7", NULL, "a@ours.example", "inbound-mail" },
+		{ "192.0.2.7", NULL, "a@foreign.example", "inbound-mail" },
+		{ "192.0.2.7", "ada", "a@foreign.example", "out" },
+		{ "10.1.2.3", NULL, "a@foreign.example", "out" },
+		{ "10.1.2.3", NULL, "a@Ours.Example", "within" },
+		{ "10.1.2.3", NULL, "postmaster", "within" },
+	};
+	static const struct site_net ours = { AF_INET, { 10 }, 8 };
+	static const char *const domains[] = { "ours.example" };
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, "policy default {"
+		     " rule inbound-mail { when direction is inbound; then tag; }"
+		     " rule out { when direction is outbound; then tag; }"
+		     " rule within { when direction is internal; then tag; }"
+		     " rule later { when size >= 0 and direction is internal; "
+		     "   then discard; } }");
+	b.conf.site = (struct site){ &ours, 1, domains, 1 };
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct transaction *t = new_mail(&b, cases[i].ip);
+
+		t->client.login = pn_str_of(cases[i].login);
+		run_to_rcpt(&b, t, "clean.example.org");
+		add_rcpt(&b, t, cases[i].rcpt);
+		assert_str(t->rcpt_verdict.rule, cases[i].rule);
+		add_rcpt(&b, t, "b@ours.example");
+		run_message(&b, t, POOL_FOUND);
+		assert_int_equal(t->verdict.action,
+		    strcmp(cases[i].rule, "inbound-mail") == 0 ? VERDICT_TAG
+						     : VERDICT_DISCARD);
+		transaction_free(t);
+	}
+	bench_down(&b);
+}
+
 static void
 what_breaks_the_inspector_waits_and_is_held(void **state)
 {
@@ -523,6 +570,7 @@ main(void)
 		cmocka_unit_test(a_module_asks_and_a_rule_decides),
 		cmocka_unit_test(
 		    a_refused_recipient_decides_nothing_for_the_others),
+		cmocka_unit_test(directions),
 		cmocka_unit_test(what_breaks_the_inspector_waits_and_is_held),
 		cmocka_unit_test(what_cannot_be_found_is_unknown),
 		cmocka_unit_test(after_a_cancel_nothing_is_heard),

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include "mail/site.h"
 #include "smtp/peers.h"
 
 static struct sockaddr_storage
@@ -24,7 +25,7 @@ address(const char *text)
 static void
 networks(void **state)
 {
-	static const struct smtp_net nets[] = {
+	static const struct site_net nets[] = {
 		{ AF_INET, { 127 }, 8 },
 		{ AF_INET, { 10, 1, 128 }, 17 },
 		{ AF_INET6, { 0x20, 0x01, 0x0d, 0xb8 }, 33 },
@@ -46,11 +47,27 @@ networks(void **state)
 		if (net_has(nets, PN_COUNT(nets), (void *)&sa) != cases[i].in)
 			fail_msg("%s", cases[i].ip);
 	}
-	assert_true(net_has_text(nets, 4, PN_STR_V("10.1.200.1")));
-	assert_true(net_has_text(nets, 4, PN_STR_V("::1")));
-	assert_false(net_has_text(nets, 4, PN_STR_V("")));
-	assert_false(net_has_text(nets, 4, PN_STR_V("nonsense")));
-	assert_false(net_has_text(nets, 0, PN_STR_V("::1")));
+}
+
+static void
+ours(void **state)
+{
+	static const struct site_net nets[] = {
+		{ AF_INET, { 10, 1, 128 }, 17 },
+		{ AF_INET6, { [15] = 1 }, 128 },
+	};
+	static const char *const domains[] = { "example.com" };
+	static const struct site site = { nets, 2, domains, 1 }, none = { 0 };
+
+	(void)state;
+	assert_true(site_has_client(&site, PN_STR_V("10.1.200.1")));
+	assert_true(site_has_client(&site, PN_STR_V("::1")));
+	assert_false(site_has_client(&site, PN_STR_V("")));
+	assert_false(site_has_client(&site, PN_STR_V("nonsense")));
+	assert_false(site_has_client(&none, PN_STR_V("::1")));
+	assert_true(site_has_domain(&site, PN_STR_V("Example.COM")));
+	assert_false(site_has_domain(&site, PN_STR_V("sub.example.com")));
+	assert_true(site_has_domain(&none, PN_STR_V("")));
 }
 
 static void
@@ -82,6 +99,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(networks),
+		cmocka_unit_test(ours),
 		cmocka_unit_test(connections),
 	};
 
