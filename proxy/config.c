@@ -417,7 +417,7 @@ read_file(struct reader *r, const char *path, struct error *e)
 	lex_init(&l, setting_text(r, pn_str_of(path)), text);
 	r->lex = &l;
 	r->depth++;
-	done = settings_read(r, top_table, &r->seen, NULL, r->conf, e);
+	done = settings_read(r, top_table, &r->origins->top, NULL, r->conf, e);
 	r->depth--;
 	r->lex = outer;
 	return done;
@@ -444,11 +444,33 @@ config_read(struct config *c, struct arena *arena, const char *path,
 	struct reader r = { .conf = c, .arena = arena, .items = items };
 
 	*c = (struct config){ 0 };
+	r.origins = arena_alloc(arena, sizeof(*r.origins));
+	must(r.origins != NULL);
+	c->origins = r.origins;
 	if (defaults(&r, e) < 0 || read_file(&r, path, e) < 0 ||
 	    config_route_listeners(&r, e) < 0)
 		return -1;
 	config_gather_maildirs(&r);
 	return 0;
+}
+
+int
+config_defaults(struct config *c, struct arena *arena, struct error *e)
+{
+	struct reader r = { .conf = c, .arena = arena };
+
+	*c = (struct config){ 0 };
+	return defaults(&r, e);
+}
+
+void
+config_each(const struct config *c, config_take *take, void *arg)
+{
+	const struct config_origins *o = c->origins;
+
+	settings_each(top_table, o ? &o->top : NULL, NULL, c, take, arg);
+	if (o != NULL)
+		config_blocks_each(&c->smtp, o, take, arg);
 }
 
 void

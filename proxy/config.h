@@ -40,6 +40,7 @@ struct config {
 	struct inspect_conf inspect; /* but for chain, rules, limits */
 	struct keeper_conf keeper;   /* but for control_uid */
 	struct spool_conf spool;
+	const struct config_origins *origins; /* of config_read(), or NULL */
 };
 
 /* Items of the rule language: who knows their first words and reads them. */
@@ -54,6 +55,20 @@ struct config_items {
 /* The file and all it includes; defaults for what they leave out. */
 int config_read(struct config *, struct arena *, const char *path,
     const struct config_items *, struct error *e);
+/* What is in force when nobody writes anything. */
+int config_defaults(struct config *, struct arena *, struct error *e);
+
+/* One setting in force. Borrowed while it is looked at. */
+struct config_line {
+	const char *block;	  /* "upstream mta", or NULL: the top level */
+	const char *name;
+	struct pn_str value;	  /* as one would write it; "" none */
+	const struct lex_pos *at; /* where it stands; NULL: the default */
+};
+typedef void config_take(void *arg, const struct config_line *);
+/* Each of them, a block's behind one another; a block itself is a line
+ * without a name. */
+void config_each(const struct config *, config_take *, void *arg);
 /* The settings in force, as a postern.conf that reads to the same. */
 void config_print(const struct config *, struct buf *);
 

@@ -62,10 +62,39 @@ read_identity(struct reader *r, const struct setting *s,
 	return 0;
 }
 
+static void
+print_server(const void *at, struct buf *b)
+{
+	const struct smtp_upstream *u = at;
+
+	if (u->server != NULL)
+		setting_print_word(&u->server, b);
+}
+
+static void
+print_deliver(const void *at, struct buf *b)
+{
+	const struct smtp_upstream *u = at;
+
+	if (u->maildir == NULL)
+		return;
+	(void)buf_puts(b, "maildir ");
+	setting_print_word(&u->maildir, b);
+}
+
+static void
+print_identity(const void *at, struct buf *b)
+{
+	const struct smtp_upstream *u = at;
+
+	if (u->maildir == NULL)
+		(void)buf_puts(b, identities[u->identity]);
+}
+
 static const struct setting upstream_table[] = {
-	{ "server", read_server, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "deliver", read_deliver, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "identity", read_identity, NULL, 0, NULL, NULL, NULL, 0 },
+	{ "server", read_server, print_server, 0, NULL, NULL, NULL, 0 },
+	{ "deliver", read_deliver, print_deliver, 0, NULL, NULL, NULL, 0 },
+	{ "identity", read_identity, print_identity, 0, NULL, NULL, NULL, 0 },
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(connect_timeout_ms), "30s", "1s", "1h", 0 },
 	/* RFC 5321 4.5.3.2 */
@@ -110,12 +139,20 @@ find_upstream(const struct smtp_conf *c, struct pn_str name)
 	return NULL;
 }
 
+static void
+keep_origin(struct reader *r, struct block_origin **all, size_t n,
+    const struct block_origin *o)
+{
+	*all = setting_grow(r, *all, n, sizeof(**all));
+	(*all)[n] = *o;
+}
+
 int
 config_read_upstream(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
 	struct smtp_conf *c = at;
-	struct settings_seen seen = { 0 };
+	struct block_origin o = { .at = key->pos };
 	struct smtp_upstream u = { 0 }, *all;
 	struct lex_token name;
 
@@ -132,10 +169,11 @@ config_read_upstream(struct reader *r, const struct setting *s,
 	settings_preset(r, upstream_table, &u);
 	if (lex_expect(r->lex, "{", e) < 0 ||
 	    settings_read(
-		r, upstream_table, &seen, "an upstream block", &u, e) < 0 ||
+		r, upstream_table, &o.seen, "an upstream block", &u, e) < 0 ||
 	    check_upstream(&u, &name,
-		settings_seen(upstream_table, &seen, "identity"), e) < 0)
+		settings_seen(upstream_table, &o.seen, "identity"), e) < 0)
 		return -1;
+	keep_origin(r, &r->origins->upstreams, c->n_upstreams, &o);
 	all = setting_grow(r, c->upstreams, c->n_upstreams, sizeof(*all));
 	all[c->n_upstreams++] = u;
 	c->upstreams = all;
@@ -192,9 +230,34 @@ read_identity_from(struct reader *r, const struct setting *s,
 	return 0;
 }
 
+/* Printed from the listener, which stands first in its listen_block. */
+static void
+print_route(const void *at, struct buf *b)
+{
+	const struct smtp_listener *l = at;
+
+	(void)buf_puts(b, l->upstream->name);
+}
+
+static void
+print_identity_from(const void *at, struct buf *b)
+{
+	const struct smtp_listener *l = at;
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (l->n_identity_from == 0)
+		return;
+	(void)buf_puts(b, "from");
+	for (size_t i = 0; i < l->n_identity_from; i++)
+		(void)buf_printf(
+		    b, " %s", network_text(&l->identity_from[i], text));
+	(void)buf_printf(b, " %s", identities[l->identity_by]);
+}
+
 static const struct setting listen_table[] = {
-	{ "upstream", read_route, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "identity", read_identity_from, NULL, 0, NULL, NULL, NULL, 0 },
+	{ "upstream", read_route, print_route, 0, NULL, NULL, NULL, 0 },
+	{ "identity", read_identity_from, print_identity_from, 0, NULL, NULL,
+	    NULL, 0 },
 	{ .name = NULL },
 };
 
@@ -225,7 +288,7 @@ config_read_listen(struct reader *r, const struct setting *s,
 {
 	static const char *const protocols[] = { "smtp", NULL };
 	struct smtp_conf *c = at;
-	struct settings_seen seen = { 0 };
+	struct block_origin o = { .at = key->pos };
 	struct listen_block block = { 0 };
 	struct lex_token t, address;
 	struct smtp_listener *all;
@@ -237,12 +300,13 @@ config_read_listen(struct reader *r, const struct setting *s,
 	    setting_value(r, key, &address, e) < 0 ||
 	    listen_address(r, &address, &block.listener, e) < 0 ||
 	    lex_expect(r->lex, "{", e) < 0 ||
-	    settings_read(r, listen_table, &seen, "a listen block", &block, e) <
-		0)
+	    settings_read(
+		r, listen_table, &o.seen, "a listen block", &block, e) < 0)
 		return -1;
-	if (!settings_seen(listen_table, &seen, "upstream"))
+	if (!settings_seen(listen_table, &o.seen, "upstream"))
 		return lex_error(e, &address.pos,
 		    "listener %s has no upstream line", block.listener.name);
+	keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
 	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
 	r->routes =
 	    setting_grow(r, r->routes, c->n_listeners, sizeof(*r->routes));
@@ -318,44 +382,44 @@ config_gather_maildirs(struct reader *r)
 
 /* ---- printing ---- */
 
-static void
-print_upstream(const struct smtp_upstream *u, struct buf *b)
-{
-	(void)buf_printf(b, "upstream %s {\n", u->name);
-	if (u->maildir != NULL) {
-		(void)buf_puts(b, "    deliver maildir ");
-		setting_print_word(&u->maildir, b);
-		(void)buf_puts(b, ";\n");
-	} else {
-		(void)buf_printf(b, "    server %s;\n    identity %s;\n",
-		    u->server, identities[u->identity]);
-	}
-	settings_print(upstream_table, "    ", u, b);
-	(void)buf_puts(b, "}\n");
-}
-
-static void
-print_listener(const struct smtp_listener *l, struct buf *b)
-{
-	char text[ENDPOINT_TEXT_MAX];
-
-	(void)buf_printf(b, "listen smtp %s {\n    upstream %s;\n", l->name,
-	    l->upstream->name);
-	if (l->n_identity_from > 0) {
-		(void)buf_puts(b, "    identity from");
-		for (size_t i = 0; i < l->n_identity_from; i++)
-			(void)buf_printf(
-			    b, " %s", network_text(&l->identity_from[i], text));
-		(void)buf_printf(b, " %s;\n", identities[l->identity_by]);
-	}
-	(void)buf_puts(b, "}\n");
-}
-
 void
 config_blocks_print(const struct smtp_conf *c, struct buf *b)
 {
+	for (size_t i = 0; i < c->n_upstreams; i++) {
+		(void)buf_printf(b, "upstream %s {\n", c->upstreams[i].name);
+		settings_print(upstream_table, "    ", &c->upstreams[i], b);
+		(void)buf_puts(b, "}\n");
+	}
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		(void)buf_printf(b, "listen smtp %s {\n",
+		    c->listeners[i].name);
+		settings_print(listen_table, "    ", &c->listeners[i], b);
+		(void)buf_puts(b, "}\n");
+	}
+}
+
+static void
+each_of(const struct setting *table, const char *kind, const char *name,
+    const struct block_origin *o, const void *from, config_take *take,
+    void *arg)
+{
+	struct buf block = { 0 };
+
+	(void)buf_printf(&block, "%s %s%c", kind, name, '\0');
+	take(arg,
+	    &(struct config_line){ .block = buf_data(&block), .at = &o->at });
+	settings_each(table, &o->seen, buf_data(&block), from, take, arg);
+	buf_fini(&block);
+}
+
+void
+config_blocks_each(const struct smtp_conf *c, const struct config_origins *o,
+    config_take *take, void *arg)
+{
 	for (size_t i = 0; i < c->n_upstreams; i++)
-		print_upstream(&c->upstreams[i], b);
+		each_of(upstream_table, "upstream", c->upstreams[i].name,
+		    &o->upstreams[i], &c->upstreams[i], take, arg);
 	for (size_t i = 0; i < c->n_listeners; i++)
-		print_listener(&c->listeners[i], b);
+		each_of(listen_table, "listen smtp", c->listeners[i].name,
+		    &o->listeners[i], &c->listeners[i], take, arg);
 }

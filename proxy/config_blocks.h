@@ -11,5 +11,7 @@ int config_route_listeners(struct reader *, struct error *e);
 /* The folders that upstreams deliver to, for the keeper. */
 void config_gather_maildirs(struct reader *);
 void config_blocks_print(const struct smtp_conf *, struct buf *);
+void config_blocks_each(const struct smtp_conf *,
+    const struct config_origins *, config_take *, void *arg);
 
 #endif

@@ -193,8 +193,12 @@ policy_free(const struct policy *p)
 void
 policy_describe(const struct policy *p, struct buf *b)
 {
-	struct config c = { p->daemon, p->smtp, p->engine, p->inspect,
-		p->keeper, p->spool };
+	struct config c = { .daemon = p->daemon,
+		.smtp = p->smtp,
+		.engine = p->engine,
+		.inspect = p->inspect,
+		.keeper = p->keeper,
+		.spool = p->spool };
 
 	config_print(&c, b);
 	(void)buf_puts(b, "\n");

@@ -382,6 +382,27 @@ settings_print(const struct setting *table, const char *indent,
 	}
 }
 
+void
+settings_each(const struct setting *table, const struct settings_seen *seen,
+    const char *block, const void *from, config_take *take, void *arg)
+{
+	for (const struct setting *s = table; s->name != NULL; s++) {
+		const struct lex_pos *at =
+		    seen != NULL ? &seen->at[s - table] : NULL;
+		struct buf value = { 0 };
+
+		if (s->print == NULL)
+			continue;
+		s->print((const char *)from + s->offset, &value);
+		take(arg,
+		    &(struct config_line){ .block = block,
+			.name = s->name,
+			.value = buf_str(&value),
+			.at = at != NULL && at->line != 0 ? at : NULL });
+		buf_fini(&value);
+	}
+}
+
 bool
 settings_seen(const struct setting *table, const struct settings_seen *seen,
     const char *name)

@@ -11,7 +11,7 @@
 
 #include "proxy/config.h"
 
-#define SETTINGS_MAX 40 /* of one table */
+#define SETTINGS_MAX 64 /* of one table */
 
 struct reader;
 struct setting;
@@ -39,6 +39,19 @@ struct settings_seen {
 	struct lex_pos at[SETTINGS_MAX];
 };
 
+/* A block's settings, and where the block itself begins. */
+struct block_origin {
+	struct lex_pos at;
+	struct settings_seen seen;
+};
+
+/* Of each setting in force (config.h). */
+struct config_origins {
+	struct settings_seen top;
+	struct block_origin *upstreams; /* [conf->smtp.n_upstreams] */
+	struct block_origin *listeners; /* [conf->smtp.n_listeners] */
+};
+
 /* What one config_read() carries around. */
 struct reader {
 	struct config *conf;
@@ -47,7 +60,7 @@ struct reader {
 	struct lex *lex;		  /* of the file being read */
 	unsigned depth;			  /* of includes */
 	size_t text_bytes;		  /* of all files so far */
-	struct settings_seen seen;	  /* of the top level */
+	struct config_origins *origins;
 	struct lex_token *routes;	  /* [conf->smtp.n_listeners]: the name
 					     of the upstream, not looked up yet */
 };
@@ -62,6 +75,10 @@ int settings_read(struct reader *, const struct setting *table,
     struct settings_seen *, const char *block, void *into, struct error *e);
 void settings_print(const struct setting *table, const char *indent,
     const void *from, struct buf *);
+/* Each plain setting of the table, with its value as text: "" for none. seen
+ * NULL: none was written. */
+void settings_each(const struct setting *table, const struct settings_seen *,
+    const char *block, const void *from, config_take *take, void *arg);
 bool settings_seen(const struct setting *table, const struct settings_seen *,
     const char *name);
 

@@ -1,8 +1,4 @@
-/*
- * ask - a question to the keeper and its answer (keeper/protocol.h). Where
- * the socket is, postern.conf says; its policy is skipped, not read: a broken
- * rule is no reason not to see what is held.
- */
+/* ask - a question to the keeper and its answer (keeper/protocol.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,64 +7,30 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/io.h"
 #include "cli/cli.h"
 #include "keeper/protocol.h"
 #include "proxy/config.h"
-#include "rules/rules.h"
 
 #define SOCKET_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path)
 #define ANSWER_MAX (512u << 20) /* an answer's line; lists come in pages */
 
 /* ---- where it is ---- */
 
-/* Over one item of the rule language: to its `;`, or to the `}` that closes
- * its block. */
-static int
-skip_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
-{
-	struct lex_token t;
-	unsigned depth = 0;
-
-	(void)arg;
-	(void)base_dir;
-	for (;;) {
-		if (lex_next(l, &t, e) < 0)
-			return -1;
-		if ((lex_is(&t, "~") || lex_is(&t, "!~")) &&
-		    t.kind == LEX_OP && lex_regex(l, &t, e) < 0)
-			return -1;
-		if (t.kind == LEX_END)
-			return lex_error(e, &t.pos, "the item does not end");
-		if (t.kind != LEX_OP)
-			continue;
-		if (lex_is(&t, "{"))
-			depth++;
-		else if (lex_is(&t, "}") && (depth == 0 || --depth == 0))
-			return 0;
-		else if (lex_is(&t, ";") && depth == 0)
-			return 0;
-	}
-}
-
 static int
 configured_path(const struct cli *c, char path[SOCKET_MAX])
 {
-	static const char *const words[] = { "set", "map", "policy", NULL };
-	const struct config_items items = { words, rules_is_item, skip_item,
-		NULL };
-	struct arena *arena = arena_new(64u << 20);
-	struct config conf = { 0 };
-	struct error e;
-	int got = config_read(&conf, arena, c->conf, &items, &e);
+	struct arena *arena = arena_new(CLI_ARENA_MAX);
+	struct config conf;
+	int code = read_settings(c, arena, &conf);
 
-	if (got == 0 && strlen(conf.daemon.control) >= SOCKET_MAX)
-		got = error_set(&e, "the control socket's path is too long");
-	if (got == 0)
+	if (code == 0 && strlen(conf.daemon.control) >= SOCKET_MAX)
+		code = cli_fail(EX_CONFIG,
+		    "the control socket's path is too long");
+	if (code == 0)
 		(void)strcpy(path, conf.daemon.control);
 	arena_free(arena);
-	return got < 0 ? cli_fail(EX_CONFIG, "%s", e.text) : 0;
+	return code;
 }
 
 static int

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "filters/pn_str.h"
 
@@ -24,7 +25,7 @@ struct cli {
  * code (sysexits.h). */
 typedef int cli_run(const struct cli *, int argc, char **argv);
 cli_run cli_status, cli_reload, cli_scan, cli_test, cli_explain,
-    cli_quarantine;
+    cli_quarantine, cli_conf;
 
 /* `postern: ...` to stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...)
@@ -46,6 +47,13 @@ int ask_quietly(const struct cli *, json_t *question, json_t **answer,
     bool aloud);
 /* {"cmd":cmd} or {"cmd":cmd,"id":id}. */
 json_t *question(const char *cmd, const char *id);
+
+/* ---- settings.c: postern.conf ---- */
+
+#define CLI_ARENA_MAX (64u << 20)
+struct config;
+/* All but the policy, into the arena. 0, or the exit code. */
+int read_settings(const struct cli *, struct arena *, struct config *);
 
 /* ---- show.c: for people ---- */
 

@@ -3,12 +3,14 @@ bin_PROGRAMS += postern
 postern_SOURCES = \
 	proxy/cli/ask.c \
 	proxy/cli/cli.h \
+	proxy/cli/conf.c \
 	proxy/cli/explain.c \
 	proxy/cli/main.c \
 	proxy/cli/quarantine.c \
 	proxy/cli/render.c \
 	proxy/cli/scan.c proxy/cli/scan.h \
 	proxy/cli/scanner.c proxy/cli/scanner.h \
+	proxy/cli/settings.c \
 	proxy/cli/show.c \
 	proxy/cli/status.c \
 	proxy/cli/test.c

@@ -51,6 +51,12 @@ static const struct command {
 	    "usage: postern test\n\n"
 	    "Run each `test` of the policy, one line for each. The exit code is 65\n"
 	    "when one fails.\n" },
+	{ "conf", cli_conf, "the settings in force, and where each is written",
+	    "usage: postern conf [-n | -d] [NAME...]\n\n"
+	    "Show the settings in force, each with the file and line it stands in.\n"
+	    "NAME is a setting, or a block: `listen`, `\"upstream mta\"`.\n"
+	    "  -n   what is written alone\n"
+	    "  -d   what is in force when nothing is written\n" },
 	{ "quarantine", cli_quarantine, "list, show, release, delete held mail",
 	    "usage: postern quarantine list\n"
 	    "       postern quarantine show ID\n"

@@ -8,6 +8,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/byte_identical.py \
 	tests/integration/policy.py \
 	tests/integration/cli.py \
+	tests/integration/operator.py \
 	tests/integration/release.py \
 	tests/integration/scan_equal.py \
 	tests/integration/reload.py \
