@@ -107,18 +107,19 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 static uint32_t
 n_things(void *arg, const char *thing)
 {
-	(void)thing; /* parts are the only things yet */
-	return ((const struct check *)arg)->findings.n_parts;
+	const struct check *c = arg;
+
+	return facts_things(c->findings.things, thing)->n;
 }
 
 static uint32_t
 depth(void *arg, const char *thing, uint32_t n)
 {
 	const struct check *c = arg;
+	const struct fact_things *t = facts_things(c->findings.things, thing);
 
-	(void)thing;
-	must(n < c->findings.n_parts);
-	return c->findings.depths[n];
+	must(n < t->n);
+	return t->v[n].depth;
 }
 
 /* ---- one test ---- */

@@ -14,7 +14,6 @@
 /* Address space until it is sealed: patterns' text, rules, maps, settings. */
 #define POLICY_MAX (256u << 20)
 
-static const char *const things[] = { "part", NULL };
 static const char *const stages[] = { [STAGE_CONNECT] = "connect",
 	[STAGE_HELO] = "helo",
 	[STAGE_MAIL] = "mail",
@@ -92,7 +91,7 @@ declarations(const struct chain *c, struct arena *arena)
 		facts[i] = declaration(c, &c->facts[i]);
 	*d = (struct rules_decls){ .facts = facts,
 		.n_facts = c->n_facts,
-		.things = things,
+		.things = thing_names,
 		.stages = stages,
 		.absent = absent,
 		.n_absent = PN_COUNT(absent) };

@@ -109,18 +109,18 @@ n_things(void *arg, const char *thing)
 {
 	const struct transaction *t = ((const struct asker *)arg)->t;
 
-	(void)thing; /* parts are the only things yet */
-	return t->past->findings.n_parts;
+	return facts_things(t->past->findings.things, thing)->n;
 }
 
 static uint32_t
 depth(void *arg, const char *thing, uint32_t n)
 {
 	const struct transaction *t = ((const struct asker *)arg)->t;
+	const struct fact_things *things =
+	    facts_things(t->past->findings.things, thing);
 
-	(void)thing;
-	must(n < t->past->findings.n_parts);
-	return t->past->findings.depths[n];
+	must(n < things->n);
+	return things->v[n].depth;
 }
 
 /* ---- effects ---- */

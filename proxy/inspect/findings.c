@@ -2,8 +2,10 @@
  * findings - see findings.h. Packed by the inspector, unpacked and checked by
  * the worker's pool. The answer, numbers little-endian (base/pack):
  *
- *   u8 version | u8 flags | u32 defects | str depths (one byte a part) |
- *   str answers (rules' own form) | u32 n | n facts
+ *   u8 version | u8 flags | u32 defects |
+ *   of each kind of thing: u32 n | n things | str answers (rules' own form) |
+ *   u32 n | n facts
+ *   thing = u8 depth
  *   fact = u32 index | u32 thing | u8 state | u8 type | value of that type
  */
 #include "inspect/findings.h"
@@ -11,7 +13,7 @@
 #include "base/must.h"
 #include "inspect/inspector.h"
 
-#define FORM 1 /* of both frames; another is not read */
+#define FORM 2 /* of both frames; another is not read */
 #define FLAG_TRUNCATED 1u
 #define FLAG_ANSWERS 2u
 #define FLAGS 3u
@@ -19,6 +21,7 @@
 	(PN_DEFECT_AMBIGUOUS | PN_DEFECT_BROKEN | PN_DEFECT_LIMIT |            \
 	    PN_DEFECT_CHARSET)
 #define FACT_HEAD 10 /* bytes of a fact before its value */
+#define THING_SIZE 1
 #define IP_TEXT_MAX 45
 
 /* ---- the request ---- */
@@ -119,7 +122,7 @@ pack_fact(const struct fact_of *f, struct buf *b)
 	pack_value(&f->value, b);
 }
 
-/* Facts of the message or of parts, in order, while there is room for them. */
+/* Facts of the message or of things, in order, while there is room for them. */
 static uint32_t
 pack_facts(
     const struct findings *f, bool of_message, size_t room, struct buf *b)
@@ -151,11 +154,29 @@ pack_answers(const struct findings *f, struct buf *b)
 	return false;
 }
 
+static void
+pack_things(const struct fact_things *t, struct buf *b)
+{
+	pack_u32(b, t->n);
+	for (uint32_t i = 0; i < t->n; i++)
+		pack_u8(b, t->v[i].depth);
+}
+
+/* Bytes of the frame beside answers and facts. */
+static size_t
+head_size(const struct findings *f)
+{
+	size_t n = 2 + 4 + 4 + 4;
+
+	for (unsigned i = 0; i < THINGS; i++)
+		n += 4 + THING_SIZE * f->things[i].n;
+	return n;
+}
+
 void
 findings_pack(const struct findings *f, struct buf *b)
 {
-	const size_t head = 2 + 4 + 4 + f->n_parts + 4 + 4;
-	struct pn_str depths = { (const char *)f->depths, f->n_parts };
+	const size_t head = head_size(f);
 	struct buf answers = { .max = FINDINGS_MAX - head }, facts = { 0 };
 	unsigned flags = f->answers != NULL ? FLAG_ANSWERS : 0;
 	unsigned defects = f->defects;
@@ -177,7 +198,8 @@ findings_pack(const struct findings *f, struct buf *b)
 	pack_u8(b, FORM);
 	pack_u8(b, (uint8_t)flags);
 	pack_u32(b, defects);
-	pack_str(b, depths);
+	for (unsigned i = 0; i < THINGS; i++)
+		pack_things(&f->things[i], b);
 	pack_str(b, buf_str(&answers));
 	pack_u32(b, n);
 	(void)buf_add_str(b, buf_str(&facts)); /* b has no cap */
@@ -252,10 +274,10 @@ unpack_value(struct value *v, const struct chain_fact *f, struct unpack *u)
 	unpack_fail(u);
 }
 
-/* Only a declared content fact, of its type, of a part there is. */
+/* Only a declared content fact, of its type, of a thing there is. */
 static void
-unpack_fact(struct fact_of *to, const struct chain *c, uint32_t n_parts,
-    struct unpack *u)
+unpack_fact(struct fact_of *to, const struct chain *c,
+    const struct fact_things *things, struct unpack *u)
 {
 	const struct chain_fact *f;
 	uint8_t state, type;
@@ -272,7 +294,7 @@ unpack_fact(struct fact_of *to, const struct chain *c, uint32_t n_parts,
 	to->value.state = (enum value_state)state;
 	to->value.type = f->type;
 	if (!f->content || f->keyed || type != f->type ||
-	    (f->of_thing ? to->thing >= n_parts
+	    (f->of_thing ? to->thing >= things[f->thing].n
 			 : to->thing != FACT_OF_MESSAGE) ||
 	    (state != VALUE_KNOWN && state != VALUE_UNKNOWN))
 		unpack_fail(u);
@@ -291,7 +313,21 @@ unpack_facts(struct findings *f, const struct chain *c, struct unpack *u,
 	if (f->facts == NULL)
 		return false;
 	for (uint32_t i = 0; i < f->n_facts && !u->failed; i++)
-		unpack_fact(&f->facts[i], c, f->n_parts, u);
+		unpack_fact(&f->facts[i], c, f->things, u);
+	return !u->failed;
+}
+
+static bool
+unpack_things(struct fact_things *t, struct unpack *u, struct arena *a)
+{
+	t->n = unpack_u32(u);
+	if (u->failed || t->n > u->n / THING_SIZE)
+		return false;
+	t->v = arena_alloc(a, t->n * sizeof(*t->v));
+	if (t->v == NULL)
+		return false;
+	for (uint32_t i = 0; i < t->n; i++)
+		t->v[i].depth = unpack_u8(u);
 	return !u->failed;
 }
 
@@ -313,18 +349,18 @@ findings_unpack(struct findings *f, const struct chain *c,
 {
 	uint8_t version = unpack_u8(u);
 	uint8_t flags = unpack_u8(u);
-	struct pn_str depths, answers;
+	struct pn_str answers;
 
 	*f = (struct findings){ .truncated = flags & FLAG_TRUNCATED,
 		.defects = unpack_u32(u) };
-	depths = unpack_str(u);
-	answers = unpack_str(u);
 	if (u->failed || version != FORM || (flags & ~FLAGS) != 0 ||
 	    (f->defects & ~(unsigned)DEFECTS) != 0)
 		return false;
-	f->n_parts = (uint32_t)depths.n;
-	f->depths = (uint8_t *)arena_str(a, depths).p;
-	return f->depths != NULL && unpack_facts(f, c, u, a) &&
+	for (unsigned i = 0; i < THINGS; i++)
+		if (!unpack_things(&f->things[i], u, a))
+			return false;
+	answers = unpack_str(u);
+	return !u->failed && unpack_facts(f, c, u, a) &&
 	       unpack_done(u) &&
 	       unpack_answers(f, r, flags & FLAG_ANSWERS, answers, a);
 }

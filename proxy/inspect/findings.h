@@ -31,8 +31,7 @@ bool inspect_request_unpack(struct inspect_request *, struct unpack *);
 struct findings {
 	struct fact_of *facts;         /* message facts have thing FACT_OF_MESSAGE */
 	uint32_t n_facts;
-	uint32_t n_parts;
-	uint8_t *depths;               /* [n_parts] */
+	struct fact_things things[THINGS];
 	bool truncated;                /* facts were left out at FINDINGS_MAX */
 	unsigned defects;              /* enum pn_defect */
 	struct rules_answers *answers; /* NULL: the inspector could not */

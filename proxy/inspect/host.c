@@ -1,6 +1,7 @@
 /* host - see host.h, and filter.h for what each pn_* promises. */
 #include "inspect/host.h"
 
+#include "base/must.h"
 #include "inspect/mailbox.h"
 #include "inspect/part.h"
 #include "mail/pn_mail.h"
@@ -11,7 +12,8 @@ struct host {
 	struct view *view;
 	const struct chain *chain;
 	uint32_t room;             /* of result.facts */
-	uint32_t *start;           /* [n_parts + 2] where each thing's facts begin */
+	uint32_t *start;           /* [n_ranks + 1] where each thing's facts begin */
+	uint32_t n_ranks;          /* things of all kinds, and the message */
 	int64_t raw, header;       /* facts served from the view, or -1 */
 	struct {                   /* the last value found, for the nth after it */
 		uint32_t fact, thing, at;
@@ -282,6 +284,8 @@ static const struct pn_mail_ops ops = { .fact = on_fact };
 static void
 give_unknown(struct host *h, uint32_t module)
 {
+	const struct host_result *r = &h->result;
+
 	for (uint32_t i = 0; i < h->chain->n_facts; i++) {
 		const struct chain_fact *f = &h->chain->facts[i];
 		struct value v = { .state = VALUE_UNKNOWN, .type = f->type };
@@ -290,7 +294,7 @@ give_unknown(struct host *h, uint32_t module)
 			continue;
 		if (!f->of_thing)
 			add_fact(h, i, FACT_OF_MESSAGE, &v);
-		for (uint32_t t = 0; f->of_thing && t < h->view->n_parts; t++)
+		for (uint32_t t = 0; f->of_thing && t < r->things[f->thing].n; t++)
 			add_fact(h, i, t, &v);
 	}
 }
@@ -319,32 +323,49 @@ run_module(struct host *h, uint32_t module)
 	r->dropped += m.dropped;
 }
 
-/* The message's own facts behind those of the last part. */
+/* Things of one kind behind those of another, the message behind all. */
 static uint32_t
-rank_of(const struct host *h, uint32_t thing)
+rank_of(const struct host *h, uint32_t fact, uint32_t thing)
 {
-	return thing == FACT_OF_MESSAGE ? h->result.n_parts : thing;
+	const struct chain_fact *f = &h->chain->facts[fact];
+	uint32_t rank = thing;
+
+	if (thing == FACT_OF_MESSAGE)
+		return h->n_ranks - 1;
+	for (unsigned kind = 0; kind < f->thing; kind++)
+		rank += h->result.things[kind].n;
+	return rank;
 }
 
-/* Sort by thing, keeping order within: start[] says where each begins. */
+static uint32_t
+rank_at(const struct host *h, const struct fact_of *f)
+{
+	return rank_of(h, f->index, f->thing);
+}
+
+/* Sort by rank, keeping order within: start[] says where each begins. */
 static bool
 sort_facts(struct host *h)
 {
 	struct host_result *r = &h->result;
 	struct arena *a = h->view->arena;
 	struct fact_of *sorted = arena_alloc(a, r->n_facts * sizeof(*sorted));
-	uint32_t *next = arena_alloc(a, (r->n_parts + 2) * sizeof(*next));
+	uint32_t *next;
 
-	h->start = arena_alloc(a, (r->n_parts + 2) * sizeof(*h->start));
+	h->n_ranks = 1;
+	for (unsigned kind = 0; kind < THINGS; kind++)
+		h->n_ranks += r->things[kind].n;
+	next = arena_alloc(a, (h->n_ranks + 1) * sizeof(*next));
+	h->start = arena_alloc(a, (h->n_ranks + 1) * sizeof(*h->start));
 	if (sorted == NULL || next == NULL || h->start == NULL)
 		return false;
 	for (uint32_t i = 0; i < r->n_facts; i++)
-		h->start[rank_of(h, r->facts[i].thing) + 1]++;
-	for (uint32_t t = 1; t < r->n_parts + 2; t++)
+		h->start[rank_at(h, &r->facts[i]) + 1]++;
+	for (uint32_t t = 1; t < h->n_ranks + 1; t++)
 		h->start[t] += h->start[t - 1];
-	memcpy(next, h->start, (r->n_parts + 2) * sizeof(*next));
+	memcpy(next, h->start, (h->n_ranks + 1) * sizeof(*next));
 	for (uint32_t i = 0; i < r->n_facts; i++)
-		sorted[next[rank_of(h, r->facts[i].thing)]++] = r->facts[i];
+		sorted[next[rank_at(h, &r->facts[i])]++] = r->facts[i];
 	r->facts = sorted;
 	return true;
 }
@@ -371,7 +392,7 @@ get_collected(struct host *h, uint32_t fact, uint32_t thing, unsigned nth,
     struct value *out)
 {
 	const struct host_result *r = &h->result;
-	uint32_t rank = rank_of(h, thing);
+	uint32_t rank = rank_of(h, fact, thing);
 	uint32_t i = h->start[rank], end = h->start[rank + 1];
 	unsigned skip = nth;
 
@@ -398,12 +419,13 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
     struct value *out)
 {
 	struct host *h = arg;
+	const struct chain_fact *f = &h->chain->facts[fact];
 
-	*out = (struct value){ .state = VALUE_ABSENT };
-	if (fact >= h->chain->n_facts ||
-	    (thing != RULES_MESSAGE && thing >= h->result.n_parts))
+	must(fact < h->chain->n_facts);
+	*out = (struct value){ .state = VALUE_ABSENT, .type = f->type };
+	if (f->of_thing != (thing != RULES_MESSAGE) ||
+	    (f->of_thing && thing >= h->result.things[f->thing].n))
 		return;
-	out->type = h->chain->facts[fact].type;
 	if (fact == h->header) {
 		get_header(h, key, nth, out);
 	} else if (fact == h->raw) {
@@ -422,15 +444,31 @@ n_things(void *arg, const char *thing)
 {
 	struct host *h = arg;
 
-	return strcmp(thing, "part") == 0 ? h->result.n_parts : 0;
+	return facts_things(h->result.things, thing)->n;
 }
 
 static uint32_t
 depth(void *arg, const char *thing, uint32_t n)
 {
 	struct host *h = arg;
+	const struct fact_things *t = facts_things(h->result.things, thing);
 
-	return n < n_things(arg, thing) ? h->result.depths[n] : 0;
+	return n < t->n ? t->v[n].depth : 0;
+}
+
+static bool
+list_parts(struct host *h)
+{
+	struct fact_things *t = &h->result.things[THING_PART];
+
+	t->n = h->view->n_parts;
+	t->v = arena_alloc(h->view->arena, t->n * sizeof(*t->v));
+	if (t->v == NULL)
+		return false;
+	for (struct pn_part *p = h->view->first; p != NULL; p = p->next)
+		t->v[p->number].depth = p->depth > 255 ? 255 :
+							 (uint8_t)p->depth;
+	return true;
 }
 
 struct host_result *
@@ -447,12 +485,8 @@ host_run(struct view *v, const struct chain *chain)
 	h->raw = chain_find(chain, "raw");
 	h->header = chain_find(chain, "header");
 	h->last.fact = UINT32_MAX;
-	r->n_parts = v->n_parts;
-	r->depths = arena_alloc(v->arena, v->n_parts);
-	if (r->depths == NULL)
+	if (!list_parts(h))
 		return NULL;
-	for (struct pn_part *p = v->first; p != NULL; p = p->next)
-		r->depths[p->number] = p->depth > 255 ? 255 : (uint8_t)p->depth;
 	for (uint32_t i = 0; i < chain->n_modules; i++)
 		if (chain->modules[i].filter->inspect != NULL)
 			run_module(h, i);

@@ -15,12 +15,11 @@
 #include "rules/rules.h"
 
 struct host_result {
-	struct fact_of *facts; /* [n_facts] by thing, message last, each in the
+	struct fact_of *facts; /* [n_facts] by kind and thing, message last, each in the
 				  order given; without raw and header(): those
 				  are looked up in the view when asked for */
 	uint32_t n_facts;
-	uint32_t n_parts;
-	uint8_t *depths;       /* [n_parts] */
+	struct fact_things things[THINGS];
 	unsigned defects;      /* enum pn_defect */
 	bool truncated;        /* facts were lost at the arena's cap */
 	uint32_t dropped;      /* facts refused: see pn_mail.h */

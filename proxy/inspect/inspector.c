@@ -150,10 +150,9 @@ look(struct inspector *in, struct pn_str raw, struct findings *f)
 	}
 	*f = (struct findings){ .facts = r->facts,
 		.n_facts = r->n_facts,
-		.n_parts = r->n_parts,
-		.depths = r->depths,
 		.truncated = r->truncated,
 		.defects = r->defects };
+	memcpy(f->things, r->things, sizeof(f->things));
 	f->answers = rules_inspect(conf->rules, in->run, &r->ask, in->arena);
 	if (f->answers == NULL)
 		f->defects |= PN_DEFECT_LIMIT;

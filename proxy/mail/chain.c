@@ -74,21 +74,21 @@ static const struct chain_fact core_facts[CORE_FACTS] = {
 		    "or internal; at the message: of each accepted recipient"),
 };
 
-/* Words that name things with fields. Only parts can be told of yet. */
-static const char *const known_things[] = { "part", NULL };
-static const char *const unknown_things[] = { "url", "signature", "received",
-	"header", NULL };
+/* Words that will name things with fields, beside thing_names. */
+static const char *const unknown_things[] = { "signature", "received", "header",
+	NULL };
 
-static bool
-is_of(const char *name, const char *const *things)
+/* Of which of the things a fact so called is, or -1. */
+static int
+thing_of(const char *name, const char *const *things)
 {
 	const char *dot = strchr(name, '.');
 	size_t n = dot == NULL ? 0 : (size_t)(dot - name);
 
-	for (; n > 0 && *things != NULL; things++)
-		if (strlen(*things) == n && memcmp(*things, name, n) == 0)
-			return true;
-	return false;
+	for (int i = 0; n > 0 && things[i] != NULL; i++)
+		if (strlen(things[i]) == n && memcmp(things[i], name, n) == 0)
+			return i;
+	return -1;
 }
 
 /* What the policy's lexer takes for one word and nobody reads twice. */
@@ -131,7 +131,7 @@ check_fact(const struct pn_filter *f, const struct pn_fact_decl *d,
 	if (d->type == PN_WORD && (d->words == NULL || d->words[0] == NULL))
 		return error_set(e, "module %s: fact \"%s\" lists no words",
 		    f->name, d->name);
-	if (is_of(d->name, unknown_things))
+	if (thing_of(d->name, unknown_things) >= 0)
 		return error_set(e,
 		    "module %s: fact \"%s\" is of a thing "
 		    "that is not known",
@@ -155,6 +155,7 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
     struct error *e)
 {
 	const struct pn_filter *f = c->modules[module].filter;
+	int thing = thing_of(d->name, thing_names);
 	struct chain_fact fact = {
 		.name = d->name,
 		.type = (enum value_type)d->type,
@@ -163,7 +164,8 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 			   f->message == NULL,
 		.keyed = (d->flags & PN_FACT_KEYED) != 0,
 		.many = (d->flags & PN_FACT_MANY) != 0,
-		.of_thing = is_of(d->name, known_things),
+		.of_thing = thing >= 0,
+		.thing = thing >= 0 ? (enum thing)thing : THING_PART,
 		.module = module,
 		.words = d->words,
 		.help = d->help,

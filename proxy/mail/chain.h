@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/value.h"
 #include "filters/filter.h"
+#include "mail/facts.h"
 #include "mail/stage.h"
 
 struct chain_fact {
@@ -23,6 +24,7 @@ struct chain_fact {
 	bool content;             /* given by an .inspect hook */
 	bool keyed, many;
 	bool of_thing;            /* "part.x" */
+	enum thing thing;         /* which, where of_thing */
 	uint32_t module;          /* index into chain.modules; CHAIN_CORE */
 	const char *const *words;
 	const char *help;

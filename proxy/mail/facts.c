@@ -3,6 +3,20 @@
 
 #include "base/must.h"
 
+const char *const thing_names[THINGS + 1] = { [THING_PART] = "part",
+	[THING_URL] = "url" };
+
+const struct fact_things *
+facts_things(const struct fact_things *all, const char *name)
+{
+	unsigned kind = 0;
+
+	while (kind < THINGS && strcmp(thing_names[kind], name) != 0)
+		kind++;
+	must(kind < THINGS);
+	return &all[kind];
+}
+
 int
 facts_init(struct facts *f, struct arena *a, uint32_t n_declared)
 {

@@ -13,10 +13,27 @@
 #include "base/arena.h"
 #include "base/value.h"
 
+/* What has facts of its own, many of them in a message. */
+enum thing { THING_PART, THING_URL, THINGS };
+/* Their names, as the first word of a fact's; NULL ends them. */
+extern const char *const thing_names[THINGS + 1];
+
+/* The things of one kind in a message, in order. */
+struct fact_things {
+	uint32_t n;
+	struct fact_thing {
+		uint8_t depth; /* messages and archives around it; 0: top */
+	} *v;
+};
+
+/* Of all[THINGS], those of the kind so called; there must be one. */
+const struct fact_things *facts_things(const struct fact_things *all,
+    const char *name);
+
 /* A fact of a thing (part 3's name), or one of many values of a header. */
 struct fact_of {
-	uint32_t index; /* of the declaration */
-	uint32_t thing; /* number of the part, from 0; FACT_OF_MESSAGE: none */
+	uint32_t index; /* of the declaration: it says the kind of thing */
+	uint32_t thing; /* its number, from 0; FACT_OF_MESSAGE: none */
 	struct value value;
 };
 #define FACT_OF_MESSAGE UINT32_MAX

@@ -38,12 +38,11 @@ static const struct pn_str policy_text =
 static struct rules *
 compile(const struct chain *c, struct arena *arena)
 {
-	static const char *const things[] = { "part", NULL };
 	static const char *const stages[] = { "connect", "helo", "mail", "rcpt",
 		"message", NULL };
 	static struct rules_decl facts[100];
 	static struct rules_decls decls = {
-		.facts = facts, .things = things, .stages = stages
+		.facts = facts, .things = thing_names, .stages = stages
 	};
 	struct rules_builder *b;
 	struct rules *r;

@@ -92,7 +92,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = host_run(
 	    view_new((struct pn_str){ (const char *)data, size }, &limits, a),
 	    &chain);
-	must(r != NULL && r->dropped == 0 && r->n_parts <= limits.max_parts);
+	must(r != NULL && r->dropped == 0 &&
+	    r->things[THING_PART].n <= limits.max_parts);
 	ask_all(&r->ask, &chain);
 	arena_free(a);
 	return 0;

@@ -28,7 +28,6 @@ struct world {
 static inline int
 world_rules(struct world *w, const char *text)
 {
-	static const char *const things[] = { "part", NULL };
 	static const char *const stages[] = { "connect", "helo", "mail", "rcpt",
 		"message", NULL };
 	const struct chain *c = &w->chain;
@@ -50,7 +49,7 @@ world_rules(struct world *w, const char *text)
 			.words = c->facts[i].words };
 	w->decls = (struct rules_decls){ .facts = facts,
 		.n_facts = c->n_facts,
-		.things = things,
+		.things = thing_names,
 		.stages = stages };
 	b = rules_builder_new(w->arena, &w->decls);
 	lex_init(&l, "policy", pn_str_of(text));

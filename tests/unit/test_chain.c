@@ -114,6 +114,7 @@ modules_add_theirs(void **state)
 	assert_int_equal(c.n_facts, CORE_FACTS + 4);
 	f = &c.facts[chain_find(&c, "part.name")];
 	assert_true(f->content && f->many && f->of_thing && !f->keyed);
+	assert_int_equal(f->thing, THING_PART);
 	assert_int_equal(f->module, 0);
 	f = &c.facts[chain_find(&c, "header")];
 	assert_true(f->content && f->many && f->keyed && !f->of_thing);
@@ -161,7 +162,7 @@ what_cannot_be_is_refused(void **state)
 		{ { .abi = PN_ABI,
 		      .name = "x",
 		      .inspect = hook,
-		      .facts = FACT("url.host", PN_STRING, PN_STAGE_MESSAGE) },
+		      .facts = FACT("signature.by", PN_STRING, PN_STAGE_MESSAGE) },
 		    "a thing that is not known" },
 		{ { .abi = PN_ABI,
 		      .name = "x",

@@ -163,7 +163,6 @@ compile(struct bench *b, const char *policy)
 {
 	static const char *const stages[] = { "connect", "helo", "mail", "rcpt",
 		"message", NULL };
-	static const char *const things[] = { "part", NULL };
 	struct rules_decl *facts = arena_alloc(b->arena,
 	    b->chain.n_facts * sizeof(*facts));
 	struct rules_decls *decls = arena_alloc(b->arena, sizeof(*decls));
@@ -181,7 +180,7 @@ compile(struct bench *b, const char *policy)
 			.words = f->words, .module = "test" };
 	}
 	*decls = (struct rules_decls){ .facts = facts,
-		.n_facts = b->chain.n_facts, .things = things,
+		.n_facts = b->chain.n_facts, .things = thing_names,
 		.stages = stages };
 	builder = rules_builder_new(b->arena, decls);
 	lex_init(&l, "test", pn_str_of(policy));

@@ -54,13 +54,14 @@ static const struct pn_fact_decl decls[] = {
 	    .type = PN_STRING,
 	    .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_MANY },
+	{ .name = "url.host", .type = PN_STRING, .stage = PN_STAGE_MESSAGE },
 	{ .name = "head",
 	    .type = PN_STRING,
 	    .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_KEYED },
 	{ 0 }
 };
-enum { TEXT = CORE_FACTS, COUNT, YES, FROM, HOP, COLOUR, PART_NAME, HEAD };
+enum { TEXT = CORE_FACTS, COUNT, YES, FROM, HOP, COLOUR, PART_NAME, URL_HOST, HEAD };
 
 static const struct pn_filter filter = {
 	.abi = PN_ABI, .name = "test", .facts = decls, .inspect = hook
@@ -138,13 +139,14 @@ what_is_packed_comes_back(void **state)
 		fact(PART_NAME, 1,
 		    KNOWN(.type = VALUE_STRING, .str = PN_STR("x.exe"))),
 		{ PART_NAME, 0, { .state = VALUE_UNKNOWN } },
+		fact(URL_HOST, 0,
+		    KNOWN(.type = VALUE_STRING, .str = PN_STR("a.b"))),
 	};
-	uint8_t depths[] = { 0, 3 };
+	struct fact_thing parts[] = { { 0 }, { 3 } }, urls[] = { { 7 } };
 	struct rules_answers answers = { PN_STR("yes, no") };
 	struct findings in = { .facts = facts,
 		.n_facts = PN_COUNT(facts),
-		.n_parts = 2,
-		.depths = depths,
+		.things = { { 2, parts }, { 1, urls } },
 		.truncated = true,
 		.defects = PN_DEFECT_BROKEN,
 		.answers = &answers };
@@ -153,8 +155,10 @@ what_is_packed_comes_back(void **state)
 	findings_pack(&in, &w->b);
 	assert_true(unpack_all(w, &out));
 	assert_int_equal(out.n_facts, in.n_facts);
-	assert_int_equal(out.n_parts, 2);
-	assert_memory_equal(out.depths, depths, 2);
+	assert_int_equal(out.things[THING_PART].n, 2);
+	assert_int_equal(out.things[THING_PART].v[1].depth, 3);
+	assert_int_equal(out.things[THING_URL].n, 1);
+	assert_int_equal(out.things[THING_URL].v[0].depth, 7);
 	assert_true(out.truncated);
 	assert_int_equal(out.defects, PN_DEFECT_BROKEN);
 	assert_str(out.answers->text, "yes, no");
@@ -171,6 +175,7 @@ what_is_packed_comes_back(void **state)
 	assert_int_equal(out.facts[6].thing, 1);
 	assert_str(out.facts[6].value.str, "x.exe");
 	assert_int_equal(out.facts[7].value.state, VALUE_UNKNOWN);
+	assert_str(out.facts[8].value.str, "a.b");
 }
 
 static void
@@ -182,7 +187,8 @@ nothing_is_a_finding_too(void **state)
 	findings_pack(&in, &w->b);
 	assert_true(unpack_all(w, &out));
 	assert_int_equal(out.n_facts, 0);
-	assert_int_equal(out.n_parts, 0);
+	for (int i = 0; i < THINGS; i++)
+		assert_int_equal(out.things[i].n, 0);
 	assert_false(out.truncated);
 	assert_null(out.answers);
 }
@@ -233,11 +239,10 @@ parts_do_not_push_out_the_message(void **state)
 	struct world *w = *state;
 	uint32_t n = 30000;
 	struct fact_of *facts = calloc(n, sizeof(*facts));
-	uint8_t depths[] = { 0 };
+	struct fact_thing parts[] = { { 0 } };
 	struct findings in = { .facts = facts,
 		.n_facts = n,
-		.n_parts = 1,
-		.depths = depths },
+		.things = { { 1, parts } } },
 			out;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -301,6 +306,7 @@ what_cannot_be_is_dropped(void **state)
 		{ "empty ip", { HOP, MSG, KNOWN(.type = VALUE_IP) } },
 		{ "part fact of the message",
 		    { PART_NAME, MSG, KNOWN(.type = VALUE_STRING) } },
+		{ "no such url", { URL_HOST, 0, KNOWN(.type = VALUE_STRING) } },
 		{ "no such part",
 		    { PART_NAME, 2, KNOWN(.type = VALUE_STRING) } },
 		{ "message fact of a part",
@@ -309,12 +315,11 @@ what_cannot_be_is_dropped(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
-		uint8_t depths[2] = { 0 };
+		struct fact_thing parts[2] = { 0 };
 		struct fact_of f = cases[i].fact;
 		struct findings in = { .facts = &f,
 			.n_facts = 1,
-			.n_parts = 2,
-			.depths = depths },
+			.things = { { 2, parts } } },
 				out;
 
 		buf_clear(&w->b);
@@ -339,12 +344,11 @@ broken_frames_do_no_harm(void **state)
 		fact(PART_NAME, 0,
 		    KNOWN(.type = VALUE_STRING, .str = PN_STR("x"))),
 	};
-	uint8_t depths[] = { 0 };
+	struct fact_thing parts[] = { { 0 } };
 	struct rules_answers answers = { PN_STR("a") };
 	struct findings in = { .facts = facts,
 		.n_facts = 3,
-		.n_parts = 1,
-		.depths = depths,
+		.things = { { 1, parts } },
 		.answers = &answers },
 			out;
 	size_t n;
