@@ -360,7 +360,13 @@ inherit_facts(struct engine *g, struct transaction *to,
     const struct transaction *from)
 {
 	const struct chain *c = g->conf->chain;
+	const struct fact_given *given;
 
+	STAILQ_FOREACH (given, &from->facts.given, next)
+		if (c->facts[given->index].stage <= STAGE_HELO &&
+		    facts_add(&to->facts, given->index, given->key,
+			&given->value) < 0)
+			return -1;
 	for (uint32_t i = 0; i < c->n_facts; i++) {
 		const struct value *v = facts_get(&from->facts, i);
 

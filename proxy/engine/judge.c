@@ -90,16 +90,13 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	const struct asker *a = arg;
 	const struct transaction *t = a->t;
 
-	(void)key; /* keyed facts are the inspector's, found there */
 	*out = (struct value){ .state = VALUE_ABSENT };
 	if (fact == FACT_RCPT)
 		get_rcpt(a, nth, out);
 	else if (fact == FACT_DIRECTION)
 		get_direction(a, nth, out);
-	else if (fact < t->facts.n_message && thing == RULES_MESSAGE &&
-	    nth == 0 && facts_get(&t->facts, fact)->state != VALUE_ABSENT)
-		*out = *facts_get(&t->facts, fact);
-	else
+	else if (fact >= t->facts.n_message || thing != RULES_MESSAGE ||
+	    !facts_nth(&t->facts, fact, key, nth, out))
 		facts_found(t->facts.of, t->facts.n_of, t->facts.truncated,
 		    fact, thing, nth, out);
 }

@@ -91,13 +91,57 @@ add_value(struct buf *b, const char *name, const struct value *v)
 		json_str(b, name, v->str);
 }
 
+static bool
+is_same(const struct fact_given *a, const struct fact_given *b)
+{
+	return a->index == b->index && pn_str_caseeq(a->key, b->key);
+}
+
+static bool
+is_first(const struct facts *f, const struct fact_given *g)
+{
+	const struct fact_given *other = STAILQ_FIRST(&f->given);
+
+	while (!is_same(other, g))
+		other = STAILQ_NEXT(other, next);
+	return other == g;
+}
+
+/* "dnsbl(\"zen.example\")": one value, or a list of them. */
+static void
+add_given(struct buf *b, const struct chain_fact *fact,
+    const struct facts *f, const struct fact_given *g)
+{
+	const struct fact_given *other;
+	struct buf name = { 0 };
+
+	(void)buf_puts(&name, fact->name); /* no cap */
+	if (fact->keyed)
+		(void)buf_printf(&name, "(\"%.*s\")", PN_STR_ARG(g->key));
+	(void)buf_add(&name, "", 1);
+	if (fact->many)
+		json_begin_array(b, buf_data(&name));
+	STAILQ_FOREACH (other, &f->given, next)
+		if (is_same(other, g))
+			add_value(b, fact->many ? NULL : buf_data(&name),
+			    &other->value);
+	if (fact->many)
+		json_end_array(b);
+	buf_fini(&name);
+}
+
 static void
 add_facts(struct buf *b, const struct chain *c, const struct facts *f)
 {
+	const struct fact_given *g;
+
 	json_begin_object(b, "facts");
 	for (uint32_t i = 0; i < f->n_message; i++)
 		if (f->message[i].state != VALUE_ABSENT)
 			add_value(b, c->facts[i].name, &f->message[i]);
+	STAILQ_FOREACH (g, &f->given, next)
+		if (is_first(f, g))
+			add_given(b, &c->facts[g->index], f, g);
 	json_end_object(b);
 }
 

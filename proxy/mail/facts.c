@@ -21,6 +21,7 @@ int
 facts_init(struct facts *f, struct arena *a, uint32_t n_declared)
 {
 	*f = (struct facts){ .arena = a, .n_message = n_declared };
+	STAILQ_INIT(&f->given);
 	f->message = arena_alloc(a, n_declared * sizeof(*f->message));
 	return f->message == NULL ? -1 : 0;
 }
@@ -34,18 +35,82 @@ copied(struct arena *a, struct pn_str *s)
 	return s->p != NULL;
 }
 
-int
-facts_set(struct facts *f, uint32_t index, const struct value *v)
+static int
+copy_value(struct arena *a, struct value *to, const struct value *v)
 {
-	struct value *to = &f->message[index];
-
-	must(index < f->n_message);
 	*to = *v;
-	if (copied(f->arena, &to->str) && copied(f->arena, &to->local) &&
-	    copied(f->arena, &to->domain) && copied(f->arena, &to->display))
+	if (copied(a, &to->str) && copied(a, &to->local) &&
+	    copied(a, &to->domain) && copied(a, &to->display))
 		return 0;
 	*to = (struct value){ .state = VALUE_UNKNOWN, .type = v->type };
 	return -1;
+}
+
+int
+facts_set(struct facts *f, uint32_t index, const struct value *v)
+{
+	must(index < f->n_message);
+	return copy_value(f->arena, &f->message[index], v);
+}
+
+int
+facts_add(struct facts *f, uint32_t index, struct pn_str key,
+    const struct value *v)
+{
+	struct fact_given *g = arena_alloc(f->arena, sizeof(*g));
+	struct value none = { .state = VALUE_UNKNOWN, .type = v->type };
+
+	must(index < f->n_message);
+	if (g == NULL || !copied(f->arena, &key)) {
+		f->message[index] = none; /* whichever it was about */
+		return -1;
+	}
+	g->index = index;
+	g->key = key;
+	STAILQ_INSERT_TAIL(&f->given, g, next);
+	return copy_value(f->arena, &g->value, v);
+}
+
+void
+facts_forget(struct facts *f, uint32_t index)
+{
+	struct fact_given *g, *next;
+
+	for (g = STAILQ_FIRST(&f->given); g != NULL; g = next) {
+		next = STAILQ_NEXT(g, next);
+		if (g->index == index)
+			STAILQ_REMOVE(&f->given, g, fact_given, next);
+	}
+	f->message[index] = (struct value){ .state = VALUE_ABSENT };
+}
+
+bool
+facts_nth(const struct facts *f, uint32_t index, struct pn_str key,
+    unsigned nth, struct value *out)
+{
+	const struct fact_given *g;
+	bool any = false, here = false;
+
+	must(index < f->n_message);
+	STAILQ_FOREACH (g, &f->given, next) {
+		if (g->index != index)
+			continue;
+		any = true;
+		if (!pn_str_caseeq(g->key, key))
+			continue;
+		here = true;
+		if (nth-- == 0) {
+			*out = g->value;
+			return true;
+		}
+	}
+	if (!here && nth == 0 && f->message[index].state != VALUE_ABSENT) {
+		*out = f->message[index];
+		return true;
+	}
+	if (any || f->message[index].state != VALUE_ABSENT)
+		*out = (struct value){ .state = VALUE_ABSENT };
+	return any || f->message[index].state != VALUE_ABSENT;
 }
 
 const struct value *

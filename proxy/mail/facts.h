@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/arena.h"
 #include "base/value.h"
@@ -38,10 +39,24 @@ struct fact_of {
 };
 #define FACT_OF_MESSAGE UINT32_MAX
 
+/* A fact that has a key or may have many values, from a worker's hook. */
+struct fact_given {
+	STAILQ_ENTRY(fact_given) next;
+	uint32_t index;
+	struct pn_str key; /* of a keyed one, else empty */
+	struct value value;
+};
+
 struct facts {
 	struct arena *arena;
-	struct value *message; /* [n_message]: facts of the message as a whole */
+	/*
+	 * [n_message]: facts of the message as a whole. Of a keyed one, or one
+	 * with many values: unknown here is unknown under every key that has
+	 * none given.
+	 */
+	struct value *message;
 	uint32_t n_message;   /* declarations in the chain */
+	STAILQ_HEAD(, fact_given) given; /* in the order given */
 	struct fact_of *of;   /* [n_of]: facts of things, from the inspector */
 	uint32_t n_of;
 	bool truncated;       /* some were left out: what is missing is unknown */
@@ -52,6 +67,17 @@ int facts_init(struct facts *, struct arena *, uint32_t n_declared);
 /* Copies text into the arena. -1 at its cap (the fact is then unknown). */
 int facts_set(struct facts *, uint32_t index, const struct value *);
 const struct value *facts_get(const struct facts *, uint32_t index);
+/* One more value of a keyed fact, or of one with many. -1 as facts_set(). */
+int facts_add(struct facts *, uint32_t index, struct pn_str key,
+    const struct value *);
+/* None of these was given: what a module said that then failed. */
+void facts_forget(struct facts *, uint32_t index);
+/*
+ * The nth value (keys are compared without case) into *out: absent behind the
+ * last one. False, *out untouched: no worker's hook says anything of it.
+ */
+bool facts_nth(const struct facts *, uint32_t index, struct pn_str key,
+    unsigned nth, struct value *out);
 /*
  * Among what the inspector found, the nth value of a thing's fact (or, with
  * FACT_OF_MESSAGE, of the message's) into *out. None: *out is left as it is,

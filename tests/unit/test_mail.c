@@ -86,6 +86,63 @@ a_parcel_holds_a_thousand_recipients(void **state)
 	arena_free(a);
 }
 
+static enum value_state
+ask(const struct facts *f, uint32_t index, const char *key, unsigned nth,
+    int64_t *number)
+{
+	struct value v = { .state = VALUE_ABSENT };
+
+	if (!facts_nth(f, index, pn_str_of(key), nth, &v))
+		return (enum value_state)-1;
+	*number = v.number;
+	return v.state;
+}
+
+static void
+a_fact_has_a_value_a_key(void **state)
+{
+	enum { LISTED, SEEN, PLAIN, NONE, FACTS };
+	struct value yes = { .state = VALUE_KNOWN, .type = VALUE_BOOL,
+		.number = 1 };
+	struct value no = yes, unknown = { .state = VALUE_UNKNOWN };
+	struct arena *a = arena_new(1 << 16);
+	struct facts f;
+	int64_t n;
+
+	(void)state;
+	no.number = 0;
+	assert_int_equal(facts_init(&f, a, FACTS), 0);
+	assert_int_equal(facts_add(&f, LISTED, PN_STR_V("a.example"), &yes), 0);
+	assert_int_equal(facts_add(&f, LISTED, PN_STR_V("b.example"), &no), 0);
+	assert_int_equal(facts_add(&f, SEEN, PN_STR_V(""), &yes), 0);
+	assert_int_equal(facts_add(&f, SEEN, PN_STR_V(""), &no), 0);
+	assert_int_equal(facts_set(&f, PLAIN, &yes), 0);
+
+	assert_int_equal(ask(&f, LISTED, "A.example", 0, &n), VALUE_KNOWN);
+	assert_int_equal(n, 1);
+	assert_int_equal(ask(&f, LISTED, "a.example", 1, &n), VALUE_ABSENT);
+	assert_int_equal(ask(&f, LISTED, "b.example", 0, &n), VALUE_KNOWN);
+	assert_int_equal(n, 0);
+	assert_int_equal(ask(&f, LISTED, "c.example", 0, &n), VALUE_ABSENT);
+	assert_int_equal(ask(&f, SEEN, "", 1, &n), VALUE_KNOWN);
+	assert_int_equal(n, 0);
+	assert_int_equal(ask(&f, SEEN, "", 2, &n), VALUE_ABSENT);
+	assert_int_equal(ask(&f, PLAIN, "", 0, &n), VALUE_KNOWN);
+	assert_int_equal(ask(&f, PLAIN, "", 1, &n), VALUE_ABSENT);
+	assert_int_equal(ask(&f, NONE, "", 0, &n), -1);
+
+	/* Unknown at all: under the keys that were not told of. */
+	assert_int_equal(facts_set(&f, LISTED, &unknown), 0);
+	assert_int_equal(ask(&f, LISTED, "c.example", 0, &n), VALUE_UNKNOWN);
+	assert_int_equal(ask(&f, LISTED, "c.example", 1, &n), VALUE_ABSENT);
+	assert_int_equal(ask(&f, LISTED, "a.example", 0, &n), VALUE_KNOWN);
+
+	facts_forget(&f, LISTED);
+	assert_int_equal(ask(&f, LISTED, "a.example", 0, &n), -1);
+	assert_int_equal(ask(&f, SEEN, "", 1, &n), VALUE_KNOWN);
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -93,6 +150,7 @@ main(void)
 		cmocka_unit_test(joining_is_commutative_and_idempotent),
 		cmocka_unit_test(ids_differ_and_sort),
 		cmocka_unit_test(a_parcel_holds_a_thousand_recipients),
+		cmocka_unit_test(a_fact_has_a_value_a_key),
 	};
 
 	return cmocka_run_group_tests_name("mail", tests, NULL, NULL);
