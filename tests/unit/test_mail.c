@@ -86,16 +86,17 @@ a_parcel_holds_a_thousand_recipients(void **state)
 	arena_free(a);
 }
 
-static enum value_state
+/* A value_state; -1: nothing was said of it. */
+static int
 ask(const struct facts *f, uint32_t index, const char *key, unsigned nth,
     int64_t *number)
 {
 	struct value v = { .state = VALUE_ABSENT };
 
 	if (!facts_nth(f, index, pn_str_of(key), nth, &v))
-		return (enum value_state)-1;
+		return -1;
 	*number = v.number;
-	return v.state;
+	return (int)v.state;
 }
 
 static void
