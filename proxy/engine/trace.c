@@ -10,6 +10,7 @@
 #include "base/json.h"
 
 #define TRACE_MAX (96 * 1024) /* with the rest of a summary, under IPC_MAX */
+#define REFUSED_MAX 100 /* recipients named with what they heard */
 #define RCPTS_TEXT 1024 /* of the summary: enough to find a mail by */
 
 static const char *const stage_names[STAGES] = { "connect", "helo", "mail",
@@ -52,6 +53,7 @@ static void
 add_envelope(struct buf *b, const struct envelope *e)
 {
 	const struct rcpt *r;
+	unsigned n = 0;
 
 	json_str(b, "sender", e->address);
 	json_begin_array(b, "recipients");
@@ -59,6 +61,26 @@ add_envelope(struct buf *b, const struct envelope *e)
 		if (r->accepted)
 			json_str(b, NULL, r->address);
 	json_end_array(b);
+	json_begin_array(b, "refused");
+	TAILQ_FOREACH (r, &e->rcpts, next)
+		if (!r->accepted && n++ < REFUSED_MAX) {
+			json_begin_object(b, NULL);
+			json_str(b, "rcpt", r->address);
+			json_int(b, "code", r->code);
+			json_end_object(b);
+		}
+	json_end_array(b);
+}
+
+/* What became of it: the message's verdict, or where no recipient was left to
+ * have one, the last recipient's. */
+static const struct verdict *
+final_verdict(const struct transaction *t)
+{
+	bool none_left = t->envelope.n_accepted == 0 &&
+	    t->rcpt_verdict.action > t->verdict.action;
+
+	return none_left ? &t->rcpt_verdict : &t->verdict;
 }
 
 static void
@@ -195,7 +217,7 @@ write_trace(struct engine *g, struct transaction *t, enum detail detail)
 	add_client(b, &t->client);
 	add_envelope(b, &t->envelope);
 	json_int(b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
-	add_verdict(b, &t->verdict);
+	add_verdict(b, final_verdict(t));
 	if (detail < WHOLE)
 		json_bool(b, "truncated", true);
 	add_facts(b, g->conf->chain, &t->facts);
@@ -232,15 +254,25 @@ rcpts_text(const struct envelope *e, struct buf *b)
 	}
 }
 
-/* What became of it: the message's verdict, or where no recipient was left to
- * have one, the last recipient's. */
-static const struct verdict *
-final_verdict(const struct transaction *t)
+/* A rule refused a recipient of a message that others may have got: somebody
+ * holds a reference to this one, whatever became of it. */
+static bool
+refused_some(const struct transaction *t)
 {
-	bool none_left = t->envelope.n_accepted == 0 &&
-	    t->rcpt_verdict.action > t->verdict.action;
+	const struct stage_result *s;
 
-	return none_left ? &t->rcpt_verdict : &t->verdict;
+	if (t->past == NULL)
+		return false;
+	STAILQ_FOREACH (s, &t->past->results, next)
+		for (size_t i = 0; s->rcpt != NULL && !s->rcpt->accepted &&
+		     i < s->rules.n_effects; i++) {
+			enum verdict_action a =
+			    engine_action(s->rules.effects[i].action);
+
+			if (a == VERDICT_REJECT || a == VERDICT_TEMPFAIL)
+				return true;
+		}
+	return false;
 }
 
 void
@@ -259,7 +291,7 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 
 	if (g->keep == NULL)
 		return;
-	if (v->action != VERDICT_ACCEPT)
+	if (v->action != VERDICT_ACCEPT || refused_some(t))
 		engine_trace(g, t);
 	s.trace = buf_str(&t->trace);
 	rcpts_text(&t->envelope, &rcpts);
