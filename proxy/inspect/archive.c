@@ -698,6 +698,8 @@ archive_look(struct view *v, const struct place *place, struct pn_part *p)
 		p->sized = true;
 	}
 	in.path = p->path;
+	in.entity = p->entity;
+	in.lies = p->lies | THING_WITHIN;
 	in.depth++;
 	in.archives++;
 	look_into(v, &in, p, bytes);

@@ -5,7 +5,7 @@
  *   u8 version | u8 flags | u32 defects |
  *   of each kind of thing: u32 n | n things | str answers (rules' own form) |
  *   u32 n | n facts
- *   thing = u8 depth
+ *   thing = u8 depth | u8 flags | u32 from | u32 size
  *   fact = u32 index | u32 thing | u8 state | u8 type | value of that type
  */
 #include "inspect/findings.h"
@@ -21,7 +21,7 @@
 	(PN_DEFECT_AMBIGUOUS | PN_DEFECT_BROKEN | PN_DEFECT_LIMIT |            \
 	    PN_DEFECT_CHARSET)
 #define FACT_HEAD 10 /* bytes of a fact before its value */
-#define THING_SIZE 1
+#define THING_SIZE 10
 #define IP_TEXT_MAX 45
 
 /* ---- the request ---- */
@@ -158,8 +158,12 @@ static void
 pack_things(const struct fact_things *t, struct buf *b)
 {
 	pack_u32(b, t->n);
-	for (uint32_t i = 0; i < t->n; i++)
+	for (uint32_t i = 0; i < t->n; i++) {
 		pack_u8(b, t->v[i].depth);
+		pack_u8(b, t->v[i].flags);
+		pack_u32(b, t->v[i].from);
+		pack_u32(b, t->v[i].size);
+	}
 }
 
 /* Bytes of the frame beside answers and facts. */
@@ -317,8 +321,21 @@ unpack_facts(struct findings *f, const struct chain *c, struct unpack *u,
 	return !u->failed;
 }
 
+static void
+unpack_thing(struct fact_thing *t, uint64_t message, struct unpack *u)
+{
+	t->depth = unpack_u8(u);
+	t->flags = unpack_u8(u);
+	t->from = unpack_u32(u);
+	t->size = unpack_u32(u);
+	if ((t->flags & ~THING_FLAGS) != 0 || t->from > message ||
+	    t->size > message - t->from)
+		unpack_fail(u);
+}
+
 static bool
-unpack_things(struct fact_things *t, struct unpack *u, struct arena *a)
+unpack_things(struct fact_things *t, uint64_t message, struct unpack *u,
+    struct arena *a)
 {
 	t->n = unpack_u32(u);
 	if (u->failed || t->n > u->n / THING_SIZE)
@@ -327,7 +344,7 @@ unpack_things(struct fact_things *t, struct unpack *u, struct arena *a)
 	if (t->v == NULL)
 		return false;
 	for (uint32_t i = 0; i < t->n; i++)
-		t->v[i].depth = unpack_u8(u);
+		unpack_thing(&t->v[i], message, u);
 	return !u->failed;
 }
 
@@ -345,7 +362,7 @@ unpack_answers(struct findings *f, const struct rules *r, bool expected,
 
 bool
 findings_unpack(struct findings *f, const struct chain *c,
-    const struct rules *r, struct unpack *u, struct arena *a)
+    const struct rules *r, uint64_t size, struct unpack *u, struct arena *a)
 {
 	uint8_t version = unpack_u8(u);
 	uint8_t flags = unpack_u8(u);
@@ -357,7 +374,7 @@ findings_unpack(struct findings *f, const struct chain *c,
 	    (f->defects & ~(unsigned)DEFECTS) != 0)
 		return false;
 	for (unsigned i = 0; i < THINGS; i++)
-		if (!unpack_things(&f->things[i], u, a))
+		if (!unpack_things(&f->things[i], size, u, a))
 			return false;
 	answers = unpack_str(u);
 	return !u->failed && unpack_facts(f, c, u, a) &&

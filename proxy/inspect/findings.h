@@ -37,8 +37,9 @@ struct findings {
 	struct rules_answers *answers; /* NULL: the inspector could not */
 };
 void findings_pack(const struct findings *, struct buf *);
-/* Strings point into the message. False: drop it, the inspector is suspect. */
+/* Strings point into the answer; size is the message's. False: drop it, the
+ * inspector is suspect. */
 bool findings_unpack(struct findings *, const struct chain *,
-    const struct rules *, struct unpack *, struct arena *);
+    const struct rules *, uint64_t size, struct unpack *, struct arena *);
 
 #endif

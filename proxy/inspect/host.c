@@ -456,6 +456,24 @@ depth(void *arg, const char *thing, uint32_t n)
 	return n < t->n ? t->v[n].depth : 0;
 }
 
+/* Where it lies; message_size_limit keeps the numbers small. */
+static struct fact_thing
+thing_of(const struct pn_part *p)
+{
+	struct pn_str raw = p->view->raw;
+	struct fact_thing t = {
+		.depth = p->depth > 255 ? 255 : (uint8_t)p->depth,
+		.flags = (uint8_t)(p->lies |
+		    (p->flags & PN_PART_AMBIGUOUS ? THING_AMBIGUOUS : 0)),
+	};
+
+	if (raw.n <= UINT32_MAX) {
+		t.from = (uint32_t)(p->entity.p - raw.p);
+		t.size = (uint32_t)p->entity.n;
+	}
+	return t;
+}
+
 static bool
 list_parts(struct host *h)
 {
@@ -466,8 +484,7 @@ list_parts(struct host *h)
 	if (t->v == NULL)
 		return false;
 	for (struct pn_part *p = h->view->first; p != NULL; p = p->next)
-		t->v[p->number].depth = p->depth > 255 ? 255 :
-							 (uint8_t)p->depth;
+		t->v[p->number] = thing_of(p);
 	return true;
 }
 

@@ -356,6 +356,9 @@ guess_boundary(struct pn_str body)
 struct entity {
 	struct header header;
 	struct pn_str body;
+	struct pn_str raw;             /* of the message: all of it, or what is
+					  around it there */
+	unsigned lies;                 /* enum thing_flag */
 	struct param_values types;     /* at least one */
 	struct param_values names;
 	struct param_values boundaries;
@@ -574,6 +577,8 @@ add_part(struct reading *r, const struct place *place, const struct entity *e,
 	    (p = view_add(r->view, place, &e->names, type)) == NULL)
 		return NULL;
 	p->container = container;
+	p->entity = e->raw;
+	p->lies = e->lies;
 	if (e->ambiguous || e->names.n > 1)
 		p->flags |= PN_PART_AMBIGUOUS;
 	if (e->names.more || e->header.cut)
@@ -614,6 +619,8 @@ read_message(struct reading *r, const struct place *place,
 	in.depth++;
 	in.level++;
 	in.path = p->path;
+	in.entity = p->entity;
+	in.lies = p->lies | THING_WITHIN;
 	if (in.level > r->view->limits.max_depth) {
 		p->flags |= PN_PART_LIMIT;
 		note(r->view, PN_DEFECT_LIMIT);
@@ -650,9 +657,13 @@ static void
 add_file(struct reading *r, const struct place *place,
     const struct uu_file *f)
 {
-	struct entity e = { .n_encodings = 0 };
+	struct entity e = { .raw = place->entity, .lies = place->lies };
 	struct pn_part *p;
 
+	if (view_is_raw(r->view, f->whole)) {
+		e.raw = f->whole;
+		e.lies = THING_BLOCK;
+	}
 	param_add(&e.names, f->name);
 	p = add_part(r, place, &e, PN_STR_V("application/octet-stream"), false);
 	if (p == NULL)
@@ -758,6 +769,7 @@ read_leaf(struct reading *r, const struct place *place, const struct entity *e,
 {
 	struct view *v = r->view;
 	struct pn_part *p = add_part(r, place, e, type, false);
+	struct place in = *place;
 
 	if (p == NULL)
 		return;
@@ -770,8 +782,11 @@ read_leaf(struct reading *r, const struct place *place, const struct entity *e,
 	}
 	if (is_message_name(p))
 		read_message(r, place, p, how, body);
-	else if ((is_of(type, "text") || e->uu || is_uu_name(p)) && body.n > 0)
-		read_text(r, place, how, body);
+	else if ((is_of(type, "text") || e->uu || is_uu_name(p)) && body.n > 0) {
+		in.entity = p->entity;
+		in.lies = p->lies | THING_WITHIN;
+		read_text(r, &in, how, body);
+	}
 }
 
 static void
@@ -785,6 +800,8 @@ read_multipart(struct reading *r, const struct place *place,
 
 	if (p == NULL)
 		return;
+	in.entity = p->entity;
+	in.lies = p->lies | THING_WITHIN;
 	in.level++;
 	if (in.level > r->view->limits.max_depth) {
 		p->flags |= PN_PART_LIMIT;
@@ -950,7 +967,10 @@ static void
 read_early(struct reading *r, const struct place *place, const struct entity *e,
     struct pn_str bytes)
 {
-	struct entity early = { .header = e->header, .ambiguous = true };
+	struct entity early = { .header = e->header,
+		.raw = e->raw,
+		.lies = e->lies,
+		.ambiguous = true };
 
 	early.body = pn_str_sub(bytes, e->header.early, bytes.n);
 	read_fields(r->view, &early, e->header.n_early, false);
@@ -963,7 +983,9 @@ read_entity(struct reading *r, const struct place *place, struct pn_str bytes,
     bool digest)
 {
 	struct view *v = r->view;
-	struct entity e = { .n_encodings = 0 };
+	bool raw = view_is_raw(v, bytes);
+	struct entity e = { .raw = raw ? bytes : place->entity,
+		.lies = raw ? 0 : place->lies };
 	bool own = bytes.p == v->raw.p && v->n_parts == 0;
 	bool early, multipart = false;
 

@@ -27,6 +27,9 @@ struct pn_part {
 	bool container;       /* multipart, message: it has no bytes of its own */
 	bool member;          /* of an archive */
 	enum encoding encoding;
+	struct pn_str entity; /* of view.raw: see mail/facts.h, struct
+				 fact_thing */
+	unsigned lies;        /* enum thing_flag: how the part lies there */
 	struct pn_str bytes;  /* as they stand in the message, encoded; a
 				 member's are its head */
 	struct pn_str head;   /* decoded so far, VIEW_HEAD bytes if there are */
@@ -64,6 +67,8 @@ struct place {
 	unsigned level; /* all containers around it: limits.max_depth */
 	unsigned archives; /* archives around it: limits.max_archive_depth */
 	struct pn_str path; /* of the container, "" at the top */
+	struct pn_str entity; /* of view.raw: the innermost around it there */
+	unsigned lies;        /* enum thing_flag, of what is not raw in it */
 };
 
 /*
@@ -72,6 +77,8 @@ struct place {
  */
 struct pn_part *view_add(struct view *, const struct place *,
     const struct param_values *names, struct pn_str type);
+/* Do these bytes lie in the message as it stands? */
+bool view_is_raw(const struct view *, struct pn_str);
 /* The first n decoded bytes of a part, fewer where it or a limit ends. */
 struct pn_str view_head(struct pn_part *, size_t n);
 uint64_t view_size(struct pn_part *);

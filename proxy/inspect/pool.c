@@ -423,7 +423,8 @@ read_answer(struct pool_job *j, const void *body, size_t n, struct findings *f)
 	if (copy.p == NULL)
 		return POOL_DOWN;
 	u = unpack_of(copy.p, copy.n);
-	if (findings_unpack(f, conf->chain, conf->rules, &u, j->arena))
+	if (findings_unpack(f, conf->chain, conf->rules, spool_size(j->spool), &u,
+		j->arena))
 		return POOL_FOUND;
 	/* Was it the sender, or is the mail's arena full? */
 	return arena_alloc(j->arena, FINDINGS_MAX) ? POOL_SUSPECT : POOL_DOWN;

@@ -89,6 +89,27 @@ first_line(struct pn_str s)
 	return nl == NULL ? s : pn_str_sub(s, 0, (size_t)(nl - s.p) + 1);
 }
 
+/* From begin to the end of data, and of the line behind it if that ends the
+ * file. */
+static struct pn_str
+whole_of(const char *begin, struct pn_str data, struct pn_str text)
+{
+	static const struct pn_str ends[] = { PN_STR("end"), PN_STR("===="),
+		PN_STR("=yend") };
+	const char *stop = text.p + text.n, *p = data.p + data.n;
+	struct pn_str rest;
+
+	if (p < stop && *p == '\n')
+		p++; /* begin-base64: in front of "====" */
+	rest = (struct pn_str){ p, (size_t)(stop - p) };
+	for (size_t i = 0; i < PN_COUNT(ends); i++)
+		if (pn_str_starts(rest, ends[i])) {
+			p += first_line(rest).n;
+			break;
+		}
+	return (struct pn_str){ begin, (size_t)(p - begin) };
+}
+
 /*
  * How much of s, behind a begin line, is the file's. A begin line without a
  * mode (bare) may be prose: then a line of data must follow.
@@ -140,6 +161,7 @@ uu_next(struct uu *u, struct uu_file *out)
 		out->data = pn_str_sub(s, 0, extent_of(u, s, base64, bare));
 		out->how = base64 ? ENCODING_BASE64 : ENCODING_UU;
 		u->at += size - 5 + out->data.n;
+		out->whole = whole_of(p, out->data, u->text);
 		if (out->data.n > 0)
 			return true;
 	}
@@ -168,6 +190,7 @@ uu_next_yenc(struct uu *u, struct uu_file *out)
 		out->how = ENCODING_YENC;
 		s = pn_str_sub(s, out->data.n, s.n);
 		u->at = u->text.n - s.n;
+		out->whole = whole_of(p, out->data, u->text);
 		if (name == NULL)
 			continue;
 		out->name = pn_str_trim(pn_str_sub(line,

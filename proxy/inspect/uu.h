@@ -13,6 +13,7 @@ struct uu {
 struct uu_file {
 	struct pn_str name; /* as written */
 	struct pn_str data; /* encoded */
+	struct pn_str whole; /* with the lines that begin and end it */
 	enum encoding how;
 };
 

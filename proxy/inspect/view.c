@@ -18,15 +18,25 @@ view_new(struct pn_str raw, const struct view_limits *limits,
     struct arena *arena)
 {
 	struct view *v = arena_alloc(arena, sizeof(*v));
-	const struct place top = { .path = PN_STR("") };
+	struct place top = { .path = PN_STR("") };
 
 	if (v == NULL)
 		return NULL;
 	v->raw = raw.p == NULL ? PN_STR_V("") : raw;
 	v->limits = *limits;
 	v->arena = arena;
+	top.entity = v->raw;
 	mime_read(v, &top, v->raw);
 	return v;
+}
+
+bool
+view_is_raw(const struct view *v, struct pn_str s)
+{
+	uintptr_t from = (uintptr_t)v->raw.p, at = (uintptr_t)s.p;
+
+	return at >= from && at - from <= v->raw.n &&
+	    s.n <= v->raw.n - (at - from);
 }
 
 size_t
@@ -117,6 +127,8 @@ view_add(struct view *v, const struct place *place,
 	p->view = v;
 	p->number = v->n_parts++;
 	p->depth = place->depth;
+	p->entity = place->entity;
+	p->lies = place->lies;
 	p->type = type;
 	p->magic = "";
 	if (v->last != NULL)

@@ -19,13 +19,37 @@ enum thing { THING_PART, THING_URL, THINGS };
 /* Their names, as the first word of a fact's; NULL ends them. */
 extern const char *const thing_names[THINGS + 1];
 
-/* The things of one kind in a message, in order. */
+/*
+ * The things of one kind in a message, in order, and where each lies: bytes
+ * [from, from + size) of the message are its MIME entity, from the first byte
+ * of its header to the last of its body, without the line end in front of the
+ * next delimiter. What would take a part out replaces these bytes by another
+ * entity.
+ *
+ *   The message itself, and the body of a message/rfc822, is an entity whose
+ *   header is the mail's own: from 0, all of it.
+ *   THING_BLOCK: no entity but lines of some text's body, begin line to end
+ *   line (uuencode, yEnc). Another entity does not fit there, text does.
+ *   THING_WITHIN: it does not lie in the message as it stands (a member of an
+ *   archive, part of an encoded message): the range is that of the innermost
+ *   entity or block around it that does.
+ *   THING_AMBIGUOUS: readers differ in what it is. Ranges may then overlap in
+ *   any way: take out their union.
+ *   An address's range is that of the part it stands in.
+ *
+ * size 0: it is not known where. Ranges from the inspector were checked to
+ * lie in the message, no more.
+ */
 struct fact_things {
 	uint32_t n;
 	struct fact_thing {
 		uint8_t depth; /* messages and archives around it; 0: top */
+		uint8_t flags; /* enum thing_flag */
+		uint32_t from, size;
 	} *v;
 };
+enum thing_flag { THING_AMBIGUOUS = 1, THING_BLOCK = 2, THING_WITHIN = 4 };
+#define THING_FLAGS 7u
 
 /* Of all[THINGS], those of the kind so called; there must be one. */
 const struct fact_things *facts_things(const struct fact_things *all,

@@ -91,7 +91,8 @@ repack(uint8_t kind, struct unpack *u, const struct chain *chain,
 
 	switch (kind) {
 	case 'f':
-		if (!findings_unpack(&to.findings, chain, rules, u, arena))
+		if (!findings_unpack(
+		&to.findings, chain, rules, 1000, u, arena))
 			return false;
 		findings_pack(&to.findings, b);
 		return true;

@@ -94,6 +94,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    &chain);
 	must(r != NULL && r->dropped == 0 &&
 	    r->things[THING_PART].n <= limits.max_parts);
+	for (uint32_t i = 0; i < r->things[THING_PART].n; i++) {
+		const struct fact_thing *t = &r->things[THING_PART].v[i];
+
+		must(t->from <= size && t->size <= size - t->from);
+	}
 	ask_all(&r->ask, &chain);
 	arena_free(a);
 	return 0;

@@ -105,6 +105,8 @@ fact(uint32_t index, uint32_t thing, struct value v)
 #define MSG FACT_OF_MESSAGE
 #define KNOWN(...) ((struct value){ .state = VALUE_KNOWN, __VA_ARGS__ })
 
+#define MESSAGE 100 /* bytes of the message they are about */
+
 static bool
 unpack_all(struct world *w, struct findings *f)
 {
@@ -116,7 +118,7 @@ unpack_all(struct world *w, struct findings *f)
 			 : NULL;
 	struct unpack u = unpack_of(copy, buf_len(&w->b));
 
-	return findings_unpack(f, &w->chain, NULL, &u, w->arena);
+	return findings_unpack(f, &w->chain, NULL, MESSAGE, &u, w->arena);
 }
 
 static void
@@ -142,7 +144,9 @@ what_is_packed_comes_back(void **state)
 		fact(URL_HOST, 0,
 		    KNOWN(.type = VALUE_STRING, .str = PN_STR("a.b"))),
 	};
-	struct fact_thing parts[] = { { 0 }, { 3 } }, urls[] = { { 7 } };
+	struct fact_thing parts[] = { { .depth = 0 },
+		{ 3, THING_BLOCK | THING_WITHIN, 40, 60 } };
+	struct fact_thing urls[] = { { 7, 0, 0, 0 } };
 	struct rules_answers answers = { PN_STR("yes, no") };
 	struct findings in = { .facts = facts,
 		.n_facts = PN_COUNT(facts),
@@ -156,7 +160,7 @@ what_is_packed_comes_back(void **state)
 	assert_true(unpack_all(w, &out));
 	assert_int_equal(out.n_facts, in.n_facts);
 	assert_int_equal(out.things[THING_PART].n, 2);
-	assert_int_equal(out.things[THING_PART].v[1].depth, 3);
+	assert_memory_equal(out.things[THING_PART].v, parts, sizeof(parts));
 	assert_int_equal(out.things[THING_URL].n, 1);
 	assert_int_equal(out.things[THING_URL].v[0].depth, 7);
 	assert_true(out.truncated);
@@ -239,7 +243,7 @@ parts_do_not_push_out_the_message(void **state)
 	struct world *w = *state;
 	uint32_t n = 30000;
 	struct fact_of *facts = calloc(n, sizeof(*facts));
-	struct fact_thing parts[] = { { 0 } };
+	struct fact_thing parts[] = { { .depth = 0 } };
 	struct findings in = { .facts = facts,
 		.n_facts = n,
 		.things = { { 1, parts } } },
@@ -315,7 +319,7 @@ what_cannot_be_is_dropped(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
-		struct fact_thing parts[2] = { 0 };
+		struct fact_thing parts[2] = { { .depth = 0 } };
 		struct fact_of f = cases[i].fact;
 		struct findings in = { .facts = &f,
 			.n_facts = 1,
@@ -327,6 +331,37 @@ what_cannot_be_is_dropped(void **state)
 		if (unpack_all(w, &out))
 			fail_msg("%s: taken", cases[i].name);
 	}
+}
+
+static void
+ranges_lie_in_the_message(void **state)
+{
+	const struct {
+		struct fact_thing thing;
+		bool taken;
+	} cases[] = {
+		{ { 0, 0, 0, MESSAGE }, true },
+		{ { 0, 0, MESSAGE, 0 }, true },
+		{ { 0, THING_FLAGS, MESSAGE - 1, 1 }, true },
+		{ { 0, 0, 0, MESSAGE + 1 }, false },
+		{ { 0, 0, MESSAGE + 1, 0 }, false },
+		{ { 0, 0, 1, UINT32_MAX }, false },
+		{ { 0, 0, UINT32_MAX, 1 }, false },
+		{ { 0, THING_FLAGS + 1, 0, 0 }, false },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < PN_COUNT(cases); i++)
+		for (int kind = 0; kind < THINGS; kind++) {
+			struct fact_thing thing = cases[i].thing;
+			struct findings in = { .n_facts = 0 }, out;
+
+			in.things[kind] = (struct fact_things){ 1, &thing };
+			buf_clear(&w->b);
+			findings_pack(&in, &w->b);
+			if (unpack_all(w, &out) != cases[i].taken)
+				fail_msg("case %zu", i);
+		}
 }
 
 /* Every cut and every changed byte is either refused or still within bounds
@@ -344,7 +379,7 @@ broken_frames_do_no_harm(void **state)
 		fact(PART_NAME, 0,
 		    KNOWN(.type = VALUE_STRING, .str = PN_STR("x"))),
 	};
-	struct fact_thing parts[] = { { 0 } };
+	struct fact_thing parts[] = { { .depth = 0 } };
 	struct rules_answers answers = { PN_STR("a") };
 	struct findings in = { .facts = facts,
 		.n_facts = 3,
@@ -382,7 +417,7 @@ a_small_arena_is_no_crash(void **state)
 
 	findings_pack(&in, &w->b);
 	u = unpack_of(buf_data(&w->b), buf_len(&w->b));
-	assert_false(findings_unpack(&out, &w->chain, NULL, &u, small));
+	assert_false(findings_unpack(&out, &w->chain, NULL, MESSAGE, &u, small));
 	arena_free(small);
 }
 
@@ -438,6 +473,7 @@ main(void)
 		TEST(parts_do_not_push_out_the_message),
 		TEST(answers_that_do_not_fit_are_none),
 		TEST(what_cannot_be_is_dropped),
+		TEST(ranges_lie_in_the_message),
 		TEST(broken_frames_do_no_harm),
 		TEST(a_small_arena_is_no_crash),
 		TEST(requests),

@@ -654,6 +654,102 @@ a_long_name_keeps_its_end(void **state)
 	arena_free(a);
 }
 
+/* ---- where parts lie ---- */
+
+/* Each part: its flags (w: within, b: block), and the bytes of its entity. */
+static void
+parts_lie_where_they_are(void **state)
+{
+	static const struct {
+		const char *name;
+		struct pn_str mail;
+		const char *want;
+	} where[] = {
+#define WHERE(what, text, lies)                                                \
+	{ .name = (what), .mail = PN_STR(text), .want = (lies) }
+#define M "Content-Type: multipart/x; boundary=b\r\n\r\n"
+		WHERE("one leaf", "A: 1\r\n\r\nx\r\n", "<A: 1\r\n\r\nx\r\n>"),
+		WHERE("two of a multipart",
+		    M "--b\r\nA: 1\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n",
+		    "<" M "--b\r\nA: 1\r\n\r\nx\r\n--b\r\n\r\ny\r\n--b--\r\n>"
+		    "<A: 1\r\n\r\nx><\r\ny>"),
+		WHERE("not closed", M "--b\r\n\r\nx\r\n",
+		    "<" M "--b\r\n\r\nx\r\n><\r\nx\r\n>"),
+		WHERE("a message in a message",
+		    M "--b\r\nContent-Type: message/rfc822\r\n\r\nA: "
+		      "1\r\n\r\nx\r\n--b--\r\n",
+		    "<" M "--b\r\nContent-Type: message/rfc822\r\n\r\nA: "
+		    "1\r\n\r\nx\r\n--b--\r\n>"
+		    "<Content-Type: message/rfc822\r\n\r\nA: 1\r\n\r\nx>"
+		    "<A: 1\r\n\r\nx>"),
+		WHERE("an encoded message: within",
+		    M "--b\r\nContent-Type: message/rfc822\r\n" B64
+		      "\r\nU3ViamVjdDogYSBtZXNzYWdlIGluc2lkZQ0KDQp0ZXh0\r\n--b--\r\n",
+		    "<" M "--b\r\nContent-Type: message/rfc822\r\n" B64
+		    "\r\nU3ViamVjdDogYSBtZXNzYWdlIGluc2lkZQ0KDQp0ZXh0\r\n--b--\r\n>"
+		    "<Content-Type: message/rfc822\r\n" B64
+		    "\r\nU3ViamVjdDogYSBtZXNzYWdlIGluc2lkZQ0KDQp0ZXh0>"
+		    "w<Content-Type: message/rfc822\r\n" B64
+		    "\r\nU3ViamVjdDogYSBtZXNzYWdlIGluc2lkZQ0KDQp0ZXh0>"),
+		WHERE("uuencode: a block",
+		    "A: 1\r\n\r\nhi\r\nbegin 644 a\r\n#86)C\r\n`\r\nend\r\nbye\r\n",
+		    "<A: 1\r\n\r\nhi\r\nbegin 644 a\r\n#86)C\r\n`\r\nend\r\nbye\r\n>"
+		    "b<begin 644 a\r\n#86)C\r\n`\r\nend\r\n>"),
+		WHERE("uuencode that is not ended",
+		    "\r\nbegin 644 a\r\n#86)C\r\n",
+		    "<\r\nbegin 644 a\r\n#86)C\r\n>b<begin 644 a\r\n#86)C\r\n>"),
+		WHERE("base64 by hand",
+		    "\r\nbegin-base64 644 a\r\nYWJj\r\n====\r\nbye\r\n",
+		    "<\r\nbegin-base64 644 a\r\nYWJj\r\n====\r\nbye\r\n>"
+		    "b<begin-base64 644 a\r\nYWJj\r\n====\r\n>"),
+		WHERE("yEnc",
+		    "\r\nx\r\n=ybegin line=128 size=1 name=a\r\nk\r\n=yend "
+		    "size=1\r\ny",
+		    "<\r\nx\r\n=ybegin line=128 size=1 name=a\r\nk\r\n=yend "
+		    "size=1\r\ny>"
+		    "b<=ybegin line=128 size=1 name=a\r\nk\r\n=yend size=1\r\n>"),
+		WHERE("uuencode in quoted-printable: within the entity",
+		    "Content-Transfer-Encoding: quoted-printable\r\n\r\nbegin "
+		    "644 a\r\n#86)C\r\n`\r\nend\r\n",
+		    "<Content-Transfer-Encoding: quoted-printable\r\n\r\nbegin "
+		    "644 a\r\n#86)C\r\n`\r\nend\r\n>"
+		    "w<Content-Transfer-Encoding: quoted-printable\r\n\r\nbegin "
+		    "644 a\r\n#86)C\r\n`\r\nend\r\n>"),
+		WHERE("behind the close delimiter",
+		    M "--b--\r\nContent-Type: text/plain\r\n\r\nx\r\n",
+		    "<" M "--b--\r\nContent-Type: text/plain\r\n\r\nx\r\n>"
+		    "<Content-Type: text/plain\r\n\r\nx>"),
+		WHERE("two types: the same bytes twice",
+		    "Content-Type: text/plain\r\nContent-Type: "
+		    "image/png\r\n\r\nx",
+		    "<Content-Type: text/plain\r\nContent-Type: "
+		    "image/png\r\n\r\nx>"
+		    "<Content-Type: text/plain\r\nContent-Type: "
+		    "image/png\r\n\r\nx>"),
+#undef M
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(where); i++) {
+		struct arena *a = arena_new(MAX_MEMORY);
+		struct view *v =
+		    view_new(where[i].mail, &view_limits_default, a);
+		struct buf out = { 0 };
+
+		for (struct pn_part *p = v->first; p != NULL; p = p->next)
+			buf_printf(&out, "%s%s<%.*s>",
+			    p->lies & THING_WITHIN ? "w" : "",
+			    p->lies & THING_BLOCK ? "b" : "",
+			    PN_STR_ARG(p->entity));
+		(void)buf_add(&out, "", 1); /* no cap */
+		if (strcmp(buf_data(&out), where[i].want) != 0)
+			fail_msg("%s:\n%s\nwanted\n%s", where[i].name,
+			    buf_data(&out), where[i].want);
+		buf_fini(&out);
+		arena_free(a);
+	}
+}
+
 /* ---- generated mail: what is put in comes out, and nothing else ---- */
 
 struct made {
@@ -751,6 +847,7 @@ main(void)
 		cmocka_unit_test(every_reading_is_found),
 		cmocka_unit_test(limits_are_facts),
 		cmocka_unit_test(a_long_name_keeps_its_end),
+		cmocka_unit_test(parts_lie_where_they_are),
 		cmocka_unit_test(generated_mail_is_read_back),
 	};
 
