@@ -151,18 +151,23 @@ judge(struct check *c, struct arena *arena, struct outcome *o, struct error *e)
 {
 	struct rules_facts facts = { c, get, n_things, depth };
 
+	struct rules_result of[STAGE_MESSAGE + 1];
+	const struct rules_result *earlier[STAGE_MESSAGE];
+	const struct rules *rules = c->policy->rules;
+
 	*o = (struct outcome){ .action = VERDICT_ACCEPT };
 	for (unsigned stage = STAGE_CONNECT; stage <= STAGE_MESSAGE; stage++) {
-		struct rules_result r = { 0 };
+		unsigned policy = stage < STAGE_RCPT ? rules_policy_early(rules)
+						     : c->test->policy;
 
-		if (rules_judge(c->policy->rules, c->run, stage, &facts,
+		if (rules_judge(rules, c->run, policy, stage, &facts,
 			stage == STAGE_MESSAGE ? c->findings.answers : NULL,
-			arena, &r) < 0)
+			earlier, stage, arena, &of[stage]) < 0)
 			return error_set(e, "it needs more memory than a "
 					    "message may use");
-		join(o, c->test, &r);
-		if (r.allowed)
-			break;
+		join(o, c->test, &of[stage]);
+		if (stage < STAGE_MESSAGE)
+			earlier[stage] = &of[stage];
 	}
 	return 0;
 }

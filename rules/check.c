@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/must.h"
 #include "base/suggest.h"
 
 /* One rule being checked. */
@@ -213,7 +214,7 @@ check_expr(struct checking *c, struct expr *x)
 static bool
 needs_message(const struct action *a)
 {
-	return a->kind == RULES_HEADER_ADD || a->kind == RULES_SUBJECT_PREFIX;
+	return a->kind == RULES_HEADER || a->kind == RULES_SUBJECT_PREFIX;
 }
 
 static int
@@ -447,8 +448,9 @@ count_up(struct rules_builder *b)
 
 	r->arena = b->arena;
 	r->decls = d;
-	while (d->stages[r->n_stages] != NULL)
-		r->n_stages++;
+	for (; d->stages[r->n_stages] != NULL; r->n_stages++)
+		if (strcmp(d->stages[r->n_stages], "rcpt") == 0)
+			r->rcpt_stage = r->n_stages;
 	while (d->things[r->n_things] != NULL)
 		r->n_things++;
 	r->uses = rules_alloc(b, d->n_facts);
@@ -527,6 +529,25 @@ rules_need_content(const struct rules *r)
 		if (r->uses[i] && r->decls->facts[i].content)
 			return true;
 	return r->n_content > 0;
+}
+
+size_t
+rules_policies(const struct rules *r)
+{
+	return r->policy.n > 0;
+}
+
+struct pn_str
+rules_policy_name(const struct rules *r, unsigned policy)
+{
+	must(policy < rules_policies(r));
+	return r->policy;
+}
+
+unsigned
+rules_policy_early(const struct rules *r)
+{
+	return r->policy.n > 0 ? 0 : RULES_NO_POLICY;
 }
 
 size_t

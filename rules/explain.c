@@ -134,7 +134,7 @@ explain_effect(struct explaining *x, const struct rules_effect *f)
 	}
 	if (f->action == RULES_QUARANTINE && f->name.n > 0)
 		json_str(x->b, "class", f->name);
-	if (f->action == RULES_HEADER_ADD) {
+	if (f->action == RULES_HEADER) {
 		json_str(x->b, "name", f->name);
 		json_str(x->b, "value", f->value);
 	}
@@ -171,7 +171,7 @@ rules_trace_json(
 	struct explaining x = { .r = r, .t = t, .b = b };
 
 	json_begin_array(b, NULL);
-	for (size_t i = 0; i < t->n_judged; i++)
+	for (size_t i = 0; t != NULL && i < t->n_judged; i++)
 		explain_rule(&x, &t->judged[i]);
 	json_end_array(b);
 }

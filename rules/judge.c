@@ -221,7 +221,7 @@ take_effect(struct judging *j, const struct rule *rule, const struct action *a,
 		.code = a->code,
 		.status = a->status,
 		.name = a->name };
-	if (a->kind == RULES_HEADER_ADD)
+	if (a->kind == RULES_HEADER)
 		f->value = text;
 	else
 		f->text = text;
@@ -337,9 +337,41 @@ judge_some(struct judging *j, bool allows)
 		}
 }
 
+/* ---- which policy ---- */
+
+unsigned
+rules_policy_for(const struct rules *r, struct rules_run *run,
+    const struct rules_facts *facts)
+{
+	(void)run;
+	(void)facts;
+	return rules_policy_early(r);
+}
+
+/* ---- a stage ---- */
+
+/* Did one of connect, helo and mail allow, or each of the recipients'? */
+static bool
+is_allowed(
+    const struct rules *r, const struct rules_result *const *earlier, size_t n)
+{
+	size_t rcpts = 0, allowed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (earlier[i]->stage < r->rcpt_stage && earlier[i]->allowed)
+			return true;
+		rcpts += earlier[i]->stage == r->rcpt_stage;
+		allowed +=
+		    earlier[i]->stage == r->rcpt_stage && earlier[i]->allowed;
+	}
+	return rcpts > 0 && rcpts == allowed;
+}
+
 int
-rules_judge(const struct rules *r, struct rules_run *run, unsigned stage,
-    const struct rules_facts *facts, const struct rules_answers *answers,
+rules_judge(const struct rules *r, struct rules_run *run, unsigned policy,
+    unsigned stage, const struct rules_facts *facts,
+    const struct rules_answers *answers,
+    const struct rules_result *const *earlier, size_t n_earlier,
     struct arena *arena, struct rules_result *out)
 {
 	struct judging j = { .r = r,
@@ -350,10 +382,14 @@ rules_judge(const struct rules *r, struct rules_run *run, unsigned stage,
 		.out = out };
 
 	must(stage < r->n_stages);
-	*out = (struct rules_result){ 0 };
+	*out = (struct rules_result){ .stage = stage };
+	if (policy == RULES_NO_POLICY)
+		return 0;
 	if (trace_new(&j, stage) < 0)
 		return -1;
-	judge_some(&j, true);
+	out->allowed = is_allowed(r, earlier, n_earlier);
+	if (!out->allowed)
+		judge_some(&j, true);
 	if (!out->allowed)
 		judge_some(&j, false);
 	for (size_t i = 0; i < j.trace->n_judged; i++)

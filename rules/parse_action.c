@@ -15,8 +15,16 @@ static const char *const action_names[] = { [RULES_ACCEPT] = "accept",
 	[RULES_TEMPFAIL] = "tempfail",
 	[RULES_QUARANTINE] = "quarantine",
 	[RULES_DISCARD] = "discard",
-	[RULES_HEADER_ADD] = "header",
-	[RULES_SUBJECT_PREFIX] = "subject" };
+	[RULES_REDIRECT] = "redirect",
+	[RULES_HEADER] = "header",
+	[RULES_SUBJECT_PREFIX] = "subject",
+	[RULES_STRIP] = "strip",
+	[RULES_COPY] = "copy",
+	[RULES_RCPT_ADD] = "rcpt",
+	[RULES_RCPT_REMOVE] = "rcpt",
+	[RULES_SCORE] = "score",
+	[RULES_DELAY] = "delay",
+	[RULES_NOTE] = "note" };
 
 const char *
 rules_action_name(enum rules_action action)
@@ -199,13 +207,13 @@ parse_action(struct parser *p, struct action **out)
 
 	if (lex_next(p->l, &t, p->e) < 0)
 		return -1;
+	if (t.kind == LEX_WORD && AMONG(t.text, later_actions))
+		return parse_not_yet(p->e, &t);
 	while (kind < PN_COUNT(action_names) && !lex_is(&t, action_names[kind]))
 		kind++;
 	if (kind == PN_COUNT(action_names))
-		return t.kind == LEX_WORD && AMONG(t.text, later_actions)
-			   ? parse_not_yet(p->e, &t)
-			   : parse_unexpected(
-				 p->e, &t, "an action", action_names, kind);
+		return parse_unexpected(
+		    p->e, &t, "an action", action_names, kind);
 	a->kind = (enum rules_action)kind;
 	a->pos = t.pos;
 	switch (a->kind) {
@@ -214,7 +222,7 @@ parse_action(struct parser *p, struct action **out)
 		return parse_reply(p, a);
 	case RULES_QUARANTINE:
 		return parse_quarantine(p, a);
-	case RULES_HEADER_ADD:
+	case RULES_HEADER:
 		return parse_header(p, a);
 	case RULES_SUBJECT_PREFIX:
 		return parse_prefix(p, a);
@@ -226,7 +234,7 @@ parse_action(struct parser *p, struct action **out)
 static bool
 is_edit(enum rules_action kind)
 {
-	return kind == RULES_HEADER_ADD || kind == RULES_SUBJECT_PREFIX;
+	return kind == RULES_HEADER || kind == RULES_SUBJECT_PREFIX;
 }
 
 /* One verdict a rule, and no edit of what will not be passed on. */

@@ -246,7 +246,7 @@ print_action(const struct action *a, struct buf *b)
 	} else if (a->kind == RULES_QUARANTINE && a->name.n > 0) {
 		put(b, " class ");
 		put_str(b, a->name);
-	} else if (a->kind == RULES_HEADER_ADD) {
+	} else if (a->kind == RULES_HEADER) {
 		put(b, " add ");
 		print_string(b, a->name);
 		put(b, " ");

@@ -19,6 +19,8 @@
 #ifndef RULES_RULES_H
 #define RULES_RULES_H
 
+#include <limits.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
@@ -91,6 +93,10 @@ struct rules *rules_compile(struct rules_builder *, struct error *e);
 /* In the master only, before the arena goes: PCRE2's JIT memory. */
 void rules_free(struct rules *);
 
+/* How many there are, in file order; 0: none. */
+size_t rules_policies(const struct rules *);
+struct pn_str rules_policy_name(const struct rules *, unsigned policy);
+
 /* Canonical text that parses to the same set (base_dir "": its paths are
  * whole). */
 void rules_print(const struct rules *, struct buf *);
@@ -151,46 +157,96 @@ struct rules_answers *rules_answers_unpack(const struct rules *, struct unpack *
 /* ---- judging ---- */
 
 enum rules_action {
+	/* verdicts: a rule has one at most */
 	RULES_ACCEPT, RULES_ALLOW, RULES_TAG, RULES_REJECT, RULES_TEMPFAIL,
-	RULES_QUARANTINE, RULES_DISCARD, RULES_HEADER_ADD, RULES_SUBJECT_PREFIX
+	RULES_QUARANTINE, RULES_DISCARD, RULES_REDIRECT,
+	/* what may stand beside them */
+	RULES_HEADER, RULES_SUBJECT_PREFIX, RULES_STRIP, RULES_COPY,
+	RULES_RCPT_ADD, RULES_RCPT_REMOVE, RULES_SCORE, RULES_DELAY, RULES_NOTE
+};
+#define RULES_ACTIONS (RULES_NOTE + 1)
+
+/* add: behind the last field. set: instead of all of that name, or added.
+ * remove: all of that name. insert: before the first field. */
+enum rules_header_edit {
+	RULES_HEADER_ADD, RULES_HEADER_SET, RULES_HEADER_REMOVE,
+	RULES_HEADER_INSERT
 };
 
-/* What one fired rule wants, in file order. Text is interpolated already
- * ($part.path), in the arena, without CR LF and controls. */
+/*
+ * What one fired rule wants, in file order. Text is interpolated already
+ * ($part.path), in the arena, without CR LF and controls. A field that does
+ * not belong to the action is zero. `quarantine copy` (copy true) is no
+ * verdict: the message goes on. What changes the message or its recipients, or
+ * makes a copy, is only ever found at the message stage.
+ */
 struct rules_effect {
 	enum rules_action action;
-	unsigned order;         /* the rule's place in the file, from 0 */
+	unsigned order;         /* the rule's place in the file, unique over
+				   all policies */
 	struct pn_str rule;
+	bool shadow;            /* told, not done: neither joined nor scored */
+	bool early;             /* before rcpt: answered at once, not at RCPT */
 	uint16_t code;          /* reject, tempfail */
 	struct pn_str status;   /* "5.7.1" */
-	struct pn_str text;     /* reply; subject prefix */
-	struct pn_str name;     /* header add; quarantine: class or "" */
-	struct pn_str value;    /* header add */
+	struct pn_str text;     /* reply; subject prefix; score: why; note;
+				   strip: what is put in its place, or "" */
+	enum rules_header_edit edit; /* header */
+	struct pn_str name;     /* header; quarantine: class or "" */
+	struct pn_str value;    /* header */
+	bool copy;              /* quarantine */
+	struct pn_str address;  /* redirect, copy, rcpt add and remove */
+	int64_t score;          /* score: what it adds, uncapped */
+	struct pn_str group;    /* score: n 0 without one */
+	uint64_t delay_ms;      /* delay: at most 60,000 */
+	uint32_t thing;         /* strip: which part, one effect for each that
+				   the rule's `any part` is true of */
 };
 
 /* What one judging found. */
 struct rules_result {
+	unsigned stage;
 	struct rules_effect *effects; /* [n_effects], file order */
 	size_t n_effects;
-	bool allowed;           /* an `allow` fired: later stages are skipped */
+	bool allowed;           /* an `allow` fired: later stages are skipped
+				   but for rules marked always */
 	bool degraded;          /* some `when` was unknown */
-	struct rules_trace *trace; /* opaque: rules of this stage with the values they saw */
+	int64_t score;          /* so far, capped, with that of `earlier` */
+	struct rules_trace *trace; /* opaque: rules of this stage with the values they
+				      saw; NULL without a policy */
 };
 
 /*
- * Judge the rules of one stage. answers is NULL before the message stage, and
- * at it when inspection failed: content atoms are then unknown. -1 at the
- * arena's cap. Pure: same facts, same answers, same result.
+ * The policy of the recipient at hand, at rcpt: the first in the file whose
+ * `for` holds, else the one for everybody else. RULES_NO_POLICY: none fits.
  */
-int rules_judge(const struct rules *, struct rules_run *, unsigned stage,
-    const struct rules_facts *, const struct rules_answers *, struct arena *,
-    struct rules_result *out);
+#define RULES_NO_POLICY UINT_MAX
+unsigned rules_policy_for(const struct rules *, struct rules_run *,
+    const struct rules_facts *);
+/* The policy to judge at connect, helo and mail; RULES_NO_POLICY: none. */
+unsigned rules_policy_early(const struct rules *);
+
+/*
+ * Judge one policy's rules of one stage. answers is NULL before the message
+ * stage, and at it when inspection failed: content atoms are then unknown.
+ * earlier is where the score so far comes from, and whether an `allow` fired:
+ * the results of connect, helo and mail, and at the message stage also those
+ * of rcpt of this policy's accepted recipients (allowed if all of them are).
+ * With RULES_NO_POLICY nothing is judged. -1 at the arena's cap. Pure: same
+ * facts, same answers, same result.
+ */
+int rules_judge(const struct rules *, struct rules_run *, unsigned policy,
+    unsigned stage, const struct rules_facts *, const struct rules_answers *,
+    const struct rules_result *const *earlier, size_t n_earlier,
+    struct arena *, struct rules_result *out);
 
 /*
  * Trace as JSON: an array, one object a rule judged at that stage, in file
- * order: {"rule","file","line","stage","result":"fired|silent|unknown|skipped|allowed",
- * "when":{expr tree with each atom's value and result},"actions":[...]}.
- * Deterministic: no ids, no times.
+ * order: {"rule","file","line","stage",["mode":"shadow",]
+ * "result":"fired|silent|unknown|skipped|allowed",
+ * "when":{expr tree with each atom's value and result},"actions":[...]}; where
+ * the policy scores a last one {"score":N,"from":[{"rule","add","why","group",
+ * "counted"}]}. Deterministic: no ids, no times.
  */
 void rules_trace_json(const struct rules *, const struct rules_trace *,
     struct buf *);
@@ -198,6 +254,7 @@ void rules_trace_json(const struct rules *, const struct rules_trace *,
 /* ---- tests in the policy ---- */
 
 struct rules_test {
+	unsigned policy;     /* the one it stands in: judge by that */
 	struct pn_str rule;  /* the rule it stands in */
 	struct pn_str name;
 	struct pn_str file;  /* of the message, absolute or from the cwd */

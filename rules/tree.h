@@ -185,7 +185,7 @@ struct group {
 struct rules {
 	struct arena *arena;
 	const struct rules_decls *decls;
-	unsigned n_stages;
+	unsigned n_stages, rcpt_stage;
 	uint32_t n_things;
 	struct list *lists;
 	struct pn_str policy;

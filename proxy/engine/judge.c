@@ -133,7 +133,7 @@ engine_action(enum rules_action a)
 		[RULES_TEMPFAIL] = VERDICT_TEMPFAIL,
 		[RULES_QUARANTINE] = VERDICT_QUARANTINE,
 		[RULES_DISCARD] = VERDICT_DISCARD,
-		[RULES_HEADER_ADD] = VERDICT_TAG,
+		[RULES_HEADER] = VERDICT_TAG,
 		[RULES_SUBJECT_PREFIX] = VERDICT_TAG,
 	};
 
@@ -160,7 +160,7 @@ verdict_from(const struct rules_effect *e)
 static int
 edit_from(struct transaction *t, const struct rules_effect *e)
 {
-	if (e->action == RULES_HEADER_ADD)
+	if (e->action == RULES_HEADER)
 		return edits_add(&t->edits, t->arena, EDIT_HEADER_ADD, e->name,
 		    e->value);
 	if (e->action == RULES_SUBJECT_PREFIX)
@@ -188,23 +188,23 @@ counts(const struct stage_result *s)
 	return s->stage != STAGE_RCPT || s->rcpt->accepted;
 }
 
-/* An `allow` of an earlier stage skips this one: for every recipient that is
- * left, or for all. */
-static bool
-is_allowed(const struct transaction *t)
+/* The results that the rules of this stage follow on from. */
+static const struct rules_result **
+earlier_results(const struct transaction *t, size_t *n)
 {
+	const struct rules_result **list;
 	const struct stage_result *s;
-	unsigned rcpts = 0, allowed = 0;
 
-	STAILQ_FOREACH (s, &t->past->results, next) {
-		if (s->rules.allowed && s->stage != STAGE_RCPT)
-			return true;
-		if (s->stage == STAGE_RCPT && s->rcpt->accepted) {
-			rcpts++;
-			allowed += s->rules.allowed;
-		}
-	}
-	return rcpts > 0 && rcpts == allowed;
+	*n = 0;
+	STAILQ_FOREACH (s, &t->past->results, next)
+		++*n;
+	list = arena_alloc(t->arena, *n * sizeof(*list));
+	*n = 0;
+	STAILQ_FOREACH (s, &t->past->results, next)
+		if (list != NULL && (s->stage != STAGE_RCPT ||
+					(t->rcpt == NULL && s->rcpt->accepted)))
+			list[(*n)++] = &s->rules;
+	return list;
 }
 
 static struct stage_result *
@@ -214,16 +214,18 @@ judge(struct engine_run *r)
 	struct asker asker = { t, &r->engine->conf->site };
 	struct rules_facts facts = { &asker, get, n_things, depth };
 	struct stage_result *s = arena_alloc(t->arena, sizeof(*s));
+	const struct rules *rules = r->engine->conf->rules;
+	size_t n;
+	const struct rules_result **earlier = earlier_results(t, &n);
 
-	if (s == NULL)
+	if (s == NULL || earlier == NULL)
 		return NULL;
 	s->stage = r->stage;
 	s->rcpt = r->stage == STAGE_RCPT ? t->rcpt : NULL;
-	if (!is_allowed(t) &&
-	    rules_judge(r->engine->conf->rules, r->engine->rules_run,
+	if (rules_judge(rules, r->engine->rules_run, rules_policy_early(rules),
 		(unsigned)r->stage, &facts,
 		r->stage == STAGE_MESSAGE ? t->past->findings.answers : NULL,
-		t->arena, &s->rules) < 0)
+		earlier, n, t->arena, &s->rules) < 0)
 		return NULL;
 	STAILQ_INSERT_TAIL(&t->past->results, s, next);
 	return s;

@@ -49,8 +49,9 @@ judge(const struct rules *r, struct unpack frame, struct arena *arena)
 	for (unsigned stage = CONNECT; stage <= MESSAGE; stage++) {
 		struct buf json = { 0 };
 
-		if (rules_judge(r, run, stage, &facts,
-			stage == MESSAGE ? a : NULL, arena, &result) == 0)
+		if (rules_judge(r, run, rules_policy_early(r), stage, &facts,
+			stage == MESSAGE ? a : NULL, NULL, 0, arena,
+			&result) == 0)
 			rules_trace_json(r, result.trace, &json);
 		buf_fini(&json);
 	}

@@ -300,8 +300,8 @@ answers_reach_the_rules(void **state)
 
 		assert_found(&t[i]);
 		assert_int_equal(
-		    rules_judge(g->w.rules, run, STAGE_MESSAGE, &ask,
-			t[i].findings.answers, t[i].arena, &r),
+		    rules_judge(g->w.rules, run, 0, STAGE_MESSAGE, &ask,
+			t[i].findings.answers, NULL, 0, t[i].arena, &r),
 		    0);
 		assert_int_equal(r.n_effects, i);
 		forget(&t[i]);

@@ -27,7 +27,8 @@ static void
 describe_effects(const struct rules_result *result, struct buf *b)
 {
 	static const char *const names[] = { "accept", "allow", "tag", "reject",
-		"tempfail", "quarantine", "discard", "header", "subject" };
+		"tempfail", "quarantine", "discard", "redirect", "header",
+		"subject" };
 
 	for (size_t i = 0; i < result->n_effects; i++) {
 		const struct rules_effect *f = &result->effects[i];
@@ -104,8 +105,9 @@ judge(const struct rules_decls *decls, const char *text, unsigned stage,
 	arena_seal(policy);
 	if (inspected)
 		answers = over_the_wire(r, run, &facts, arena, &frame);
-	assert_int_equal(
-	    rules_judge(r, run, stage, &facts, answers, arena, &result), 0);
+	assert_int_equal(rules_judge(r, run, 0, stage, &facts, answers, NULL, 0,
+			     arena, &result),
+	    0);
 	outcome_of(r, &result, out);
 	buf_fini(&frame);
 	rules_run_free(run);
@@ -612,9 +614,9 @@ the_trace_is_complete_json(void **state)
 
 	(void)state;
 	assert_non_null(r);
-	assert_int_equal(
-	    rules_judge(r, run, MESSAGE, &facts,
-		over_the_wire(r, run, &facts, arena, &frame), arena, &result),
+	assert_int_equal(rules_judge(r, run, 0, MESSAGE, &facts,
+			     over_the_wire(r, run, &facts, arena, &frame), NULL,
+			     0, arena, &result),
 	    0);
 	rules_trace_json(r, result.trace, &json);
 	assert_str(buf_str(&json), want);
@@ -645,8 +647,8 @@ a_full_arena_is_said(void **state)
 		struct arena *arena = arena_new(max);
 		struct rules_answers *a = rules_inspect(r, run, &facts, arena);
 		struct rules_result result;
-		bool ok = a != NULL && rules_judge(r, run, MESSAGE, &facts, a,
-					   arena, &result) == 0;
+		bool ok = a != NULL && rules_judge(r, run, 0, MESSAGE, &facts,
+					   a, NULL, 0, arena, &result) == 0;
 
 		seen[ok] = true;
 		if (ok)
@@ -700,8 +702,8 @@ endless_values_end(void **state)
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
 		endless_calls = 0;
 		endless_state = cases[i].state;
-		assert_int_equal(
-		    rules_judge(r, run, MESSAGE, &facts, NULL, arena, &result),
+		assert_int_equal(rules_judge(r, run, 0, MESSAGE, &facts, NULL,
+				     NULL, 0, arena, &result),
 		    0);
 		assert_true(result.degraded);
 		assert_int_equal(endless_calls, cases[i].most);
