@@ -6,4 +6,6 @@ EXTRA_DIST += contrib/setup contrib/check contrib/quickstart \
 	contrib/quickstart-mail contrib/m4/postern.m4
 dist_man_MANS += contrib/man/postern-rules.5 \
 	contrib/man/posternd.8 contrib/man/postern.conf.5
+include contrib/systemd/local.mk
+include contrib/debian/local.mk
 include contrib/postfix/local.mk

@@ -27,6 +27,7 @@ include tests/unit/proxy.mk
 include tests/fuzz/local.mk
 include tests/integration/local.mk
 include tests/dialogs/local.mk
+include tests/packaging/local.mk
 
 if FAULT_HOOKS
 TESTS += $(FAULT_TESTS)
