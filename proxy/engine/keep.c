@@ -55,7 +55,8 @@ struct keep {
 	uint64_t last_id;
 	struct buf summaries;
 	uint64_t dropped; /* summaries, since the last that were sent */
-	struct event flush, grace;
+	struct stats *stats;
+	struct event flush, grace, count;
 	keep_release *release;
 	void *release_arg;
 };
@@ -258,6 +259,63 @@ keep_summary(struct keep *k, const struct keep_summary *s)
 	buf_fini(&one);
 }
 
+/* ---- counters ---- */
+
+struct stats *
+keep_stats(struct keep *k)
+{
+	return k ? k->stats : NULL;
+}
+
+static void
+send_stats(struct keep *k, struct buf *b)
+{
+	if (buf_len(b) > 0)
+		(void)ipc_send(k->ipc, KEEP_STATS, 0, buf_data(b), buf_len(b),
+		    -1); /* gone: the next keeper hears it all */
+	buf_clear(b);
+}
+
+/* A keeper that is behind hears of it the next time. */
+static void
+tell_stats(struct keep *k)
+{
+	struct stat_series *s;
+	struct buf b = { 0 };
+
+	if (k->ipc == NULL || ipc_queued(k->ipc) > BEHIND_MAX)
+		return;
+	for (size_t i = 0; (s = stats_at(k->stats, i)) != NULL; i++) {
+		if (!s->changed)
+			continue;
+		s->changed = false;
+		keep_stat_pack(&(struct keep_stat){ pn_str_of(s->name),
+		    pn_str_of(s->labels), s->gauge, s->value }, &b);
+		if (buf_len(&b) > FLUSH_BYTES)
+			send_stats(k, &b);
+	}
+	send_stats(k, &b);
+	buf_fini(&b);
+}
+
+static void
+tell_all_stats(struct keep *k)
+{
+	struct stat_series *s;
+
+	for (size_t i = 0; (s = stats_at(k->stats, i)) != NULL; i++)
+		s->changed = true;
+	tell_stats(k);
+}
+
+static void
+on_count(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tell_stats(arg);
+}
+
 /* ---- releases ---- */
 
 static void
@@ -456,6 +514,7 @@ keep_attach(struct keep *k, int sock)
 	TAILQ_FOREACH (t, &k->tickets, next)
 		ticket_send(t, KEEP_AGAIN);
 	tell_untold(k);
+	tell_all_stats(k);
 	flush(k);
 }
 
@@ -466,10 +525,13 @@ keep_new(struct loop *l, int sock)
 
 	k->magic = KEEP_MAGIC;
 	k->loop = l;
+	k->stats = stats_new();
 	TAILQ_INIT(&k->tickets);
 	STAILQ_INIT(&k->untold);
 	event_assign(&k->flush, loop_base(l), -1, 0, on_flush, k);
 	event_assign(&k->grace, loop_base(l), -1, 0, on_grace_over, k);
+	event_assign(&k->count, loop_base(l), -1, EV_PERSIST, on_count, k);
+	must(event_add(&k->count, loop_timeout(l, KEEP_STATS_MS)) == 0);
 	if (sock >= 0)
 		keep_attach(k, sock);
 	return k;
@@ -485,6 +547,7 @@ keep_free(struct keep *k)
 		return;
 	MUST_BE(k, KEEP);
 	flush(k);
+	tell_stats(k);
 	while ((t = TAILQ_FIRST(&k->tickets)) != NULL)
 		ticket_free(t);
 	while ((u = STAILQ_FIRST(&k->untold)) != NULL) {
@@ -494,6 +557,8 @@ keep_free(struct keep *k)
 	}
 	(void)event_del(&k->flush); /* assigned: cannot fail */
 	(void)event_del(&k->grace);
+	(void)event_del(&k->count);
+	stats_free(k->stats);
 	ipc_free(k->ipc);
 	buf_fini(&k->summaries);
 	k->magic = 0;

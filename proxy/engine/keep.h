@@ -13,6 +13,7 @@
 #define ENGINE_KEEP_H
 
 #include "base/loop.h"
+#include "base/stats.h"
 #include "mail/edits.h"
 #include "mail/keep.h"
 
@@ -63,6 +64,13 @@ void keep_summary(struct keep *, const struct keep_summary *); /* batched */
 /* Count (or only look up) a body that broke an inspector; false: no keeper. */
 struct keep_ticket *keep_suspect(struct keep *, const unsigned char sha256[32],
     bool count, keep_counted *, void *arg);
+/*
+ * This worker's counters: the keeper hears of what changed every KEEP_STATS_MS
+ * and at the end. NULL without a keep, which stats_counter() takes for "do not
+ * count".
+ */
+struct stats *keep_stats(struct keep *);
+#define KEEP_STATS_MS 2000
 void keep_released(struct keep *, uint64_t job, const struct keep_outcome *);
 
 #endif

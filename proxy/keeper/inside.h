@@ -9,6 +9,7 @@
 #include "keeper/control.h"
 #include "keeper/history.h"
 #include "keeper/keeper.h"
+#include "keeper/metrics.h"
 #include "keeper/quarantine.h"
 
 #define KEEPER_MAGIC 0x6b707231u
@@ -19,6 +20,7 @@ struct link {
 	LIST_ENTRY(link) next;
 	struct keeper *keeper;
 	struct ipc *ipc;
+	struct metrics_source *stats;
 	unsigned worker, generation;
 };
 
@@ -46,6 +48,7 @@ struct keeper {
 	const struct keeper_conf *conf;
 	struct quarantine *quarantine;
 	struct history *history;
+	struct metrics *metrics;
 	struct control *control; /* NULL: no socket */
 	struct ipc *master;      /* NULL: gone, or there is none */
 	bool leaving;            /* ends with the last link */

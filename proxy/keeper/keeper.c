@@ -146,6 +146,16 @@ take_summaries(struct keeper *k, struct unpack u)
 		log_error("", "history", "error=\"%s\"", e.text);
 }
 
+static void
+take_stats(struct link *l, struct unpack u)
+{
+	struct error e;
+
+	if (metrics_take(l->stats, &u, &e) < 0)
+		log_error("", "worker-frame", "worker=%u error=\"%s\"",
+		    l->worker, e.text);
+}
+
 /* ---- links ---- */
 
 static void
@@ -162,6 +172,7 @@ link_free(struct link *l)
 
 	LIST_REMOVE(l, next);
 	release_link_gone(k, l);
+	metrics_source_end(l->stats);
 	ipc_free(l->ipc);
 	free(l);
 	leave_if_done(k);
@@ -188,6 +199,9 @@ on_worker_message(void *arg, uint32_t type, uint64_t id, const void *body,
 	case KEEP_SUSPECT:
 	case KEEP_SUSPECTED:
 		take_suspect(l, type, id, u);
+		break;
+	case KEEP_STATS:
+		take_stats(l, u);
 		break;
 	case KEEP_RELEASED:
 		release_outcome(l->keeper, l, id, u);
@@ -221,6 +235,7 @@ keeper_add_worker(struct keeper *k, int sock, unsigned worker,
 	l->keeper = k;
 	l->worker = worker;
 	l->generation = generation;
+	l->stats = metrics_source_new(k->metrics, worker, generation);
 	l->ipc = ipc_new(k->loop, sock, &ops, l);
 	LIST_INSERT_HEAD(&k->links, l, next);
 }
@@ -337,6 +352,7 @@ keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
 	k->magic = KEEPER_MAGIC;
 	k->loop = l;
 	k->conf = conf;
+	k->metrics = metrics_new();
 	LIST_INIT(&k->links);
 	LIST_INIT(&k->releases);
 	LIST_INIT(&k->questions);
@@ -384,6 +400,7 @@ keeper_free(struct keeper *k)
 		free(l);
 	}
 	ipc_free(k->master);
+	metrics_free(k->metrics);
 	quarantine_close(k->quarantine);
 	history_close(k->history);
 	k->magic = 0;

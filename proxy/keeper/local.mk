@@ -10,6 +10,7 @@ libkeeper_la_SOURCES = \
 	proxy/keeper/inside.h \
 	proxy/keeper/keeper.c proxy/keeper/keeper.h \
 	proxy/keeper/maildir.c proxy/keeper/maildir.h \
+	proxy/keeper/metrics.c proxy/keeper/metrics.h \
 	proxy/keeper/protocol.h \
 	proxy/keeper/quarantine.c proxy/keeper/quarantine.h \
 	proxy/keeper/quarantine_index.h \

@@ -1,7 +1,10 @@
 /* keep - see keep.h: the flat forms, one pack and one unpack a struct. */
 #include "mail/keep.h"
 
+#include "base/stats.h"
+
 #define OUTCOMES_MAX 100000
+#define STAT_NAME_MAX 64
 
 void
 keep_job_pack(const struct keep_job *j, struct buf *b)
@@ -44,6 +47,10 @@ keep_summary_pack(const struct keep_summary *s, struct buf *b)
 	pack_str(b, s->rcpts);
 	pack_u64(b, s->size);
 	pack_str(b, s->trace);
+	pack_str(b, s->subject);
+	pack_str(b, s->policy);
+	pack_u8(b, s->scored);
+	pack_u64(b, (uint64_t)s->score);
 }
 
 bool
@@ -59,6 +66,79 @@ keep_summary_unpack(struct keep_summary *s, struct unpack *u)
 	s->rcpts = unpack_str(u);
 	s->size = unpack_u64(u);
 	s->trace = unpack_str(u);
+	s->subject = unpack_str(u);
+	s->policy = unpack_str(u);
+	s->scored = unpack_u8(u) != 0;
+	s->score = (int64_t)unpack_u64(u);
+	return !u->failed;
+}
+
+void
+keep_stat_pack(const struct keep_stat *s, struct buf *b)
+{
+	pack_str(b, s->name);
+	pack_str(b, s->labels);
+	pack_u8(b, s->gauge);
+	pack_u64(b, (uint64_t)s->value);
+}
+
+/* [a-z][a-z0-9_]* */
+static bool
+is_name(struct pn_str s)
+{
+	if (s.n == 0 || s.n > STAT_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && (i == 0 ||
+		    (s.p[i] != '_' && !(s.p[i] >= '0' && s.p[i] <= '9'))))
+			return false;
+	return true;
+}
+
+/* From behind its opening quote: where the closing one stands, or s.n. */
+static size_t
+value_end(struct pn_str s, size_t at)
+{
+	while (at < s.n && s.p[at] != '"') {
+		if (s.p[at] < ' ' || s.p[at] > '~')
+			return s.n;
+		at += s.p[at] == '\\' ? 2 : 1;
+	}
+	return at < s.n ? at : s.n;
+}
+
+/* name="value"{,name="value"} of printable ASCII, or nothing. */
+static bool
+are_labels(struct pn_str s)
+{
+	size_t at = 0;
+
+	while (at < s.n) {
+		const char *eq = memchr(s.p + at, '=', s.n - at);
+		size_t name_n = eq ? (size_t)(eq - (s.p + at)) : 0;
+
+		if (!is_name(pn_str_sub(s, at, name_n)))
+			return false;
+		at += name_n + 1;
+		if (at >= s.n || s.p[at] != '"' ||
+		    (at = value_end(s, at + 1)) == s.n)
+			return false;
+		if (++at < s.n && (s.p[at] != ',' || ++at == s.n))
+			return false;
+	}
+	return true;
+}
+
+bool
+keep_stat_unpack(struct keep_stat *s, struct unpack *u)
+{
+	s->name = unpack_str(u);
+	s->labels = unpack_str(u);
+	s->gauge = unpack_u8(u) != 0;
+	s->value = (int64_t)unpack_u64(u);
+	if (!is_name(s->name) || s->labels.n >= STATS_LABELS_MAX ||
+	    !are_labels(s->labels))
+		unpack_fail(u);
 	return !u->failed;
 }
 

@@ -26,8 +26,12 @@ enum keep_type {
 	KEEP_COUNT,          /* u32: broke an inspector so often within a day */
 	KEEP_RELEASE,        /* fd, body as above; relay it; answered by _RELEASED */
 	/* worker -> keeper */
-	KEEP_RELEASED        /* struct keep_outcome; several frames when one has
+	KEEP_RELEASED,       /* struct keep_outcome; several frames when one has
 				not room for every recipient */
+
+	KEEP_STATS = 32      /* worker -> keeper: struct keep_stat, many a frame:
+				what changed since the last one, to a new keeper
+				all of it; not answered */
 };
 /*
  * Or'ed to KEEP_QUARANTINE and KEEP_MAILDIR: an earlier keeper died with this
@@ -58,6 +62,22 @@ struct keep_summary {
 	struct pn_str client_ip, sender, rcpts; /* rcpts: comma-separated */
 	uint64_t size;
 	struct pn_str trace;      /* JSON, or "" for a plain accept */
+	struct pn_str subject;    /* decoded, or "" */
+	struct pn_str policy;     /* that judged it, or "" */
+	bool scored;              /* the policy keeps a score: */
+	int64_t score;
+};
+
+/*
+ * One series of a worker's counters, cumulative since the worker began
+ * (base/stats.h says what names and labels are). Worker and generation are
+ * the link's.
+ */
+struct keep_stat {
+	struct pn_str name;       /* "messages_total" */
+	struct pn_str labels;     /* `action="reject"`, or "" */
+	bool gauge;
+	int64_t value;
 };
 
 struct keep_outcome {
@@ -74,6 +94,9 @@ void keep_job_pack(const struct keep_job *, struct buf *);
 bool keep_job_unpack(struct keep_job *, struct unpack *, struct arena *);
 void keep_summary_pack(const struct keep_summary *, struct buf *);
 bool keep_summary_unpack(struct keep_summary *, struct unpack *);
+void keep_stat_pack(const struct keep_stat *, struct buf *);
+/* Checks the shape of name and labels, too: what passes can be shown. */
+bool keep_stat_unpack(struct keep_stat *, struct unpack *);
 void keep_outcome_pack(const struct keep_outcome *, struct buf *);
 bool keep_outcome_unpack(struct keep_outcome *, struct unpack *, struct arena *);
 

@@ -153,6 +153,8 @@ void
 mail_done(struct session *s, uint16_t code)
 {
 	record_message(s, code);
+	count_message(&s->smtp->count, s->t->verdict.action, code,
+	    s->received);
 	engine_summarise(s->smtp->engine, s->t, code);
 	if (code / 100 == 2) {
 		s->messages++;

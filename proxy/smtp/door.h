@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
+#include "smtp/count.h"
 #include "smtp/peers.h"
 #include "smtp/upstream.h"
 
@@ -42,6 +43,7 @@ struct smtp {
 	LIST_HEAD(, release) releases;
 	unsigned n_sessions;
 	uint64_t all_sessions, all_messages;
+	struct count count;
 	bool draining;
 	void (*drained)(void *);
 	void *drained_arg;

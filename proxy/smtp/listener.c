@@ -99,6 +99,7 @@ accept_one(struct listener *l)
 	p = peers_enter(&l->smtp->peers, any);
 	if (too_many(l, any, p)) {
 		peers_leave(p);
+		count_turned_away(&l->smtp->count);
 		turn_away(fd);
 	} else {
 		session_new(l, fd, any, p);
@@ -200,6 +201,7 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 	s->keep = keep;
 	s->pool = pool;
 	s->worker = worker;
+	count_init(&s->count, keep_stats(keep));
 	TAILQ_INIT(&s->sessions);
 	LIST_INIT(&s->releases);
 	must(event_assign(&s->said_drained, loop_base(loop), -1, 0, on_drained,

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libsmtp.la
 libsmtp_la_SOURCES = \
 	proxy/smtp/body.c proxy/smtp/body.h \
 	proxy/smtp/command.c \
+	proxy/smtp/count.c proxy/smtp/count.h \
 	proxy/smtp/data.c \
 	proxy/smtp/deliver.c \
 	proxy/smtp/door.h \

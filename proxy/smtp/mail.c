@@ -112,6 +112,8 @@ note(struct session *s, const struct answer *a, uint16_t code)
 	} else if (a->kind == ANSWER_RCPT) {
 		a->rcpt->code = code;
 		a->rcpt->accepted = code / 100 == 2;
+		if (!a->rcpt->accepted)
+			count_refused(&s->smtp->count, REFUSED_BY_NEXT_HOP);
 		s->t->envelope.n_accepted += a->rcpt->accepted;
 	}
 }
@@ -250,6 +252,7 @@ static void
 refuse_rcpt(struct session *s, const struct reply *r)
 {
 	s->t->rcpt->code = r->code;
+	count_refused(&s->smtp->count, REFUSED_BY_RULES);
 	session_say(s, r->code, r->status, "%.*s [ref %s]",
 	    PN_STR_ARG(r->text), s->t->id);
 }
@@ -271,6 +274,7 @@ deliver_rcpt(struct session *s, struct rcpt *r)
 		return;
 	}
 	r->code = 554;
+	count_refused(&s->smtp->count, REFUSED_BY_RELAYING);
 	session_say(s, 554, "5.7.1", "Relay access denied");
 }
 

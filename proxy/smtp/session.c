@@ -280,6 +280,7 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	TAILQ_INSERT_TAIL(&smtp->sessions, s, all);
 	smtp->n_sessions++;
 	smtp->all_sessions++;
+	count_session(&smtp->count, true, smtp->n_sessions);
 	FAULT("accept");
 	session_advance(s);
 }
@@ -300,6 +301,7 @@ session_free(struct session *s)
 	peers_leave(s->peer);
 	TAILQ_REMOVE(&smtp->sessions, s, all);
 	smtp->n_sessions--;
+	count_session(&smtp->count, false, smtp->n_sessions);
 	s->magic = 0;
 	free(s);
 	door_left(smtp);

@@ -21,6 +21,7 @@
 #include "mail/address.h"
 #include "mail/transaction.h"
 #include "smtp/body.h"
+#include "smtp/door.h"
 #include "smtp/identity.h"
 #include "smtp/wire.h"
 
@@ -103,6 +104,8 @@ fail(struct upstream *u, const char *status, struct pn_str text,
 	u->at = UPSTREAM_FAILED;
 	u->failure = (struct reply){ .code = 451, .text = text };
 	memcpy(u->failure.status, status, strlen(status) + 1);
+	count_upstream(&u->conf.hop->smtp->count, u->conf.hop->conf->name,
+	    status);
 	log_warn(u->id, "upstream",
 	    "upstream=%s server=%s why=\"%s\" status=%s",
 	    u->conf.hop->conf->name, u->conf.hop->conf->server, why, status);

@@ -198,6 +198,13 @@ keep_submit(struct keep *k, enum keep_type type, const struct keep_job *job,
 	return t;
 }
 
+struct stats *
+keep_stats(struct keep *k)
+{
+	(void)k;
+	return NULL;
+}
+
 void
 keep_cancel(struct keep_ticket *t)
 {

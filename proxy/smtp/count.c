@@ -1,0 +1,72 @@
+/* count - see count.h. */
+#include "smtp/count.h"
+
+#define LABELS(...) (const struct stat_label[]){ __VA_ARGS__ }, \
+	sizeof((const struct stat_label[]){ __VA_ARGS__ }) / \
+	    sizeof(struct stat_label)
+
+static const char *const refusers[REFUSERS] = {
+	[REFUSED_BY_RULES] = "rules",
+	[REFUSED_BY_NEXT_HOP] = "next_hop",
+	[REFUSED_BY_RELAYING] = "relaying",
+	[REFUSED_BY_LIMITS] = "limits",
+};
+
+/* Those that an operator's graph begins with are there from the start. */
+void
+count_init(struct count *c, struct stats *s)
+{
+	*c = (struct count){ .stats = s };
+	c->bytes = stats_counter(s, "bytes_total", NULL, 0);
+	c->sessions = stats_gauge(s, "sessions", NULL, 0);
+	c->all_sessions = stats_counter(s, "sessions_total", NULL, 0);
+	c->turned_away = stats_counter(s, "connections_refused_total", NULL, 0);
+	for (size_t i = 0; i < REFUSERS; i++)
+		c->refused[i] = stats_counter(s, "recipients_refused_total",
+		    LABELS({ "by", pn_str_of(refusers[i]) }));
+}
+
+void
+count_message(struct count *c, enum verdict_action action, uint16_t code,
+    uint64_t bytes)
+{
+	static const char *const answers[COUNT_ANSWERS] = { "none", "2xx",
+		"4xx", "5xx" };
+	size_t answer = code == 0 ? 0 : code < 400 ? 1 : code < 500 ? 2 : 3;
+	struct stat_series **at = &c->messages[action][answer];
+
+	if (*at == NULL)
+		*at = stats_counter(c->stats, "messages_total",
+		    LABELS({ "action", pn_str_of(verdict_action_name(action)) },
+			{ "answer", pn_str_of(answers[answer]) }));
+	stat_add(*at, 1);
+	stat_add(c->bytes, bytes);
+}
+
+void
+count_refused(struct count *c, enum count_refuser by)
+{
+	stat_add(c->refused[by], 1);
+}
+
+void
+count_session(struct count *c, bool came, unsigned now)
+{
+	stat_add(c->all_sessions, came);
+	stat_set(c->sessions, now);
+}
+
+void
+count_turned_away(struct count *c)
+{
+	stat_add(c->turned_away, 1);
+}
+
+/* Not often: the handle is looked for each time. */
+void
+count_upstream(struct count *c, const char *upstream, const char *status)
+{
+	stat_add(stats_counter(c->stats, "upstream_failures_total",
+	    LABELS({ "upstream", pn_str_of(upstream) },
+		{ "status", pn_str_of(status) })), 1);
+}

@@ -1,0 +1,41 @@
+/*
+ * count - what the door counts for /metrics and `postern status`, in the
+ * worker's stats (engine/keep.h). One struct a struct smtp; handles are made
+ * once, so that counting costs an addition. Without a keeper nothing counts.
+ */
+#ifndef SMTP_COUNT_H
+#define SMTP_COUNT_H
+
+#include "base/stats.h"
+#include "mail/verdict.h"
+
+enum count_refuser {
+	REFUSED_BY_RULES,
+	REFUSED_BY_NEXT_HOP,
+	REFUSED_BY_RELAYING, /* not one of relay_domains */
+	REFUSED_BY_LIMITS,
+	REFUSERS
+};
+
+/* The client heard 2xx, 4xx, 5xx, or left without an answer. */
+#define COUNT_ANSWERS 4
+
+struct count {
+	struct stats *stats;
+	struct stat_series *messages[VERDICT_REJECT + 1][COUNT_ANSWERS];
+	struct stat_series *refused[REFUSERS];
+	struct stat_series *bytes, *sessions, *all_sessions, *turned_away;
+};
+
+void count_init(struct count *, struct stats *);
+/* A message was answered with code, 0: with nothing. */
+void count_message(struct count *, enum verdict_action, uint16_t code,
+    uint64_t bytes);
+void count_refused(struct count *, enum count_refuser);
+/* It came, or left: so many are open now. */
+void count_session(struct count *, bool came, unsigned now);
+void count_turned_away(struct count *);
+/* That next hop failed; status: what of (RFC 3463). */
+void count_upstream(struct count *, const char *upstream, const char *status);
+
+#endif

@@ -1,0 +1,146 @@
+/* metrics: workers' counters added up, kept when a worker is gone, and the
+ * text that Prometheus reads. */
+#include "cm.h"
+
+#include <stdio.h>
+
+#include "keeper/metrics.h"
+#include "mail/keep.h"
+
+static void
+say(struct metrics_source *s, const char *name, const char *labels, bool gauge,
+    int64_t value)
+{
+	struct buf b = { 0 };
+	struct unpack u;
+	struct error e;
+
+	keep_stat_pack(&(struct keep_stat){ pn_str_of(name), pn_str_of(labels),
+	    gauge, value }, &b);
+	u = unpack_of(buf_data(&b), buf_len(&b));
+	assert_int_equal(metrics_take(s, &u, &e), 0);
+	buf_fini(&b);
+}
+
+static void
+totals_never_go_back(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct metrics_source *a = metrics_source_new(m, 1, 1);
+	struct metrics_source *b = metrics_source_new(m, 2, 1);
+
+	(void)state;
+	say(a, "messages_total", "action=\"accept\"", false, 3);
+	say(a, "messages_total", "action=\"accept\"", false, 5);
+	say(b, "messages_total", "action=\"accept\"", false, 10);
+	say(b, "messages_total", "action=\"reject\"", false, 1);
+	say(a, "sessions", "", true, 4);
+	say(b, "sessions", "", true, 2);
+	assert_int_equal(metrics_sum(m, "messages_total", ""), 16);
+	assert_int_equal(metrics_sum(m, "messages_total", "accept"), 15);
+	assert_int_equal(metrics_sum(m, "sessions", ""), 6);
+	metrics_source_end(a);
+	assert_int_equal(metrics_sum(m, "messages_total", "accept"), 15);
+	assert_int_equal(metrics_sum(m, "sessions", ""), 2);
+	a = metrics_source_new(m, 3, 2); /* forked again: from 0 */
+	say(a, "messages_total", "action=\"accept\"", false, 1);
+	assert_int_equal(metrics_sum(m, "messages_total", "accept"), 16);
+	metrics_free(m);
+}
+
+static void
+text_is_by_family(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct metrics_source *a = metrics_source_new(m, 1, 1);
+	struct buf b = { 0 };
+
+	(void)state;
+	say(a, "rules_fired_total", "rule=\"x\"", false, 3);
+	say(a, "sessions", "", true, 4);
+	say(a, "rules_fired_total", "rule=\"a\"", false, 2);
+	metrics_text(m, &b);
+	assert_str(buf_str(&b),
+	    "# HELP postern_rules_fired_total How often a rule fired.\n"
+	    "# TYPE postern_rules_fired_total counter\n"
+	    "postern_rules_fired_total{rule=\"a\"} 2\n"
+	    "postern_rules_fired_total{rule=\"x\"} 3\n"
+	    "# HELP postern_sessions Sessions that are open.\n"
+	    "# TYPE postern_sessions gauge\n"
+	    "postern_sessions 4\n"
+	    "# HELP postern_series_dropped_total Values of workers' series "
+	    "that had no room here.\n"
+	    "# TYPE postern_series_dropped_total counter\n"
+	    "postern_series_dropped_total 0\n");
+	buf_fini(&b);
+	metrics_free(m);
+}
+
+static void
+a_frame_of_another_shape_is_refused(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct metrics_source *a = metrics_source_new(m, 1, 1);
+	struct unpack u = unpack_of("\1\0\0\0", 4);
+	struct error e;
+
+	(void)state;
+	assert_int_equal(metrics_take(a, &u, &e), -1);
+	metrics_free(m);
+}
+
+static void
+series_are_bounded(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct metrics_source *a = metrics_source_new(m, 1, 1);
+	struct buf b = { 0 };
+	char labels[32];
+
+	(void)state;
+	for (int i = 0; i <= METRICS_MAX; i++) {
+		(void)snprintf(labels, sizeof(labels), "rule=\"%d\"", i);
+		say(a, "rules_fired_total", labels, false, 1);
+	}
+	assert_int_equal(metrics_sum(m, "rules_fired_total", ""), METRICS_MAX);
+	metrics_text(m, &b);
+	assert_true(pn_str_ends(buf_str(&b),
+	    PN_STR_V("postern_series_dropped_total 1\n")));
+	buf_fini(&b);
+	metrics_free(m);
+}
+
+static void
+status_names_each_worker(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct metrics_source *a = metrics_source_new(m, 7, 3);
+	struct buf b = { 0 };
+
+	(void)state;
+	say(a, "messages_total", "action=\"accept\"", false, 3);
+	say(a, "messages_total", "action=\"tag\"", false, 1);
+	say(a, "sessions", "", true, 2);
+	metrics_json(m, &b);
+	assert_str(buf_str(&b),
+	    "\"workers\":[{\"worker\":7,\"generation\":3,\"sessions\":2,"
+	    "\"sessions_total\":0,\"messages_total\":4,\"bytes_total\":0}],"
+	    "\"series\":{\"messages_total{action=\\\"accept\\\"}\":3,"
+	    "\"messages_total{action=\\\"tag\\\"}\":1,\"sessions\":2}");
+	buf_fini(&b);
+	metrics_free(m);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(totals_never_go_back),
+		cmocka_unit_test(text_is_by_family),
+		cmocka_unit_test(a_frame_of_another_shape_is_refused),
+		cmocka_unit_test(series_are_bounded),
+		cmocka_unit_test(status_names_each_worker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
