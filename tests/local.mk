@@ -3,6 +3,11 @@ EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh tests/names.sh \
 	tests/man.sh tests/unit/cm.h
 EXTRA_DIST += tests/bench
 
+# Memory over 200,000 messages and a reload a second; minutes, so by hand.
+soak: all
+	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/soak.py
+.PHONY: soak
+
 # What runs in a build with --enable-fault-hooks alone; tests/faults adds to
 # it. TESTS has it too there.
 FAULT_TESTS =
