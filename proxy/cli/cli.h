@@ -25,7 +25,7 @@ struct cli {
  * code (sysexits.h). */
 typedef int cli_run(const struct cli *, int argc, char **argv);
 cli_run cli_status, cli_reload, cli_scan, cli_test, cli_explain,
-    cli_quarantine, cli_conf;
+    cli_quarantine, cli_conf, cli_facts;
 
 /* `postern: ...` to stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...)
@@ -52,6 +52,10 @@ json_t *question(const char *cmd, const char *id);
 
 #define CLI_ARENA_MAX (64u << 20)
 struct config;
+struct lex;
+/* Over one item of the rule language: to its `;`, or to the `}` that closes
+ * its block. As config_items.parse. */
+int skip_item(void *arg, struct lex *, const char *base_dir, struct error *e);
 /* All but the policy, into the arena. 0, or the exit code. */
 int read_settings(const struct cli *, struct arena *, struct config *);
 
@@ -66,6 +70,11 @@ struct pn_str member(const json_t *object, const char *key);
 void show_value(FILE *, const json_t *);
 /* Microseconds since the epoch, "2026-11-23T04:12:27Z". */
 void show_time(FILE *, const json_t *);
+/* The text of the rule object of a trace, as its file has it now. */
+void show_source(FILE *, const json_t *rule);
+/* letter.c: what became of it, in words for who sent it (history's or
+ * quarantine's object). */
+void letter(const struct cli *, const json_t *message);
 /* One line of JSON. */
 void print_json(const json_t *);
 

@@ -3,6 +3,7 @@
  * FILE is a stored trace or a message that is judged now.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,14 +23,31 @@ show_summary(const json_t *m)
 {
 	static const char *const keys[] = { "id", "action", "rule", "code",
 		"client", "sender", "recipients", "size" };
+	json_int_t code = json_integer_value(json_object_get(m, "code"));
 
 	for (size_t i = 0; i < PN_COUNT(keys); i++) {
 		(void)printf("%-11s ", keys[i]);
 		show_value(stdout, json_object_get(m, keys[i]));
 		(void)putchar('\n');
 	}
+	if (code >= 400 && member(m, "rule").n == 0)
+		(void)puts("\nno rule refused it: the answer was the next hop's, "
+		    "or about a limit\nor the syntax of the message (see the "
+		    "log)");
 	(void)puts("\nno trace was kept: of accepted messages only a sample has "
 	    "one");
+}
+
+/* What the client heard, where the rules did not say it. */
+static void
+show_other_word(const json_t *m, const json_t *trace)
+{
+	const json_t *v = json_object_get(trace, "verdict");
+	json_int_t code = json_integer_value(json_object_get(m, "code"));
+
+	if (code >= 400 && json_integer_value(json_object_get(v, "code")) == 0)
+		(void)printf("\nthe client heard %lld, which no rule said: the "
+		    "next hop did, or a limit\n", (long long)code);
 }
 
 static void
@@ -38,10 +56,12 @@ show_answer(const json_t *answer)
 	const json_t *m = json_object_get(answer, "message");
 	const json_t *trace = json_object_get(m, "trace");
 
-	if (json_is_object(trace))
+	if (json_is_object(trace)) {
 		render_trace(stdout, trace);
-	else
+		show_other_word(m, trace);
+	} else {
 		show_summary(m);
+	}
 }
 
 static int
@@ -60,14 +80,16 @@ ask_patiently(const struct cli *c, const char *id, json_t **answer)
 }
 
 static int
-explain_ref(const struct cli *c, const char *id)
+explain_ref(const struct cli *c, const char *id, bool for_sender)
 {
 	json_t *answer;
 	int code = ask_patiently(c, id, &answer);
 
 	if (code != 0)
 		return code;
-	if (c->json)
+	if (for_sender)
+		letter(c, json_object_get(answer, "message"));
+	else if (c->json)
 		print_json(json_object_get(answer, "message"));
 	else
 		show_answer(answer);
@@ -136,15 +158,33 @@ explain_file(const struct cli *c, const struct scan_session *said,
 	return code;
 }
 
+/* Taken off the arguments: it goes with REF alone. */
+static bool
+wants_letter(int *argc, char **argv)
+{
+	bool wanted = false;
+	int n = 1;
+
+	for (int i = 1; i < *argc; i++)
+		if (strcmp(argv[i], "--for-sender") == 0)
+			wanted = true;
+		else
+			argv[n++] = argv[i];
+	argv[*argc = n] = NULL;
+	return wanted;
+}
+
 int
 cli_explain(const struct cli *c, int argc, char **argv)
 {
 	struct scan_session said = { 0 };
+	bool for_sender = wants_letter(&argc, argv);
 	int first = scan_options(&said, argc, argv);
 
 	if (first < 0 || first != argc - 1)
 		return cli_usage(c);
-	if (strcmp(argv[first], "-") == 0 || access(argv[first], F_OK) == 0)
+	if (!for_sender && (strcmp(argv[first], "-") == 0 ||
+			       access(argv[first], F_OK) == 0))
 		return explain_file(c, &said, argv[first]);
-	return explain_ref(c, argv[first]);
+	return explain_ref(c, argv[first], for_sender);
 }

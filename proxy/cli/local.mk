@@ -5,6 +5,8 @@ postern_SOURCES = \
 	proxy/cli/cli.h \
 	proxy/cli/conf.c \
 	proxy/cli/explain.c \
+	proxy/cli/facts.c \
+	proxy/cli/letter.c \
 	proxy/cli/main.c \
 	proxy/cli/quarantine.c \
 	proxy/cli/render.c \
@@ -12,6 +14,7 @@ postern_SOURCES = \
 	proxy/cli/scanner.c proxy/cli/scanner.h \
 	proxy/cli/settings.c \
 	proxy/cli/show.c \
+	proxy/cli/source.c \
 	proxy/cli/status.c \
 	proxy/cli/test.c
 postern_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'

@@ -42,10 +42,11 @@ static const struct command {
 	    "Judge messages in files as if they had come by SMTP; `-` is the\n"
 	    "standard input.\n" SCAN_OPTIONS },
 	{ "explain", cli_explain, "why a message got its verdict",
-	    "usage: postern explain REF\n"
+	    "usage: postern explain [--for-sender] REF\n"
 	    "       postern explain [OPTION...] FILE\n\n"
 	    "REF is the id of a message: of [ref ID] in a reply, of the log, or of\n"
 	    "the quarantine. FILE is a message, judged now, or a stored trace.\n"
+	    "  --for-sender   in a sentence for who sent it\n"
 	    SCAN_OPTIONS },
 	{ "test", cli_test, "run the tests that stand in the policy",
 	    "usage: postern test\n\n"
@@ -57,6 +58,11 @@ static const struct command {
 	    "NAME is a setting, or a block: `listen`, `\"upstream mta\"`.\n"
 	    "  -n   what is written alone\n"
 	    "  -d   what is in force when nothing is written\n" },
+	{ "facts", cli_facts, "what rules can ask about",
+	    "usage: postern facts [NAME...]\n\n"
+	    "List the facts of the modules in force: type, the stage from which on\n"
+	    "it is known, who gives it, what it says. NAME is one, or the front of\n"
+	    "some: `client`.\n" },
 	{ "quarantine", cli_quarantine, "list, show, release, delete held mail",
 	    "usage: postern quarantine list\n"
 	    "       postern quarantine show ID\n"

@@ -1,7 +1,7 @@
 /*
  * render - a trace (engine/trace.c, rules/explain.c) for people: who wrote to
- * whom, the verdict, the rule that decided and where it stands, then each rule
- * with the values it saw. Called by explain, scan and quarantine show, with
+ * whom, the verdict, the rule that decided and where it stands, what the score
+ * is made of, then each other rule with the values it saw. Called by explain, scan and quarantine show, with
  * traces that were stored by any version: what is not there is not shown.
  */
 #include <string.h>
@@ -142,6 +142,11 @@ render_action(FILE *f, const json_t *a)
 static void
 render_place(FILE *f, const json_t *rule)
 {
+	if (member(rule, "policy").n > 0) {
+		(void)fputs("policy ", f);
+		show_text(f, member(rule, "policy"));
+		(void)fputs(", ", f);
+	}
 	if (json_object_get(rule, "file") != NULL)
 		show_text(f, member(rule, "file"));
 	else
@@ -161,6 +166,8 @@ render_rule(FILE *f, const json_t *stage, const json_t *rule)
 	show_text(f, member(rule, "rule"));
 	(void)fputs(": ", f);
 	show_text(f, member(rule, "result"));
+	if (is(rule, "mode", "shadow"))
+		(void)fputs(" in shadow", f);
 	(void)fputs(" at ", f);
 	show_text(f, member(stage, "stage"));
 	if (json_object_get(stage, "rcpt") != NULL) {
@@ -177,30 +184,161 @@ render_rule(FILE *f, const json_t *stage, const json_t *rule)
 		render_action(f, a);
 }
 
-/* Each rule of each stage; only decides whether the deciding ones are meant,
- * or the others. Returns how many there were. */
-static unsigned
-render_rules(FILE *f, const json_t *trace, bool deciding)
+/* ---- rules by what they came to ---- */
+
+enum group { DECIDED, FIRED, SHADOW, UNKNOWN, ALLOWED, SILENT, GROUPS };
+
+static const char *const titles[GROUPS] = { [DECIDED] = "decided by",
+	[FIRED] = "also fired",
+	[SHADOW] = "would have fired (mode shadow)",
+	[UNKNOWN] = "unknown: something it asks about was not known",
+	[ALLOWED] = "not judged",
+	[SILENT] = "did not fire" };
+
+/* Was the recipient of this stage refused? */
+static bool
+refused_rcpt(const json_t *trace, const json_t *stage)
 {
-	struct pn_str decided = member(json_object_get(trace, "verdict"),
-	    "rule");
+	struct pn_str rcpt = member(stage, "rcpt");
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach (json_object_get(trace, "refused"), i, r)
+		if (rcpt.n > 0 && pn_str_eq(member(r, "rcpt"), rcpt))
+			return true;
+	return false;
+}
+
+static bool
+refuses(const json_t *rule)
+{
+	const json_t *a;
+	size_t i;
+
+	json_array_foreach (json_object_get(rule, "actions"), i, a)
+		if (is(a, "action", "reject") || is(a, "action", "tempfail"))
+			return true;
+	return false;
+}
+
+/* The verdict's rule; a recipient may have been refused by one of its own. */
+static bool
+decided(const json_t *trace, const json_t *stage, const json_t *rule)
+{
+	const json_t *v = json_object_get(trace, "verdict");
+	struct pn_str name = member(v, "rule"), policy = member(v, "policy");
+
+	if (refused_rcpt(trace, stage) && refuses(rule))
+		return true;
+	return name.n > 0 && pn_str_eq(member(rule, "rule"), name) &&
+	       (policy.n == 0 || member(rule, "policy").n == 0 ||
+		   pn_str_eq(member(rule, "policy"), policy));
+}
+
+static enum group
+group_of(const json_t *trace, const json_t *stage, const json_t *rule)
+{
+	if (is(rule, "result", "fired")) {
+		if (is(rule, "mode", "shadow"))
+			return SHADOW;
+		return decided(trace, stage, rule) ? DECIDED : FIRED;
+	}
+	/* A rule's `on unknown` decides as well as its `then`. */
+	if (is(rule, "result", "unknown"))
+		return json_array_size(json_object_get(rule, "actions")) > 0 &&
+			       decided(trace, stage, rule)
+			   ? DECIDED
+			   : UNKNOWN;
+	return is(rule, "result", "silent") ? SILENT : ALLOWED;
+}
+
+/* The rules of one group. Returns how many there were. */
+static unsigned
+render_group(FILE *f, const json_t *trace, enum group group)
+{
 	const json_t *stage, *rule;
 	unsigned n = 0;
 	size_t i, j;
 
 	json_array_foreach (json_object_get(trace, "stages"), i, stage)
 		json_array_foreach (json_object_get(stage, "rules"), j, rule) {
-			bool is_it = decided.n > 0 && is(rule, "result",
-			    "fired") && pn_str_eq(member(rule, "rule"), decided);
-
-			if (is_it != deciding)
+			if (!json_is_object(rule) ||
+			    json_object_get(rule, "score") != NULL ||
+			    group_of(trace, stage, rule) != group)
 				continue;
 			if (n++ == 0)
-				(void)fprintf(f, "\n%s\n", deciding ?
-				    "decided by" : "the other rules");
+				(void)fprintf(f, "\n%s\n", titles[group]);
 			render_rule(f, stage, rule);
+			if (group == DECIDED)
+				show_source(f, rule);
 		}
 	return n;
+}
+
+/* ---- the score ---- */
+
+static void
+render_number(FILE *f, const json_t *v)
+{
+	(void)fprintf(f, "%+g", json_number_value(v));
+}
+
+static void
+render_addend(FILE *f, const json_t *a)
+{
+	const json_t *add = json_object_get(a, "add");
+	const json_t *counted = json_object_get(a, "counted");
+
+	(void)fputs("  ", f);
+	render_number(f, add);
+	(void)fputc(' ', f);
+	show_text(f, member(a, "rule"));
+	if (member(a, "why").n > 0) {
+		(void)fputs(": ", f);
+		show_text(f, member(a, "why"));
+	}
+	if (member(a, "group").n > 0) {
+		(void)fputs(", in group ", f);
+		show_text(f, member(a, "group"));
+	}
+	if (json_is_number(counted) &&
+	    json_number_value(counted) != json_number_value(add)) {
+		(void)fputs(", capped to ", f);
+		render_number(f, counted);
+	}
+	(void)fputc('\n', f);
+}
+
+static void
+render_threshold(FILE *f, const json_t *t)
+{
+	(void)fputs("  threshold ", f);
+	show_text(f, member(t, "action"));
+	(void)fprintf(f, " %g%s\n",
+	    json_number_value(json_object_get(t, "at")),
+	    json_is_true(json_object_get(t, "reached")) ? ": reached" : "");
+}
+
+static void
+render_score(FILE *f, const json_t *trace)
+{
+	const json_t *stage, *rule, *a;
+	size_t i, j, k;
+
+	json_array_foreach (json_object_get(trace, "stages"), i, stage)
+		json_array_foreach (json_object_get(stage, "rules"), j, rule) {
+			if (!json_is_number(json_object_get(rule, "score")))
+				continue;
+			(void)fprintf(f, "\nscore %g at ", json_number_value(
+			    json_object_get(rule, "score")));
+			show_text(f, member(stage, "stage"));
+			(void)fputc('\n', f);
+			json_array_foreach (json_object_get(rule, "from"), k, a)
+				render_addend(f, a);
+			json_array_foreach (
+			    json_object_get(rule, "thresholds"), k, a)
+				render_threshold(f, a);
+		}
 }
 
 /* ---- the message ---- */
@@ -221,7 +359,17 @@ render_people(FILE *f, const json_t *trace)
 		show_value(f, r);
 		(void)fputc('>', f);
 	}
-	(void)fputs("\nclient   ", f);
+	if (json_array_size(json_object_get(trace, "recipients")) == 0)
+		(void)fputs(" nobody", f);
+	(void)fputc('\n', f);
+	json_array_foreach (json_object_get(trace, "refused"), i, r) {
+		(void)fputs("refused  <", f);
+		show_text(f, member(r, "rcpt"));
+		(void)fputs("> ", f);
+		show_value(f, json_object_get(r, "code"));
+		(void)fputc('\n', f);
+	}
+	(void)fputs("client   ", f);
 	show_text(f, member(client, "ip"));
 	for (i = 0; i < PN_COUNT(known); i++)
 		if (member(client, known[i]).n > 0) {
@@ -271,7 +419,9 @@ render_trace(FILE *f, const json_t *trace)
 	render_verdict(f, json_object_get(trace, "verdict"));
 	if (json_is_true(json_object_get(trace, "truncated")))
 		(void)fputs("the trace was too large to be kept whole\n", f);
-	if (render_rules(f, trace, true) == 0)
+	if (render_group(f, trace, DECIDED) == 0)
 		(void)fputs("\nno rule decided\n", f);
-	(void)render_rules(f, trace, false);
+	render_score(f, trace);
+	for (int g = FIRED; g < GROUPS; g++)
+		(void)render_group(f, trace, (enum group)g);
 }

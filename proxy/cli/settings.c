@@ -8,9 +8,7 @@
 #include "proxy/config.h"
 #include "rules/rules.h"
 
-/* Over one item of the rule language: to its `;`, or to the `}` that closes
- * its block. */
-static int
+int
 skip_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
 {
 	struct lex_token t;

@@ -13,9 +13,6 @@
 #define REFUSED_MAX 100 /* recipients named with what they heard */
 #define RCPTS_TEXT 1024 /* of the summary: enough to find a mail by */
 
-static const char *const stage_names[STAGES] = { "connect", "helo", "mail",
-	"rcpt", "message" };
-
 static uint64_t
 now_us(void)
 {
@@ -192,7 +189,7 @@ add_stages(struct buf *b, const struct rules *rules,
 		if (s->rules.trace == NULL)
 			continue;
 		json_begin_object(b, NULL);
-		json_cstr(b, "stage", stage_names[s->stage]);
+		json_cstr(b, "stage", stage_name(s->stage));
 		if (s->rcpt != NULL)
 			json_str(b, "rcpt", s->rcpt->address);
 		json_raw(b, "rules", PN_STR_V(""));

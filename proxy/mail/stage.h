@@ -6,4 +6,13 @@
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_MESSAGE };
 #define STAGES 5
 
+static inline const char *
+stage_name(enum stage s)
+{
+	static const char *const names[STAGES] = { "connect", "helo", "mail",
+		"rcpt", "message" };
+
+	return names[s];
+}
+
 #endif

@@ -9,8 +9,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import net
 import tap
-from postern import run
+from postern import Postern, run
 
 CONF = """\
 hostname mx.example.com;
@@ -69,8 +70,126 @@ def conf(t):
     t.same(ask("-n", "-d").returncode, 64, "conf -n -d")
 
 
+POLICY = """\
+# what follows is read by whoever is asked why
+rule papers {
+    when subject contains "papers";
+    then quarantine class papers;
+}
+
+rule no-programs {
+    when any part is executable or subject ~ /\\.exe\\b(?<rest>.*)}/;   # a } in a regex
+    then reject 550 5.7.1 "no programs here";
+}
+rule not-two { when rcpt = "two@example.com"; then reject 550 5.1.1 "two has left"; }
+rule marked  { when size > 0; then header add X-Seen "yes"; }
+rule never   { when size > 1G; then discard; }
+"""
+MAIL = b"From: ada@client.example\r\nTo: one@example.com\r\nSubject: %s\r\n\r\nbody\r\n"
+
+
+def ref_of(reply):
+    return reply.text.rpartition("[ref ")[2].rstrip("]")
+
+
+def explain(t, daemon, policy):
+    """From the reference to the line to change, in one command."""
+    def send(rcpts, subject):
+        return net.send(daemon.address, "ada@client.example", rcpts, MAIL % subject)
+
+    refused = send(["one@example.com"], b"get it.exe now}")
+    ref = ref_of(refused)
+    done = daemon.cli("explain", ref)
+    head = done.stdout.partition("also fired")[0]
+    t.ok(done.returncode == 0 and "verdict  reject 550 5.7.1 no programs here" in head
+         and "no-programs: fired at message (" in head
+         and "%s:8)" % policy in head
+         and "       10 |     then reject 550 5.7.1 \"no programs here\";" in head
+         and "       11 | }\n" in head and "       12 |" not in head
+         and 'rest=" now"' in head,
+         "refused: the rule, its file, line and text, the values", done.stdout, done.stderr)
+    t.ok("  marked: fired" in done.stdout.partition("also fired")[2]
+         .partition("did not fire")[0]
+         and "  papers: silent" in done.stdout.partition("did not fire")[2],
+         "the others, by what they came to", done.stdout)
+    got = json.loads(daemon.cli("explain", ref, json_out=True).stdout)
+    t.ok(got["id"] == ref and got["trace"]["verdict"]["rule"] == "no-programs",
+         "explain REF --json", got)
+    done = daemon.cli("explain", "--for-sender", ref)
+    t.ok(done.returncode == 0 and "was refused: 550 5.7.1 no programs here. Reference: %s."
+         % ref in done.stdout and "no-programs" not in done.stdout,
+         "to the sender: what he heard, and no more", done.stdout, done.stderr)
+
+    at_rcpt = send(["two@example.com"], b"x")
+    done = daemon.cli("explain", ref_of(at_rcpt))
+    head = done.stdout.partition("did not fire")[0]
+    t.ok("verdict  reject 550 5.1.1 two has left" in head
+         and "not-two: fired at rcpt of <two@example.com>" in head
+         and "refused  <two@example.com> 550" in head
+         and 'it is "two@example.com"' in head and "   12 | rule not-two" in head,
+         "refused at RCPT, no message", done.stdout, done.stderr)
+
+    with net.Client(daemon.address) as c:
+        got = c.envelope("ada@client.example", ["one@example.com", "two@example.com"])
+        last = c.data(MAIL % b"for one of two")
+    done = daemon.cli("explain", ref_of(got[-1]))
+    t.ok(last.code == 250 and "refused  <two@example.com> 550" in done.stdout
+         and "decided by\n  not-two: fired" in done.stdout,
+         "one recipient refused, the other got it", done.stdout, done.stderr)
+    done = daemon.cli("explain", "--for-sender", ref_of(got[-1]))
+    t.ok("was accepted; for <two@example.com> it was refused: 550 5.1.1 two has left"
+         in done.stdout, "and to the sender", done.stdout)
+
+    held = send(["one@example.com"], b"papers")
+    ref = held.text.split()[-1]
+    done = daemon.cli("explain", ref)
+    t.ok("verdict  quarantine class papers" in done.stdout
+         and "decided by\n  papers: fired" in done.stdout
+         and 'it is "papers"' in done.stdout, "held", done.stdout, done.stderr)
+    done = json.loads(daemon.cli("explain", "--for-sender", ref, json_out=True).stdout)
+    t.same((done["outcome"], done["recipients"], done["ref"]),
+           ("held", ["one@example.com"], ref), "held, to the sender, --json")
+
+    big = net.send(daemon.address, "ada@client.example", ["one@example.com"],
+                   MAIL % b"big" + b"x" * 70000)
+    t.same(big.code, 552, "too big", big)
+    accepted = send(["one@example.com"], b"fine")
+    ref = accepted.text.split()[-1]
+    done = daemon.cli("explain", ref)
+    t.ok("marked: fired" in done.stdout and "verdict  tag" in done.stdout, "accepted",
+         done.stdout, done.stderr)
+    # The file moves on; the reference stays.
+    with open(policy) as f:
+        text = f.read()
+    t.write("postern/policy.conf", "# one\n# two\n" + text)
+    done = daemon.cli("explain", ref_of(refused))
+    t.ok("the file has changed since: the rule stands at line 10 now" in done.stdout
+         and "       12 |     then reject" in done.stdout, "the file has changed", done.stdout)
+    t.write("postern/policy.conf", text)
+
+
+def facts(t, daemon):
+    done = daemon.cli("facts")
+    t.ok(done.returncode == 0 and "client.ip " in done.stdout
+         and 'header("NAME")' in done.stdout, "facts", done.stdout, done.stderr)
+    done = daemon.cli("facts", "part", "--json")
+    got = {f["name"]: f for f in json.loads(done.stdout)["facts"]}
+    t.ok("part.name" in got and "client.ip" not in got
+         and "zip" in got["part.magic"]["words"] and got["part.magic"]["module"] == "attachment"
+         and got["part.magic"]["stage"] == "message" and got["part.magic"]["type"] == "word",
+         "facts part --json", got)
+    done = daemon.cli("facts", "part.magik")
+    t.ok(done.returncode == 64 and 'did you mean "part.magic"' in done.stderr,
+         "facts of no fact", done.stderr)
+
+
 def test(t):
     conf(t)
+    t.folder("postern")
+    policy = t.write("postern/policy.conf", "policy default {\n" + POLICY + "}\n")
+    daemon = Postern(t, extra="include policy.conf; message_size_limit 64K;")
+    facts(t, daemon)
+    explain(t, daemon, policy)
 
 
 tap.run(test, 120)
