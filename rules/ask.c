@@ -43,23 +43,33 @@ contains(struct pn_str hay, struct pn_str needle)
 static bool
 in_nets(const struct atom *a, struct pn_str ip)
 {
-	for (size_t i = 0; i < a->n_nets; i++)
-		if (rules_net_has(&a->nets[i], ip))
-			return true;
-	return false;
+	return a->nets != NULL && nets_first(a->nets, ip) != NETS_NONE;
 }
 
-static bool
-in_lists(const struct atom *a, enum value_type type, const struct value *v)
+/* One list that says yes is enough; a map may not know. */
+static enum tri
+in_lists(const struct atom *a, enum value_type type, struct rules_run *run,
+    const struct value *v)
 {
-	if (type == VALUE_IP)
-		return in_nets(a, v->str);
-	for (size_t i = 0; i < a->n_lists; i++)
-		if (type == VALUE_ADDRESS && a->field == FIELD_WHOLE
-			? list_has_address(a->lists[i], v)
-			: list_has(a->lists[i], value_text(v, a->field)))
-			return true;
-	return false;
+	bool whole = type == VALUE_ADDRESS && a->field == FIELD_WHOLE;
+	struct pn_str none = PN_STR("");
+	enum tri all = TRI_FALSE;
+
+	if (type == VALUE_IP && in_nets(a, v->str))
+		return TRI_TRUE;
+	for (size_t i = 0; i < a->n_lists; i++) {
+		enum tri one;
+
+		if (type == VALUE_IP && !list_is_map(a->lists[i]))
+			continue; /* one of the nets */
+		one = list_has(a->lists[i], run, value_text(v, a->field),
+		    whole ? v->domain : none);
+		if (one == TRI_TRUE)
+			return one;
+		if (one == TRI_UNKNOWN)
+			all = one;
+	}
+	return all;
 }
 
 static bool
@@ -99,13 +109,11 @@ holds(const struct atom *a, enum value_type type, const struct value *v)
 		return v->number >= a->number;
 	case OP_CONTAINS:
 		return contains(value_text(v, a->field), a->text);
-	case OP_IN:
-		return in_lists(a, type, v);
 	case OP_IS:
 		return among_words(a, v->str);
 	case OP_IS_NOT:
 		return !among_words(a, v->str);
-	default: /* OP_HOLDS; patterns are asked in atom_test() */
+	default: /* OP_HOLDS; patterns and lists are asked in atom_test() */
 		return v->number != 0;
 	}
 }
@@ -141,6 +149,8 @@ atom_test(const struct atom *a, const struct rules_decl *decl,
 	keep_value(m, a, decl->type, v);
 	if (v->state != VALUE_KNOWN)
 		return v->state == VALUE_UNKNOWN ? TRI_UNKNOWN : TRI_FALSE;
+	if (a->op == OP_IN)
+		return in_lists(a, decl->type, run, v);
 	if (a->pattern == NULL)
 		return tri_of(holds(a, decl->type, v));
 	found = pattern_match(a->pattern, run, value_text(v, a->field), m);

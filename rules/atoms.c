@@ -208,16 +208,16 @@ take_number(struct making *m, const struct word *w)
 static int
 take_net(struct making *m, const struct word *w)
 {
-	const char *wrong;
+	struct net net;
+	const char *wrong = net_parse(w->text, &net);
 
-	m->atom->nets = rules_alloc(m->b, sizeof(struct net));
-	m->atom->n_nets = 1;
-	wrong = net_parse(w->text, m->atom->nets);
-	if (wrong == NULL && m->atom->nets->bits < 128)
+	if (wrong == NULL && net.bits < 128)
 		wrong = "is a network; use \"in\"";
-	return wrong == NULL
-		   ? 0
-		   : lex_error(m->e, &w->pos, "\"%s\" %s", VIS(w->text), wrong);
+	if (wrong != NULL)
+		return lex_error(
+		    m->e, &w->pos, "\"%s\" %s", VIS(w->text), wrong);
+	m->atom->nets = nets_new(m->b, &net, 1, false);
+	return 0;
 }
 
 static int
@@ -307,7 +307,7 @@ take_words(struct making *m)
 static const char *
 kind_name(const struct list *l)
 {
-	return l->kind == LIST_MAP ? "map" : "set";
+	return list_is_map(l) ? "map" : "set";
 }
 
 /* What is wrong with a member for this fact, or NULL. */
@@ -334,17 +334,20 @@ static int
 check_list(struct making *m, const struct list *l, const struct word *at)
 {
 	struct pn_str fact = pn_str_of(m->decl->name);
+	const char *misfit = list_misfit(l, m->type);
 	struct net net;
 
 	if (l->kind == LIST_EXT && !pn_str_ends(fact, PN_STR_V(".ext")))
 		return lex_error(m->e, &at->pos,
 		    "set \"%s\" holds file name extensions, and \"%s\" is none",
 		    VIS(at->text), VIS(m->test->name.text));
-	if (l->kind == LIST_MAP && m->type != VALUE_ADDRESS)
+	if (misfit != NULL)
 		return lex_error(m->e, &at->pos,
-		    "map \"%s\" holds addresses, and \"%s\" is %s",
-		    VIS(at->text), VIS(m->test->name.text),
+		    "%s \"%s\" %s, and \"%s\" is %s", kind_name(l),
+		    VIS(at->text), misfit, VIS(m->test->name.text),
 		    type_names[m->type]);
+	if (list_is_map(l))
+		return 0; /* checked when it was read */
 	for (const struct word *w = l->members; w != NULL; w = w->next) {
 		const char *wrong = member_misfit(m, w->text, &net);
 
@@ -408,21 +411,27 @@ take_in_value(struct making *m, const struct word *w, struct word ***literals)
 	return check_list(m, l, w);
 }
 
-/* Every network of every list, in one row. */
+/* Every network of every list that is no map, in one row. */
 static void
 gather_nets(struct making *m)
 {
 	struct atom *a = m->atom;
+	struct net *nets;
 	size_t n = 0;
 
 	for (size_t i = 0; i < a->n_lists; i++)
-		n += a->lists[i]->n_members;
-	a->nets = rules_alloc(m->b, n * sizeof(*a->nets));
-	for (size_t i = 0; i < a->n_lists; i++)
-		for (const struct word *w = a->lists[i]->members; w != NULL;
-		     w = w->next)
-			(void)net_parse(
-			    w->text, &a->nets[a->n_nets++]); /* checked */
+		n += list_is_map(a->lists[i]) ? 0 : a->lists[i]->n_members;
+	nets = rules_alloc(m->b, n * sizeof(*nets));
+	n = 0;
+	for (size_t i = 0; i < a->n_lists; i++) {
+		const struct word *w = list_is_map(a->lists[i])
+					   ? NULL
+					   : a->lists[i]->members;
+
+		for (; w != NULL; w = w->next)
+			(void)net_parse(w->text, &nets[n++]); /* checked */
+	}
+	a->nets = nets_new(m->b, nets, n, false);
 }
 
 static int

@@ -500,20 +500,20 @@ rules_compile(struct rules_builder *b, struct error *e)
 	int status = compile_guarded(b, e);
 
 	pattern_memory_close(b->memory);
-	if (status < 0) {
-		pattern_free_all(b->patterns);
-		b->patterns = NULL;
-		return NULL;
-	}
+	if (status < 0)
+		return NULL; /* rules_builder_free() cleans up */
 	b->rules->patterns = b->patterns;
+	b->compiled = true;
 	return b->rules;
 }
 
 void
 rules_free(struct rules *r)
 {
-	if (r != NULL)
-		pattern_free_all(r->patterns);
+	if (r == NULL)
+		return;
+	pattern_free_all(r->patterns);
+	maps_close(r);
 }
 
 bool

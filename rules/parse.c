@@ -351,6 +351,11 @@ rules_builder_free(struct rules_builder *b)
 {
 	if (b == NULL)
 		return;
+	if (!b->compiled && b->rules != NULL) {
+		pattern_memory_close(b->memory);
+		pattern_free_all(b->patterns);
+		maps_close(b->rules);
+	}
 	free(b->table);
 	free(b);
 }

@@ -31,22 +31,39 @@ parse_set(struct parser *p)
 	return list_add_set(p->b, &name, ext, members, p->e);
 }
 
-/* map NAME = text:FILE; */
+/* The kind before the colon of text:FILE; *rest is what stands behind it. */
+static bool
+kind_of(struct pn_str source, enum list_kind *kind, struct pn_str *rest)
+{
+	for (*kind = LIST_TEXT; *kind <= LIST_CDB; ++*kind) {
+		struct pn_str word = pn_str_of(list_kind_word(*kind));
+
+		if (pn_str_starts(source, word) && source.n > word.n &&
+		    source.p[word.n] == ':') {
+			*rest = pn_str_sub(source, word.n + 1, source.n);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* map NAME = text:FILE; also cidr: pcre: cdb: */
 int
 parse_map(struct parser *p)
 {
 	struct word name, source, path;
-	struct pn_str kind = PN_STR("text:");
+	enum list_kind kind;
 
 	if (parse_name(p, "the name of a map", &name) < 0 ||
 	    lex_expect(p->l, "=", p->e) < 0 ||
 	    parse_text(p, "text:FILE", &source) < 0)
 		return -1;
-	if (source.quoted || !pn_str_starts(source.text, kind))
-		return lex_error(p->e, &source.pos,
-		    "a map is text:FILE, not \"%s\"", VIS(source.text));
 	path = source;
-	path.text = pn_str_sub(source.text, kind.n, source.text.n);
+	if (source.quoted || !kind_of(source.text, &kind, &path.text))
+		return lex_error(p->e, &source.pos,
+		    "a map is text:FILE, cidr:FILE, pcre:FILE or cdb:FILE, not "
+		    "\"%s\"",
+		    VIS(source.text));
 	if (path.text.n == 0 && parse_text(p, "a file's name", &path) < 0)
 		return -1;
 	if (lex_expect(p->l, ";", p->e) < 0)
@@ -54,5 +71,5 @@ parse_map(struct parser *p)
 	if (path.text.n == 0)
 		return lex_error(p->e, &path.pos, "a file needs a name");
 	return list_add_map(
-	    p->b, &name, &path, parse_under_base(p->b, path.text), p->e);
+	    p->b, kind, &name, &path, parse_under_base(p->b, path.text), p->e);
 }

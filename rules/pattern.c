@@ -264,6 +264,12 @@ pattern_n_captures(const struct pattern *p)
 	return p->n_captures;
 }
 
+uint32_t
+pattern_n_groups(const struct pattern *p)
+{
+	return p->groups;
+}
+
 struct pn_str
 pattern_capture_name(const struct pattern *p, uint32_t i)
 {
@@ -341,4 +347,16 @@ pattern_match(const struct pattern *p, struct rules_run *run,
 			: (struct pn_str){ "", 0 };
 	}
 	return TRI_TRUE;
+}
+
+struct pn_str
+pattern_group(
+    const struct rules_run *run, struct pn_str subject, unsigned group)
+{
+	const PCRE2_SIZE *pair =
+	    pcre2_get_ovector_pointer(run->data) + 2 * (size_t)group;
+
+	if (pair[0] == PCRE2_UNSET || pair[1] < pair[0])
+		return (struct pn_str){ "", 0 };
+	return pn_str_sub(subject, pair[0], pair[1] - pair[0]);
 }

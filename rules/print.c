@@ -326,11 +326,11 @@ print_rule(const struct rules *r, const struct rule *rule, struct buf *b)
 static void
 print_list(const struct list *l, struct buf *b)
 {
-	if (l->kind == LIST_MAP) {
+	if (list_is_map(l)) {
 		put(b, "map ");
 		put_str(b, l->name);
-		put(b, " = text: ");
-		print_string(b, l->path);
+		(void)buf_printf(b, " = %s: ", list_kind_word(l->kind));
+		print_string(b, pn_str_of(l->file.path));
 		put(b, ";\n");
 		return;
 	}

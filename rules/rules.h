@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/lex.h"
 #include "base/pack.h"
+#include "base/stamp.h"
 #include "base/value.h"
 
 /* ---- what can be asked about: declared by the caller ---- */
@@ -250,6 +251,32 @@ int rules_judge(const struct rules *, struct rules_run *, unsigned policy,
  */
 void rules_trace_json(const struct rules *, const struct rules_trace *,
     struct buf *);
+
+/* ---- maps ---- */
+
+/* A file that the set was made of, as it was when it was read. */
+struct rules_file {
+	const char *path;
+	struct stamp stamp;
+};
+/* The i-th from 0; NULL: there are no more. The paths of maps alone. */
+const struct rules_file *rules_file(const struct rules *, size_t i);
+
+/* What a map holds for a key. */
+struct rules_map_entry {
+	struct buf value; /* right-hand side, $1 replaced; the caller's to
+			     buf_fini(), also when nothing was found */
+	const char *file;
+	unsigned line; /* 0: a cdb has none */
+};
+/*
+ * Look a key up as a rule does: an address also by its @domain, an entry
+ * whose value is DUNNO not at all. TRI_UNKNOWN: a limit of PCRE2 or a broken
+ * cdb. -1 and *e: there is no such map, or the key is not for it (no ip
+ * address for a cidr map).
+ */
+int rules_map_find(const struct rules *, struct rules_run *, struct pn_str map,
+    struct pn_str key, struct rules_map_entry *, struct error *e);
 
 /* ---- tests in the policy ---- */
 

@@ -1,17 +1,12 @@
 /*
  * sets - lists of words, file name extensions, networks and addresses: sets
- * from the policy, maps from files, and what a test lists in place.
+ * from the policy, and what a test lists in place; what all lists share.
  *
- * Members are found by hash, ASCII case ignored. A map file holds one address
- * or @domain a line; # begins a comment. The master alone reads it, once.
+ * Members are found by hash, ASCII case ignored.
  */
 #include "rules/tree.h"
 
-#include "base/io.h"
-#include "base/ip.h"
 #include "base/log.h"
-
-#define MAP_FILE_MAX (256u << 20)
 
 static char
 lower(char c)
@@ -31,12 +26,12 @@ hash(struct pn_str s)
 }
 
 /* Where it is, or the empty slot where it would be. */
-static struct pn_str *
+static struct word **
 slot_of(const struct list *l, struct pn_str s)
 {
 	size_t i = hash(s) & (l->n_slots - 1);
 
-	while (l->slots[i].p != NULL && !pn_str_caseeq(l->slots[i], s))
+	while (l->slots[i] != NULL && !pn_str_caseeq(l->slots[i]->text, s))
 		i = (i + 1) & (l->n_slots - 1);
 	return &l->slots[i];
 }
@@ -52,18 +47,18 @@ index_members(struct rules_builder *b, struct list *l)
 		n++;
 	for (l->n_slots = 4; l->n_slots < 2 * n;)
 		l->n_slots *= 2;
-	l->slots = rules_alloc(b, l->n_slots * sizeof(*l->slots));
+	l->slots = rules_alloc(b, l->n_slots * sizeof(struct word *));
 	while (*at != NULL) {
-		struct pn_str *slot = slot_of(l, (*at)->text);
+		struct word **slot = slot_of(l, (*at)->text);
 
-		if (slot->p != NULL) {
+		if (*slot != NULL) {
 			*at = (*at)->next;
 			continue;
 		}
-		*slot = (*at)->text;
+		*slot = *at;
 		l->n_members++;
-		if (slot->n > l->longest)
-			l->longest = slot->n;
+		if ((*at)->text.n > l->longest)
+			l->longest = (*at)->text.n;
 		at = &(*at)->next;
 	}
 }
@@ -88,29 +83,58 @@ list_find(const struct rules *r, struct pn_str name)
 	return l;
 }
 
-bool
-list_has(const struct list *l, struct pn_str value)
+const struct word *
+list_member(const struct list *l, struct pn_str value)
 {
-	return value.n <= l->longest && slot_of(l, value)->p != NULL;
+	return value.n <= l->longest ? *slot_of(l, value) : NULL;
 }
 
-bool
-list_has_address(const struct list *l, const struct value *v)
+const struct word *
+list_member_address(
+    const struct list *l, struct pn_str address, struct pn_str domain)
 {
-	char domain[MEMBER_MAX + 1];
+	const struct word *w = list_member(l, address);
+	char at_domain[MEMBER_MAX + 1];
 
-	if (list_has(l, v->str))
-		return true;
-	if (v->domain.n == 0 || v->domain.n >= sizeof(domain))
-		return false;
-	domain[0] = '@';
-	memcpy(domain + 1, v->domain.p, v->domain.n);
-	return list_has(l, (struct pn_str){ domain, v->domain.n + 1 });
+	if (w != NULL || domain.n == 0 || domain.n >= sizeof(at_domain))
+		return w;
+	at_domain[0] = '@';
+	memcpy(at_domain + 1, domain.p, domain.n);
+	return list_member(l, (struct pn_str){ at_domain, domain.n + 1 });
+}
+
+enum tri
+list_has(const struct list *l, struct rules_run *run, struct pn_str value,
+    struct pn_str domain)
+{
+	struct map_hit hit;
+
+	if (list_is_map(l))
+		return map_ask(l, run, value, domain, &hit);
+	return tri_of(list_member_address(l, value, domain) != NULL);
+}
+
+const char *
+list_misfit(const struct list *l, enum value_type type)
+{
+	switch (l->kind) {
+	case LIST_TEXT:
+		return type == VALUE_ADDRESS ? NULL : "holds addresses";
+	case LIST_CIDR:
+		return type == VALUE_IP ? NULL : "holds networks";
+	case LIST_PCRE:
+	case LIST_CDB:
+		return type == VALUE_ADDRESS || type == VALUE_STRING
+			   ? NULL
+			   : "is for strings and addresses";
+	default:
+		return NULL;
+	}
 }
 
 /* ---- defining them ---- */
 
-static int
+int
 list_add(struct rules_builder *b, const struct word *name, struct list *l,
     struct error *e)
 {
@@ -192,146 +216,4 @@ address_is_valid(struct pn_str s, bool domain_too)
 			at = i;
 	}
 	return at + 1 < s.n && (at > 0 || domain_too) && s.n <= MEMBER_MAX;
-}
-
-/* One line of a map into *last; 0 also for an empty one. */
-static int
-take_line(struct rules_builder *b, const struct lex_pos *pos,
-    struct pn_str line, struct word ***last, struct error *e)
-{
-	const char *comment = line.n ? memchr(line.p, '#', line.n) : NULL;
-	struct pn_str entry = line;
-	struct lex_pos at = *pos;
-	struct word *w;
-
-	if (comment != NULL)
-		entry.n = (size_t)(comment - line.p);
-	entry = pn_str_trim(entry);
-	if (entry.n == 0)
-		return 0;
-	at.column = (unsigned)(entry.p - line.p) + 1;
-	if (!address_is_valid(entry, true))
-		return lex_error(e, &at,
-		    "\"%s\" is neither an address nor @domain", VIS(entry));
-	w = rules_alloc(b, sizeof(*w));
-	w->text = entry;
-	w->pos = at;
-	**last = w;
-	*last = &w->next;
-	return 0;
-}
-
-static int
-read_entries(struct rules_builder *b, const char *path, struct pn_str text,
-    struct word **members, struct error *e)
-{
-	struct lex_pos pos = { .file = path, .text = text, .line = 1 };
-
-	for (size_t i = 0; i < text.n; pos.line++) {
-		struct pn_str rest = pn_str_sub(text, i, text.n);
-		const char *nl = memchr(rest.p, '\n', rest.n);
-
-		if (nl != NULL)
-			rest.n = (size_t)(nl - rest.p);
-		if (take_line(b, &pos, rest, &members, e) < 0)
-			return -1;
-		i += rest.n + 1;
-	}
-	return 0;
-}
-
-static int
-slurp_map(struct rules_builder *b, const struct word *file, struct pn_str path,
-    struct pn_str *text, struct error *e)
-{
-	struct buf contents = { 0 };
-	struct error why;
-	int status = 0;
-
-	if (strlen(path.p) != path.n)
-		return lex_error(e, &file->pos, "a file's name has no NUL");
-	if (io_slurp(path.p, MAP_FILE_MAX, &contents, &why) < 0)
-		status = lex_error(e, &file->pos, "%s", why.text);
-	else if ((*text = arena_str(b->arena, buf_str(&contents))).p == NULL)
-		status = lex_error(e, &file->pos,
-		    "the map does not fit into the policy's memory");
-	buf_fini(&contents);
-	return status;
-}
-
-int
-list_add_map(struct rules_builder *b, const struct word *name,
-    const struct word *file, struct pn_str path, struct error *e)
-{
-	struct word *members = NULL;
-	struct pn_str text;
-	struct list *l;
-
-	if (slurp_map(b, file, path, &text, e) < 0 ||
-	    read_entries(b, path.p, text, &members, e) < 0)
-		return -1;
-	l = list_of(b, members);
-	l->kind = LIST_MAP;
-	l->path = path;
-	return list_add(b, name, l, e);
-}
-
-/* ---- networks ---- */
-
-/* Decimal digits up to max; -1 for anything else. */
-static int
-small_number(struct pn_str s, int max)
-{
-	int v = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9' || v > max)
-			return -1;
-		v = v * 10 + (s.p[i] - '0');
-	}
-	return s.n > 0 && v <= max ? v : -1;
-}
-
-static bool
-bits_behind(const struct net *net)
-{
-	for (unsigned i = net->bits; i < 128; i++)
-		if (net->addr[i / 8] & (0x80u >> (i % 8)))
-			return true;
-	return false;
-}
-
-const char *
-net_parse(struct pn_str s, struct net *net)
-{
-	const char *slash = s.n ? memchr(s.p, '/', s.n) : NULL;
-	size_t n = slash != NULL ? (size_t)(slash - s.p) : s.n;
-	struct pn_str ip = pn_str_sub(s, 0, n);
-	int bits;
-	bool v4;
-
-	if (ip.n > 2 && ip.p[0] == '[' && ip.p[ip.n - 1] == ']')
-		ip = pn_str_sub(ip, 1, ip.n - 2);
-	if (!ip_parse(ip, net->addr, &v4))
-		return "is no ip address or network";
-	bits = slash == NULL
-		   ? (v4 ? 32 : 128)
-		   : small_number(pn_str_sub(s, n + 1, s.n), v4 ? 32 : 128);
-	if (bits < 0)
-		return "has no network's length behind the /";
-	net->bits = (unsigned)bits + (v4 ? 96 : 0);
-	return bits_behind(net) ? "has bits set behind its length" : NULL;
-}
-
-bool
-rules_net_has(const struct net *net, struct pn_str ip)
-{
-	unsigned char addr[16];
-	unsigned whole = net->bits / 8, rest = net->bits % 8;
-	bool v4;
-
-	if (!ip_parse(ip, addr, &v4) || memcmp(addr, net->addr, whole) != 0)
-		return false;
-	return rest == 0 ||
-	       ((addr[whole] ^ net->addr[whole]) >> (8 - rest)) == 0;
 }

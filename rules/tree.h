@@ -10,44 +10,14 @@
 
 #include <setjmp.h>
 
+#include "rules/lists.h"
 #include "rules/rules.h"
 
 #define NO_THING UINT32_MAX
 #define NESTING_MAX 100    /* parentheses and nots within one another */
 #define VALUES_MAX 100000  /* members of one set, words of one test */
-#define MEMBER_MAX 1000    /* bytes of one member of a set or map */
 #define VALUES_ASKED 65536 /* of one fact; what is beyond is unknown */
 #define UNKNOWNS_ASKED 64  /* in a row; who has lost count says it for ever */
-
-/* Text as it was written, where it stood. */
-struct word {
-	struct pn_str text; /* a string's value, escapes resolved */
-	struct lex_pos pos;
-	bool quoted;
-	struct word *next;
-};
-
-/* ---- sets and maps ---- */
-
-struct net {
-	unsigned char addr[16]; /* IPv4 as ::ffff:a.b.c.d */
-	unsigned bits;
-};
-
-enum list_kind { LIST_PLAIN, LIST_EXT, LIST_MAP };
-
-struct list {
-	struct pn_str name; /* n 0: written where it is used */
-	struct lex_pos pos;
-	enum list_kind kind;
-	struct pn_str path;    /* map: its file */
-	struct word *members;  /* as written, in order, without doubles */
-	size_t n_members;
-	size_t longest;        /* bytes of the longest member */
-	struct pn_str *slots;  /* open addressing over lower-case members */
-	size_t n_slots;        /* power of two */
-	struct list *next;
-};
 
 /* ---- expressions ---- */
 
@@ -164,8 +134,7 @@ struct atom {
 	size_t n_words;
 	const struct list **lists; /* in */
 	size_t n_lists;
-	struct net *nets;          /* in and = of an ip */
-	size_t n_nets;
+	const struct nets *nets;   /* in and = of an ip */
 	const struct pattern *pattern;
 	bool content;
 	uint32_t index; /* among the content atoms, or among the worker's */
@@ -223,6 +192,7 @@ struct rules_builder {
 	const char *base_dir;
 	struct pattern_memory *memory;
 	struct pattern *patterns;
+	bool compiled; /* what it made outside the arena changed hands */
 	struct atom *atoms, **last_atom;
 	struct atom **table; /* by canonical text; builder's own memory */
 	size_t n_table, n_atoms;
@@ -238,22 +208,6 @@ bool rules_is_reserved(struct pn_str word);
 const char *rules_op_name(enum op);
 /* "accept" ... "quarantine"; NULL for the edits. */
 const char *rules_action_name(enum rules_action);
-
-/* sets.c */
-int list_add_set(struct rules_builder *, const struct word *name, bool ext,
-    struct word *members, struct error *);
-int list_add_map(struct rules_builder *, const struct word *name,
-    const struct word *file, struct pn_str path, struct error *);
-const struct list *list_find(const struct rules *, struct pn_str name);
-/* An unnamed list of these; the words change hands. */
-struct list *list_of(struct rules_builder *, struct word *members);
-bool list_has(const struct list *, struct pn_str value);
-/* The address itself or @domain. */
-bool list_has_address(const struct list *, const struct value *);
-bool address_is_valid(struct pn_str entry, bool domain_too);
-/* "10.0.0.0/8", "[::1]/128", "192.0.2.1". NULL or what is wrong with it. */
-const char *net_parse(struct pn_str, struct net *);
-bool rules_net_has(const struct net *, struct pn_str ip);
 
 /* pattern.c: the one home of PCRE2. */
 #define CAPTURES_MAX 16 /* named ones of one pattern */
@@ -280,6 +234,11 @@ struct pn_str pattern_text(const struct pattern *);
 struct pn_str pattern_flags(const struct pattern *);
 uint32_t pattern_n_captures(const struct pattern *);
 struct pn_str pattern_capture_name(const struct pattern *, uint32_t i);
+/* Its groups and the whole match, as many pairs. */
+uint32_t pattern_n_groups(const struct pattern *);
+/* What a numbered group of the last match with this run was, which was true. */
+struct pn_str pattern_group(
+    const struct rules_run *, struct pn_str subject, unsigned group);
 void pattern_free_all(const struct pattern *);
 
 /* check.c */

@@ -25,6 +25,7 @@ include tests/unit/base.mk
 include tests/unit/mail.mk
 include tests/unit/inspect.mk
 include tests/unit/rules.mk
+include tests/unit/lists.mk
 include tests/unit/smtp.mk
 include tests/unit/engine.mk
 include tests/unit/keeper.mk

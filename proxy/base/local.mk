@@ -15,6 +15,7 @@ libbase_la_SOURCES = \
 	proxy/base/must.c proxy/base/must.h \
 	proxy/base/pack.c proxy/base/pack.h \
 	proxy/base/sandbox.c proxy/base/sandbox.h \
+	proxy/base/stamp.c proxy/base/stamp.h \
 	proxy/base/stats.c proxy/base/stats.h \
 	proxy/base/suggest.c proxy/base/suggest.h \
 	proxy/base/utf8.c proxy/base/utf8.h \

@@ -6,7 +6,7 @@
  *
  * Covers: proxy/base/lex.c rules/parse.c rules/parse_words.c rules/parse_expr.c
  * rules/parse_action.c rules/parse_list.c rules/check.c rules/atoms.c rules/ask.c
- * rules/text.c rules/answers.c rules/sets.c rules/pattern.c rules/print.c
+ * rules/text.c rules/answers.c rules/sets.c rules/nets.c rules/pattern.c rules/print.c
  * rules/judge.c rules/explain.c
  */
 #include <sys/mman.h>

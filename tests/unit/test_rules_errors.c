@@ -177,7 +177,9 @@ static const struct {
 	    "\"x\" stands already at policy.conf:1" },
 	{ "set x = a;\nmap x = text:/dev/null;", 2, 5,
 	    "\"x\" stands already at policy.conf:1" },
-	{ "map x = hash:/a;", 1, 9, "a map is text:FILE, not \"hash:/a\"" },
+	{ "map x = hash:/a;", 1, 9,
+	    "a map is text:FILE, cidr:FILE, pcre:FILE or cdb:FILE, not "
+	    "\"hash:/a\"" },
 	{ "map x = text:/nonexistent/map;", 1, 9, NULL },
 	{ "rule x { }", 1, 1,
 	    "set, map or policy must stand here, not \"rule\"" },

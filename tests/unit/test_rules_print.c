@@ -100,7 +100,7 @@ static const struct {
 	{ "broken/spam-tag.conf",
 	    "policy.conf:5:21: \"prefix\" must stand here, not \"prefx\"\n" },
 	{ "broken/text-map.conf",
-	    "blocked.txt:5:1: \"mallory at example.org\" is neither an "
+	    "blocked.txt:5:1: \"mallory\" is neither an "
 	    "address nor @domain\nmallory at example.org\n^" },
 	{ "broken/quantified.conf",
 	    "policy.conf:12:19: \"top\" or \"any depth\" must stand here, not "

@@ -1,0 +1,9 @@
+# unit tests of rules: lists, and what is said about them
+if HAVE_CMOCKA
+lists_tests = tests/unit/test_maps
+check_PROGRAMS += $(lists_tests)
+TESTS += $(lists_tests)
+tests_unit_test_maps_SOURCES = tests/unit/test_maps.c tests/unit/rules_facts.h
+tests_unit_test_maps_CFLAGS = $(rules_test_cflags)
+tests_unit_test_maps_LDADD = $(rules_test_libs)
+endif
