@@ -68,8 +68,12 @@ judge(const struct rules *r, struct unpack frame, struct arena *arena)
 static bool
 reads_only_map(struct pn_str text)
 {
+	static const char *const others[] = { "cidr:", "pcre:", "cdb:" };
 	const char *end = text.p + text.n, *at = text.p;
 
+	for (size_t i = 0; i < PN_COUNT(others); i++)
+		if (memmem(text.p, text.n, others[i], strlen(others[i])))
+			return false; /* fuzz_maps's business */
 	while ((at = memmem(at, (size_t)(end - at), "text:", 5)) != NULL) {
 		struct pn_str rest = { at, (size_t)(end - at) };
 

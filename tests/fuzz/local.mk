@@ -10,6 +10,7 @@ EXTRA_DIST += tests/fuzz/seeds
 
 include tests/fuzz/inspect.mk
 include tests/fuzz/rules.mk
+include tests/fuzz/lists.mk
 include tests/fuzz/smtp.mk
 include tests/fuzz/ipc.mk
 

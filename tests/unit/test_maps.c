@@ -330,9 +330,9 @@ fires(const char *kind, const char *when, const struct test_value *values)
 	answers = rules_inspect(r, run, &facts, arena);
 	assert_non_null(answers);
 	for (unsigned stage = CONNECT; stage <= MESSAGE; stage++) {
-		assert_int_equal(
-		    rules_judge(r, run, stage, &facts,
-			stage == MESSAGE ? answers : NULL, arena, &result),
+		assert_int_equal(rules_judge(r, run, 0, stage, &facts,
+				     stage == MESSAGE ? answers : NULL, NULL, 0,
+				     arena, &result),
 		    0);
 		n += result.n_effects;
 	}
