@@ -145,6 +145,7 @@ connect_parts(struct policy *p)
 	p->engine.site = p->smtp.site;
 	p->engine.ask_client_name = wants_client_name(p);
 	p->inspect.limits = view_limits_default;
+	p->inspect.charsets = charsets_open();
 	p->keeper.control_uid = geteuid();
 }
 
@@ -186,6 +187,7 @@ policy_free(const struct policy *p)
 	if (p == NULL)
 		return;
 	rules_free(p->rules);
+	charsets_close(p->inspect.charsets);
 	arena_free(p->arena);
 }
 

@@ -1,12 +1,19 @@
 /*
- * charset - see charset.h. A further reader (iconv, opened before the sandbox
- * closes) joins as another line of the table.
+ * charset - see charset.h. Own readers for what nearly all mail is in, for
+ * UTF-7 (RFC 2152) and HZ (RFC 1843), which libc may lack; iconv for the rest.
  */
 #include "inspect/charset.h"
 
+#include <errno.h>
+#include <iconv.h>
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
+
+/* One way to read bytes; arg is iconv's name for the charset. */
+typedef bool reader(struct pn_str s, const char *arg, struct buf *out);
 
 /* windows-1252 0x80-0x9f; what it leaves open is the C1 control. */
 static const uint16_t cp1252_high[32] = {
@@ -36,7 +43,7 @@ ascii_run(struct pn_str s)
 }
 
 static void
-read_cp1252(struct pn_str s, struct buf *out)
+put_cp1252(struct pn_str s, struct buf *out)
 {
 	while (s.n > 0) {
 		size_t run = ascii_run(s);
@@ -52,9 +59,18 @@ read_cp1252(struct pn_str s, struct buf *out)
 	}
 }
 
-static void
-read_utf8(struct pn_str s, struct buf *out)
+static bool
+read_cp1252(struct pn_str s, const char *arg, struct buf *out)
 {
+	(void)arg;
+	put_cp1252(s, out);
+	return true;
+}
+
+static bool
+read_utf8(struct pn_str s, const char *arg, struct buf *out)
+{
+	(void)arg;
 	while (s.n > 0) {
 		size_t n = ascii_run(s);
 
@@ -66,10 +82,11 @@ read_utf8(struct pn_str s, struct buf *out)
 			put(out, 0xfffd);
 		s = pn_str_sub(s, n > 0 ? n : 1, s.n);
 	}
+	return true;
 }
 
-void
-charset_ascii_only(struct pn_str s, struct buf *out)
+static void
+put_ascii(struct pn_str s, struct buf *out)
 {
 	while (s.n > 0) {
 		size_t n = ascii_run(s);
@@ -88,84 +105,446 @@ charset_guess(struct pn_str s, struct buf *out)
 	if (utf8_valid(s))
 		(void)buf_add(out, s.p, s.n); /* past the cap: out->full */
 	else
-		read_cp1252(s, out);
+		put_cp1252(s, out);
 }
 
-static uint32_t
-unit(struct pn_str s, size_t at, bool little)
+static bool
+read_guess(struct pn_str s, const char *arg, struct buf *out)
 {
-	uint32_t a = (unsigned char)s.p[at], b = (unsigned char)s.p[at + 1];
+	(void)arg;
+	charset_guess(s, out);
+	return true;
+}
 
-	return little ? b << 8 | a : a << 8 | b;
+/* ---- UTF-16 ---- */
+
+/* Units on their way to code points: a high surrogate waits for its half. */
+struct units {
+	struct buf *out;
+	uint32_t high; /* 0: none waits */
+};
+
+static void
+units_end(struct units *u)
+{
+	if (u->high != 0)
+		put(u->out, 0xfffd);
+	u->high = 0;
 }
 
 static void
-read_utf16_as(struct pn_str s, struct buf *out, bool little)
+units_put(struct units *u, uint32_t c)
 {
-	for (size_t i = 0; i + 1 < s.n; i += 2) {
-		uint32_t c = unit(s, i, little);
-
-		if (c >= 0xd800 && c < 0xdc00 && i + 3 < s.n) {
-			uint32_t low = unit(s, i + 2, little);
-
-			if (low >= 0xdc00 && low < 0xe000) {
-				c = 0x10000 + ((c - 0xd800) << 10) +
-				    (low - 0xdc00);
-				i += 2;
-			}
-		}
-		put(out, c);
+	if (u->high != 0 && c >= 0xdc00 && c < 0xe000) {
+		put(u->out, 0x10000 + ((u->high - 0xd800) << 10) + (c - 0xdc00));
+		u->high = 0;
+		return;
 	}
+	units_end(u);
+	if (c >= 0xd800 && c < 0xdc00)
+		u->high = c;
+	else
+		put(u->out, c);
 }
 
 static void
-read_utf16le(struct pn_str s, struct buf *out)
+put_utf16(struct pn_str s, struct buf *out, bool little)
 {
-	read_utf16_as(s, out, true);
+	struct units u = { .out = out };
+
+	for (size_t i = 0; i + 1 < s.n; i += 2) {
+		uint32_t a = (unsigned char)s.p[i];
+		uint32_t b = (unsigned char)s.p[i + 1];
+
+		units_put(&u, little ? b << 8 | a : a << 8 | b);
+	}
+	units_end(&u);
+	if (s.n % 2 != 0)
+		put(out, 0xfffd);
 }
 
-static void
-read_utf16be(struct pn_str s, struct buf *out)
+static bool
+read_utf16le(struct pn_str s, const char *arg, struct buf *out)
 {
-	read_utf16_as(s, out, false);
+	(void)arg;
+	put_utf16(s, out, true);
+	return true;
+}
+
+static bool
+read_utf16be(struct pn_str s, const char *arg, struct buf *out)
+{
+	(void)arg;
+	put_utf16(s, out, false);
+	return true;
 }
 
 /* RFC 2781 4.3: big end first unless a mark says otherwise. */
-static void
-read_utf16(struct pn_str s, struct buf *out)
+static bool
+read_utf16(struct pn_str s, const char *arg, struct buf *out)
 {
 	bool marked = pn_str_starts(s, PN_STR_V("\xff\xfe")) ||
 	    pn_str_starts(s, PN_STR_V("\xfe\xff"));
 
-	read_utf16_as(pn_str_sub(s, marked ? 2 : 0, s.n), out,
+	(void)arg;
+	put_utf16(pn_str_sub(s, marked ? 2 : 0, s.n), out,
 	    marked && (unsigned char)s.p[0] == 0xff);
+	return true;
 }
 
-charset_reader *
-charset_find(struct pn_str name)
-{
-	static const struct {
-		struct pn_str name;
-		charset_reader *read;
-	} known[] = {
-		{ PN_STR("utf-8"), read_utf8 },
-		{ PN_STR("us-ascii"), charset_guess },
-		{ PN_STR("iso-8859-1"), read_cp1252 },
-		{ PN_STR("windows-1252"), read_cp1252 },
-		{ PN_STR("utf8"), read_utf8 },
-		{ PN_STR("ascii"), charset_guess },
-		{ PN_STR("latin1"), read_cp1252 },
-		{ PN_STR("iso8859-1"), read_cp1252 },
-		{ PN_STR("iso_8859-1"), read_cp1252 },
-		{ PN_STR("cp1252"), read_cp1252 },
-		{ PN_STR("ansi_x3.4-1968"), charset_guess },
-		{ PN_STR("utf-16"), read_utf16 },
-		{ PN_STR("utf-16le"), read_utf16le },
-		{ PN_STR("utf-16be"), read_utf16be },
-	};
+/* ---- UTF-7 ---- */
 
-	for (size_t i = 0; i < PN_COUNT(known); i++)
-		if (pn_str_caseeq(known[i].name, name))
-			return known[i].read;
-	return NULL;
+static int
+base64_digit(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = memchr(digits, c, sizeof(digits) - 1);
+
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* What stands behind '+': units in base64 up to what is none. Its bytes. */
+static size_t
+put_utf7_run(struct pn_str s, struct buf *out)
+{
+	struct units u = { .out = out };
+	uint32_t bits = 0;
+	unsigned n = 0;
+	size_t i;
+	int digit;
+
+	for (i = 0; i < s.n && (digit = base64_digit(s.p[i])) >= 0; i++) {
+		bits = (bits << 6 | (uint32_t)digit) & 0x3fffff;
+		n += 6;
+		if (n >= 16) {
+			n -= 16;
+			units_put(&u, bits >> n & 0xffff);
+		}
+	}
+	units_end(&u);
+	if (i == 0)
+		put(out, s.n > 0 && s.p[0] == '-' ? '+' : 0xfffd);
+	return i < s.n && s.p[i] == '-' ? i + 1 : i;
+}
+
+static bool
+read_utf7(struct pn_str s, const char *arg, struct buf *out)
+{
+	(void)arg;
+	while (s.n > 0) {
+		const char *plus = memchr(s.p, '+', s.n);
+		size_t n = plus == NULL ? s.n : (size_t)(plus - s.p);
+
+		put_ascii(pn_str_sub(s, 0, n), out);
+		if (plus != NULL)
+			n++;
+		s = pn_str_sub(s, n, s.n);
+		if (plus != NULL)
+			s = pn_str_sub(s, put_utf7_run(s, out), s.n);
+	}
+	return true;
+}
+
+/* ---- iconv ---- */
+
+/* Broken bytes give U+FFFD, one for each, and do not stop the rest. */
+static bool
+read_iconv(struct pn_str s, const char *name, struct buf *out)
+{
+	iconv_t cd = iconv_open("UTF-8", name);
+	char *from = (char *)(uintptr_t)s.p; /* iconv's type; it does not write */
+	bool ended = false;
+
+	if (cd == (iconv_t)-1)
+		return false;
+	while (!ended && !out->full) {
+		char room[4096], *to = room;
+		size_t left = sizeof(room);
+		bool flush = s.n == 0; /* what a state may still hold */
+		size_t done = iconv(cd, flush ? NULL : &from, &s.n, &to, &left);
+		int why = done == (size_t)-1 ? errno : 0;
+
+		(void)buf_add(out, room, sizeof(room) - left); /* out->full */
+		ended = flush && why != E2BIG;
+		if (flush || why == 0 || why == E2BIG)
+			continue;
+		put(out, 0xfffd);
+		from++;
+		s.n--;
+	}
+	(void)iconv_close(cd); /* it was open */
+	return true;
+}
+
+/* ---- HZ ---- */
+
+/* "~{" to "~}": pairs of GB 2312 in seven bits, ended by a line end too. */
+static bool
+read_hz(struct pn_str s, const char *name, struct buf *out)
+{
+	char *gb = s.n > 0 ? xcalloc(s.n, 1) : NULL;
+	bool in = false, read;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : '\0';
+
+		if (c == '~' && memchr("{}~\n", next, 4) != NULL) {
+			in = next == '{' || (in && next == '~');
+			if (next == '~')
+				gb[n++] = '~';
+			i++;
+		} else if (in && c > ' ' && next > ' ') {
+			gb[n++] = (char)(c | 0x80);
+			gb[n++] = (char)(next | 0x80);
+			i++;
+		} else {
+			in = in && c != '\n';
+			gb[n++] = c;
+		}
+	}
+	read = read_iconv((struct pn_str){ gb, n }, name, out);
+	free(gb);
+	return read;
+}
+
+/* ---- names ---- */
+
+/* As the WHATWG Encoding standard reads them: the wider of two that differ
+ * little. */
+static const struct {
+	struct pn_str name;
+	reader *read;
+	const char *iconv;
+} charsets[] = {
+#define OWN(what, how) { PN_STR(what), how, NULL }
+#define ICONV(what, how) { PN_STR(what), read_iconv, how }
+	OWN("utf-8", read_utf8),
+	OWN("us-ascii", read_guess),
+	OWN("iso-8859-1", read_cp1252),
+	OWN("windows-1252", read_cp1252),
+	OWN("utf8", read_utf8),
+	OWN("unicode-1-1-utf-8", read_utf8),
+	OWN("ascii", read_guess),
+	OWN("ansi_x3.4-1968", read_guess),
+	OWN("iso646-us", read_guess),
+	OWN("unknown-8bit", read_guess),
+	OWN("x-unknown", read_guess),
+	OWN("default", read_guess),
+	OWN("default_charset", read_guess),
+	OWN("latin1", read_cp1252),
+	OWN("iso8859-1", read_cp1252),
+	OWN("iso88591", read_cp1252),
+	OWN("iso_8859-1", read_cp1252),
+	OWN("iso_8859-1:1987", read_cp1252),
+	OWN("cp1252", read_cp1252),
+	OWN("x-cp1252", read_cp1252),
+	OWN("utf-16", read_utf16),
+	OWN("unicode", read_utf16),
+	OWN("ucs-2", read_utf16),
+	OWN("iso-10646-ucs-2", read_utf16),
+	OWN("utf-16le", read_utf16le),
+	OWN("utf-16be", read_utf16be),
+	OWN("utf-7", read_utf7),
+	OWN("utf7", read_utf7),
+	OWN("unicode-1-1-utf-7", read_utf7),
+	OWN("x-unicode-2-0-utf-7", read_utf7),
+	{ PN_STR("hz-gb-2312"), read_hz, "GB18030" },
+	{ PN_STR("hz"), read_hz, "GB18030" },
+	ICONV("iso-8859-2", "ISO-8859-2"),
+	ICONV("iso8859-2", "ISO-8859-2"),
+	ICONV("iso_8859-2", "ISO-8859-2"),
+	ICONV("latin2", "ISO-8859-2"),
+	ICONV("l2", "ISO-8859-2"),
+	ICONV("iso-8859-3", "ISO-8859-3"),
+	ICONV("iso8859-3", "ISO-8859-3"),
+	ICONV("latin3", "ISO-8859-3"),
+	ICONV("iso-8859-4", "ISO-8859-4"),
+	ICONV("iso8859-4", "ISO-8859-4"),
+	ICONV("latin4", "ISO-8859-4"),
+	ICONV("iso-8859-5", "ISO-8859-5"),
+	ICONV("iso8859-5", "ISO-8859-5"),
+	ICONV("cyrillic", "ISO-8859-5"),
+	ICONV("iso-8859-6", "ISO-8859-6"),
+	ICONV("iso8859-6", "ISO-8859-6"),
+	ICONV("arabic", "ISO-8859-6"),
+	ICONV("iso-8859-7", "ISO-8859-7"),
+	ICONV("iso8859-7", "ISO-8859-7"),
+	ICONV("greek", "ISO-8859-7"),
+	ICONV("iso-8859-8", "ISO-8859-8"),
+	ICONV("iso8859-8", "ISO-8859-8"),
+	ICONV("iso-8859-8-i", "ISO-8859-8"),
+	ICONV("iso-8859-8-e", "ISO-8859-8"),
+	ICONV("hebrew", "ISO-8859-8"),
+	ICONV("iso-8859-10", "ISO-8859-10"),
+	ICONV("iso8859-10", "ISO-8859-10"),
+	ICONV("latin6", "ISO-8859-10"),
+	ICONV("iso-8859-13", "ISO-8859-13"),
+	ICONV("iso8859-13", "ISO-8859-13"),
+	ICONV("iso-8859-14", "ISO-8859-14"),
+	ICONV("iso8859-14", "ISO-8859-14"),
+	ICONV("iso-8859-15", "ISO-8859-15"),
+	ICONV("iso8859-15", "ISO-8859-15"),
+	ICONV("latin9", "ISO-8859-15"),
+	ICONV("latin-9", "ISO-8859-15"),
+	ICONV("iso-8859-16", "ISO-8859-16"),
+	ICONV("iso8859-16", "ISO-8859-16"),
+	ICONV("latin10", "ISO-8859-16"),
+	ICONV("windows-1250", "CP1250"),
+	ICONV("cp1250", "CP1250"),
+	ICONV("x-cp1250", "CP1250"),
+	ICONV("windows-1251", "CP1251"),
+	ICONV("cp1251", "CP1251"),
+	ICONV("x-cp1251", "CP1251"),
+	ICONV("windows-1253", "CP1253"),
+	ICONV("cp1253", "CP1253"),
+	ICONV("windows-1254", "CP1254"),
+	ICONV("cp1254", "CP1254"),
+	ICONV("iso-8859-9", "CP1254"),
+	ICONV("iso8859-9", "CP1254"),
+	ICONV("latin5", "CP1254"),
+	ICONV("iso_8859-9", "CP1254"),
+	ICONV("windows-1255", "CP1255"),
+	ICONV("cp1255", "CP1255"),
+	ICONV("windows-1256", "CP1256"),
+	ICONV("cp1256", "CP1256"),
+	ICONV("windows-1257", "CP1257"),
+	ICONV("cp1257", "CP1257"),
+	ICONV("windows-1258", "CP1258"),
+	ICONV("cp1258", "CP1258"),
+	ICONV("windows-874", "CP874"),
+	ICONV("cp874", "CP874"),
+	ICONV("tis-620", "CP874"),
+	ICONV("iso-8859-11", "CP874"),
+	ICONV("iso8859-11", "CP874"),
+	ICONV("koi8-r", "KOI8-R"),
+	ICONV("koi8", "KOI8-R"),
+	ICONV("cskoi8r", "KOI8-R"),
+	ICONV("koi8-u", "KOI8-U"),
+	ICONV("koi8-ru", "KOI8-U"),
+	ICONV("ibm866", "CP866"),
+	ICONV("cp866", "CP866"),
+	ICONV("866", "CP866"),
+	ICONV("ibm850", "CP850"),
+	ICONV("cp850", "CP850"),
+	ICONV("cp-850", "CP850"),
+	ICONV("ibm852", "CP852"),
+	ICONV("cp852", "CP852"),
+	ICONV("ibm437", "CP437"),
+	ICONV("cp437", "CP437"),
+	ICONV("macintosh", "MACINTOSH"),
+	ICONV("mac", "MACINTOSH"),
+	ICONV("x-mac-roman", "MACINTOSH"),
+	ICONV("x-mac-cyrillic", "MAC-CYRILLIC"),
+	ICONV("x-mac-ukrainian", "MAC-CYRILLIC"),
+	ICONV("gb18030", "GB18030"),
+	ICONV("gb2312", "GB18030"),
+	ICONV("gbk", "GB18030"),
+	ICONV("gb_2312-80", "GB18030"),
+	ICONV("cp936", "GB18030"),
+	ICONV("ms936", "GB18030"),
+	ICONV("windows-936", "GB18030"),
+	ICONV("gb2312_charset", "GB18030"),
+	ICONV("euc-cn", "GB18030"),
+	ICONV("chinese", "GB18030"),
+	ICONV("csgb2312", "GB18030"),
+	ICONV("x-gbk", "GB18030"),
+	ICONV("big5", "BIG5-HKSCS"),
+	ICONV("big5-hkscs", "BIG5-HKSCS"),
+	ICONV("chinesebig5", "BIG5-HKSCS"),
+	ICONV("cn-big5", "BIG5-HKSCS"),
+	ICONV("csbig5", "BIG5-HKSCS"),
+	ICONV("x-x-big5", "BIG5-HKSCS"),
+	ICONV("cp950", "BIG5-HKSCS"),
+	ICONV("euc-jp", "EUC-JP-MS"),
+	ICONV("x-euc-jp", "EUC-JP-MS"),
+	ICONV("cseucpkdfmtjapanese", "EUC-JP-MS"),
+	ICONV("iso-2022-jp", "ISO-2022-JP-3"),
+	ICONV("csiso2022jp", "ISO-2022-JP-3"),
+	ICONV("iso-2022-jp-1", "ISO-2022-JP-3"),
+	ICONV("iso-2022-jp-2", "ISO-2022-JP-3"),
+	ICONV("iso-2022-jp-3", "ISO-2022-JP-3"),
+	ICONV("shift_jis", "CP932"),
+	ICONV("shift-jis", "CP932"),
+	ICONV("sjis", "CP932"),
+	ICONV("x-sjis", "CP932"),
+	ICONV("ms_kanji", "CP932"),
+	ICONV("windows-31j", "CP932"),
+	ICONV("cp932", "CP932"),
+	ICONV("ms932", "CP932"),
+	ICONV("euc-kr", "UHC"),
+	ICONV("ks_c_5601-1987", "UHC"),
+	ICONV("ks_c_5601-1989", "UHC"),
+	ICONV("ksc5601", "UHC"),
+	ICONV("ksc_5601", "UHC"),
+	ICONV("korean", "UHC"),
+	ICONV("cseuckr", "UHC"),
+	ICONV("windows-949", "UHC"),
+	ICONV("cp949", "UHC"),
+	ICONV("uhc", "UHC"),
+	ICONV("iso-2022-kr", "ISO-2022-KR"),
+	ICONV("csiso2022kr", "ISO-2022-KR"),
+	ICONV("iso-2022-cn", "ISO-2022-CN-EXT"),
+	ICONV("iso-2022-cn-ext", "ISO-2022-CN-EXT"),
+	ICONV("viscii", "VISCII"),
+	ICONV("utf-32", "UTF-32"),
+	ICONV("ucs-4", "UTF-32"),
+#undef OWN
+#undef ICONV
+};
+
+bool
+charset_is_read(struct pn_str name)
+{
+	for (size_t i = 0; i < PN_COUNT(charsets); i++)
+		if (pn_str_caseeq(charsets[i].name, name))
+			return true;
+	return name.n == 0;
+}
+
+bool
+charset_read(struct pn_str name, struct pn_str s, struct buf *out)
+{
+	if (name.n == 0)
+		return read_guess(s, NULL, out);
+	for (size_t i = 0; i < PN_COUNT(charsets); i++)
+		if (pn_str_caseeq(charsets[i].name, name) &&
+		    charsets[i].read(s, charsets[i].iconv, out))
+			return true;
+	put_ascii(s, out);
+	return false;
+}
+
+/* ---- before the sandbox closes ---- */
+
+struct charsets {
+	size_t n;
+	iconv_t open[PN_COUNT(charsets)];
+};
+
+struct charsets *
+charsets_open(void)
+{
+	struct charsets *c = xcalloc(1, sizeof(*c));
+	const char *last = NULL;
+
+	for (size_t i = 0; i < PN_COUNT(charsets); i++) {
+		const char *name = charsets[i].iconv;
+
+		if (name == NULL || name == last)
+			continue;
+		last = name;
+		c->open[c->n] = iconv_open("UTF-8", name);
+		c->n += c->open[c->n] != (iconv_t)-1;
+	}
+	return c;
+}
+
+void
+charsets_close(struct charsets *c)
+{
+	for (size_t i = 0; c != NULL && i < c->n; i++)
+		(void)iconv_close(c->open[i]); /* it was open */
+	free(c);
 }

@@ -1,26 +1,35 @@
 /*
- * charset - text of a declared charset as UTF-8. UTF-8, US-ASCII, ISO-8859-1,
- * windows-1252 and UTF-16 by our own code; others are not read (yet): their
- * ASCII is kept, the rest becomes U+FFFD, and the caller is told.
+ * charset - text of a declared charset as UTF-8. What is broken gives U+FFFD
+ * and never stops the rest.
  *
- * What is declared as US-ASCII or ISO-8859-1 is read as windows-1252, as
- * every mail reader does (WHATWG Encoding). Pure; the arena owns the result.
+ * UTF-8, US-ASCII, ISO-8859-1, windows-1252, UTF-16, UTF-7 and HZ by our own
+ * code, some forty others by iconv: names and readings are those of the WHATWG
+ * Encoding standard (ISO-8859-1 is windows-1252, GB 2312 is GB 18030), as every
+ * mail reader has it, and of what mail was found to carry.
+ *
+ * iconv opens a file at the first use of a charset, which the sandbox denies:
+ * charsets_open() makes that use in the process that will be forked from. As
+ * long as its result is open, charset_read() needs no file. Pure otherwise.
  */
 #ifndef INSPECT_CHARSET_H
 #define INSPECT_CHARSET_H
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "filters/pn_str.h"
 
-/* Appends s as UTF-8 to out; at most 3 bytes a byte of s. */
-typedef void charset_reader(struct pn_str s, struct buf *out);
-
-/* How a charset is read, by its MIME name in any case; NULL: it is not. */
-charset_reader *charset_find(struct pn_str name);
-/* For what charset_find() does not know. */
-charset_reader charset_ascii_only;
+/*
+ * Append s as UTF-8 to out, at most 3 bytes a byte of s. name is the MIME name
+ * in any case; "": as charset_guess(). False: nobody here reads that charset;
+ * its ASCII is kept, every other byte is U+FFFD.
+ */
+bool charset_read(struct pn_str name, struct pn_str s, struct buf *out);
+bool charset_is_read(struct pn_str name);
 /* For text without a charset: UTF-8 where it is that, else windows-1252. */
-charset_reader charset_guess;
+void charset_guess(struct pn_str s, struct buf *out);
+
+/* Made and closed by the policy's owner; those forked from it inherit. */
+struct charsets;
+struct charsets *charsets_open(void);
+void charsets_close(struct charsets *);
 
 #endif

@@ -320,7 +320,6 @@ take_words(struct pn_str s, char *scratch, struct buf *out, bool *unknown)
 	struct word w = { .size = 0 };
 	size_t used = 0, next = 0, n = 0;
 	struct pn_str charset = { NULL, 0 };
-	charset_reader *read;
 
 	while (word_at(pn_str_sub(s, next, s.n), &w) &&
 	    (used == 0 || pn_str_caseeq(w.charset, charset))) {
@@ -334,12 +333,8 @@ take_words(struct pn_str s, char *scratch, struct buf *out, bool *unknown)
 	}
 	if (used == 0)
 		return 0;
-	read = charset_find(charset);
-	if (read == NULL) {
+	if (!charset_read(charset, (struct pn_str){ scratch, n }, out))
 		*unknown = true;
-		read = charset_ascii_only;
-	}
-	read((struct pn_str){ scratch, n }, out);
 	/* RFC 2047 6.2: blanks between two words are not shown, whatever
 	 * their charsets. */
 	return word_at(pn_str_sub(s, next, s.n), &w) ? next : used;

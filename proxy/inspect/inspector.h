@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "inspect/charset.h"
 #include "inspect/view.h"
 #include "mail/chain.h"
 #include "rules/rules.h"
@@ -31,6 +32,7 @@ struct inspect_conf {
 	struct view_limits limits;
 	const struct chain *chain;
 	const struct rules *rules;
+	struct charsets *charsets;    /* open, so that no reading opens a file */
 };
 
 int inspect_channel_make(struct inspect_channel *, size_t max_message,

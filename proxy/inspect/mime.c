@@ -944,7 +944,7 @@ check_charsets(struct view *v, const struct entity *e)
 {
 	for (size_t i = 0; i < e->charsets.n; i++)
 		if (is_of(e->types.v[0], "text/") &&
-		    charset_find(e->charsets.v[i]) == NULL)
+		    !charset_is_read(e->charsets.v[i]))
 			note(v, PN_DEFECT_CHARSET);
 }
 

@@ -307,14 +307,9 @@ add_in_charset(struct param_values *out, struct pn_str bytes,
     struct pn_str charset, struct arena *arena)
 {
 	struct buf b = { .max = 3 * bytes.n + 4 };
-	charset_reader *read = charset.n == 0 ? charset_guess :
-						charset_find(charset);
 
-	if (read == NULL) {
+	if (!charset_read(charset, bytes, &b))
 		out->unknown = true;
-		read = charset_ascii_only;
-	}
-	read(bytes, &b);
 	add_text(out, arena_str(arena, buf_str(&b)), arena);
 	buf_fini(&b);
 }

@@ -26,14 +26,14 @@ u32(struct pn_str s)
 }
 
 static void
-add_name(struct tnef_file *f, struct pn_str s, charset_reader *read,
+add_name(struct tnef_file *f, struct pn_str s, const char *charset,
     struct arena *arena)
 {
 	struct buf b = { .max = 3 * s.n + 4 };
 	struct pn_str name;
 	const char *nul;
 
-	read(s, &b);
+	(void)charset_read(pn_str_of(charset), s, &b); /* ours are read */
 	name = arena_str(arena, buf_str(&b));
 	buf_fini(&b);
 	nul = name.n > 0 ? memchr(name.p, '\0', name.n) : NULL;
@@ -46,7 +46,7 @@ add_name(struct tnef_file *f, struct pn_str s, charset_reader *read,
 /* A property of one text: its tag, the count 1, the length, the text. */
 static void
 add_property(struct tnef_file *f, struct pn_str all, struct pn_str tag,
-    charset_reader *read, struct arena *arena)
+    const char *charset, struct arena *arena)
 {
 	const char *p = all.n == 0 ? NULL :
 				     memmem(all.p, all.n, tag.p, tag.n);
@@ -55,7 +55,7 @@ add_property(struct tnef_file *f, struct pn_str all, struct pn_str tag,
 	if (p == NULL)
 		return;
 	s = pn_str_sub(all, (size_t)(p - all.p) + 4, all.n);
-	add_name(f, pn_str_sub(s, 8, u32(pn_str_sub(s, 4, 4))), read, arena);
+	add_name(f, pn_str_sub(s, 8, u32(pn_str_sub(s, 4, 4))), charset, arena);
 }
 
 static void
@@ -65,11 +65,10 @@ read_properties(struct tnef_file *f, struct pn_str s, struct arena *arena)
 		PN_STR("\x1f\0\4\x37"), PN_STR("\x1f\0\1\x30") };
 	static const struct pn_str narrow[] = { PN_STR("\x1e\0\7\x37"),
 		PN_STR("\x1e\0\4\x37"), PN_STR("\x1e\0\1\x30") };
-	charset_reader *utf16 = charset_find(PN_STR_V("utf-16le"));
 
 	for (size_t i = 0; i < PN_COUNT(wide); i++) {
-		add_property(f, s, wide[i], utf16, arena);
-		add_property(f, s, narrow[i], charset_guess, arena);
+		add_property(f, s, wide[i], "utf-16le", arena);
+		add_property(f, s, narrow[i], "", arena);
 	}
 	if (s.n > 0 && memmem(s.p, s.n, "\x0d\0\1\x37", 4) != NULL)
 		f->nested = true; /* an object in place of bytes */
@@ -100,7 +99,7 @@ tnef_next(struct pn_str s, size_t *at, struct tnef_file *f, bool *cut,
 			return true;
 		found |= s.p[*at] == 2;
 		if (id == TITLE)
-			add_name(f, v, charset_guess, arena);
+			add_name(f, v, "", arena);
 		else if (id == DATA && v.n > 0)
 			f->data = v;
 		else if (id == PROPERTIES)

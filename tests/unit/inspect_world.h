@@ -83,7 +83,8 @@ world_make(struct world *w, const struct pn_filter *own, size_t max_message)
 		.max_memory = 1 << 30,
 		.limits = view_limits_default,
 		.chain = &w->chain,
-		.rules = w->rules };
+		.rules = w->rules,
+		.charsets = charsets_open() };
 	w->loop = loop_new();
 	w->spools = spool_pool_new(
 	    &(struct spool_conf){ .dir = "/tmp", .max_memory = 1 << 20 });
@@ -98,6 +99,7 @@ world_end(struct world *w)
 	spool_pool_free(w->spools);
 	inspect_channel_free(&w->channel);
 	rules_free(w->rules);
+	charsets_close(w->conf.charsets);
 	arena_free(w->arena);
 }
 

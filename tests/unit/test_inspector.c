@@ -267,6 +267,63 @@ many_at_once(void **state)
 	assert_int_equal(g->deaths, 0);
 }
 
+static struct pn_str
+text_of(const struct told *t, const char *name)
+{
+	int64_t index = chain_find(&t->world->chain, name);
+
+	for (uint32_t i = 0; i < t->findings.n_facts; i++)
+		if (t->findings.facts[i].index == index)
+			return t->findings.facts[i].value.str;
+	fail_msg("no fact %s", name);
+	return PN_STR_V("");
+}
+
+/* What iconv would open a file for is read in there as it is out here. */
+static void
+every_charset_is_read_in_the_sandbox(void **state)
+{
+	static const char *const names[] = { "iso-8859-2", "iso-8859-3",
+		"iso-8859-4", "iso-8859-5", "iso-8859-6", "iso-8859-7",
+		"iso-8859-8", "iso-8859-9", "iso-8859-10", "iso-8859-13",
+		"iso-8859-14", "iso-8859-15", "iso-8859-16", "windows-874",
+		"windows-1250", "windows-1251", "windows-1252", "windows-1253",
+		"windows-1254", "windows-1255", "windows-1256", "windows-1257",
+		"windows-1258", "koi8-r", "koi8-u", "ibm437", "ibm850",
+		"ibm852", "ibm866", "macintosh", "x-mac-cyrillic", "gb2312",
+		"gb18030", "big5", "euc-jp", "iso-2022-jp", "shift_jis",
+		"euc-kr", "iso-2022-kr", "iso-2022-cn", "viscii", "utf-32",
+		"utf-16", "utf-7", "hz-gb-2312", "utf-8" };
+	static const struct pn_str bytes =
+	    PN_STR("\304\343\272\303 ~{DcGZ~} +AOQ- \33$BF|\33(B abc");
+	struct gateway *g = *state;
+	struct told t[PN_COUNT(names)];
+
+	for (size_t i = 0; i < PN_COUNT(names); i++) {
+		char head[200];
+
+		(void)snprintf(head, sizeof(head),
+		    "Subject: =?%s?b?"
+		    "xOO6wyB+e0RjR1p+fSArQU9RLSAbJEJGfBsoQiBhYmM=?=\r\n\r\n",
+		    names[i]);
+		submit(&g->w, &t[i], head, 200);
+	}
+	wait_for(g, t, PN_COUNT(names));
+	for (size_t i = 0; i < PN_COUNT(names); i++) {
+		struct buf want = { 0 };
+		struct pn_str s = text_of(&t[i], "subject");
+
+		assert_found(&t[i]);
+		assert_true(charset_read(pn_str_of(names[i]), bytes, &want));
+		if (!pn_str_eq(s, buf_str(&want)))
+			fail_msg("%s: \"%.*s\", not \"%.*s\"", names[i],
+			    PN_STR_ARG(s), PN_STR_ARG(buf_str(&want)));
+		buf_fini(&want);
+		forget(&t[i]);
+	}
+	assert_int_equal(g->deaths, 0);
+}
+
 static void
 absent(void *arg, uint32_t fact, uint32_t thing, struct pn_str key,
     unsigned nth, struct value *out)
@@ -486,6 +543,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_byte_arrives),
 		TEST(many_at_once),
+		TEST(every_charset_is_read_in_the_sandbox),
 		TEST(answers_reach_the_rules),
 		TEST(a_crash_hurts_nobody_else),
 		IMPATIENT(a_loop_ends_at_the_deadline),

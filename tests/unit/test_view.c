@@ -221,7 +221,7 @@ static const struct mail_case cases[] = {
 	    "0 multipart/mixed - 0 c []\n"
 	    "0 text/plain executable 20 - [photo\342\200\256gpj.exe]\n"),
 	CASE("a name in a charset we do not read",
-	    MIXED EXE(ATTACH("x; filename*=koi8-r''%c1.exe")) END,
+	    MIXED EXE(ATTACH("x; filename*=x-klingon''%c1.exe")) END,
 	    "0 multipart/mixed - 0 c []\n"
 	    "0 text/plain executable 20 a [x|\357\277\275.exe]\n"
 	    "!ac\n"),
@@ -518,7 +518,7 @@ static const struct mail_case cases[] = {
 	    "\r\nbegin with this\r\nbegin 12 and that\r\n",
 	    "0 text/plain text 36 - []\n"),
 	CASE("text in a charset we do not read",
-	    "Content-Type: text/plain; charset=koi8-r\r\n\r\nx\r\n",
+	    "Content-Type: text/plain; charset=x-klingon\r\n\r\nx\r\n",
 	    "0 text/plain text 3 - []\n"
 	    "!c\n"),
 
