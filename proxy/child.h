@@ -14,8 +14,10 @@
 /* Beside enum keeper_master_type, which begins at 64. */
 enum child_type {
 	CHILD_READY = 96,     /* worker -> master: it accepts from now on */
-	CHILD_KILL_INSPECTOR, /* worker -> master: mine passed its deadline */
-	CHILD_INSPECTOR, /* master -> worker: fd = socket of a new inspector */
+	CHILD_KILL_INSPECTOR, /* worker -> master: mine passed its deadline;
+				 id = its lane */
+	CHILD_INSPECTOR, /* master -> worker: fd = socket of a new inspector,
+			    id = its lane */
 	CHILD_KEEPER,	 /* master -> worker: fd = link to a new keeper */
 	CHILD_CHECKED	 /* checker -> master: u8 ok, str why not */
 };

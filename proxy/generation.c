@@ -53,11 +53,29 @@ generation_is_ready(const struct generation *g)
 	return true;
 }
 
+static struct reader *
+reader_of(const struct slot *s, pid_t pid)
+{
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		if (s->readers[i].pid == pid)
+			return (struct reader *)&s->readers[i];
+	return NULL;
+}
+
+static bool
+slot_is_empty(const struct slot *s)
+{
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		if (s->readers[i].pid != 0)
+			return false;
+	return s->worker == 0;
+}
+
 bool
 generation_is_gone(const struct generation *g)
 {
 	for (unsigned i = 0; i < g->n_slots; i++)
-		if (g->slots[i].worker != 0 || g->slots[i].inspector != 0)
+		if (!slot_is_empty(&g->slots[i]))
 			return false;
 	return g->state != GENERATION_STARTING &&
 	       g->state != GENERATION_SERVING;
@@ -82,7 +100,7 @@ generations_find(const struct generations *all, pid_t pid)
 	TAILQ_FOREACH (g, all, next)
 		for (unsigned i = 0; i < g->n_slots; i++)
 			if (g->slots[i].worker == pid ||
-			    g->slots[i].inspector == pid)
+			    reader_of(&g->slots[i], pid) != NULL)
 				return &g->slots[i];
 	return NULL;
 }
@@ -92,7 +110,8 @@ worker_died(struct slot *s, uint64_t now_ms)
 {
 	s->worker = 0;
 	s->ready = false;
-	s->inspector_due = 0; /* it serves nobody now */
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		s->readers[i].due = 0; /* they serve nobody now */
 	if (s->generation->state == GENERATION_STARTING)
 		s->generation->state = GENERATION_FAILED;
 	if (s->generation->state == GENERATION_SERVING)
@@ -106,24 +125,25 @@ worker_died(struct slot *s, uint64_t now_ms)
  * by itself cannot close its sandbox, and will not the next time.
  */
 static uint64_t
-inspector_wait(struct slot *s, enum death how, uint64_t now_ms)
+inspector_wait(struct reader *r, enum death how, uint64_t now_ms)
 {
 	uint64_t wait_ms;
 
 	if (how == DEATH_CLEAN)
 		return CLEAN_EXIT_GRACE_MS;
-	wait_ms = backoff_crash(&s->inspector_crashes, now_ms);
+	wait_ms = backoff_crash(&r->crashes, now_ms);
 	if (how == DEATH_SIGNAL && wait_ms > KILLED_WAIT_MAX_MS)
 		return KILLED_WAIT_MAX_MS;
 	return wait_ms;
 }
 
 static void
-inspector_died(struct slot *s, enum death how, uint64_t now_ms)
+inspector_died(const struct slot *s, struct reader *r, enum death how,
+    uint64_t now_ms)
 {
-	s->inspector = 0;
+	r->pid = 0;
 	if (s->worker != 0)
-		s->inspector_due = now_ms + inspector_wait(s, how, now_ms);
+		r->due = now_ms + inspector_wait(r, how, now_ms);
 }
 
 void
@@ -132,7 +152,7 @@ slot_died(struct slot *s, pid_t pid, enum death how, uint64_t now_ms)
 	if (pid == s->worker)
 		worker_died(s, now_ms);
 	else
-		inspector_died(s, how, now_ms);
+		inspector_died(s, reader_of(s, pid), how, now_ms);
 }
 
 static uint64_t
@@ -155,7 +175,8 @@ generations_due(const struct generations *all)
 			due = earlier(due, g->deadline);
 		for (unsigned i = 0; i < g->n_slots; i++) {
 			due = earlier(due, g->slots[i].worker_due);
-			due = earlier(due, g->slots[i].inspector_due);
+			for (size_t r = 0; r < INSPECT_LANES; r++)
+				due = earlier(due, g->slots[i].readers[r].due);
 		}
 	}
 	return due;
@@ -187,8 +208,8 @@ generations_number(const struct generations *all, unsigned *last)
 }
 
 static void
-process_json(
-    struct buf *b, const char *role, pid_t pid, const struct slot *slot)
+process_json(struct buf *b, const char *role, pid_t pid,
+    const struct slot *slot, const char *lane)
 {
 	if (pid == 0)
 		return;
@@ -199,7 +220,20 @@ process_json(
 		json_int(b, "generation", slot->generation->number);
 		json_int(b, "worker", slot->number);
 	}
+	if (lane != NULL)
+		json_cstr(b, "lane", lane);
 	json_end_object(b);
+}
+
+static void
+slot_json(struct buf *b, const struct slot *s)
+{
+	static const char *const lanes[] = { [LANE_SMALL] = "small",
+		[LANE_LARGE] = "large" };
+
+	process_json(b, "worker", s->worker, s, NULL);
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		process_json(b, "inspector", s->readers[i].pid, s, lanes[i]);
 }
 
 void
@@ -211,15 +245,11 @@ generations_json(
 	json_begin_object(b, NULL);
 	json_int(b, "generation", g ? g->number : 0);
 	json_begin_array(b, "processes");
-	process_json(b, "master", master, NULL);
-	process_json(b, "keeper", keeper, NULL);
+	process_json(b, "master", master, NULL, NULL);
+	process_json(b, "keeper", keeper, NULL, NULL);
 	TAILQ_FOREACH (g, all, next)
-		for (unsigned i = 0; i < g->n_slots; i++) {
-			const struct slot *s = &g->slots[i];
-
-			process_json(b, "worker", s->worker, s);
-			process_json(b, "inspector", s->inspector, s);
-		}
+		for (unsigned i = 0; i < g->n_slots; i++)
+			slot_json(b, &g->slots[i]);
 	json_end_array(b);
 	json_end_object(b);
 }

@@ -6,9 +6,10 @@
  *   STARTING --all ready--> SERVING --a newer one serves--> DRAINING -> gone
  *       '--one dies or it takes too long--> FAILED -> gone
  *
- * A slot is a worker's place: the worker, its inspector and the channel
- * between them. A worker that is forked again gets a new number, channel and
- * inspector; an inspector that is forked again keeps worker and channel.
+ * A slot is a worker's place: the worker, an inspector for each lane and the
+ * channels between them. A worker that is forked again gets a new number,
+ * channels and inspectors; an inspector that is forked again keeps worker and
+ * channel.
  */
 #ifndef PROXY_GENERATION_H
 #define PROXY_GENERATION_H
@@ -25,17 +26,24 @@
 struct generation;
 struct ipc;
 
+/* An inspector's place beside its worker. */
+struct reader {
+	pid_t pid; /* 0: not there */
+	bool has_channel;
+	struct inspect_channel channel;
+	uint64_t due; /* when to fork; 0: not */
+	struct backoff crashes;
+};
+
 struct slot {
 	struct generation *generation;
 	unsigned number;
 	pid_t worker; /* 0: not there */
-	pid_t inspector;
+	struct reader readers[INSPECT_LANES];
 	struct ipc *ipc; /* to the worker; NULL: not there */
 	bool ready;
-	bool has_channel;
-	struct inspect_channel channel;
-	uint64_t worker_due, inspector_due; /* when to fork; 0: not */
-	struct backoff worker_crashes, inspector_crashes;
+	uint64_t worker_due; /* when to fork; 0: not */
+	struct backoff worker_crashes;
 	void *owner; /* the master */
 };
 

@@ -49,14 +49,14 @@ worker_message(
 {
 	struct slot *s = arg;
 
-	(void)id;
 	(void)body;
 	(void)n;
 	io_close(fd);
 	if (type == CHILD_READY)
 		s->ready = true;
-	else if (type == CHILD_KILL_INSPECTOR && s->inspector != 0)
-		(void)kill(s->inspector, SIGKILL);
+	else if (type == CHILD_KILL_INSPECTOR && id < INSPECT_LANES &&
+		 s->readers[id].pid != 0)
+		(void)kill(s->readers[id].pid, SIGKILL);
 	kick(s->owner);
 }
 
@@ -259,11 +259,14 @@ kill_slots(struct generation *g)
 	for (unsigned i = 0; i < g->n_slots; i++) {
 		struct slot *s = &g->slots[i];
 
-		s->worker_due = s->inspector_due = 0;
+		s->worker_due = 0;
 		if (s->worker != 0)
 			(void)kill(s->worker, SIGKILL);
-		if (s->inspector != 0)
-			(void)kill(s->inspector, SIGKILL);
+		for (size_t lane = 0; lane < INSPECT_LANES; lane++) {
+			s->readers[lane].due = 0;
+			if (s->readers[lane].pid != 0)
+				(void)kill(s->readers[lane].pid, SIGKILL);
+		}
 	}
 }
 
@@ -404,8 +407,7 @@ forget_generation(struct master *m, struct generation *g)
 {
 	TAILQ_REMOVE(&m->generations, g, next);
 	for (unsigned i = 0; i < g->n_slots; i++)
-		if (g->slots[i].has_channel)
-			inspect_channel_free(&g->slots[i].channel);
+		slot_free_channels(&g->slots[i]);
 	generation_free(g);
 }
 
@@ -591,17 +593,28 @@ or_later(struct master *m, int done, uint64_t *due, const struct error *e)
 }
 
 static void
+fork_reader(struct master *m, struct slot *s, enum inspect_lane lane,
+    uint64_t now_ms)
+{
+	uint64_t *due = &s->readers[lane].due;
+	struct error e;
+
+	if (*due == 0 || *due > now_ms)
+		return;
+	*due = 0;
+	if (s->ipc != NULL)
+		or_later(m, spawn_inspector(m, s, lane, &e), due, &e);
+}
+
+static void
 fork_slot(struct master *m, struct slot *s, uint64_t now_ms)
 {
 	struct error e;
 
 	if (s->worker_due != 0 && s->worker_due <= now_ms)
 		or_later(m, spawn_worker(m, s, &e), &s->worker_due, &e);
-	if (s->inspector_due == 0 || s->inspector_due > now_ms)
-		return;
-	s->inspector_due = 0;
-	if (s->ipc != NULL)
-		or_later(m, spawn_inspector(m, s, &e), &s->inspector_due, &e);
+	fork_reader(m, s, LANE_SMALL, now_ms);
+	fork_reader(m, s, LANE_LARGE, now_ms);
 }
 
 static void

@@ -32,9 +32,11 @@ struct single {
 	struct sockets sockets;
 	int *fds; /* one a listener */
 	int control;
-	struct inspect_channel channel;
-	struct inspector *inspector;
-	struct event *inspect; /* its socket is readable */
+	struct reading {
+		struct inspect_channel channel;
+		struct inspector *inspector;
+		struct event *event; /* its socket is readable */
+	} lanes[INSPECT_LANES];
 	struct keeper *keeper;
 	struct ipc *keeper_ipc; /* the master's part towards it */
 	struct worker *worker;
@@ -47,12 +49,12 @@ struct single {
 static void
 on_inspect(evutil_socket_t fd, short what, void *arg)
 {
-	struct single *s = arg;
+	struct reading *r = arg;
 
 	(void)fd;
 	(void)what;
-	if (!inspector_turn(s->inspector))
-		(void)event_del(s->inspect);
+	if (!inspector_turn(r->inspector))
+		(void)event_del(r->event);
 }
 
 /* ---- the master's part towards the keeper ---- */
@@ -162,18 +164,18 @@ make_keeper(struct single *s, int *link, struct error *e)
 }
 
 static int
-make_inspector(struct single *s, int *link, struct error *e)
+make_inspector(struct single *s, struct reading *r, int *link, struct error *e)
 {
 	int pair[2];
 
 	if (inspect_channel_make(
-		&s->channel, s->policy->smtp.message_size_limit, e) < 0 ||
+		&r->channel, s->policy->smtp.message_size_limit, e) < 0 ||
 	    ipc_pair(pair, e) < 0)
 		return -1;
-	s->inspector = inspector_new(&s->policy->inspect, &s->channel, pair[1]);
-	s->inspect = event_new(
-	    loop_base(s->loop), pair[1], EV_READ | EV_PERSIST, on_inspect, s);
-	must(s->inspect != NULL && event_add(s->inspect, NULL) == 0);
+	r->inspector = inspector_new(&s->policy->inspect, &r->channel, pair[1]);
+	r->event = event_new(
+	    loop_base(s->loop), pair[1], EV_READ | EV_PERSIST, on_inspect, r);
+	must(r->event != NULL && event_add(r->event, NULL) == 0);
 	*link = pair[0];
 	return 0;
 }
@@ -192,14 +194,17 @@ make_worker(struct single *s, struct error *e)
 {
 	struct worker_args args = { .policy = s->policy,
 		.sockets = s->fds,
-		.channel = &s->channel,
 		.number = WORKER_NUMBER,
 		.generation = 1,
 		.master = -1 };
 
-	if (make_keeper(s, &args.keeper, e) < 0 ||
-	    make_inspector(s, &args.inspector, e) < 0)
+	if (make_keeper(s, &args.keeper, e) < 0)
 		return -1;
+	for (size_t i = 0; i < INSPECT_LANES; i++) {
+		args.channels[i] = &s->lanes[i].channel;
+		if (make_inspector(s, &s->lanes[i], &args.inspectors[i], e) < 0)
+			return -1;
+	}
 	s->worker = worker_new(s->loop, &args, no_kill, s, e);
 	return s->worker == NULL ? -1 : 0;
 }

@@ -41,12 +41,22 @@ give_up(const struct error *e)
 	_exit(EX_OSERR);
 }
 
+void
+slot_free_channels(struct slot *s)
+{
+	for (size_t i = 0; i < INSPECT_LANES; i++) {
+		if (s->readers[i].has_channel)
+			inspect_channel_free(&s->readers[i].channel);
+		s->readers[i].has_channel = false;
+	}
+}
+
 static void
 forget_slot(struct slot *s, const struct slot *own)
 {
 	ipc_free(s->ipc);
-	if (s != own && s->has_channel)
-		inspect_channel_free(&s->channel);
+	if (s != own)
+		slot_free_channels(s);
 }
 
 /*
@@ -76,7 +86,8 @@ child_begin(struct master *m, const char *role, const struct slot *own)
 }
 
 _Noreturn static void
-inspector_child(struct master *m, struct slot *s, int sock)
+inspector_child(
+    struct master *m, struct slot *s, enum inspect_lane lane, int sock)
 {
 	const struct policy *p = s->generation->policy;
 	struct error e;
@@ -86,24 +97,29 @@ inspector_child(struct master *m, struct slot *s, int sock)
 	io_close(m->control);
 	if (users_become(&m->users, &m->users.inspector, &e) < 0)
 		give_up(&e);
-	inspector_main(&p->inspect, &s->channel, sock);
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		if (i != lane && s->readers[i].has_channel)
+			inspect_channel_free(&s->readers[i].channel);
+	inspector_main(&p->inspect, &s->readers[lane].channel, sock);
 }
 
 _Noreturn static void
-worker_child(
-    struct master *m, struct slot *s, int sock, int inspector, int keeper)
+worker_child(struct master *m, struct slot *s, int sock,
+    const int inspectors[INSPECT_LANES], int keeper)
 {
 	struct generation *g = s->generation;
 	struct worker_args args = { .policy = g->policy,
 		.sockets = g->sockets,
-		.channel = &s->channel,
 		.number = s->number,
 		.generation = g->number,
 		.master = sock,
-		.inspector = inspector,
 		.keeper = keeper };
 	struct error e;
 
+	for (size_t i = 0; i < INSPECT_LANES; i++) {
+		args.channels[i] = &s->readers[i].channel;
+		args.inspectors[i] = inspectors[i];
+	}
 	child_begin(m, "worker", s);
 	sockets_close_others(
 	    &m->sockets, g->sockets, g->policy->smtp.n_listeners);
@@ -244,7 +260,8 @@ spawn_keeper(struct master *m, const struct policy *p, struct error *e)
 
 /* The worker's end of the new socket, or -1. */
 static int
-fork_inspector(struct master *m, struct slot *s, struct error *e)
+fork_inspector(
+    struct master *m, struct slot *s, enum inspect_lane lane, struct error *e)
 {
 	int pair[2];
 	pid_t pid;
@@ -253,50 +270,57 @@ fork_inspector(struct master *m, struct slot *s, struct error *e)
 		return -1;
 	if ((pid = fork_child(e)) == 0) {
 		io_close(pair[0]);
-		inspector_child(m, s, pair[1]);
+		inspector_child(m, s, lane, pair[1]);
 	}
 	io_close(pair[1]);
 	if (pid < 0) {
 		io_close(pair[0]);
 		return -1;
 	}
-	s->inspector = pid;
-	s->inspector_due = 0;
+	s->readers[lane].pid = pid;
+	s->readers[lane].due = 0;
 	log_child("inspector", pid, s);
 	return pair[0];
 }
 
 int
-spawn_inspector(struct master *m, struct slot *s, struct error *e)
+spawn_inspector(
+    struct master *m, struct slot *s, enum inspect_lane lane, struct error *e)
 {
-	int sock = fork_inspector(m, s, e);
+	int sock = fork_inspector(m, s, lane, e);
 
 	if (sock < 0)
 		return -1;
-	(void)ipc_send(s->ipc, CHILD_INSPECTOR, 0, NULL, 0, sock);
+	(void)ipc_send(s->ipc, CHILD_INSPECTOR, lane, NULL, 0, sock);
 	io_close(sock);
 	return 0;
+}
+
+static void
+clear_reader(struct reader *r)
+{
+	/* It waits for requests that never come, or loops: reaped as nobody's.
+	 */
+	if (r->pid != 0)
+		(void)kill(r->pid, SIGKILL);
+	r->pid = 0;
+	r->due = 0;
 }
 
 /* The last worker of this place is gone: so is all it shared. */
 static void
 clear_slot(struct slot *s)
 {
-	/* It waits for requests that never come, or loops: reaped as nobody's.
-	 */
-	if (s->inspector != 0)
-		(void)kill(s->inspector, SIGKILL);
-	s->inspector = 0;
-	s->inspector_due = 0;
-	if (s->has_channel)
-		inspect_channel_free(&s->channel);
-	s->has_channel = false;
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		clear_reader(&s->readers[i]);
+	slot_free_channels(s);
 	s->ready = false;
 	must(s->ipc == NULL);
 }
 
 static int
-fork_worker(struct master *m, struct slot *s, int inspector, struct error *e)
+fork_worker(struct master *m, struct slot *s,
+    const int inspectors[INSPECT_LANES], struct error *e)
 {
 	int pair[2], keeper[2];
 	pid_t pid = -1;
@@ -311,7 +335,7 @@ fork_worker(struct master *m, struct slot *s, int inspector, struct error *e)
 	if ((pid = fork_child(e)) == 0) {
 		io_close(pair[0]);
 		io_close(keeper[0]);
-		worker_child(m, s, pair[1], inspector, keeper[1]);
+		worker_child(m, s, pair[1], inspectors, keeper[1]);
 	}
 	io_close(pair[1]);
 	io_close(keeper[1]);
@@ -329,28 +353,50 @@ fork_worker(struct master *m, struct slot *s, int inspector, struct error *e)
 	return 0;
 }
 
+/* Channel, process and the worker's end of its socket. */
+static int
+open_lane(struct master *m, struct slot *s, enum inspect_lane lane, int *sock,
+    struct error *e)
+{
+	struct reader *r = &s->readers[lane];
+
+	if (inspect_channel_make(&r->channel,
+		s->generation->policy->smtp.message_size_limit, e) < 0)
+		return -1;
+	r->has_channel = true;
+	*sock = fork_inspector(m, s, lane, e);
+	return *sock < 0 ? -1 : 0;
+}
+
+static int
+fill_slot(struct master *m, struct slot *s, int inspectors[INSPECT_LANES],
+    struct error *e)
+{
+	for (unsigned i = 0; i < INSPECT_LANES; i++)
+		if (open_lane(m, s, (enum inspect_lane)i, &inspectors[i], e) < 0)
+			return -1;
+	if (fork_worker(m, s, inspectors, e) < 0)
+		return -1;
+	/* The worker has its writable mappings; nobody else may have one. */
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		inspect_channel_drop_write(&s->readers[i].channel);
+	return 0;
+}
+
 int
 spawn_worker(struct master *m, struct slot *s, struct error *e)
 {
-	int inspector;
+	int inspectors[INSPECT_LANES] = { -1, -1 };
+	int done;
 
 	clear_slot(s);
 	s->number = generations_number(&m->generations, &m->last_worker);
-	if (inspect_channel_make(&s->channel,
-		s->generation->policy->smtp.message_size_limit, e) < 0)
-		return -1;
-	s->has_channel = true;
-	if ((inspector = fork_inspector(m, s, e)) < 0)
-		return -1;
-	if (fork_worker(m, s, inspector, e) < 0) {
-		io_close(inspector);
+	done = fill_slot(m, s, inspectors, e);
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		io_close(inspectors[i]);
+	if (done < 0)
 		clear_slot(s);
-		return -1;
-	}
-	io_close(inspector);
-	/* The worker has its writable mapping; nobody else may have one. */
-	inspect_channel_drop_write(&s->channel);
-	return 0;
+	return done;
 }
 
 int

@@ -71,7 +71,10 @@ extern const struct ipc_ops worker_ops, keeper_ops, checker_ops;
 /* Fork what is not there. -1 and *e: nothing was left behind. */
 int spawn_keeper(struct master *, const struct policy *, struct error *e);
 int spawn_worker(struct master *, struct slot *, struct error *e);
-int spawn_inspector(struct master *, struct slot *, struct error *e);
+int spawn_inspector(struct master *, struct slot *, enum inspect_lane,
+    struct error *e);
+/* What a slot's worker shared with its inspectors, unmapped here. */
+void slot_free_channels(struct slot *);
 int spawn_checker(struct master *, struct error *e);
 
 #endif

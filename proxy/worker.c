@@ -25,7 +25,10 @@ struct worker {
 	struct loop *loop;
 	struct ipc *master; /* NULL in --single, and when the master is dead */
 	struct spool_pool *spools;
-	struct pool *pool;
+	struct lane {
+		struct worker *worker;
+		struct pool *pool;
+	} lanes[INSPECT_LANES];
 	struct keep *keep;
 	struct engine *engine;
 	struct smtp *smtp;
@@ -47,10 +50,15 @@ parts_new(struct loop *loop, const struct worker_args *args,
 	w->args = *args;
 	w->loop = loop;
 	w->spools = spool_pool_new(&p->spool);
-	w->pool = pool_new(loop, &p->inspect, args->channel, args->inspector,
-	    kill, kill ? (kill_arg ? kill_arg : w) : NULL);
+	for (size_t i = 0; i < INSPECT_LANES; i++) {
+		w->lanes[i].worker = w;
+		w->lanes[i].pool = pool_new(loop, &p->inspect,
+		    args->channels[i], args->inspectors[i], kill,
+		    kill_arg ? kill_arg : &w->lanes[i]);
+	}
 	w->keep = keep_new(loop, args->keeper);
-	w->engine = engine_new(loop, &p->engine, w->pool, w->keep, e);
+	w->engine = engine_new(loop, &p->engine, w->lanes[LANE_SMALL].pool,
+	    w->lanes[LANE_LARGE].pool, w->keep, e);
 	if (w->engine == NULL) {
 		worker_free(w);
 		return NULL;
@@ -86,7 +94,8 @@ worker_free(struct worker *w)
 	if (w->smtp != NULL)
 		smtp_free(w->smtp);
 	engine_free(w->engine);
-	pool_free(w->pool);
+	for (size_t i = 0; i < INSPECT_LANES; i++)
+		pool_free(w->lanes[i].pool);
 	keep_free(w->keep);
 	spool_pool_free(w->spools);
 	ipc_free(w->master);
@@ -156,13 +165,14 @@ on_message(
 {
 	struct worker *w = arg;
 
-	(void)id;
 	(void)body;
 	(void)n;
 	switch (type) {
 	case CHILD_INSPECTOR:
-		if (fd >= 0)
-			pool_attach(w->pool, fd);
+		if (fd >= 0 && id < INSPECT_LANES)
+			pool_attach(w->lanes[id].pool, fd);
+		else
+			io_close(fd);
 		break;
 	case CHILD_KEEPER:
 		if (fd >= 0)
@@ -194,10 +204,12 @@ static const struct ipc_ops master_ops = { on_message, on_closed };
 static void
 ask_kill(void *arg)
 {
-	struct worker *w = arg;
+	const struct lane *l = arg;
+	struct worker *w = l->worker;
 
 	if (w->master != NULL)
-		(void)ipc_send(w->master, CHILD_KILL_INSPECTOR, 0, NULL, 0, -1);
+		(void)ipc_send(w->master, CHILD_KILL_INSPECTOR,
+		    (uint64_t)(l - w->lanes), NULL, 0, -1);
 }
 
 /* What resolver and log may still want to read. */

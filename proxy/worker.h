@@ -12,11 +12,11 @@
 struct worker_args {
 	const struct policy *policy;
 	const int *sockets; /* [policy->smtp.n_listeners], listening */
-	struct inspect_channel *channel;
+	struct inspect_channel *channels[INSPECT_LANES];
 	unsigned number; /* ids of transactions begin with it */
 	unsigned generation;
 	int master;    /* its ipc socket */
-	int inspector; /* its inspector's */
+	int inspectors[INSPECT_LANES]; /* its inspectors' */
 	int keeper;    /* the keeper's */
 };
 

@@ -103,7 +103,8 @@ begin(struct scanner *s, struct error *e)
 	event_assign(&s->died, loop_base(s->loop), SIGCHLD,
 	    EV_SIGNAL | EV_PERSIST, on_died, s);
 	must(event_add(&s->died, NULL) == 0);
-	s->engine = engine_new(s->loop, &p->engine, s->pool, NULL, e);
+	s->engine = engine_new(s->loop, &p->engine, s->pool, s->pool,
+	    NULL, e);
 	return s->engine == NULL ? -1 : 0;
 }
 

@@ -21,14 +21,16 @@
 #define SHA256_BYTES 32
 
 struct engine *
-engine_new(struct loop *loop, const struct engine_conf *conf, struct pool *pool,
-    struct keep *keep, struct error *e)
+engine_new(struct loop *loop, const struct engine_conf *conf,
+    struct pool *small, struct pool *large, struct keep *keep,
+    struct error *e)
 {
 	struct engine *g = xcalloc(1, sizeof(*g));
 
 	g->loop = loop;
 	g->conf = conf;
-	g->pool = pool;
+	g->pools[LANE_SMALL] = small;
+	g->pools[LANE_LARGE] = large;
 	g->keep = keep;
 	g->rules_run = rules_run_new();
 	g->dns = dns_new(loop, conf->dns_server, e);
@@ -99,13 +101,19 @@ on_findings(void *arg, enum pool_result result, const struct findings *f)
 	run_settle(r);
 }
 
+static enum inspect_lane
+lane_of(const struct spool *s)
+{
+	return spool_size(s) <= INSPECT_INLINE_MAX ? LANE_SMALL : LANE_LARGE;
+}
+
 static void
 inspect(struct engine_run *r)
 {
 	struct transaction *t = r->t;
 
-	r->job = pool_submit(r->engine->pool, t->spool, t->arena, on_findings,
-	    r);
+	r->job = pool_submit(r->engine->pools[lane_of(t->spool)], t->spool,
+	    t->arena, on_findings, r);
 	if (r->job != NULL)
 		run_wait(r);
 	else

@@ -31,12 +31,12 @@ struct engine_conf {
 };
 
 /*
- * Borrows all; pool and keep outlive it. keep may be NULL (scan): a body that
+ * Borrows all; pools (of the two lanes, or one twice) and keep outlive it. keep may be NULL (scan): a body that
  * breaks the inspector is then held against the message at once. Reads
  * resolv.conf and hosts: call it before the sandbox closes. NULL and *e.
  */
 struct engine *engine_new(struct loop *, const struct engine_conf *,
-    struct pool *, struct keep *, struct error *e);
+    struct pool *small, struct pool *large, struct keep *, struct error *e);
 void engine_free(struct engine *);
 
 enum engine_turn { ENGINE_DONE, ENGINE_PENDING };

@@ -62,7 +62,7 @@ struct engine_run {
 struct engine {
 	struct loop *loop;
 	const struct engine_conf *conf;
-	struct pool *pool;
+	struct pool *pools[INSPECT_LANES];
 	struct keep *keep;
 	struct dns *dns;
 	struct rules_run *rules_run;

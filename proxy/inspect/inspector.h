@@ -1,6 +1,6 @@
 /*
- * inspector - the process that reads hostile bytes: one a worker, no network,
- * no files, a deadline a message.
+ * inspector - the process that reads hostile bytes: no network, no files, a
+ * deadline a message. A worker has one for each lane.
  *
  * The master makes a channel before it forks worker and inspector; both ends
  * inherit what is theirs. The inspector's main never returns.
@@ -17,7 +17,13 @@
 
 #define INSPECT_SLOTS 2
 
-/* Shared between one worker and its inspector; made by the master. */
+/*
+ * A worker's inspectors. A message that travels inline never waits behind a
+ * large one: a megabyte made to be slow to read holds up its like alone.
+ */
+enum inspect_lane { LANE_SMALL, LANE_LARGE, INSPECT_LANES };
+
+/* Shared between one worker and one inspector; made by the master. */
 struct inspect_channel {
 	_Atomic uint64_t *working_on; /* page both map: id of the request at hand, 0 none */
 	int slot_fd;                  /* memfd of all slots, sealed against future writing */

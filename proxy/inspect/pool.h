@@ -1,5 +1,5 @@
 /*
- * pool - a worker's side of its inspector: sends requests, keeps several
+ * pool - a worker's side of one of its inspectors: sends requests, keeps several
  * outstanding, matches answers, and when the inspector dies finds the suspect
  * by the shared word and offers the others again unharmed.
  *

@@ -32,7 +32,7 @@ def send(daemon, subject=b"hello", **kw):
 def users(t, daemon):
     pids = {r: daemon.pids(r) for r in ("master", "worker", "inspector", "keeper")}
     t.same([len(pids[r]) for r in ("master", "worker", "inspector", "keeper")],
-           [1, 2, 2, 1], "a master, two workers with an inspector each, a keeper")
+           [1, 2, 4, 1], "a master, two workers with two inspectors each, a keeper")
     t.same(sorted(daemon.running()), sorted(p for v in pids.values() for p in v),
            "and status knows them all")
     uids = {r: {field(p, "Uid").split()[0] for p in v} for r, v in pids.items()}

@@ -210,7 +210,8 @@ bench_up(struct bench *b, const char *policy)
 		.dns_server = b->server, .enforce = true };
 	b->chain.modules[0].timeout_ms = 300;
 	b->spools = spool_pool_new(&spool);
-	b->engine = engine_new(b->loop, &b->conf, &b->pool, &b->keep, &e);
+	b->engine = engine_new(b->loop, &b->conf, &b->pool, &b->pool,
+	    &b->keep, &e);
 	assert_non_null(b->engine);
 }
 

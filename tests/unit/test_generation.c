@@ -18,7 +18,7 @@ add(struct generations *all, unsigned number, uint64_t now_ms)
 
 		s->number = 2 * number + i;
 		s->worker = (pid_t)(100 + 10 * number + 2 * i);
-		s->inspector = s->worker + 1;
+		s->readers[0].pid = s->worker + 1;
 		s->worker_due = 0;
 	}
 	TAILQ_INSERT_HEAD(all, g, next);
@@ -31,7 +31,7 @@ drop(struct generations *all, struct generation *g)
 	TAILQ_REMOVE(all, g, next);
 	g->state = GENERATION_DRAINING;
 	for (unsigned i = 0; i < g->n_slots; i++)
-		g->slots[i].worker = g->slots[i].inspector = 0;
+		g->slots[i].worker = g->slots[i].readers[0].pid = 0;
 	generation_free(g);
 }
 
@@ -82,15 +82,15 @@ death_makes_due(void **state)
 	assert_ptr_equal(s, &g->slots[0]);
 	assert_null(generations_find(&all, 99));
 	slot_died(s, 111, DEATH_SIGNAL, 5000); /* an inspector: at once */
-	assert_int_equal(s->inspector, 0);
-	assert_int_equal(s->inspector_due, 5000);
+	assert_int_equal(s->readers[0].pid, 0);
+	assert_int_equal(s->readers[0].due, 5000);
 	assert_int_equal(generations_due(&all), 5000);
-	s->inspector = 150;
-	s->inspector_due = 0;
+	s->readers[0].pid = 150;
+	s->readers[0].due = 0;
 	slot_died(s, 150, DEATH_CLEAN, 6000); /* it left: its worker may be dead too */
-	assert_int_equal(s->inspector_due, 6050);
+	assert_int_equal(s->readers[0].due, 6050);
 	slot_died(s, 110, DEATH_SIGNAL, 6010); /* and was */
-	assert_int_equal(s->inspector_due, 0);
+	assert_int_equal(s->readers[0].due, 0);
 	assert_int_equal(s->worker_due, 6010);
 	g->state = GENERATION_DRAINING;
 	g->slots[0].worker_due = 0;
@@ -100,7 +100,7 @@ death_makes_due(void **state)
 	assert_int_equal(g->slots[1].worker_due, 0);
 	assert_false(generation_is_gone(g));
 	slot_died(&g->slots[1], 113, DEATH_CLEAN, 7000);
-	assert_int_equal(g->slots[1].inspector_due, 0);
+	assert_int_equal(g->slots[1].readers[0].due, 0);
 	assert_true(generation_is_gone(g));
 	drop(&all, g);
 }
@@ -117,11 +117,13 @@ killed_inspectors_come_back_soon(void **state)
 	(void)state;
 	g->state = GENERATION_SERVING;
 	for (int i = 0; i < 50; i++, now += 10) {
+		s->readers[0].pid = 111;
+		other->readers[0].pid = 113;
 		slot_died(s, 111, DEATH_SIGNAL, now);
-		assert_true(s->inspector_due <= now + 100);
+		assert_true(s->readers[0].due <= now + 100);
 		slot_died(other, 113, DEATH_EXIT, now);
 	}
-	assert_true(other->inspector_due >= now + 10000);
+	assert_true(other->readers[0].due >= now + 10000);
 	drop(&all, g);
 }
 
@@ -163,14 +165,15 @@ the_books_as_json(void **state)
 
 	(void)state;
 	g->state = GENERATION_SERVING;
-	g->slots[1].inspector = 0;
+	g->slots[1].readers[0].pid = 0;
 	generations_json(&all, 5, 6, &b);
 	assert_str(buf_str(&b),
 	    "{\"generation\":7,\"processes\":["
 	    "{\"role\":\"master\",\"pid\":5},"
 	    "{\"role\":\"keeper\",\"pid\":6},"
 	    "{\"role\":\"worker\",\"pid\":170,\"generation\":7,\"worker\":14},"
-	    "{\"role\":\"inspector\",\"pid\":171,\"generation\":7,\"worker\":14},"
+	    "{\"role\":\"inspector\",\"pid\":171,\"generation\":7,\"worker\":14,"
+	    "\"lane\":\"small\"},"
 	    "{\"role\":\"worker\",\"pid\":172,\"generation\":7,\"worker\":15}]}");
 	buf_fini(&b);
 	drop(&all, g);
