@@ -365,6 +365,12 @@ static const struct setting top_table[] = {
 	    IN(spool.max_memory), "1M", "0", "1G", 0 },
 	{ "state", setting_read_path, setting_print_word, IN(keeper.state_dir),
 	    "/var/lib/postern", NULL, NULL, 0 },
+	{ "history_days", setting_read_count, setting_print_count,
+	    IN(keeper.history_days), "30", "1", "3650", 0 },
+	{ "history_size", setting_read_size, setting_print_size,
+	    IN(keeper.history_size), "1G", "0", NULL, 0 },
+	{ "history_text", setting_read_yesno, setting_print_yesno,
+	    IN(keeper.history_text), "yes", NULL, NULL, 0 },
 	{ "control", read_control, print_control, IN(daemon.control),
 	    "unix:/run/postern/control", NULL, NULL, 0 },
 	{ "dns", read_resolver, print_resolver, IN(engine.dns_server), NULL,
@@ -432,7 +438,6 @@ defaults(struct reader *r, struct error *e)
 		return error_set(e, "gethostname: %m");
 	name[sizeof(name) - 1] = '\0';
 	r->conf->smtp.hostname = setting_text(r, pn_str_of(name));
-	r->conf->keeper.history_days = 30;
 	settings_preset(r, top_table, r->conf);
 	return 0;
 }

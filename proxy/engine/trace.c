@@ -284,6 +284,7 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 		.code = code,
 		.client_ip = t->client.ip,
 		.sender = t->envelope.address,
+		.subject = t->subject,
 		.size = t->spool ? spool_size(t->spool) : 0 };
 
 	if (g->keep == NULL)

@@ -41,7 +41,7 @@ ask_master(struct keeper *k, struct control_call *call, uint32_t type,
 static void
 put_counts(struct keeper *k, struct buf *b)
 {
-	int64_t held = 0, bytes = 0, lines = 0;
+	int64_t held = 0, bytes = 0, lines = 0, size = 0;
 	struct error e;
 
 	if (quarantine_count(k->quarantine, &held, &bytes, &e) == 0) {
@@ -50,9 +50,10 @@ put_counts(struct keeper *k, struct buf *b)
 		json_int(b, "bytes", bytes);
 		json_end_object(b);
 	}
-	if (history_count(k->history, &lines, &e) == 0) {
+	if (history_count(k->history, &lines, &size, &e) == 0) {
 		json_begin_object(b, "history");
 		json_int(b, "messages", lines);
+		json_int(b, "bytes", size);
 		json_end_object(b);
 	}
 }
@@ -293,7 +294,8 @@ command_ask(void *arg, struct control_call *call, const char *cmd,
 		void (*run)(struct keeper *, struct control_call *,
 		    const json_t *);
 	} commands[] = { { "status", status }, { "reload", reload },
-		{ "explain", explain }, { "quarantine.list", list },
+		{ "explain", explain }, { "history", ask_history },
+		 { "quarantine.list", list },
 		{ "quarantine.show", show }, { "quarantine.release", release },
 		{ "quarantine.delete", delete },
 		{ "quarantine.export", export } };

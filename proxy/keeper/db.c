@@ -60,8 +60,8 @@ db_open(sqlite3 **out, const char *path, enum db_sync sync, const char *schema,
 	} else if (sqlite3_busy_timeout(*out, BUSY_MS) != SQLITE_OK) {
 		(void)error_set(e, "%s: %s", path, sqlite3_errmsg(*out));
 	/* The keeper may write in its own folders only: no file in /tmp. */
-	} else if (exec(*out, "PRAGMA journal_mode=WAL;"
-	    "PRAGMA temp_store=MEMORY;", e) == 0 &&
+	} else if (exec(*out, "PRAGMA auto_vacuum=INCREMENTAL;"
+	    "PRAGMA journal_mode=WAL;PRAGMA temp_store=MEMORY;", e) == 0 &&
 	    exec(*out, sync == DB_EACH_COMMIT ? "PRAGMA synchronous=FULL" :
 	    "PRAGMA synchronous=NORMAL", e) == 0 && exec(*out, schema, e) == 0) {
 		return 0;
@@ -130,13 +130,15 @@ db_run(sqlite3 *db, struct error *e, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *s;
 	va_list ap;
-	int got = -1;
+	int got;
 
 	va_start(ap, types);
 	s = prepare(db, e, sql, types, ap);
 	va_end(ap);
-	if (s != NULL)
-		got = db_step(s, e);
+	if (s == NULL)
+		return -1;
+	while ((got = db_step(s, e)) > 0) /* a pragma has rows */
+		;
 	(void)sqlite3_finalize(s); /* repeats the step's error */
 	return got < 0 ? -1 : 0;
 }
@@ -169,6 +171,18 @@ db_number(sqlite3 *db, struct error *e, int64_t *out, const char *sql)
 	*out = got > 0 ? sqlite3_column_int64(s, 0) : 0;
 	(void)sqlite3_finalize(s); /* repeats the step's error */
 	return got < 0 ? -1 : 0;
+}
+
+int
+db_has_column(sqlite3 *db, const char *table, const char *column,
+    struct error *e)
+{
+	sqlite3_stmt *s = db_query(db, e, "SELECT 1 FROM pragma_table_info(?)"
+	    " WHERE name = ?", "tt", pn_str_of(table), pn_str_of(column));
+	int got = s != NULL ? db_step(s, e) : -1;
+
+	(void)sqlite3_finalize(s); /* repeats the step's error */
+	return got;
 }
 
 int

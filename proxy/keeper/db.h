@@ -38,6 +38,10 @@ struct pn_str db_str(sqlite3_stmt *, int column);
 /* The first column of the first row; 0 when there is none. */
 int db_number(sqlite3 *, struct error *, int64_t *out, const char *sql);
 
+/* 1 yes, 0 no, -1: for tables that an earlier version made. */
+int db_has_column(sqlite3 *, const char *table, const char *column,
+    struct error *);
+
 /* BEGIN; then db_commit(), which rolls back when result is not 0. */
 int db_begin(sqlite3 *, struct error *);
 int db_commit(sqlite3 *, int result, struct error *);

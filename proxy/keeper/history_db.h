@@ -1,4 +1,5 @@
-/* history_db - inside of the history: history.c and suspect.c alone. */
+/* history_db - inside of the history: history.c, history_search.c and
+ * suspect.c alone. */
 #ifndef KEEPER_HISTORY_DB_H
 #define KEEPER_HISTORY_DB_H
 
@@ -8,5 +9,24 @@
 struct history {
 	sqlite3 *db;
 };
+
+/* What history_put_line() expects, in this order. */
+#define HISTORY_COLUMNS "id, action, rule, client, sender, recipients," \
+    " subject, policy, time_us, code, size, score"
+enum history_column {
+	HISTORY_ID,
+	HISTORY_ACTION,
+	HISTORY_RULE,
+	HISTORY_CLIENT,
+	HISTORY_SENDER,
+	HISTORY_RECIPIENTS,
+	HISTORY_SUBJECT,
+	HISTORY_POLICY,
+	HISTORY_TIME,
+	HISTORY_N_COLUMNS = HISTORY_TIME + 4
+};
+
+/* A row's members into an open object. */
+void history_put_line(sqlite3_stmt *, struct buf *);
 
 #endif

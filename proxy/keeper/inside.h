@@ -52,14 +52,20 @@ struct keeper {
 	struct control *control; /* NULL: no socket */
 	struct ipc *master;      /* NULL: gone, or there is none */
 	bool leaving;            /* ends with the last link */
-	struct event hourly, recover;
+	struct event hourly, sweep, recover;
 	uint64_t last_job, last_question;
 	LIST_HEAD(, link) links;
 	LIST_HEAD(, release) releases;
 	LIST_HEAD(, question) questions;
+	LIST_HEAD(, asked_history) searches;
 };
 
 uint64_t keeper_now_us(void);
+
+/* ask_history.c: a search under way, from slice to slice. */
+struct asked_history;
+void ask_history(struct keeper *, struct control_call *, const json_t *request);
+void ask_history_free_all(struct keeper *);
 
 /* command.c */
 control_ask command_ask;

@@ -142,7 +142,7 @@ take_summaries(struct keeper *k, struct unpack u)
 {
 	struct error e;
 
-	if (history_add(k->history, &u, &e) < 0)
+	if (history_add(k->history, &u, k->conf->history_text, &e) < 0)
 		log_error("", "history", "error=\"%s\"", e.text);
 }
 
@@ -301,11 +301,15 @@ on_master_closed(void *arg)
 static void
 sweep(struct keeper *k)
 {
+	const struct history_limits limits = { k->conf->history_days,
+		k->conf->history_size };
 	struct error e;
+	int gone = history_expire(k->history, &limits, keeper_now_us(), &e);
 
-	if (history_expire(k->history, k->conf->history_days, keeper_now_us(),
-	    &e) < 0)
+	if (gone < 0)
 		log_error("", "history", "error=\"%s\"", e.text);
+	else if (gone > 0) /* by slices: mail need not wait for it */
+		must(event_add(&k->sweep, &(struct timeval){ 0, 0 }) == 0);
 }
 
 static void
@@ -356,7 +360,9 @@ keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
 	LIST_INIT(&k->links);
 	LIST_INIT(&k->releases);
 	LIST_INIT(&k->questions);
+	LIST_INIT(&k->searches);
 	event_assign(&k->hourly, loop_base(l), -1, EV_PERSIST, on_hour, k);
+	event_assign(&k->sweep, loop_base(l), -1, 0, on_hour, k);
 	event_assign(&k->recover, loop_base(l), -1, EV_PERSIST, on_recover, k);
 	if (open_state(k, e) < 0) {
 		keeper_free(k);
@@ -384,8 +390,10 @@ keeper_free(struct keeper *k)
 		return;
 	MUST_BE(k, KEEPER);
 	(void)event_del(&k->hourly); /* assigned: cannot fail */
+	(void)event_del(&k->sweep);
 	(void)event_del(&k->recover);
 	control_free(k->control); /* first: nobody is answered any more */
+	ask_history_free_all(k);
 	while ((q = LIST_FIRST(&k->questions)) != NULL) {
 		LIST_REMOVE(q, next);
 		free(q);

@@ -5,6 +5,7 @@
 #ifndef KEEPER_KEEPER_H
 #define KEEPER_KEEPER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -13,7 +14,9 @@
 struct keeper_conf {
 	const char *state_dir;       /* quarantine/, index.db below it */
 	const char *const *maildirs; /* NULL-terminated: deliverable ones */
-	uint64_t history_days;       /* 30 */
+	unsigned history_days;       /* 30 */
+	size_t history_size;         /* bytes of it at most; 0: no cap */
+	bool history_text;           /* matched text is written into traces */
 	uid_t control_uid;           /* besides root and our own */
 };
 

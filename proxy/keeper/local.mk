@@ -1,15 +1,18 @@
 # libkeeper.la: what stands in proxy/keeper
 noinst_LTLIBRARIES += libkeeper.la
 libkeeper_la_SOURCES = \
+	proxy/keeper/ask_history.c \
 	proxy/keeper/command.c \
 	proxy/keeper/control.c proxy/keeper/control.h \
 	proxy/keeper/db.c proxy/keeper/db.h \
 	proxy/keeper/files.c proxy/keeper/files.h \
 	proxy/keeper/history.c proxy/keeper/history.h \
 	proxy/keeper/history_db.h \
+	proxy/keeper/history_search.c \
 	proxy/keeper/inside.h \
 	proxy/keeper/keeper.c proxy/keeper/keeper.h \
 	proxy/keeper/maildir.c proxy/keeper/maildir.h \
+	proxy/keeper/match.c proxy/keeper/match.h \
 	proxy/keeper/metrics.c proxy/keeper/metrics.h \
 	proxy/keeper/protocol.h \
 	proxy/keeper/quarantine.c proxy/keeper/quarantine.h \

@@ -12,6 +12,22 @@
  *   status                the master's object and what the keeper counts
  *   reload                read the configuration again
  *   explain ID            history or quarantine: "message" with its "trace"
+ *   history               "messages", newest first, and "more": true where
+ *                         there are others behind the limit. All members may
+ *                         be left out, those that are there hold together:
+ *                           since, until  microseconds since 1970 (numbers):
+ *                                         since <= time_us < until
+ *                           from, to      an address or "@domain"; from "" is
+ *                                         the null sender
+ *                           client        an address or a network
+ *                           rule, action, policy   a name
+ *                           subject       stands somewhere in it
+ *                           limit         100 unless said
+ *                           before        an id: the page behind that message
+ *                         ASCII letters match in either case. A message: id,
+ *                         time_us, action, rule, policy, code, client, sender,
+ *                         recipients ("a@x,b@y"), size, subject, score (null
+ *                         where none is kept)
  *   quarantine.list       "messages", newest first; {"before":ID,"limit":N}
  *   quarantine.show ID    "message"
  *   quarantine.release ID answered when every recipient is: "message"
@@ -22,6 +38,7 @@
 #define KEEPER_PROTOCOL_H
 
 #define CONTROL_REQUEST_MAX 4096 /* bytes of a question's line */
+#define CONTROL_PAGE 100	 /* messages of history, unless said */
 #define CONTROL_LIST_MAX 1000    /* messages an answer holds at most */
 
 #endif

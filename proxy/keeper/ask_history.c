@@ -1,0 +1,180 @@
+/*
+ * ask_history - the control socket's `history` (protocol.h): the question
+ * read, the search run a slice a turn of the loop, the page answered. Owned by
+ * keeper.c; one struct a question under way.
+ */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "keeper/inside.h"
+#include "keeper/protocol.h"
+
+struct asked_history {
+	LIST_ENTRY(asked_history) next;
+	struct keeper *keeper;
+	struct control_call *call;
+	json_t *request; /* the query's texts lie in it */
+	struct history_search *search;
+	struct buf answer;
+	struct event turn;
+};
+
+static void
+search_free(struct asked_history *a)
+{
+	LIST_REMOVE(a, next);
+	(void)event_del(&a->turn); /* assigned: cannot fail */
+	history_search_free(a->search);
+	json_decref(a->request);
+	buf_fini(&a->answer);
+	free(a);
+}
+
+void
+ask_history_free_all(struct keeper *k)
+{
+	struct asked_history *a;
+
+	while ((a = LIST_FIRST(&k->searches)) != NULL)
+		search_free(a);
+}
+
+static void
+asker_left(void *arg)
+{
+	search_free(arg);
+}
+
+/* ---- the question ---- */
+
+/* A member that is there, of that type; false: it is of another. */
+static bool
+text_of(const json_t *request, const char *key, struct pn_str *out)
+{
+	const json_t *v = json_object_get(request, key);
+
+	if (v == NULL)
+		return true;
+	*out = (struct pn_str){ json_string_value(v), json_string_length(v) };
+	return json_is_string(v);
+}
+
+static bool
+number_of(const json_t *request, const char *key, uint64_t *out)
+{
+	const json_t *v = json_object_get(request, key);
+
+	if (v == NULL)
+		return true;
+	*out = (uint64_t)json_integer_value(v);
+	return json_is_integer(v) && json_integer_value(v) >= 0;
+}
+
+/* NULL, or what is wrong. */
+static const char *
+read_query(const json_t *request, struct history_query *q)
+{
+	struct pn_str client = { NULL, 0 };
+	uint64_t limit = CONTROL_PAGE;
+
+	if (!number_of(request, "since", &q->since_us) ||
+	    !number_of(request, "until", &q->until_us) ||
+	    !number_of(request, "limit", &limit))
+		return "since, until and limit are numbers";
+	if (!text_of(request, "from", &q->from) ||
+	    !text_of(request, "to", &q->to) ||
+	    !text_of(request, "client", &client) ||
+	    !text_of(request, "rule", &q->rule) ||
+	    !text_of(request, "action", &q->action) ||
+	    !text_of(request, "policy", &q->policy) ||
+	    !text_of(request, "subject", &q->subject) ||
+	    !text_of(request, "before", &q->before))
+		return "what history is asked for are texts";
+	if (limit < 1 || limit > CONTROL_LIST_MAX)
+		return "limit is 1 to 1000";
+	q->limit = (unsigned)limit;
+	q->null_sender = q->from.p != NULL && q->from.n == 0;
+	q->has_client = client.n > 0;
+	if (q->has_client && !match_net_parse(client, &q->client))
+		return "client is an address or a network";
+	return NULL;
+}
+
+/* ---- slices ---- */
+
+/* Not event_active(): that would come before whatever mail is waiting. */
+static void
+next_turn(struct asked_history *a)
+{
+	must(event_add(&a->turn, &(struct timeval){ 0, 0 }) == 0);
+}
+
+static void
+answer(struct asked_history *a)
+{
+	json_end_array(&a->answer);
+	json_bool(&a->answer, "more", history_search_more(a->search));
+	control_answer(a->call, &a->answer);
+	search_free(a);
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct asked_history *a = arg;
+	struct error e;
+	int got = history_search_step(a->search, &a->answer, &e);
+
+	(void)fd;
+	(void)what;
+	MUST_BE(a->keeper, KEEPER);
+	if (got > 0) {
+		next_turn(a);
+	} else if (got == 0) {
+		answer(a);
+	} else {
+		control_refuse(a->call, EX_IOERR, "%s", e.text);
+		search_free(a);
+	}
+}
+
+static void
+start(struct keeper *k, struct control_call *call, const json_t *request,
+    struct history_search *search)
+{
+	struct asked_history *a = xcalloc(1, sizeof(*a));
+
+	a->keeper = k;
+	a->call = call;
+	a->request = json_incref((json_t *)request);
+	a->search = search;
+	LIST_INSERT_HEAD(&k->searches, a, next);
+	event_assign(&a->turn, loop_base(k->loop), -1, 0, on_turn, a);
+	control_wait(call, asker_left, a);
+	control_begin(&a->answer);
+	json_begin_array(&a->answer, "messages");
+	next_turn(a);
+}
+
+void
+ask_history(struct keeper *k, struct control_call *call, const json_t *request)
+{
+	struct history_query q = { 0 };
+	const char *wrong = read_query(request, &q);
+	struct history_search *search;
+	struct error e;
+
+	if (wrong != NULL) {
+		control_refuse(call, EX_USAGE, "%s", wrong);
+		return;
+	}
+	search = history_search_new(k->history, &q, &e);
+	if (search == NULL)
+		control_refuse(call, EX_IOERR, "%s", e.text);
+	else
+		start(k, call, request, search);
+}
