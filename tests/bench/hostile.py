@@ -1,0 +1,133 @@
+"""hostile - what patterns and texts made to be slow cost, and whom.
+
+    hostile.py [--probes 1000] [--senders 2] [--workers 2]
+
+Runs the daemon of the build that POSTERN_BUILD names in front of smtp-sink,
+with patterns that backtrack without end on texts made for them. A probe sends
+mails of 10 KiB one after the other, each in a connection of its own, and
+takes the time from connect to the reply to the dot: first alone, then while
+`senders` others send texts of 1 MiB without a pause.
+
+Says p50 and p99 of the probe in both halves and their ratio, and how long the
+reply to a hostile text took, beside a harmless one of that size. Ends with 1
+when a hostile text took 250 ms more than a harmless one, or when the probe's
+p99 more than doubled.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../lib"))
+import net
+import tap
+from postern import Postern
+
+MIB = 1 << 20
+LIMIT_MS = 250
+
+POLICY = r"""
+rule nested   { when raw ~ /(a+)+$/;                then tag; }
+rule twice    { when raw ~ /(?:x+x+)+y/;            then tag; }
+rule blanks   { when raw ~ /\s+$/;                  then tag; }
+rule stars    { when raw ~ /.*.*.*=.*;/s;           then tag; }
+rule optional { when raw ~ /(?:a?){40}a{40}b/;      then tag; }
+rule words    { when raw ~ /(\w+\s?)*!/;            then tag; }
+"""
+
+TEXTS = {
+    "a's": b"a" * 900,
+    "x's": b"x" * 900,
+    "blanks": b" " * 900,
+    "equals": b"a=" * 450,
+    "words": b"abc " * 225,
+}
+
+
+def mail(line, size):
+    head = b"From: a@client.example\r\nSubject: probe\r\n\r\n"
+    return head + (line + b"!\r\n") * ((size - len(head)) // (len(line) + 3))
+
+
+def one_mail(address, raw):
+    """Seconds from connect to the reply to the dot, and its code."""
+    began = time.monotonic()
+    with net.Client(address, timeout=60) as c:
+        reply = c.mail("ada@client.example", ["one@example.com"], raw)
+        took = time.monotonic() - began
+        c.quit()
+    return took, reply.code
+
+
+def probe(address, n):
+    raw = mail(b"The quick brown fox jumps over the lazy dog.", 10 * 1024)
+    times = sorted(one_mail(address, raw)[0] * 1000 for _ in range(n))
+    return times[n // 2], times[n * 99 // 100]
+
+
+class Sender(threading.Thread):
+    """Hostile texts, one after the other, until told to stop."""
+
+    def __init__(self, address, stop):
+        super().__init__(daemon=True)
+        self.address, self.stop = address, stop
+        self.took = []  # (milliseconds, text, code)
+        self.start()
+
+    def run(self):
+        while not self.stop.is_set():
+            for name, line in TEXTS.items():
+                seconds, code = one_mail(self.address, mail(line, MIB))
+                self.took.append((seconds * 1000, name, code))
+
+
+def measure(t, args):
+    port = net.free_port()
+    sink = subprocess.Popen(["smtp-sink", "-u", "nobody", "127.0.0.1:%d" % port, "1000"],
+                            stdin=subprocess.DEVNULL)
+    t.defer(sink.wait)
+    t.defer(sink.terminate)
+    daemon = Postern(t, upstream="server 127.0.0.1:%d; identity none;" % port,
+                     policy=POLICY, workers=args.workers)
+    harmless = [one_mail(daemon.address, mail(b"The lazy dog sleeps.", MIB))[0] * 1000
+                for _ in range(10)]
+    probe(daemon.address, args.probes // 10)
+    quiet = probe(daemon.address, args.probes)
+    stop = threading.Event()
+    senders = [Sender(daemon.address, stop) for _ in range(args.senders)]
+    time.sleep(1)
+    busy = probe(daemon.address, args.probes)
+    stop.set()
+    for s in senders:
+        s.join(60)
+    took = sorted(x for s in senders for x in s.took)
+    print("probe, ms     quiet p50 %.2f p99 %.2f   hostile p50 %.2f p99 %.2f   "
+          "p99 ratio %.2f" % (*quiet, *busy, busy[1] / quiet[1]))
+    print("1 MiB, ms     harmless %.1f (most %.1f)" % (
+        statistics.median(harmless), max(harmless)))
+    for name in TEXTS:
+        mine = [x[0] for x in took if x[1] == name]
+        print("  %-10s  median %.1f most %.1f of %d" % (
+            name, statistics.median(mine), max(mine), len(mine)))
+    codes = {x[2] for x in took}
+    t.same(codes, {250}, "hostile texts are relayed like any")
+    t.ok(took[-1][0] - statistics.median(harmless) <= LIMIT_MS,
+         "none took %d ms more than a harmless one" % LIMIT_MS, took[-3:])
+    t.ok(busy[1] <= 2 * quiet[1], "the probe's p99 stays within twice its quiet value")
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--probes", type=int, default=1000)
+    p.add_argument("--senders", type=int, default=2)
+    p.add_argument("--workers", type=int, default=2)
+    args = p.parse_args()
+    tap.run(lambda t: measure(t, args), 900)
+
+
+main()
