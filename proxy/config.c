@@ -270,6 +270,21 @@ static const char *const levels[] = { [LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_DEBUG] = "debug",
 	NULL };
 
+#define MAP_CHECK_LEAST_MS 100
+
+static int
+read_map_check(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	if (setting_read_duration(r, s, key, at, e) < 0)
+		return -1;
+	if (*(uint64_t *)at > 0 && *(uint64_t *)at < MAP_CHECK_LEAST_MS)
+		return lex_error(e, &key->pos,
+		    "\"map_check\" must be at least %dms, or 0: never",
+		    MAP_CHECK_LEAST_MS);
+	return 0;
+}
+
 static int
 read_level(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
@@ -355,6 +370,8 @@ static const struct setting top_table[] = {
 	    IN(smtp.hold_noop_ms), "60s", "1s", "1h", 0 },
 	{ "drain_timeout", setting_read_duration, setting_print_duration,
 	    IN(daemon.drain_timeout_ms), "5m", "100ms", "1d", 0 },
+	{ "map_check", read_map_check, setting_print_duration,
+	    IN(daemon.map_check_ms), "5s", NULL, "1d", 0 },
 	{ "inspect_deadline", setting_read_duration, setting_print_duration,
 	    IN(inspect.deadline_ms), "10s", "100ms", "10m", 0 },
 	{ "inspect_memory", setting_read_size, setting_print_size,

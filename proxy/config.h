@@ -31,6 +31,7 @@ struct daemon_conf {
 	const char *log_target; /* as log_open() takes it */
 	unsigned log_level;	/* enum log_level */
 	uint64_t drain_timeout_ms;
+	uint64_t map_check_ms; /* 0: never */
 };
 
 struct config {

@@ -14,7 +14,8 @@ libmaster_la_SOURCES = \
 	proxy/child.c proxy/child.h \
 	proxy/generation.c proxy/generation.h \
 	proxy/listen.c proxy/listen.h \
-	proxy/notify.c proxy/notify.h
+	proxy/notify.c proxy/notify.h \
+	proxy/watch.c proxy/watch.h
 
 sbin_PROGRAMS += posternd
 posternd_SOURCES = \

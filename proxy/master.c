@@ -298,6 +298,7 @@ serve(struct master *m, struct generation *g)
 	g->state = GENERATION_SERVING;
 	g->deadline = 0;
 	sockets_keep(&m->sockets, &g->policy->smtp, g->sockets);
+	watch_begin(&m->watch, g->policy, loop_now_ms(m->loop));
 	if (g->policy->smtp.n_listeners == 0)
 		log_warn("", "listening", "listener=none");
 	log_info(
@@ -545,6 +546,33 @@ reload_go(struct master *m)
 	*r = (struct reload){ .checker = r->checker };
 }
 
+/* Not while a reload is under way: it may have read what changed already. */
+static bool
+may_look_at_maps(const struct master *m)
+{
+	return m->reload.policy == NULL && starting(m) == NULL &&
+	       generations_serving(&m->generations) != NULL;
+}
+
+/* A map that changed is a reload like any. */
+static void
+look_at_maps(struct master *m)
+{
+	const struct generation *g = generations_serving(&m->generations);
+	const char *changed;
+	char path[512];
+
+	if (!may_look_at_maps(m))
+		return;
+	changed = watch_look(
+	    &m->watch, g->policy->daemon.map_check_ms, loop_now_ms(m->loop));
+	if (changed == NULL)
+		return;
+	log_info("", "map", "state=changed file=\"%s\"",
+	    vis(path, sizeof(path), pn_str_of(changed)));
+	m->reload_wanted = true;
+}
+
 static void
 reload_advance(struct master *m)
 {
@@ -643,6 +671,7 @@ begin_stop(struct master *m)
 
 	m->draining = true;
 	m->reload_wanted = false;
+	watch_end(&m->watch);
 	reload_drop(m);
 	notify("STOPPING=1");
 	log_info("", "stopping", "generations=drain");
@@ -694,7 +723,8 @@ set_timer(struct master *m)
 	uint64_t now_ms = loop_now_ms(m->loop);
 	uint64_t due = generations_due(&m->generations);
 	const uint64_t others[] = { m->keeper.due,
-		m->reload.policy ? m->reload.deadline : 0 };
+		m->reload.policy ? m->reload.deadline : 0,
+		may_look_at_maps(m) ? m->watch.due : 0 };
 	uint64_t wait;
 
 	for (size_t i = 0; i < PN_COUNT(others); i++)
@@ -717,8 +747,10 @@ master_advance(struct master *m)
 		begin_stop(m);
 	if (m->stops > 1)
 		stop_now(m);
-	if (!m->draining)
+	if (!m->draining) {
+		look_at_maps(m);
 		reload_advance(m);
+	}
 	fork_due(m);
 	settle_generations(m);
 	/* What came up may have a reload waiting behind it. */
@@ -846,6 +878,7 @@ finish(struct master *m)
 	if (m->timer != NULL)
 		event_free(m->timer);
 	ipc_free(m->keeper.ipc);
+	watch_end(&m->watch);
 	sockets_close_others(&m->sockets, NULL, 0);
 	if (m->control >= 0) {
 		io_close(m->control);

@@ -13,6 +13,7 @@
 #include "proxy/generation.h"
 #include "proxy/listen.h"
 #include "proxy/users.h"
+#include "proxy/watch.h"
 
 #define MASTER_MAGIC 0x6d737431u
 #define ASKERS_MAX 16
@@ -53,6 +54,7 @@ struct master {
 	} keeper;
 	struct generations generations;
 	unsigned last_generation, last_worker;
+	struct watch watch; /* the serving generation's maps */
 	struct reload reload;
 	bool reload_wanted;
 	struct askers next_askers; /* of the reload that is wanted */

@@ -304,6 +304,8 @@ lex_duration(struct pn_str s, unsigned long long *ms)
 		{ "h", 3600000 }, { "d", 86400000 } };
 	size_t n = digits(s, ms);
 
+	if (n > 0 && n == s.n && *ms == 0)
+		return 0; /* of any unit */
 	for (size_t i = 0; n > 0 && i < PN_COUNT(units); i++)
 		if (pn_str_eq(pn_str_sub(s, n, s.n), pn_str_of(units[i].unit))) {
 			*ms *= units[i].ms;

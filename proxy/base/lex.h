@@ -65,7 +65,7 @@ struct pn_str lex_unescape(struct pn_str text, char *out);
 int lex_error(struct error *, const struct lex_pos *, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "10", "50M" (K M G, 1024-based); "20s" "5m" "2h" "7d" in ms; 0 or -1. */
+/* "10", "50M" (K M G, 1024-based); "20s" "5m" "2h" "7d" "0" in ms; 0 or -1. */
 int lex_size(struct pn_str, unsigned long long *bytes);
 int lex_duration(struct pn_str, unsigned long long *ms);
 

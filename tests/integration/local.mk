@@ -12,6 +12,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/release.py \
 	tests/integration/scan_equal.py \
 	tests/integration/reload.py \
+	tests/integration/maps.py \
 	tests/integration/process.py \
 	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)

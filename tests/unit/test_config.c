@@ -87,6 +87,7 @@ defaults_are_the_manuals(void **state)
 	assert_string_equal(c->daemon.log_target, "stderr");
 	assert_int_equal(c->daemon.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(c->daemon.drain_timeout_ms, 300000);
+	assert_int_equal(c->daemon.map_check_ms, 5000);
 	assert_int_equal(c->smtp.message_size_limit, 50 << 20);
 	assert_int_equal(c->smtp.recipient_limit, 1000);
 	assert_int_equal(c->smtp.connection_limit, 10000);
@@ -265,6 +266,9 @@ static const struct {
 	{ "message_size_limit 2G;", "1:20: \"message_size_limit\" must be at most 1G" },
 	{ "command_timeout 5;", "1:17: \"5\" is not a time (500ms, 30s, 5m, 2h, 7d)" },
 	{ "command_timeout 10ms;", "1:17: \"command_timeout\" must be at least 1s" },
+	{ "map_check 99ms;", "1:1: \"map_check\" must be at least 100ms, or 0: never" },
+	{ "map_check 2d;", "1:11: \"map_check\" must be at most 1d" },
+	{ "map_check 5;", "1:11: \"5\" is not a time (500ms, 30s, 5m, 2h, 7d)" },
 	{ "drain_timeout 2d;", "1:15: \"drain_timeout\" must be at most 1d" },
 	{ "enforce maybe;", "1:9: \"enforce\" is yes or no, not \"maybe\"" },
 	{ "trace_accept_percent 101;", "1:22: \"trace_accept_percent\" must be at most 100" },

@@ -59,6 +59,8 @@ sizes_and_durations(void **state)
 	assert_int_equal(lex_size(PN_STR_V("M"), &v), -1);
 	assert_int_equal(lex_duration(PN_STR_V("20s"), &v), 0);
 	assert_int_equal(v, 20000);
+	assert_int_equal(lex_duration(PN_STR_V("0"), &v), 0);
+	assert_int_equal(v, 0);
 	assert_int_equal(lex_duration(PN_STR_V("20"), &v), -1);
 }
 
