@@ -1,6 +1,8 @@
 /* envelope - see envelope.h. Filled by the doors; packed for the keeper. */
 #include "mail/envelope.h"
 
+#include "mail/address.h"
+
 #define RCPTS_MAX 100000 /* no transaction of ours has more: smtp limits it */
 
 void
@@ -18,6 +20,56 @@ envelope_add_rcpt(struct envelope *e, struct arena *a)
 	if (r != NULL)
 		TAILQ_INSERT_TAIL(&e->rcpts, r, next);
 	return r;
+}
+
+struct rcpt *
+envelope_add_address(struct envelope *e, struct arena *arena,
+    struct pn_str text)
+{
+	char *path = arena_printf(arena, "<%.*s>", PN_STR_ARG(text));
+	struct pn_str rest;
+	struct address a;
+	struct rcpt *r;
+
+	if (path == NULL ||
+	    address_parse_path(pn_str_of(path), arena, &a, &rest) != ADDRESS_OK ||
+	    (r = envelope_add_rcpt(e, arena)) == NULL)
+		return NULL;
+	r->path = a.path;
+	r->address = a.address;
+	r->local = a.local;
+	r->domain = a.domain;
+	r->accepted = r->added = true;
+	e->n_accepted++;
+	return r;
+}
+
+int
+envelope_copy(struct envelope *e, const struct envelope *from,
+    struct arena *arena)
+{
+	const struct rcpt *r;
+
+	*e = *from;
+	TAILQ_INIT(&e->rcpts);
+	TAILQ_FOREACH (r, &from->rcpts, next) {
+		struct rcpt *copy;
+
+		if (!r->accepted)
+			continue;
+		if ((copy = arena_alloc(arena, sizeof(*copy))) == NULL)
+			return -1;
+		*copy = *r;
+		TAILQ_INSERT_TAIL(&e->rcpts, copy, next);
+	}
+	return 0;
+}
+
+void
+envelope_remove_rcpt(struct envelope *e, struct rcpt *r)
+{
+	TAILQ_REMOVE(&e->rcpts, r, next);
+	e->n_accepted -= r->accepted;
 }
 
 static void

@@ -22,7 +22,10 @@ struct rcpt {
 	struct pn_str domain;  /* "" for <postmaster> */
 	struct pn_str params;  /* "NOTIFY=NEVER ORCPT=..." as written, or "" */
 	bool accepted;         /* the next hop (and the rules) said 2xx */
-	uint16_t code;         /* what the client was answered */
+	uint16_t code;         /* what the client was answered; 0: not yet */
+	unsigned policy;       /* the engine's: which one its rules are */
+	bool added;            /* by a rule: the next hop has not heard of it */
+	bool quiet;            /* ... nor the sender, who shall hear nothing */
 };
 TAILQ_HEAD(rcpts, rcpt);
 
@@ -62,6 +65,14 @@ void envelope_init(struct envelope *);
 int client_copy(struct client *, const struct client *from, struct arena *);
 /* A zeroed rcpt at the end of the list; NULL at the arena's cap. */
 struct rcpt *envelope_add_rcpt(struct envelope *, struct arena *);
+/* One that a rule named: added and accepted. NULL: as above, or no address. */
+struct rcpt *envelope_add_address(struct envelope *, struct arena *,
+    struct pn_str address);
+/* Sender and accepted recipients of `from`, for rules to change. -1: cap. */
+int envelope_copy(struct envelope *, const struct envelope *from,
+    struct arena *);
+/* Takes it off the list; it counts no more. */
+void envelope_remove_rcpt(struct envelope *, struct rcpt *);
 /* Accepted recipients only: what travels to the keeper and comes back. */
 void envelope_pack(const struct envelope *, struct buf *);
 void client_pack(const struct client *, struct buf *);

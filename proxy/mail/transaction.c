@@ -52,6 +52,12 @@ transaction_new(void)
 	return t;
 }
 
+const struct envelope *
+transaction_onward(const struct transaction *t)
+{
+	return t->onward != NULL ? t->onward : &t->envelope;
+}
+
 void
 transaction_free(struct transaction *t)
 {

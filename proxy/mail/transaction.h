@@ -35,7 +35,19 @@ struct transaction {
 	struct facts facts;
 	struct verdict verdict;      /* of all stages so far, for all recipients */
 	struct verdict rcpt_verdict; /* of the last STAGE_RCPT: this rcpt alone */
+	struct verdict early;  /* of the stage run last: a refusal of `early`
+				  rules is given at once, not at RCPT */
+	struct verdict would;  /* what shadow rules (or all, where nothing is
+				  enforced) would have made of it */
+	struct verdict copy;   /* QUARANTINE: the keeper gets a copy before the
+				  message goes on; class_name, rule say whose */
+	uint64_t delay_ms;     /* the reply to the stage run last waits so long */
+	int64_t score;
+	struct pn_str policy;  /* "sales,default": names of those that judged */
+	struct pn_str notes;   /* what rules had to say, "; " between, or "" */
 	struct pn_str subject; /* decoded; "" before the message stage */
+	struct envelope *onward; /* where it goes when it passes; NULL: to whom
+				  it was sent (transaction_onward()) */
 	struct edits edits;    /* to apply if the verdict lets it pass */
 	struct buf trace;      /* JSON: every rule with the values it saw; made
 				  at the message stage of all but plain accepts
@@ -52,6 +64,8 @@ struct transaction {
 void transaction_new_id(char out[TRANSACTION_ID_MAX], unsigned worker);
 /* Zeroed but for arena, lists and magic. The caller sets client, id, wake. */
 struct transaction *transaction_new(void);
+/* Sender and recipients for the next hop: rules may have changed these. */
+const struct envelope *transaction_onward(const struct transaction *);
 /* The engine must not hold it (engine_cancel first). Frees spool and arena. */
 void transaction_free(struct transaction *);
 

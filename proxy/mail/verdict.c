@@ -7,6 +7,7 @@ verdict_action_name(enum verdict_action a)
 	static const char *const names[] = {
 		[VERDICT_ACCEPT] = "accept",
 		[VERDICT_TAG] = "tag",
+		[VERDICT_REDIRECT] = "redirect",
 		[VERDICT_DISCARD] = "discard",
 		[VERDICT_TEMPFAIL] = "tempfail",
 		[VERDICT_QUARANTINE] = "quarantine",
@@ -14,6 +15,12 @@ verdict_action_name(enum verdict_action a)
 	};
 
 	return names[a];
+}
+
+bool
+verdict_refuses(const struct verdict *v)
+{
+	return v->action == VERDICT_REJECT || v->action == VERDICT_TEMPFAIL;
 }
 
 void

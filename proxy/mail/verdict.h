@@ -13,6 +13,7 @@
 enum verdict_action {
 	VERDICT_ACCEPT,
 	VERDICT_TAG,
+	VERDICT_REDIRECT, /* goes on, to others than it was sent to */
 	VERDICT_DISCARD, /* 250 to the client, nothing relayed */
 	VERDICT_TEMPFAIL,
 	VERDICT_QUARANTINE,
@@ -28,8 +29,10 @@ struct verdict {
 	bool degraded;            /* some fact was unknown: the message is marked */
 };
 
-/* "accept" "tag" "discard" "tempfail" "quarantine" "reject" */
+/* "accept" "tag" "redirect" "discard" "tempfail" "quarantine" "reject" */
 const char *verdict_action_name(enum verdict_action);
+/* Is the client told that it was not taken? */
+bool verdict_refuses(const struct verdict *);
 /* The stronger of the two into *v; .degraded is or'ed. */
 void verdict_join(struct verdict *v, const struct verdict *other);
 

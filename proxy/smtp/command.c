@@ -559,6 +559,10 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 	}
 	if (c->junk)
 		s->junk++;
+	if (s->turned_away && c->proceed != do_quit) {
+		session_say(s, 503, "5.5.1", "Error: send QUIT");
+		return;
+	}
 	if (in_order(s, c) && (c->check == NULL || c->check(s, arg)))
 		c->proceed(s, arg);
 }

@@ -188,18 +188,28 @@ discard(struct session *s)
 	s->state = SESSION_COMMAND;
 }
 
+void
+pass_start(struct session *s)
+{
+	if (s->hop->conf->maildir != NULL)
+		deliver_start(s);
+	else
+		relay_start(s);
+}
+
 enum turn
 session_findings(struct session *s)
 {
-	if (!mail_judge(s, STAGE_MESSAGE))
+	if (!stage_done(s, s->t, STAGE_MESSAGE))
 		return session_wait_elsewhere(s);
 	switch (s->t->verdict.action) {
 	case VERDICT_ACCEPT:
 	case VERDICT_TAG:
-		if (s->hop->conf->maildir != NULL)
-			deliver_start(s);
+	case VERDICT_REDIRECT:
+		if (s->t->copy.action == VERDICT_QUARANTINE)
+			copy_start(s);
 		else
-			relay_start(s);
+			pass_start(s);
 		break;
 	case VERDICT_DISCARD:
 		discard(s);

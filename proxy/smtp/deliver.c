@@ -15,25 +15,44 @@ deliver_takes(const struct session *s, const struct rcpt *r)
 	return site_has_domain(&s->smtp->conf->site, r->domain);
 }
 
-/* A maildir is named by its path; what is held, by where it would have gone. */
+/* Is every recipient that rules left or added one of ours? */
+static bool
+takes_all(const struct session *s)
+{
+	const struct rcpt *r;
+
+	TAILQ_FOREACH (r, &transaction_onward(s->t)->rcpts, next)
+		if (r->accepted && !deliver_takes(s, r))
+			return false;
+	return true;
+}
+
+/*
+ * A maildir is named by its path; what is held, by where it would have gone.
+ * What is held keeps the recipients it was sent to: a rule that changed them
+ * spoke of mail that goes on.
+ */
 static struct keep_job
 job_of(const struct session *s, enum keep_type type)
 {
 	const struct transaction *t = s->t;
 	const struct smtp_upstream *next = s->hop->conf;
-
-	return (struct keep_job){
-		.id = pn_str_of(t->id),
-		.class_name = t->verdict.class_name,
-		.target = pn_str_of(
-		    type == KEEP_MAILDIR ? next->maildir : next->name),
-		.rule = t->verdict.rule,
+	const struct verdict *why = s->copying ? &t->copy : &t->verdict;
+	struct keep_job job = { .id = pn_str_of(t->id),
+		.class_name = why->class_name,
+		.target = pn_str_of(next->name),
+		.rule = why->rule,
 		.trace = buf_str(&t->trace),
 		.subject = t->subject,
 		.size = spool_size(t->spool),
 		.client = t->client,
-		.envelope = t->envelope,
-	};
+		.envelope = t->envelope };
+
+	if (type == KEEP_MAILDIR) {
+		job.target = pn_str_of(next->maildir);
+		job.envelope = *transaction_onward(t);
+	}
+	return job;
 }
 
 static void
@@ -76,8 +95,12 @@ deliver_start(struct session *s)
 	struct transaction *t = s->t;
 	struct error e = { .text = "out of memory for this mail" };
 
+	if (!takes_all(s)) {
+		relay_added_refused(s, PN_STR_V("not in relay_domains"));
+		return;
+	}
 	if (received_add(&t->edits, t->arena, s->smtp->conf->hostname,
-		&t->client, &t->envelope, t->id) == 0 &&
+		&t->client, transaction_onward(t), t->id) == 0 &&
 	    edits_resolve(&t->edits, t->spool, t->arena, &s->ranges, &e) == 0) {
 		submit(s, KEEP_MAILDIR, &s->ranges);
 		return;
@@ -95,6 +118,23 @@ hold_start(struct session *s)
 	submit(s, KEEP_QUARANTINE, NULL);
 }
 
+/* The message itself, unchanged: it may be what a rule strips of it. */
+void
+copy_start(struct session *s)
+{
+	s->copying = true;
+	submit(s, KEEP_QUARANTINE, NULL);
+}
+
+static enum turn
+copied(struct session *s)
+{
+	FAULT("copied");
+	s->copying = false;
+	pass_start(s);
+	return TURN_AGAIN;
+}
+
 enum turn
 session_keeper(struct session *s)
 {
@@ -103,7 +143,11 @@ session_keeper(struct session *s)
 
 	if (!s->keeper_spoke)
 		return session_wait_elsewhere(s);
+	if (s->copying && s->kept == KEPT)
+		return copied(s);
 	FAULT("relayed");
+	if (s->copying)
+		upstream_rset(s->up);
 	if (s->kept == KEPT_UNKNOWN) {
 		mail_done(s, 0);
 		return session_leave(s);

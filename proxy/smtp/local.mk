@@ -22,6 +22,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/reply.c proxy/smtp/reply.h \
 	proxy/smtp/session.c proxy/smtp/session.h \
 	proxy/smtp/smtp.h \
+	proxy/smtp/stage.c \
 	proxy/smtp/upstream.c proxy/smtp/upstream.h \
 	proxy/smtp/wire.c proxy/smtp/wire.h \
 	proxy/smtp/xtext.c proxy/smtp/xtext.h

@@ -33,7 +33,8 @@ mail_end(struct session *s)
 	bool unfinished = s->mail;
 
 	s->mail = s->utf8 = s->redialled = false;
-	s->received = 0;
+	s->received = s->delayed_ms = 0;
+	s->copying = false;
 	s->n_rcpts = 0;
 	s->fault = (struct reply){ 0 };
 	s->dot = (struct dot){ 0 };
@@ -45,18 +46,6 @@ mail_end(struct session *s)
 		record_abandoned(s);
 	transaction_free(s->t);
 	s->t = NULL;
-}
-
-bool
-mail_judge(struct session *s, enum stage upto)
-{
-	while (s->stage <= upto) {
-		if (engine_run(s->smtp->engine, s->t, s->stage) ==
-		    ENGINE_PENDING)
-			return false;
-		s->stage++;
-	}
-	return true;
 }
 
 bool
@@ -192,11 +181,25 @@ send_mail(struct session *s)
 	mail_end(s);
 }
 
+/* By an early rule: the next hop has not heard of it. */
+static enum turn
+refuse_mail(struct session *s)
+{
+	stage_refuse(s, s->t);
+	s->mail = false; /* recorded */
+	mail_end(s);
+	return TURN_AGAIN;
+}
+
 enum turn
 session_mail(struct session *s)
 {
-	if (!mail_judge(s, STAGE_MAIL))
-		return session_wait_elsewhere(s);
+	for (; s->stage <= STAGE_MAIL; s->stage++) {
+		if (!stage_done(s, s->t, s->stage))
+			return session_wait_elsewhere(s);
+		if (verdict_refuses(&s->t->early))
+			return refuse_mail(s);
+	}
 	if (s->hop->conf->maildir != NULL) {
 		s->t->envelope.has_sender = true;
 		s->mail_code = 250;
@@ -232,20 +235,14 @@ session_dial(struct session *s)
 
 /* ---- RCPT ---- */
 
-static bool
-refuses(const struct verdict *v)
-{
-	return v->action == VERDICT_REJECT || v->action == VERDICT_TEMPFAIL;
-}
-
 /* Refusals of connect, helo and mail are given here too, so that the log
  * knows who wrote to whom. */
 static const struct verdict *
 refusal(const struct transaction *t)
 {
-	if (refuses(&t->verdict))
+	if (verdict_refuses(&t->verdict))
 		return &t->verdict;
-	return refuses(&t->rcpt_verdict) ? &t->rcpt_verdict : NULL;
+	return verdict_refuses(&t->rcpt_verdict) ? &t->rcpt_verdict : NULL;
 }
 
 static void
@@ -300,7 +297,7 @@ session_rcpt(struct session *s)
 	struct rcpt *r = s->t->rcpt;
 	const struct verdict *no;
 
-	if (engine_run(s->smtp->engine, s->t, STAGE_RCPT) == ENGINE_PENDING)
+	if (!stage_done(s, s->t, STAGE_RCPT))
 		return session_wait_elsewhere(s);
 	s->stage = STAGE_MESSAGE;
 	no = refusal(s->t);

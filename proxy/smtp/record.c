@@ -20,31 +20,65 @@ put_rcpts(struct buf *b, const struct envelope *e)
 	}
 }
 
+/* What else rules found and did; nothing where there is nothing to say. */
 static void
-put_line(const struct session *s, const struct verdict *v, uint16_t code,
-    const char *event)
+put_rules(struct buf *b, const struct transaction *t)
 {
-	const struct transaction *t = s->t;
-	struct buf to = { 0 };
+	if (t->policy.n > 0)
+		(void)buf_printf(b, " policy=%s", VIS(t->policy));
+	if (t->score != 0)
+		(void)buf_printf(b, " score=%lld", (long long)t->score);
+	if (t->would.action != VERDICT_ACCEPT)
+		(void)buf_printf(b, " would=%s:%s",
+		    verdict_action_name(t->would.action), VIS(t->would.rule));
+	if (t->onward != NULL) {
+		struct buf to = { 0 };
+
+		put_rcpts(&to, t->onward);
+		(void)buf_printf(b, " onward=\"%s\"", VIS(buf_str(&to)));
+		buf_fini(&to);
+	}
+	if (t->copy.action == VERDICT_QUARANTINE)
+		(void)buf_printf(b, " copy=%s:%s", VIS(t->copy.class_name),
+		    VIS(t->copy.rule));
+	if (t->notes.n > 0)
+		(void)buf_printf(b, " note=\"%s\"", VIS(t->notes));
+}
+
+static void
+put_line(const struct session *s, const struct transaction *t,
+    const struct verdict *v, uint16_t code, const char *event)
+{
+	struct buf to = { 0 }, rules = { 0 };
 
 	if (!log_wants(LOG_LEVEL_INFO))
 		return;
 	put_rcpts(&to, &t->envelope);
+	put_rules(&rules, t);
 	log_info(t->id, event,
 	    "client=%.*s name=%s helo=\"%s\" from=\"<%s>\" to=\"%s\" rcpts=%u "
-	    "size=%llu action=%s rule=\"%s\" code=%u",
+	    "size=%llu action=%s rule=\"%s\" code=%u%.*s",
 	    PN_STR_ARG(t->client.ip),
 	    t->client.name.n ? VIS(t->client.name) : "unknown",
 	    VIS(t->client.helo), VIS(t->envelope.path), VIS(buf_str(&to)),
 	    t->envelope.n_accepted, (unsigned long long)s->received,
-	    verdict_action_name(v->action), VIS(v->rule), code);
+	    verdict_action_name(v->action), VIS(v->rule), code,
+	    PN_STR_ARG(buf_str(&rules)));
 	buf_fini(&to);
+	buf_fini(&rules);
 }
 
 void
 record_message(const struct session *s, uint16_t code)
 {
-	put_line(s, &s->t->verdict, code, "message");
+	put_line(s, s->t, &s->t->verdict, code, "message");
+}
+
+void
+record_early(const struct session *s, struct transaction *t, uint16_t code)
+{
+	put_line(s, t, &t->early, code, "refused");
+	engine_summarise(s->smtp->engine, t, code);
 }
 
 void
@@ -62,7 +96,7 @@ record_abandoned(struct session *s)
 			code = r->code;
 	if (code == 0)
 		return;
-	put_line(s, v, code, "refused");
+	put_line(s, t, v, code, "refused");
 	engine_summarise(s->smtp->engine, t, code);
 }
 

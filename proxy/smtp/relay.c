@@ -5,6 +5,11 @@
  * after it came. If it closed the connection before it saw DATA, one more is
  * dialled, identity, MAIL and RCPT are repeated, and only if it says what it
  * said before does the message go on. RFC 5321 4.1.1.4, RFC 1047.
+ *
+ * Rules may have changed the recipients (redirect, copy, rcpt): then RSET and
+ * a new envelope come first. SMTP has no other way to take a RCPT back. A new
+ * recipient that is not taken is 451 for all: nobody may get the message in
+ * another way than the rules say.
  */
 #include "base/fault.h"
 #include "base/log.h"
@@ -52,6 +57,48 @@ redial(struct session *s)
 	return TURN_AGAIN;
 }
 
+static bool
+repeat_envelope(struct session *s)
+{
+	const struct envelope *e = transaction_onward(s->t);
+	const struct rcpt *r;
+
+	if (!upstream_mail(s->up, e, &s->t->client, s->t->id,
+		mail_is_local(s)))
+		return false;
+	TAILQ_FOREACH (r, &e->rcpts, next)
+		if (r->accepted && !upstream_rcpt(s->up, r))
+			return false;
+	s->repeat = NULL;
+	s->state = SESSION_REPEAT;
+	return true;
+}
+
+/* Part of the envelope may be queued: for no mail to come. */
+static enum turn
+drop_next_hop(struct session *s)
+{
+	upstream_free(s->up);
+	s->up = NULL;
+	return end_lost(s);
+}
+
+void
+relay_added_refused(struct session *s, struct pn_str why)
+{
+	log_warn(s->t->id, "onward", "why=\"%s\"", VIS(why));
+	(void)end_with(s, 451, "4.3.0",
+	    "A recipient that was added is not taken");
+}
+
+static void
+change_envelope(struct session *s)
+{
+	upstream_rset(s->up);
+	if (!repeat_envelope(s))
+		(void)drop_next_hop(s);
+}
+
 void
 relay_start(struct session *s)
 {
@@ -63,75 +110,73 @@ relay_start(struct session *s)
 		upstream_rset(s->up);
 		(void)end_with(s, 452, "4.3.1", "Insufficient system storage");
 	} else if (upstream_at(s->up) == UPSTREAM_READY) {
-		(void)ask_for_go_ahead(s);
+		if (s->t->onward != NULL)
+			change_envelope(s);
+		else
+			(void)ask_for_go_ahead(s);
 	} else {
 		(void)redial(s);
 	}
 }
 
-/* ---- once more ---- */
-
-static bool
-repeat_envelope(struct session *s)
-{
-	struct rcpt *r;
-
-	if (!upstream_mail(s->up, &s->t->envelope, &s->t->client, s->t->id,
-		mail_is_local(s)))
-		return false;
-	TAILQ_FOREACH (r, &s->t->envelope.rcpts, next)
-		if (r->accepted && !upstream_rcpt(s->up, r))
-			return false;
-	return true;
-}
+/* ---- the envelope once more ---- */
 
 enum turn
 session_redial(struct session *s)
 {
 	if (upstream_at(s->up) == UPSTREAM_DIALLING)
 		return session_wait_elsewhere(s);
-	if (upstream_at(s->up) != UPSTREAM_READY || !repeat_envelope(s)) {
-		/* Part of the envelope may be queued: for no mail to come. */
-		upstream_free(s->up);
-		s->up = NULL;
-		return end_lost(s);
-	}
-	s->repeat = NULL;
-	s->state = SESSION_REPEAT;
+	if (upstream_at(s->up) != UPSTREAM_READY || !repeat_envelope(s))
+		return drop_next_hop(s);
 	return TURN_AGAIN;
 }
 
-static struct rcpt *
+static const struct rcpt *
 next_accepted(const struct session *s)
 {
-	struct rcpt *r = s->repeat != NULL
+	const struct rcpt *r = s->repeat != NULL
 	    ? TAILQ_NEXT(s->repeat, next)
-	    : TAILQ_FIRST(&s->t->envelope.rcpts);
+	    : TAILQ_FIRST(&transaction_onward(s->t)->rcpts);
 
 	while (r != NULL && !r->accepted)
 		r = TAILQ_NEXT(r, next);
 	return r;
 }
 
-/* MAIL's answer first, then one for each accepted recipient. */
+/* What it said before; to a recipient it has not heard of, any yes. */
+static bool
+is_as_before(const struct session *s, uint16_t code)
+{
+	if (s->repeat == NULL)
+		return code == s->mail_code;
+	return s->repeat->added ? code / 100 == 2 : code == s->repeat->code;
+}
+
+static enum turn
+answered_otherwise(struct session *s, const struct reply_lines *r)
+{
+	if (s->repeat == NULL || !s->repeat->added)
+		return drop_next_hop(s);
+	upstream_free(s->up); /* other answers are on their way */
+	s->up = NULL;
+	relay_added_refused(s, pn_str_trim(r->raw));
+	return TURN_AGAIN;
+}
+
+/* MAIL's answer first, then one for each recipient. */
 enum turn
 session_repeat(struct session *s)
 {
 	struct reply_lines r;
 
 	for (;;) {
-		uint16_t before = s->repeat ? s->repeat->code : s->mail_code;
-
 		if (!upstream_take(s->up, &r)) {
 			if (upstream_at(s->up) == UPSTREAM_READY)
 				return session_wait_elsewhere(s);
 			return end_lost(s);
 		}
-		if (r.code != before) {
-			upstream_free(s->up);
-			s->up = NULL;
-			return end_lost(s);
-		}
+		if (!is_as_before(s, r.code))
+			return answered_otherwise(s, &r);
 		s->repeat = next_accepted(s);
 		if (s->repeat == NULL)
 			return ask_for_go_ahead(s);

@@ -294,6 +294,7 @@ session_free(struct session *s)
 	if (s->ticket != NULL)
 		keep_cancel(s->ticket);
 	mail_end(s);
+	stage_cancel(s);
 	upstream_free(s->up);
 	engine_cancel(smtp->engine, s->base);
 	transaction_free(s->base);
@@ -326,9 +327,12 @@ session_drain(struct session *s)
 static enum turn
 greeting(struct session *s)
 {
-	if (engine_run(s->smtp->engine, s->base, STAGE_CONNECT) ==
-	    ENGINE_PENDING)
+	if (!stage_done(s, s->base, STAGE_CONNECT))
 		return session_wait_elsewhere(s);
+	if (verdict_refuses(&s->base->early)) {
+		stage_refuse_connection(s);
+		return TURN_AGAIN;
+	}
 	(void)buf_printf(&s->wire.out, "220 %s ESMTP postern\r\n",
 	    s->smtp->conf->hostname);
 	s->state = SESSION_COMMAND;
@@ -424,8 +428,13 @@ command(struct session *s)
 static enum turn
 helo(struct session *s)
 {
-	if (engine_run(s->smtp->engine, s->base, STAGE_HELO) == ENGINE_PENDING)
+	if (!stage_done(s, s->base, STAGE_HELO))
 		return session_wait_elsewhere(s);
+	if (verdict_refuses(&s->base->early)) {
+		s->greeted = false;
+		stage_refuse(s, s->base);
+		return TURN_AGAIN;
+	}
 	s->state = SESSION_KEYWORDS;
 	return TURN_AGAIN;
 }

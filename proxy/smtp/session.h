@@ -78,6 +78,7 @@ struct session {
 
 	struct transaction *base; /* the connection and HELO */
 	struct transaction *t;    /* the mail; NULL between mails */
+	bool turned_away;         /* by the banner: only QUIT is left to say */
 	bool greeted;             /* HELO or EHLO was said */
 	struct keywords offered;  /* of the next hop, at EHLO */
 	enum stage stage;         /* the next one that t runs */
@@ -96,11 +97,16 @@ struct session {
 	uint64_t received;        /* bytes of message */
 	struct reply fault;       /* why this message cannot be taken; code 0 */
 	struct edit_ranges ranges;
-	struct rcpt *repeat;      /* REPEAT: whose answer is next; NULL MAIL's */
+	const struct rcpt *repeat; /* REPEAT: whose answer is next; NULL MAIL's */
 	bool redialled;
 	struct keep_ticket *ticket;
 	bool keeper_spoke;
 	enum keep_result kept;    /* what it said */
+	bool copying;             /* KEEPER: of a copy; the message goes on */
+
+	struct event delay;       /* a rule's, before the reply */
+	bool delaying, delay_over;
+	uint64_t delayed_ms;      /* so far, in this mail */
 	unsigned lingering;       /* CLOSING: reads so far, from 1 */
 };
 
@@ -158,23 +164,35 @@ bool command_is_rcpt(struct pn_str line);
 bool mail_new(struct session *);
 /* Forget the mail. */
 void mail_end(struct session *);
-/* Run the stages up to this one. True when done. */
-bool mail_judge(struct session *, enum stage upto);
 /* The upstream, made if there is none, dials. */
 void mail_dial(struct session *);
 /* The client's addresses are our own. */
 bool mail_is_local(const struct session *);
 
+/* Stages (stage.c). True when it is run and a rule's delay is over. */
+bool stage_done(struct session *, struct transaction *, enum stage);
+void stage_cancel(struct session *);
+/* What t->early says, now: in the banner, or to the command at hand. */
+void stage_refuse_connection(struct session *);
+void stage_refuse(struct session *, struct transaction *);
+
 /* After the verdict. */
+/* To the next hop, or into its maildir. */
+void pass_start(struct session *);
 void relay_start(struct session *);
+/* A recipient that a rule added cannot be served: 451, for all. */
+void relay_added_refused(struct session *, struct pn_str why);
 void deliver_start(struct session *);
 bool deliver_takes(const struct session *, const struct rcpt *);
 void hold_start(struct session *); /* quarantine */
+void copy_start(struct session *); /* quarantine copy; then it goes on */
 /* The message is answered (code): log, summarise, forget. */
 void mail_done(struct session *, uint16_t code);
 
 /* Log lines (record.c). */
 void record_message(const struct session *, uint16_t code);
+/* Refused at its own stage, before any RCPT. */
+void record_early(const struct session *, struct transaction *, uint16_t code);
 /* A mail that ended before its message: said only if some were refused. */
 void record_abandoned(struct session *);
 void record_connection(const struct session *);

@@ -482,6 +482,9 @@ upstream_rcpt(struct upstream *u, const struct rcpt *r)
 	(void)buf_add_str(&u->queue, r->path);
 	(void)buf_puts(&u->queue, ">");
 	put_params(&u->queue, r->params, true);
+	/* RFC 3461 4.1: who was not asked for must not tell of himself. */
+	if (r->quiet && u->keywords.dsn)
+		(void)buf_puts(&u->queue, " NOTIFY=NEVER");
 	command(u, WANTED, "\r\n");
 	return true;
 }

@@ -9,7 +9,10 @@
  * rejected@ by the mail stage. A first header field `X-Verdict:` says reject,
  * tempfail, quarantine, discard, tag; with `slow-` in front the engine is
  * pending first. `X-Keeper: away` and `X-Keeper: full`
- * make the keeper fail.
+ * make the keeper fail. redirect, copy, rcpt-add, rcpt-remove and keep change
+ * who gets it. HELO early and MAIL from early@ are refused on the spot, as is
+ * the connection itself by early=reject and early=tempfail. RCPT to slow@ is
+ * answered late.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -26,6 +29,7 @@
 
 struct engine {
 	struct loop *loop;
+	const char *early; /* what the connect stage says */
 };
 struct keep {
 	struct loop *loop;
@@ -94,6 +98,38 @@ decide(struct transaction *t, struct verdict *v, struct pn_str what)
 			 PN_STR_V("X-Tag"), PN_STR_V("yes")) == 0);
 }
 
+/* Who gets it: new@ instead, or too; all but b@. */
+static void
+change(struct transaction *t, struct pn_str what)
+{
+	static struct envelope onward;
+	struct rcpt *r, *next;
+
+	if (pn_str_eq(what, PN_STR_V("keep")))
+		t->copy = (struct verdict){ .action = VERDICT_QUARANTINE,
+			.class_name = PN_STR("copies") };
+	if (memmem("redirect copy rcpt-add rcpt-remove", 34, what.p, what.n) ==
+		NULL ||
+	    what.n == 0)
+		return;
+	must(envelope_copy(&onward, &t->envelope, t->arena) == 0);
+	t->onward = &onward;
+	t->verdict.action = VERDICT_TAG;
+	for (r = TAILQ_FIRST(&onward.rcpts); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, next);
+		if (pn_str_eq(what, PN_STR_V("redirect")) ||
+		    (pn_str_eq(what, PN_STR_V("rcpt-remove")) &&
+			pn_str_eq(r->local, PN_STR_V("b"))))
+			envelope_remove_rcpt(&onward, r);
+	}
+	if (pn_str_eq(what, PN_STR_V("rcpt-remove")))
+		return;
+	r = envelope_add_address(&onward, t->arena,
+	    PN_STR_V("new@example.com"));
+	must(r != NULL);
+	r->quiet = pn_str_eq(what, PN_STR_V("copy"));
+}
+
 static enum engine_turn
 judge(struct engine *g, struct transaction *t)
 {
@@ -110,6 +146,7 @@ judge(struct engine *g, struct transaction *t)
 		return ENGINE_PENDING;
 	engine_cancel(g, t);
 	decide(t, &t->verdict, slow ? pn_str_sub(what, 5, what.n) : what);
+	change(t, what);
 	return ENGINE_DONE;
 }
 
@@ -118,8 +155,17 @@ engine_run(struct engine *g, struct transaction *t, enum stage stage)
 {
 	struct verdict no = { .action = VERDICT_ACCEPT };
 
+	t->early = no;
+	t->delay_ms = 0;
 	if (stage == STAGE_MESSAGE)
 		return judge(g, t);
+	if (stage == STAGE_CONNECT)
+		decide(t, &t->early, pn_str_of(g->early));
+	if ((stage == STAGE_HELO &&
+		pn_str_eq(t->client.helo, PN_STR_V("early"))) ||
+	    (stage == STAGE_MAIL &&
+		pn_str_eq(t->envelope.local, PN_STR_V("early"))))
+		decide(t, &t->early, PN_STR_V("reject"));
 	if (stage == STAGE_MAIL &&
 	    pn_str_eq(t->envelope.local, PN_STR_V("rejected")))
 		decide(t, &t->verdict, PN_STR_V("reject"));
@@ -129,6 +175,8 @@ engine_run(struct engine *g, struct transaction *t, enum stage stage)
 		if (pn_str_eq(t->rcpt->local, PN_STR_V("later")))
 			decide(t, &no, PN_STR_V("tempfail"));
 		t->rcpt_verdict = no;
+		if (pn_str_eq(t->rcpt->local, PN_STR_V("slow")))
+			t->delay_ms = 200;
 	}
 	return ENGINE_DONE;
 }
@@ -305,10 +353,10 @@ on_stdin(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-run(const struct smtp_conf *conf, const char *spool_dir)
+run(const struct smtp_conf *conf, const char *spool_dir, const char *early)
 {
 	struct program p = { .loop = loop_new() };
-	struct engine engine = { p.loop };
+	struct engine engine = { p.loop, early };
 	struct keep keep = { p.loop };
 	struct spool_pool *pool = spool_pool_new(
 	    &(struct spool_conf){ .dir = spool_dir, .max_memory = 1 << 20 });
@@ -370,6 +418,7 @@ main(int argc, char **argv)
 	must(log_open("door", option(argc, argv, "log", "stderr"),
 		 number(argc, argv, "debug", 0) ? LOG_LEVEL_DEBUG
 						: LOG_LEVEL_INFO) == 0);
-	run(&conf, option(argc, argv, "spool", "/tmp"));
+	run(&conf, option(argc, argv, "spool", "/tmp"),
+	    option(argc, argv, "early", ""));
 	return 0;
 }

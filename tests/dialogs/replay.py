@@ -262,7 +262,9 @@ class Daemon:
     @staticmethod
     def can(script):
         text = " ".join(t for _, _, t in script.steps)
-        return "X-Keeper" not in text and "slow-accept" not in text and \
+        return "early" not in text + script.door and "slow@" not in text and \
+            not re.search(r"X-Verdict: (redirect|copy|rcpt|keep)", text) and \
+            "X-Keeper" not in text and "slow-accept" not in text and \
             "hold_noop" not in script.door and "rcpts" not in script.door
 
     def __init__(self, script, sink, verbose):
