@@ -139,8 +139,8 @@ join(
 
 		if (pn_str_eq(f->rule, t->rule))
 			o->fired = true;
-		if (engine_action(f->action) > o->action) {
-			o->action = engine_action(f->action);
+		if (engine_action(f) > o->action) {
+			o->action = engine_action(f);
 			o->rule = f->rule;
 		}
 	}

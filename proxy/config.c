@@ -303,6 +303,27 @@ print_level(const void *at, struct buf *b)
 	(void)buf_puts(b, levels[*(const unsigned *)at]);
 }
 
+static const char *const mixed_words[] = { [MIXED_DEFER] = "defer",
+	[MIXED_STRICTEST] = "strictest", NULL };
+
+static int
+read_mixed(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct lex_token t;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0)
+		return -1;
+	return setting_one_of(&t, mixed_words, "way of mixing", at, e);
+}
+
+static void
+print_mixed(const void *at, struct buf *b)
+{
+	(void)buf_puts(b, mixed_words[*(const unsigned *)at]);
+}
+
 /* ---- files ---- */
 
 static int read_file(struct reader *, const char *path, struct error *e);
@@ -400,6 +421,8 @@ static const struct setting top_table[] = {
 	    NULL, NULL, 0 },
 	{ "enforce", setting_read_yesno, setting_print_yesno,
 	    IN(engine.enforce), "yes", NULL, NULL, 0 },
+	{ "mixed", read_mixed, print_mixed, IN(engine.mixed), "defer", NULL,
+	    NULL, 0 },
 	{ "trace_accept_percent", setting_read_count, setting_print_count,
 	    IN(engine.trace_accept_percent), "1", "0", "100", 0 },
 	{ "upstream", config_read_upstream, NULL, IN(smtp), NULL, NULL, NULL,

@@ -272,10 +272,12 @@ stage(struct scanner *s, struct transaction *t, enum stage which)
 		loop_run(s->loop);
 }
 
-static bool
-refuses(const struct verdict *v)
+static const struct verdict *
+refusal(const struct transaction *t)
 {
-	return v->action == VERDICT_REJECT || v->action == VERDICT_TEMPFAIL;
+	if (verdict_refuses(&t->verdict))
+		return &t->verdict;
+	return verdict_refuses(&t->rcpt_verdict) ? &t->rcpt_verdict : NULL;
 }
 
 /* As the door does it: a refusal of an earlier stage is given here. */
@@ -287,8 +289,10 @@ recipients(struct scanner *s, struct transaction *t,
 		if (add_rcpt(t, said->rcpts[i], e) < 0)
 			return -1;
 		stage(s, t, STAGE_RCPT);
-		if (refuses(&t->verdict) || refuses(&t->rcpt_verdict))
+		if (refusal(t) != NULL) {
+			t->rcpt->code = refusal(t)->reply.code;
 			continue;
+		}
 		t->rcpt->accepted = true;
 		t->rcpt->code = 250;
 		t->envelope.n_accepted++;
@@ -318,7 +322,7 @@ judge(struct scanner *s, struct transaction *t,
     const struct scan_session *said)
 {
 	if (said->n_rcpts > 0 && t->envelope.n_accepted == 0)
-		return refuses(&t->verdict) ? &t->verdict : &t->rcpt_verdict;
+		return refusal(t);
 	stage(s, t, STAGE_MESSAGE);
 	return &t->verdict;
 }

@@ -306,6 +306,8 @@ run_new(struct engine *g, struct transaction *t, enum stage stage)
 		t->rcpt = NULL; /* from here on it is about all of them */
 	if (stage == STAGE_RCPT)
 		t->rcpt_verdict = (struct verdict){ 0 };
+	t->early = (struct verdict){ 0 };
+	t->delay_ms = 0;
 	r->engine = g;
 	r->t = t;
 	r->stage = stage;
@@ -315,7 +317,9 @@ run_new(struct engine *g, struct transaction *t, enum stage stage)
 static bool
 wants_trace(struct engine *g, const struct transaction *t)
 {
-	if (t->verdict.action != VERDICT_ACCEPT || t->verdict.degraded)
+	if (t->verdict.action != VERDICT_ACCEPT || t->verdict.degraded ||
+	    t->would.action != VERDICT_ACCEPT || t->score != 0 ||
+	    t->notes.n > 0)
 		return true;
 	return g->conf->trace_accept_percent > 0 &&
 	    g->n_accepted++ % 100 < g->conf->trace_accept_percent;
@@ -407,5 +411,7 @@ engine_inherit(struct engine *g, struct transaction *to,
 		if (judge_stage(&again) < 0)
 			return -1;
 	}
+	to->early = (struct verdict){ 0 }; /* had their time */
+	to->delay_ms = 0;
 	return 0;
 }

@@ -17,6 +17,10 @@
 
 struct engine;
 
+/* Recipients of several policies in one transaction: those of others than the
+ * first's are told to come back, or the strictest verdict is for all. */
+enum engine_mixed { MIXED_DEFER, MIXED_STRICTEST };
+
 /* Compiled by the master, inherited, read-only. */
 struct engine_conf {
 	const struct chain *chain;
@@ -27,6 +31,7 @@ struct engine_conf {
 	const char *dns_server;  /* "127.0.0.1@5353", or NULL: resolv.conf */
 	bool enforce;          /* no: everything is accepted, the trace says what
 				  would have been done */
+	unsigned mixed;        /* enum engine_mixed */
 	unsigned trace_accept_percent; /* of plain accepts that keep a trace: 1 */
 };
 
@@ -61,7 +66,7 @@ void engine_cancel(struct engine *, struct transaction *);
 int engine_inherit(struct engine *, struct transaction *to,
     const struct transaction *from);
 /* What a rule's action makes of a message; an edit makes it tagged. */
-enum verdict_action engine_action(enum rules_action);
+enum verdict_action engine_action(const struct rules_effect *);
 /* Make t->trace now, if it is not made: what was judged so far. */
 void engine_trace(struct engine *, struct transaction *);
 /* History: one summary into the keeper's next batch. code: what the client

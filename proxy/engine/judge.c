@@ -1,9 +1,9 @@
 /*
  * judge - the third and fourth step's seam: facts and findings go to the
- * rules, their effects come back as verdict and edits.
+ * rules of the recipients' policies, their effects go to effects.c.
  *
- * Called by engine.c when everything a stage asked for is known. Order never
- * decides a verdict: effects are joined, strongest first (mail/verdict).
+ * Called by engine.c when everything a stage asked for is known. Which policy
+ * a recipient has is found at rcpt; at the message each one is judged once.
  */
 #include "engine/run.h"
 
@@ -14,6 +14,7 @@
 struct asker {
 	const struct transaction *t;
 	const struct site *site;
+	unsigned policy; /* whose recipients it is about, at the message */
 };
 
 static struct value
@@ -23,19 +24,27 @@ address_of(const struct rcpt *r)
 		.str = r->address, .local = r->local, .domain = r->domain };
 }
 
+/* A recipient of this policy that the message goes to? */
+static bool
+is_of(const struct rcpt *r, unsigned policy)
+{
+	return r->accepted && r->policy == policy;
+}
+
 /*
  * The recipients at hand, one after the other. Before the message: the one
- * that RCPT names. At the message: all accepted ones.
+ * that RCPT names. At the message: the policy's accepted ones.
  */
 static const struct rcpt *
-next_rcpt(const struct transaction *t, const struct rcpt *after)
+next_rcpt(const struct asker *a, const struct rcpt *after)
 {
+	const struct transaction *t = a->t;
 	const struct rcpt *r;
 
 	if (t->rcpt != NULL)
 		return after == NULL ? t->rcpt : NULL;
 	r = after ? TAILQ_NEXT(after, next) : TAILQ_FIRST(&t->envelope.rcpts);
-	while (r != NULL && !r->accepted)
+	while (r != NULL && !is_of(r, a->policy))
 		r = TAILQ_NEXT(r, next);
 	return r;
 }
@@ -43,10 +52,10 @@ next_rcpt(const struct transaction *t, const struct rcpt *after)
 static void
 get_rcpt(const struct asker *a, unsigned nth, struct value *out)
 {
-	const struct rcpt *r = next_rcpt(a->t, NULL);
+	const struct rcpt *r = next_rcpt(a, NULL);
 
 	while (r != NULL && nth-- > 0)
-		r = next_rcpt(a->t, r);
+		r = next_rcpt(a, r);
 	if (r != NULL)
 		*out = address_of(r);
 }
@@ -69,8 +78,8 @@ get_direction(const struct asker *a, unsigned nth, struct value *out)
 	struct pn_str seen[3];
 	unsigned n = 0, i;
 
-	for (const struct rcpt *r = next_rcpt(a->t, NULL); r != NULL;
-	     r = next_rcpt(a->t, r)) {
+	for (const struct rcpt *r = next_rcpt(a, NULL); r != NULL;
+	     r = next_rcpt(a, r)) {
 		struct pn_str word = direction_of(a->t, a->site, r);
 
 		for (i = 0; i < n && !pn_str_eq(seen[i], word); i++)
@@ -120,78 +129,16 @@ depth(void *arg, const char *thing, uint32_t n)
 	return things->v[n].depth;
 }
 
-/* ---- effects ---- */
+/* ---- one policy at one stage ---- */
 
-enum verdict_action
-engine_action(enum rules_action a)
-{
-	static const enum verdict_action verdict_of[] = {
-		[RULES_ACCEPT] = VERDICT_ACCEPT,
-		[RULES_ALLOW] = VERDICT_ACCEPT,
-		[RULES_TAG] = VERDICT_TAG,
-		[RULES_REJECT] = VERDICT_REJECT,
-		[RULES_TEMPFAIL] = VERDICT_TEMPFAIL,
-		[RULES_QUARANTINE] = VERDICT_QUARANTINE,
-		[RULES_DISCARD] = VERDICT_DISCARD,
-		[RULES_HEADER] = VERDICT_TAG,
-		[RULES_SUBJECT_PREFIX] = VERDICT_TAG,
-	};
-
-	return verdict_of[a];
-}
-
-static struct verdict
-verdict_from(const struct rules_effect *e)
-{
-	struct verdict v = { .action = engine_action(e->action),
-		.order = e->order,
-		.rule = e->rule,
-		.class_name = e->name,
-		.reply = { .code = e->code, .text = e->text } };
-
-	must(e->status.n < sizeof(v.reply.status));
-	if (e->status.n > 0)
-		memcpy(v.reply.status, e->status.p, e->status.n);
-	if (v.class_name.n == 0)
-		v.class_name = PN_STR_V("default");
-	return v;
-}
-
-static int
-edit_from(struct transaction *t, const struct rules_effect *e)
-{
-	if (e->action == RULES_HEADER)
-		return edits_add(&t->edits, t->arena, EDIT_HEADER_ADD, e->name,
-		    e->value);
-	if (e->action == RULES_SUBJECT_PREFIX)
-		return edits_add(&t->edits, t->arena, EDIT_HEADER_PREFIX,
-		    PN_STR_V("Subject"), e->text);
-	return 0;
-}
-
-static void
-join_effects(struct verdict *v, const struct rules_result *r)
-{
-	for (size_t i = 0; i < r->n_effects; i++) {
-		struct verdict one = verdict_from(&r->effects[i]);
-
-		verdict_join(v, &one);
-	}
-	v->degraded = v->degraded || r->degraded;
-}
-
-/* Does this finished stage speak for the message? A refused recipient's
- * result does not. */
-static bool
-counts(const struct stage_result *s)
-{
-	return s->stage != STAGE_RCPT || s->rcpt->accepted;
-}
-
-/* The results that the rules of this stage follow on from. */
+/*
+ * The results that the rules of this stage follow on from: those of connect,
+ * helo and mail, and at the message those of this policy's recipients.
+ */
 static const struct rules_result **
-earlier_results(const struct transaction *t, size_t *n)
+earlier_results(const struct engine_run *r, unsigned policy, size_t *n)
 {
+	struct transaction *t = r->t;
 	const struct rules_result **list;
 	const struct stage_result *s;
 
@@ -201,83 +148,187 @@ earlier_results(const struct transaction *t, size_t *n)
 	list = arena_alloc(t->arena, *n * sizeof(*list));
 	*n = 0;
 	STAILQ_FOREACH (s, &t->past->results, next)
-		if (list != NULL && (s->stage != STAGE_RCPT ||
-					(t->rcpt == NULL && s->rcpt->accepted)))
+		if (list != NULL && (s->stage < STAGE_RCPT ||
+		    (s->stage == STAGE_RCPT && r->stage == STAGE_MESSAGE &&
+			is_of(s->rcpt, policy))))
 			list[(*n)++] = &s->rules;
 	return list;
 }
 
 static struct stage_result *
-judge(struct engine_run *r)
+judge(struct engine_run *r, unsigned policy)
 {
 	struct transaction *t = r->t;
-	struct asker asker = { t, &r->engine->conf->site };
+	struct asker asker = { t, &r->engine->conf->site, policy };
 	struct rules_facts facts = { &asker, get, n_things, depth };
 	struct stage_result *s = arena_alloc(t->arena, sizeof(*s));
-	const struct rules *rules = r->engine->conf->rules;
 	size_t n;
-	const struct rules_result **earlier = earlier_results(t, &n);
+	const struct rules_result **earlier = earlier_results(r, policy, &n);
 
 	if (s == NULL || earlier == NULL)
 		return NULL;
 	s->stage = r->stage;
+	s->policy = policy;
 	s->rcpt = r->stage == STAGE_RCPT ? t->rcpt : NULL;
-	if (rules_judge(rules, r->engine->rules_run, rules_policy_early(rules),
+	if (rules_judge(r->engine->conf->rules, r->engine->rules_run, policy,
 		(unsigned)r->stage, &facts,
 		r->stage == STAGE_MESSAGE ? t->past->findings.answers : NULL,
 		earlier, n, t->arena, &s->rules) < 0)
 		return NULL;
+	t->score = s->rules.score;
 	STAILQ_INSERT_TAIL(&t->past->results, s, next);
+	if (r->engine->conf->enforce && effects_stage(t, &s->rules) < 0)
+		return NULL;
 	return s;
+}
+
+/* ---- recipients ---- */
+
+static void
+resolve_policy(struct engine_run *r)
+{
+	struct asker asker = { r->t, &r->engine->conf->site, RULES_NO_POLICY };
+	struct rules_facts facts = { &asker, get, n_things, depth };
+
+	r->t->rcpt->policy = rules_policy_for(r->engine->conf->rules,
+	    r->engine->rules_run, &facts);
+}
+
+/*
+ * One reply ends DATA, so with `mixed defer` a transaction has one policy: the
+ * first recipient's who was not refused. Those of a batch that the next hop
+ * has not answered yet are among them: should it refuse the first, the other
+ * comes back all the same.
+ */
+static bool
+is_of_another(const struct transaction *t)
+{
+	const struct rcpt *r;
+
+	TAILQ_FOREACH (r, &t->envelope.rcpts, next)
+		if (r != t->rcpt && r->code < 400)
+			return r->policy != t->rcpt->policy;
+	return false;
+}
+
+static int
+add_name(struct engine_run *r, unsigned policy)
+{
+	struct pn_str name = rules_policy_name(r->engine->conf->rules, policy);
+	struct transaction *t = r->t;
+	char *all = arena_printf(t->arena, "%.*s%s%.*s", PN_STR_ARG(t->policy),
+	    t->policy.n ? "," : "", PN_STR_ARG(name));
+
+	t->policy = pn_str_of(all);
+	return all == NULL ? -1 : 0;
+}
+
+static int
+judge_rcpt(struct engine_run *r)
+{
+	static const struct verdict later = { .action = VERDICT_TEMPFAIL,
+		.order = UINT_MAX,
+		.reply = { 452, "4.5.3",
+		    PN_STR("send this recipient separately") } };
+	struct transaction *t = r->t;
+	struct stage_result *s;
+
+	resolve_policy(r);
+	t->policy = (struct pn_str){ 0 }; /* until all are known */
+	t->score = 0;
+	if (r->engine->conf->mixed == MIXED_DEFER && is_of_another(t)) {
+		verdict_join(&t->rcpt_verdict, &later);
+		return 0;
+	}
+	if (t->rcpt->policy == RULES_NO_POLICY)
+		return 0;
+	if (add_name(r, t->rcpt->policy) < 0 ||
+	    (s = judge(r, t->rcpt->policy)) == NULL)
+		return -1;
+	effects_join(t, &t->rcpt_verdict, &s->rules, r->engine->conf->enforce);
+	return 0;
+}
+
+/* A client may say HELO again: what its last name came to is void. */
+static void
+forget_again(struct engine_run *r)
+{
+	struct stage_results *all = &r->t->past->results;
+	struct stage_result *s, *next;
+
+	for (s = STAILQ_FIRST(all); s != NULL; s = next) {
+		next = STAILQ_NEXT(s, next);
+		if (s->stage == r->stage)
+			STAILQ_REMOVE(all, s, stage_result, next);
+	}
 }
 
 int
 judge_stage(struct engine_run *r)
 {
-	struct transaction *t = r->t;
-	struct verdict *v = r->stage == STAGE_RCPT ? &t->rcpt_verdict
-						   : &t->verdict;
-	struct stage_result *s = judge(r);
+	unsigned policy = rules_policy_early(r->engine->conf->rules);
+	struct stage_result *s;
 
-	if (s == NULL)
+	if (r->stage == STAGE_RCPT)
+		return judge_rcpt(r);
+	if (policy == RULES_NO_POLICY)
+		return 0;
+	forget_again(r);
+	if ((s = judge(r, policy)) == NULL)
 		return -1;
-	if (r->engine->conf->enforce)
-		join_effects(v, &s->rules);
+	effects_join(r->t, &r->t->verdict, &s->rules, r->engine->conf->enforce);
 	return 0;
 }
 
-/* The next rule in file order that fired, and a result that holds its effects:
- * one is enough, a rule edits once however many recipients it fired for. */
-static const struct rules_result *
-next_rule(const struct transaction *t, int64_t after, unsigned *order)
+/* ---- the message ---- */
+
+static bool
+is_judged(const struct transaction *t, unsigned policy)
 {
-	const struct rules_result *best = NULL;
 	const struct stage_result *s;
 
 	STAILQ_FOREACH (s, &t->past->results, next)
-		for (size_t i = 0; counts(s) && i < s->rules.n_effects; i++) {
-			unsigned o = s->rules.effects[i].order;
-
-			if (o > after && (best == NULL || o < *order)) {
-				best = &s->rules;
-				*order = o;
-			}
-		}
-	return best;
+		if (s->stage == STAGE_MESSAGE && s->policy == policy)
+			return true;
+	return false;
 }
 
 static int
-make_edits(struct transaction *t)
+judge_without_rcpt(struct engine_run *r)
 {
-	const struct rules_result *r;
-	unsigned order = 0;
+	unsigned policy = rules_policy_early(r->engine->conf->rules);
 
-	for (int64_t after = -1; (r = next_rule(t, after, &order)) != NULL;
-	     after = order)
-		for (size_t i = 0; i < r->n_effects; i++)
-			if (r->effects[i].order == order &&
-			    edit_from(t, &r->effects[i]) < 0)
-				return -1;
+	if (policy == RULES_NO_POLICY)
+		return 0;
+	return add_name(r, policy) < 0 || judge(r, policy) == NULL ? -1 : 0;
+}
+
+/*
+ * Once for each policy that some accepted recipient has, in the order they
+ * came. A recipient that no policy fits has no rules: for him the message
+ * passes as it is.
+ */
+static int
+judge_policies(struct engine_run *r)
+{
+	struct transaction *t = r->t;
+	int64_t highest = INT64_MIN;
+	const struct rcpt *rcpt;
+
+	t->policy = (struct pn_str){ 0 };
+	if (TAILQ_EMPTY(&t->envelope.rcpts)) /* a scan without an envelope */
+		return judge_without_rcpt(r);
+	TAILQ_FOREACH (rcpt, &t->envelope.rcpts, next) {
+		if (!rcpt->accepted || rcpt->policy == RULES_NO_POLICY ||
+		    is_judged(t, rcpt->policy))
+			continue;
+		if (add_name(r, rcpt->policy) < 0 ||
+		    judge(r, rcpt->policy) == NULL)
+			return -1;
+		if (t->score > highest)
+			highest = t->score;
+	}
+	t->score = highest == INT64_MIN ? 0 : highest;
 	return 0;
 }
 
@@ -286,13 +337,12 @@ judge_message(struct engine_run *r)
 {
 	struct transaction *t = r->t;
 	const struct stage_result *s;
+	bool enforce = r->engine->conf->enforce;
 
-	if (judge(r) == NULL)
+	if (judge_policies(r) < 0)
 		return -1;
-	if (!r->engine->conf->enforce)
-		return 0;
 	STAILQ_FOREACH (s, &t->past->results, next)
-		if (counts(s))
-			join_effects(&t->verdict, &s->rules);
-	return make_edits(t);
+		if (effects_count(s))
+			effects_join(t, &t->verdict, &s->rules, enforce);
+	return enforce ? effects_message(t) : 0;
 }

@@ -3,10 +3,12 @@ libengine_la_SOURCES = \
 	proxy/engine/client_name.c \
 	proxy/engine/core.c \
 	proxy/engine/dns.c proxy/engine/dns.h \
+	proxy/engine/effects.c \
 	proxy/engine/engine.c proxy/engine/engine.h \
 	proxy/engine/host.c \
 	proxy/engine/judge.c \
 	proxy/engine/keep.c proxy/engine/keep.h \
 	proxy/engine/run.h \
+	proxy/engine/strip.c \
 	proxy/engine/trace.c
 libengine_la_LIBADD = libmail.la libbase.la $(UNBOUND_LIBS) $(CRYPTO_LIBS)

@@ -18,6 +18,7 @@
 struct stage_result {
 	STAILQ_ENTRY(stage_result) next;
 	enum stage stage;
+	unsigned policy;         /* whose rules */
 	const struct rcpt *rcpt; /* STAGE_RCPT */
 	struct rules_result rules;
 };
@@ -84,9 +85,29 @@ void client_name_cancel(struct engine_run *);
 /* core.c: what the door told, as facts. -1 at the arena's cap. */
 int core_facts(struct engine_run *);
 
-/* judge.c: the rules of the run's stage; their effects as verdict and edits. */
+/* judge.c: the rules of the run's stage. -1 at the arena's cap. */
 int judge_stage(struct engine_run *);
 /* ... and of all stages so far, for what was accepted: at the message stage. */
 int judge_message(struct engine_run *);
+
+/* effects.c: what a result says, joined to *v or, unless it counts, to
+ * t->would. */
+void effects_join(struct transaction *, struct verdict *v,
+    const struct rules_result *, bool enforce);
+/* What has its effect at the stage it belongs to: delays, notes. The
+ * functions that follow are -1 at the arena's cap. */
+int effects_stage(struct transaction *, const struct rules_result *);
+int effects_note(struct transaction *, struct pn_str text);
+/* Does this result speak for the message? */
+bool effects_count(const struct stage_result *);
+/* Each effect that is not in shadow, in file order, each rule's once. */
+typedef int effects_take(struct transaction *, const struct rules_effect *,
+    void *arg);
+int effects_walk(struct transaction *, effects_take *, void *arg);
+/* What rules want of a message that passes: edits, recipients, copies. */
+int effects_message(struct transaction *);
+
+/* strip.c: edits that take parts out, or the verdict that they cannot be. */
+int strip_message(struct transaction *);
 
 #endif

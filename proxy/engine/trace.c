@@ -70,10 +70,12 @@ add_envelope(struct buf *b, const struct envelope *e)
 }
 
 /* What became of it: the message's verdict, or where no recipient was left to
- * have one, the last recipient's. */
+ * have one, the last recipient's, or what an early rule said before all. */
 static const struct verdict *
 final_verdict(const struct transaction *t)
 {
+	if (verdict_refuses(&t->early))
+		return &t->early;
 	bool none_left = t->envelope.n_accepted == 0 &&
 	    t->rcpt_verdict.action > t->verdict.action;
 
@@ -95,6 +97,36 @@ add_verdict(struct buf *b, const struct verdict *v)
 	}
 	json_bool(b, "degraded", v->degraded);
 	json_end_object(b);
+}
+
+/* What else rules came to, where there is something to say. */
+static void
+add_rest(struct buf *b, const struct transaction *t)
+{
+	const struct rcpt *r;
+
+	json_str(b, "policy", t->policy);
+	json_int(b, "score", t->score);
+	if (t->would.action != VERDICT_ACCEPT) {
+		json_begin_object(b, "would");
+		json_cstr(b, "action", verdict_action_name(t->would.action));
+		json_str(b, "rule", t->would.rule);
+		json_end_object(b);
+	}
+	if (t->onward != NULL) {
+		json_begin_array(b, "onward");
+		TAILQ_FOREACH (r, &t->onward->rcpts, next)
+			json_str(b, NULL, r->address);
+		json_end_array(b);
+	}
+	if (t->copy.action == VERDICT_QUARANTINE) {
+		json_begin_object(b, "copy");
+		json_str(b, "class", t->copy.class_name);
+		json_str(b, "rule", t->copy.rule);
+		json_end_object(b);
+	}
+	if (t->notes.n > 0)
+		json_str(b, "notes", t->notes);
 }
 
 static void
@@ -190,6 +222,7 @@ add_stages(struct buf *b, const struct rules *rules,
 			continue;
 		json_begin_object(b, NULL);
 		json_cstr(b, "stage", stage_name(s->stage));
+		json_str(b, "policy", rules_policy_name(rules, s->policy));
 		if (s->rcpt != NULL)
 			json_str(b, "rcpt", s->rcpt->address);
 		json_raw(b, "rules", PN_STR_V(""));
@@ -215,6 +248,7 @@ write_trace(struct engine *g, struct transaction *t, enum detail detail)
 	add_envelope(b, &t->envelope);
 	json_int(b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
 	add_verdict(b, final_verdict(t));
+	add_rest(b, t);
 	if (detail < WHOLE)
 		json_bool(b, "truncated", true);
 	add_facts(b, g->conf->chain, &t->facts);
@@ -263,10 +297,11 @@ refused_some(const struct transaction *t)
 	STAILQ_FOREACH (s, &t->past->results, next)
 		for (size_t i = 0; s->rcpt != NULL && !s->rcpt->accepted &&
 		     i < s->rules.n_effects; i++) {
-			enum verdict_action a =
-			    engine_action(s->rules.effects[i].action);
+			const struct rules_effect *e = &s->rules.effects[i];
+			enum verdict_action a = engine_action(e);
 
-			if (a == VERDICT_REJECT || a == VERDICT_TEMPFAIL)
+			if (!e->shadow &&
+			    (a == VERDICT_REJECT || a == VERDICT_TEMPFAIL))
 				return true;
 		}
 	return false;

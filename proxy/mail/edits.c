@@ -25,21 +25,47 @@ struct field {
 	size_t name_n;
 };
 
-int
-edits_add(struct edits *list, struct arena *a, enum edit_kind kind,
+static struct edit *
+add(struct edits *list, struct arena *a, enum edit_kind kind,
     struct pn_str name, struct pn_str value)
 {
 	struct edit *e = arena_alloc(a, sizeof(*e));
 
 	if (e == NULL)
-		return -1;
+		return NULL;
 	e->kind = kind;
 	e->name = arena_str(a, name);
 	e->value = arena_str(a, value);
 	if (e->name.p == NULL || e->value.p == NULL)
-		return -1;
+		return NULL;
 	STAILQ_INSERT_TAIL(list, e, next);
+	return e;
+}
+
+int
+edits_add(struct edits *list, struct arena *a, enum edit_kind kind,
+    struct pn_str name, struct pn_str value)
+{
+	return add(list, a, kind, name, value) ? 0 : -1;
+}
+
+int
+edits_add_range(struct edits *list, struct arena *a, size_t offset, size_t n,
+    struct pn_str text)
+{
+	struct edit *e = add(list, a, EDIT_RANGE, PN_STR_V(""), text);
+
+	if (e == NULL)
+		return -1;
+	e->offset = offset;
+	e->n = n;
 	return 0;
+}
+
+int
+edits_add_body(struct edits *list, struct arena *a, struct pn_str text)
+{
+	return add(list, a, EDIT_BODY, PN_STR_V(""), text) ? 0 : -1;
 }
 
 /* ---- the header's fields ---- */
@@ -361,6 +387,78 @@ add_in_front(struct resolver *r, const struct edits *edits)
 	flush_literal(r);
 }
 
+/* ---- the body ---- */
+
+/* The range that is not done yet and begins first. */
+static const struct edit *
+next_range(const struct edits *edits, const struct edit *after)
+{
+	const struct edit *e, *best = NULL;
+
+	STAILQ_FOREACH (e, edits, next)
+		if (e->kind == EDIT_RANGE &&
+		    (after == NULL || e->offset > after->offset) &&
+		    (best == NULL || e->offset < best->offset))
+			best = e;
+	return best;
+}
+
+static bool
+same_start(const struct edits *edits, const struct edit *range)
+{
+	const struct edit *e;
+
+	STAILQ_FOREACH (e, edits, next)
+		if (e != range && e->kind == EDIT_RANGE &&
+		    e->offset == range->offset)
+			return true;
+	return false;
+}
+
+/* False: they cannot all be done. */
+static bool
+edit_ranges(struct resolver *r, struct spool *s, const struct edits *edits)
+{
+	const struct edit *e = NULL;
+
+	while ((e = next_range(edits, e)) != NULL) {
+		if (e->offset < r->copied || same_start(edits, e) ||
+		    e->n > spool_size(s) || e->offset > spool_size(s) - e->n)
+			return false;
+		copy_up_to(r, e->offset);
+		add_range(r, e->value, 0, e->value.n);
+		r->copied = e->offset + e->n;
+	}
+	return true;
+}
+
+/* Behind the empty line; without one there is a body no more than a line. */
+static void
+replace_body(struct resolver *r, struct spool *s, const struct edit *e)
+{
+	size_t end = line_end(s, r->copied);
+
+	if (end - r->copied == 2 && byte_at(s, r->copied) == '\r')
+		copy_up_to(r, end);
+	else
+		add_range(r, PN_STR_V("\r\n"), 0, 2);
+	add_range(r, e->value, 0, e->value.n);
+	r->copied = spool_size(s);
+}
+
+static bool
+edit_body(struct resolver *r, struct spool *s, const struct edits *edits)
+{
+	const struct edit *e;
+
+	STAILQ_FOREACH (e, edits, next)
+		if (e->kind == EDIT_BODY) {
+			replace_body(r, s, e);
+			return next_range(edits, NULL) == NULL;
+		}
+	return edit_ranges(r, s, edits);
+}
+
 static size_t
 count(const struct edits *edits)
 {
@@ -379,6 +477,7 @@ edits_resolve(const struct edits *edits, struct spool *s, struct arena *a,
 	struct resolver r = { .arena = a, .out = out,
 		.seen = arena_alloc(a, count(edits) * sizeof(bool)) };
 	struct field f = { .start = 0 };
+	bool fit = true;
 
 	STAILQ_INIT(out);
 	if (r.seen == NULL)
@@ -390,9 +489,12 @@ edits_resolve(const struct edits *edits, struct spool *s, struct arena *a,
 			f.start = f.end;
 		}
 		add_at_end(&r, s, edits, f.start);
+		fit = edit_body(&r, s, edits);
 	}
 	copy_up_to(&r, spool_size(s));
 	buf_fini(&r.literal);
+	if (!fit)
+		return error_set(e, "edits: bytes to replace lie across others");
 	return r.failed ? error_set(e, "edits: out of memory for this mail") : 0;
 }
 

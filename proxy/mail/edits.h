@@ -21,8 +21,10 @@ enum edit_kind {
 	EDIT_HEADER_INSERT, /* in front of the first */
 	EDIT_HEADER_SET,    /* replace the first of that name, delete the others; add when none */
 	EDIT_HEADER_REMOVE, /* every field of that name */
-	EDIT_HEADER_PREFIX  /* text in front of the first one's value (subject);
+	EDIT_HEADER_PREFIX, /* text in front of the first one's value (subject);
 			       add the field when there is none */
+	EDIT_RANGE,         /* bytes behind the header: value, as it is, instead */
+	EDIT_BODY           /* likewise all of them */
 };
 
 struct edit {
@@ -31,6 +33,7 @@ struct edit {
 	struct pn_str name;  /* field name, no colon */
 	struct pn_str value; /* UTF-8 without CR LF; non-ASCII goes out as an
 				RFC 2047 encoded word, long ones are folded */
+	size_t offset, n;    /* RANGE */
 };
 STAILQ_HEAD(edits, edit);
 
@@ -46,7 +49,16 @@ STAILQ_HEAD(edit_ranges, edit_range);
 /* Copies name and value into the arena; -1 at its cap. */
 int edits_add(struct edits *, struct arena *, enum edit_kind,
     struct pn_str name, struct pn_str value);
-/* Ranges in the arena; -1: arena's cap or the spool could not be read. */
+/*
+ * Bytes [offset, offset + n) of the message, or all behind the empty line that
+ * ends its header, become text: whole lines with CRLF, none of which begins
+ * with a dot. Copied; -1 at the arena's cap.
+ */
+int edits_add_range(struct edits *, struct arena *, size_t offset, size_t n,
+    struct pn_str text);
+int edits_add_body(struct edits *, struct arena *, struct pn_str text);
+/* Ranges in the arena; -1: arena's cap, the spool could not be read, or bytes
+ * to replace lie in the header, in one another or behind the end. */
 int edits_resolve(const struct edits *, struct spool *, struct arena *,
     struct edit_ranges *, struct error *e);
 /* Bytes of the result. */

@@ -110,6 +110,7 @@ defaults_are_the_manuals(void **state)
 	assert_null(c->engine.dns_server);
 	assert_int_equal(c->engine.dns_timeout_ms, 5000);
 	assert_true(c->engine.enforce);
+	assert_int_equal(c->engine.mixed, MIXED_DEFER);
 	assert_int_equal(c->engine.trace_accept_percent, 1);
 	arena_free(r.arena);
 }
@@ -123,7 +124,7 @@ everything_can_be_said(void **state)
 	    "relay_domains Example.COM sales.example.com;\n"
 	    "message_size_limit 1M; recipient_limit 100;\n"
 	    "spool \"/tmp/a b\"; state /tmp/s; control unix:/tmp/c;\n"
-	    "dns [::1]:5353; dns_timeout 250ms; enforce no;\n"
+	    "dns [::1]:5353; dns_timeout 250ms; enforce no; mixed strictest;\n"
 	    "log syslog mail; log_level debug;\n"
 	    "listen smtp *:25 { upstream mta; }\n"
 	    "listen smtp [::1]:2525 { upstream re;\n"
@@ -148,6 +149,7 @@ everything_can_be_said(void **state)
 	assert_string_equal(r.conf.spool.dir, "/tmp/a b");
 	assert_string_equal(r.conf.engine.dns_server, "::1@5353");
 	assert_false(r.conf.engine.enforce);
+	assert_int_equal(r.conf.engine.mixed, MIXED_STRICTEST);
 	assert_string_equal(r.conf.daemon.log_target, "syslog mail");
 	assert_int_equal(s->n_listeners, 2);
 	assert_string_equal(s->listeners[0].name, "*:25");
@@ -270,6 +272,7 @@ static const struct {
 	{ "map_check 2d;", "1:11: \"map_check\" must be at most 1d" },
 	{ "map_check 5;", "1:11: \"5\" is not a time (500ms, 30s, 5m, 2h, 7d)" },
 	{ "drain_timeout 2d;", "1:15: \"drain_timeout\" must be at most 1d" },
+	{ "mixed split;", "1:7: unknown way of mixing \"split\"" },
 	{ "enforce maybe;", "1:9: \"enforce\" is yes or no, not \"maybe\"" },
 	{ "trace_accept_percent 101;", "1:22: \"trace_accept_percent\" must be at most 100" },
 	{ "hostname a@b;", "1:10: \"a@b\" is not a host name" },
