@@ -51,7 +51,6 @@ static const struct rules_absent absent[] = {
 	{ "icap", "icap" },
 	{ "milter", "milter" },
 	{ "exec", "exec" },
-	{ "score", "score" },
 	{ "time", "time" },
 	{ "part.macro", "ole" },
 	{ "part.active", "active" },

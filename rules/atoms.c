@@ -194,14 +194,19 @@ static const unsigned type_ops[VALUE_TYPES] = {
 static int
 take_number(struct making *m, const struct word *w)
 {
+	bool sign =
+	    w->text.n > 0 && (w->text.p[0] == '-' || w->text.p[0] == '+');
+	struct pn_str digits = pn_str_sub(w->text, sign, w->text.n);
 	unsigned long long v;
 
 	/* 10 digits and a unit stay below 2^63. */
-	if (w->quoted || w->text.n > 10 || lex_size(w->text, &v) < 0)
+	if (w->quoted || digits.n > 10 || lex_size(digits, &v) < 0)
 		return lex_error(m->e, &w->pos,
 		    "\"%s\" is no number (digits, then K, M or G if wanted)",
 		    VIS(w->text));
 	m->atom->number = (int64_t)v;
+	if (sign && w->text.p[0] == '-')
+		m->atom->number = -m->atom->number;
 	return 0;
 }
 

@@ -15,9 +15,11 @@
 /* One rule being checked. */
 struct checking {
 	struct rules_builder *b;
+	const struct policy *policy;
 	struct rule *rule;
 	struct scope scope;
 	bool *any_of; /* [things]: `when` has an `any` that can find one */
+	const struct expr *any; /* the one around, for named groups */
 	bool negated;
 	bool in_when;
 	struct error *e;
@@ -172,15 +174,49 @@ check_quant(struct checking *c, struct expr *x)
 		    "any, all and no cannot stand within one another");
 	if (find_thing(c, x) < 0 || (x->test != NULL && write_out(c, x) < 0))
 		return -1;
-	x->quant_id = c->b->rules->n_quants++;
+	/* A rule and its override may share it: it is numbered once. */
+	if (!x->has_quant_id)
+		x->quant_id = c->b->rules->n_quants++;
+	x->has_quant_id = true;
 	/* It needs the count of things, even if no fact is asked of them. */
 	no_earlier_than(c, c->b->rules->n_stages - 1);
 	if (x->quant == QUANT_ANY && c->in_when && !negated)
 		c->any_of[x->thing] = true;
 	c->scope.thing = x->thing;
+	c->any = x->quant == QUANT_ANY ? x : NULL;
 	if (check_expr(c, x->first) < 0)
 		return -1;
 	c->scope.thing = NO_THING;
+	c->any = NULL;
+	return 0;
+}
+
+/* The named groups of a regex that has to match for `when` to be true. */
+static int
+take_names(struct checking *c, const struct expr *x)
+{
+	const struct atom *a = x->atom;
+	uint32_t n = a->op == OP_MATCH ? pattern_n_captures(a->pattern) : 0;
+	struct named **last = &c->rule->named;
+	struct fact_ref ref;
+
+	if (!c->in_when || c->negated ||
+	    (c->scope.thing != NO_THING && c->any == NULL))
+		return 0;
+	while (*last != NULL)
+		last = &(*last)->next;
+	for (uint32_t i = 0; i < n; i++) {
+		struct pn_str name = pattern_capture_name(a->pattern, i);
+
+		if (fact_exists(c->b->decls, NO_THING, name, &ref))
+			return lex_error(c->e, &x->test->values->pos,
+			    "a group cannot be named \"%s\": a fact is",
+			    VIS(name));
+		*last = rules_alloc(c->b, sizeof(**last));
+		**last =
+		    (struct named){ .atom = a, .index = i, .quant = c->any };
+		last = &(*last)->next;
+	}
 	return 0;
 }
 
@@ -189,8 +225,11 @@ check_test(struct checking *c, struct expr *x)
 {
 	if (atom_make(c->b, &c->scope, x->test, &x->atom, c->e) < 0)
 		return -1;
-	no_earlier_than(c, c->b->decls->facts[x->atom->fact].stage);
-	return 0;
+	if (x->atom->fact == c->b->rules->score)
+		c->rule->reads = true;
+	else
+		no_earlier_than(c, c->b->decls->facts[x->atom->fact].stage);
+	return take_names(c, x);
 }
 
 /* Recursion is bounded: the parser has counted the levels. */
@@ -211,36 +250,120 @@ check_expr(struct checking *c, struct expr *x)
 
 /* ---- actions ---- */
 
+/* What changes the message or its recipients is for its end. */
 static bool
 needs_message(const struct action *a)
 {
-	return a->kind == RULES_HEADER || a->kind == RULES_SUBJECT_PREFIX;
+	switch (a->kind) {
+	case RULES_HEADER:
+	case RULES_SUBJECT_PREFIX:
+	case RULES_STRIP:
+	case RULES_COPY:
+	case RULES_RCPT_ADD:
+	case RULES_RCPT_REMOVE:
+	case RULES_REDIRECT:
+		return true;
+	default:
+		return a->copy;
+	}
+}
+
+static int
+check_text(struct checking *c, struct action *a, const struct text_use *use)
+{
+	const struct rules_decls *d = c->b->decls;
+	struct rules *r = c->b->rules;
+
+	if (text_check(c->b, use, &a->text, c->e) < 0)
+		return -1;
+	for (const struct piece *p = a->text.pieces; p != NULL; p = p->next) {
+		if (p->kind != PIECE_FACT)
+			continue;
+		if (p->fact == r->score)
+			c->rule->reads = true;
+		else
+			no_earlier_than(c, d->facts[p->fact].stage);
+		r->uses[p->fact] = true;
+	}
+	return 0;
+}
+
+static int
+check_score(struct checking *c, const struct action *a)
+{
+	const struct policy *policy = c->policy;
+	struct suggest s = suggest_for(a->group.text);
+	char near[96];
+
+	c->rule->adds = a;
+	if (a->group.text.n == 0 || policy_cap(policy, a->group.text) != NULL)
+		return 0;
+	for (const struct policy *of = policy; of != NULL; of = of->base)
+		for (const struct cap *cap = of->caps; cap; cap = cap->next)
+			suggest_try(&s, cap->name);
+	return lex_error(c->e, &a->group.pos,
+	    "unknown group \"%s\" (group NAME cap N; makes one)%s",
+	    VIS(a->group.text), suggest_text(&s, near, sizeof(near)));
+}
+
+/* `strip part` takes those that an `any part` of `when` is true of. */
+static int
+check_strip(struct checking *c, const struct action *a, const bool *any_of,
+    const char *no_any)
+{
+	const struct rules_decls *d = c->b->decls;
+	uint32_t part = 0;
+
+	while (d->things[part] != NULL && strcmp(d->things[part], "part") != 0)
+		part++;
+	if (d->things[part] != NULL && any_of[part])
+		return 0;
+	return lex_error(c->e, &a->pos,
+	    "\"strip part\" needs a part that was found: %s", no_any);
 }
 
 static int
 check_actions(struct checking *c, struct action *first, const bool *any_of,
     const char *no_any)
 {
-	const struct rules_decls *d = c->b->decls;
 	struct rules *r = c->b->rules;
 
 	for (struct action *a = first; a != NULL; a = a->next) {
 		struct text_use use = { .any_of = any_of,
 			.no_any = no_any,
+			.named = first == c->rule->then ? c->rule->named : NULL,
 			.reply = a->kind == RULES_REJECT ||
 				 a->kind == RULES_TEMPFAIL };
 
-		if (text_check(c->b, &use, &a->text, c->e) < 0)
+		if (check_text(c, a, &use) < 0 ||
+		    (a->kind == RULES_SCORE && check_score(c, a) < 0) ||
+		    (a->kind == RULES_STRIP &&
+			check_strip(c, a, any_of, no_any) < 0))
 			return -1;
 		if (needs_message(a))
 			no_earlier_than(c, r->n_stages - 1);
-		for (const struct piece *p = a->text.pieces; p; p = p->next)
-			if (p->is_fact) {
-				no_earlier_than(c, d->facts[p->fact].stage);
-				r->uses[p->fact] = true;
-			}
 		c->rule->allows |= a->kind == RULES_ALLOW;
 	}
+	return 0;
+}
+
+/* Two strata: what reads the score runs after all that add to it. */
+static int
+check_strata(struct checking *c)
+{
+	const struct rule *r = c->rule;
+
+	if (!r->reads)
+		return 0;
+	if (r->adds != NULL)
+		return lex_error(c->e, &r->adds->pos,
+		    "rule \"%s\" reads the score and so cannot add to it",
+		    VIS(r->name));
+	if (r->allows)
+		return lex_error(c->e, &r->then->pos,
+		    "rule \"%s\" reads the score and so cannot allow: that is "
+		    "judged before rules that add to it",
+		    VIS(r->name));
 	return 0;
 }
 
@@ -349,6 +472,9 @@ check_given(struct checking *c, const struct given *g, struct rules_given *out)
 	if (fact_find(c->b->decls, NO_THING, &g->name, &ref, c->e) < 0)
 		return -1;
 	decl = &c->b->decls->facts[ref.fact];
+	if (ref.fact == c->b->rules->score)
+		return lex_error(c->e, &g->name.pos,
+		    "\"score\" is what rules add up and cannot be given");
 	if (decl->content)
 		return lex_error(c->e, &g->name.pos,
 		    "\"%s\" is read from the test's file and cannot be given",
@@ -374,7 +500,8 @@ check_test_clause(
 	for (const struct given *g = t->given; g != NULL; g = g->next)
 		if (check_given(c, g, &given[n++]) < 0)
 			return -1;
-	*out = (struct rules_test){ .rule = c->rule->name,
+	*out = (struct rules_test){ .policy = c->rule->policy,
+		.rule = c->rule->name,
 		.name = t->name.text,
 		.file = t->path,
 		.expect = t->expect.text,
@@ -395,13 +522,82 @@ check_tests(struct checking *c)
 	return 0;
 }
 
+/* ---- whom a policy is for ---- */
+
+/* The values as a test of that fact would have them. */
+static struct word *
+cond_values(struct checking *c, const struct cond *cond)
+{
+	bool listener = pn_str_eq(cond->fact.text, PN_STR_V("listener"));
+	struct word *first = NULL, **last = &first;
+
+	/* The names of listeners and logins are no lists' names. */
+	if (!listener && !pn_str_eq(cond->fact.text, PN_STR_V("login")))
+		return cond->values;
+	for (const struct word *w = cond->values; w != NULL; w = w->next) {
+		*last = rules_alloc(c->b, sizeof(*w));
+		**last = *w;
+		(*last)->quoted = true;
+		(*last)->next = NULL;
+		last = &(*last)->next;
+	}
+	return first;
+}
+
+static bool
+is_login_any(const struct cond *cond)
+{
+	return pn_str_eq(cond->fact.text, PN_STR_V("login")) &&
+	       !cond->values->quoted &&
+	       pn_str_eq(cond->values->text, PN_STR_V("any"));
+}
+
+/* rcpt a b: rcpt in a b; direction a b: direction is a or b; login any: login
+ * != "", as what is absent makes every test false. */
+static int
+check_cond(struct checking *c, struct cond *cond)
+{
+	struct test test = {
+		.name = cond->fact, .op = OP_IN, .op_pos = cond->fact.pos
+	};
+	const struct rules_decls *d = c->b->decls;
+
+	test.values = cond_values(c, cond);
+	if (pn_str_eq(test.name.text, PN_STR_V("client")))
+		test.name.text = PN_STR_V("client.ip");
+	if (pn_str_eq(test.name.text, PN_STR_V("direction")))
+		test.op = OP_IS;
+	if (is_login_any(cond)) {
+		test.op = OP_NE;
+		test.values->text = PN_STR_V("");
+	}
+	if (atom_make(c->b, &c->scope, &test, &cond->atom, c->e) < 0)
+		return -1;
+	must(!cond->atom->content &&
+	     d->facts[cond->atom->fact].stage <= c->b->rules->rcpt_stage);
+	return 0;
+}
+
+static int
+check_conds(struct rules_builder *b, struct policy *policy, struct error *e)
+{
+	struct checking c = { .b = b, .policy = policy, .e = e };
+
+	c.scope.thing = NO_THING;
+	for (struct cond *cond = policy->conds; cond; cond = cond->next)
+		if (check_cond(&c, cond) < 0)
+			return -1;
+	return 0;
+}
+
 /* ---- the whole ---- */
 
 static int
-check_rule(struct rules_builder *b, struct rule *rule, struct error *e)
+check_rule(struct rules_builder *b, const struct policy *policy,
+    struct rule *rule, struct error *e)
 {
 	struct rules *r = b->rules;
-	struct checking c = { .b = b, .rule = rule, .e = e };
+	struct checking c = { .b = b, .policy = policy, .rule = rule, .e = e };
 	bool *none = rules_alloc(b, r->n_things);
 
 	c.scope.thing = NO_THING;
@@ -417,43 +613,55 @@ check_rule(struct rules_builder *b, struct rule *rule, struct error *e)
 	    check_actions(&c, rule->on_unknown, none,
 		"where the rule is unknown there is none") < 0)
 		return -1;
-	return check_tests(&c);
+	return check_strata(&c) < 0 ? -1 : check_tests(&c);
 }
 
-static void
-sort_by_stage(struct rules_builder *b)
+static int
+check_policy(struct rules_builder *b, struct policy *policy, struct error *e)
 {
-	struct rules *r = b->rules;
+	if (check_conds(b, policy, e) < 0)
+		return -1;
+	for (struct rule *r = policy->own; r != NULL; r = r->next)
+		if (r->kind != RULE_OFF && check_rule(b, policy, r, e) < 0)
+			return -1;
+	return 0;
+}
 
-	r->at_stage = rules_alloc(b, r->n_stages * sizeof(*r->at_stage));
-	for (unsigned s = 0; s < r->n_stages; s++) {
-		size_t n = 0;
+/* ---- what there is to begin with ---- */
 
-		for (size_t i = 0; i < r->n_rules; i++)
-			n += r->rules[i]->stage == s;
-		r->at_stage[s] =
-		    rules_alloc(b, (n + 1) * sizeof(**r->at_stage));
-		for (size_t i = n = 0; i < r->n_rules; i++)
-			if (r->rules[i]->stage == s)
-				r->at_stage[s][n++] = r->rules[i];
-	}
+/* The caller's facts and, unless he lists it himself, `score`. */
+static const struct rules_decls *
+with_score(struct rules_builder *b)
+{
+	static const struct rules_decl score = { .name = "score",
+		.type = VALUE_NUMBER,
+		.module = "rules",
+		.help = "what the rules of the policy have added up" };
+	struct rules_decls *d = rules_alloc(b, sizeof(*d));
+	struct rules_decl *facts;
+
+	*d = *b->decls;
+	for (uint32_t i = 0; i < d->n_facts; i++)
+		if (strcmp(d->facts[i].name, score.name) == 0) {
+			b->rules->score = i;
+			return d;
+		}
+	facts = rules_alloc(b, (d->n_facts + 1) * sizeof(*facts));
+	memcpy(facts, d->facts, d->n_facts * sizeof(*facts));
+	facts[d->n_facts] = score;
+	b->rules->score = d->n_facts++;
+	d->facts = facts;
+	return d;
 }
 
 static void
-count_up(struct rules_builder *b)
+count_things(struct rules_builder *b)
 {
 	const struct rules_decls *d = b->decls;
 	struct rules *r = b->rules;
-	size_t n_tests = 0;
 
-	r->arena = b->arena;
-	r->decls = d;
-	for (; d->stages[r->n_stages] != NULL; r->n_stages++)
-		if (strcmp(d->stages[r->n_stages], "rcpt") == 0)
-			r->rcpt_stage = r->n_stages;
 	while (d->things[r->n_things] != NULL)
 		r->n_things++;
-	r->uses = rules_alloc(b, d->n_facts);
 	r->thing_content = rules_alloc(b, r->n_things);
 	for (uint32_t i = 0; i < d->n_facts; i++)
 		for (uint32_t t = 0; t < r->n_things; t++) {
@@ -464,11 +672,29 @@ count_up(struct rules_builder *b)
 			    fact.n > thing.n && fact.p[thing.n] == '.')
 				r->thing_content[t] = true;
 		}
-	r->rules = rules_alloc(b, b->n_rules * sizeof(*r->rules));
-	for (struct rule *rule = b->first_rule; rule; rule = rule->next) {
-		r->rules[r->n_rules++] = rule;
-		for (const struct test_clause *t = rule->tests; t; t = t->next)
-			n_tests++;
+}
+
+static void
+count_up(struct rules_builder *b)
+{
+	struct rules *r = b->rules;
+	size_t n_tests = 0, n = 0;
+
+	b->decls = with_score(b);
+	r->arena = b->arena;
+	r->decls = b->decls;
+	for (; r->decls->stages[r->n_stages] != NULL; r->n_stages++)
+		if (strcmp(r->decls->stages[r->n_stages], "rcpt") == 0)
+			r->rcpt_stage = r->n_stages;
+	r->uses = rules_alloc(b, r->decls->n_facts);
+	count_things(b);
+	r->policies = rules_alloc(b, r->n_policies * sizeof(*r->policies));
+	for (struct policy *p = b->policies; p != NULL; p = p->next) {
+		r->policies[n++] = p;
+		for (const struct rule *rule = p->own; rule; rule = rule->next)
+			for (const struct test_clause *t = rule->tests; t;
+			     t = t->next)
+				n_tests++;
 	}
 	r->tests = rules_alloc(b, n_tests * sizeof(*r->tests));
 }
@@ -477,12 +703,12 @@ static int
 compile(struct rules_builder *b, struct error *e)
 {
 	count_up(b);
-	for (size_t i = 0; i < b->rules->n_rules; i++)
-		if (check_rule(b, b->rules->rules[i], e) < 0)
+	for (struct policy *p = b->policies; p != NULL; p = p->next)
+		if (check_policy(b, p, e) < 0)
 			return -1;
 	atoms_number(b);
-	sort_by_stage(b);
-	return 0;
+	rules_order(b);
+	return rules_place(b, e);
 }
 
 static int
@@ -529,25 +755,6 @@ rules_need_content(const struct rules *r)
 		if (r->uses[i] && r->decls->facts[i].content)
 			return true;
 	return r->n_content > 0;
-}
-
-size_t
-rules_policies(const struct rules *r)
-{
-	return r->policy.n > 0;
-}
-
-struct pn_str
-rules_policy_name(const struct rules *r, unsigned policy)
-{
-	must(policy < rules_policies(r));
-	return r->policy;
-}
-
-unsigned
-rules_policy_early(const struct rules *r)
-{
-	return r->policy.n > 0 ? 0 : RULES_NO_POLICY;
 }
 
 size_t

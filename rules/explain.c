@@ -26,6 +26,21 @@ struct explaining {
 };
 
 static void
+explain_captures(
+    struct explaining *x, const struct atom *a, const struct pn_str *captures)
+{
+	uint32_t n = a->pattern ? pattern_n_captures(a->pattern) : 0;
+
+	if (n == 0)
+		return;
+	json_begin_object(x->b, "captures");
+	for (uint32_t i = 0; i < n; i++)
+		json_str(
+		    x->b, pattern_capture_name(a->pattern, i).p, captures[i]);
+	json_end_object(x->b);
+}
+
+static void
 explain_seen(struct explaining *x, const struct atom *a)
 {
 	const struct seen *seen = &x->t->seen[a->index];
@@ -38,6 +53,8 @@ explain_seen(struct explaining *x, const struct atom *a)
 	else
 		json_cstr(x->b, "value_is",
 		    seen->state == VALUE_ABSENT ? "absent" : "unknown");
+	if (seen->captures != NULL)
+		explain_captures(x, a, seen->captures);
 }
 
 /* Of a content atom: what matched first, if that is what is asked about. */
@@ -46,7 +63,6 @@ explain_answer(struct explaining *x, const struct atom *a, uint32_t thing)
 {
 	const struct rules_answers *all = x->t->answers;
 	const struct answer *answer = all ? &all->of[a->index] : NULL;
-	uint32_t n = a->pattern ? pattern_n_captures(a->pattern) : 0;
 	bool of_thing = a->thing != NO_THING;
 	enum tri tri = TRI_UNKNOWN;
 
@@ -59,13 +75,7 @@ explain_answer(struct explaining *x, const struct atom *a, uint32_t thing)
 	    (of_thing && answer->thing != thing))
 		return;
 	json_str(x->b, "value", answer->match);
-	if (n == 0)
-		return;
-	json_begin_object(x->b, "captures");
-	for (uint32_t i = 0; i < n; i++)
-		json_str(x->b, pattern_capture_name(a->pattern, i).p,
-		    answer->captures[i]);
-	json_end_object(x->b);
+	explain_captures(x, a, answer->captures);
 }
 
 static void
@@ -124,6 +134,53 @@ explain_expr(
 }
 
 static void
+explain_text(struct explaining *x, const char *key, struct pn_str text)
+{
+	if (text.n > 0)
+		json_str(x->b, key, text);
+}
+
+static void
+explain_what(struct explaining *x, const struct rules_effect *f)
+{
+	switch (f->action) {
+	case RULES_QUARANTINE:
+		explain_text(x, "class", f->name);
+		if (f->copy)
+			json_bool(x->b, "copy", true);
+		return;
+	case RULES_HEADER:
+		json_cstr(x->b, "edit", rules_edit_name(f->edit));
+		json_str(x->b, "name", f->name);
+		if (f->edit != RULES_HEADER_REMOVE)
+			json_str(x->b, "value", f->value);
+		return;
+	case RULES_STRIP:
+		json_int(x->b, "part", f->thing);
+		explain_text(x, "note", f->text);
+		return;
+	case RULES_SCORE:
+		json_int(x->b, "add", f->score);
+		explain_text(x, "why", f->text);
+		explain_text(x, "group", f->group);
+		return;
+	case RULES_DELAY:
+		json_int(x->b, "ms", (int64_t)f->delay_ms);
+		return;
+	case RULES_RCPT_ADD:
+	case RULES_RCPT_REMOVE:
+		json_cstr(x->b, "edit",
+		    f->action == RULES_RCPT_ADD ? "add" : "remove");
+		break;
+	default:
+		if (f->code != 0 || f->action == RULES_SUBJECT_PREFIX ||
+		    f->action == RULES_NOTE)
+			json_str(x->b, "text", f->text);
+	}
+	explain_text(x, "address", f->address);
+}
+
+static void
 explain_effect(struct explaining *x, const struct rules_effect *f)
 {
 	json_begin_object(x->b, NULL);
@@ -132,14 +189,7 @@ explain_effect(struct explaining *x, const struct rules_effect *f)
 		json_int(x->b, "code", f->code);
 		json_str(x->b, "status", f->status);
 	}
-	if (f->action == RULES_QUARANTINE && f->name.n > 0)
-		json_str(x->b, "class", f->name);
-	if (f->action == RULES_HEADER) {
-		json_str(x->b, "name", f->name);
-		json_str(x->b, "value", f->value);
-	}
-	if (f->code != 0 || f->action == RULES_SUBJECT_PREFIX)
-		json_str(x->b, "text", f->text);
+	explain_what(x, f);
 	json_end_object(x->b);
 }
 
@@ -152,6 +202,8 @@ explain_rule(struct explaining *x, const struct judged *j)
 	json_cstr(x->b, "file", j->rule->pos.file);
 	json_int(x->b, "line", j->rule->pos.line);
 	json_cstr(x->b, "stage", x->r->decls->stages[x->t->stage]);
+	if (j->rule->shadow)
+		json_cstr(x->b, "mode", "shadow");
 	json_cstr(x->b, "result", outcomes[j->outcome]);
 	if (j->rule->when != NULL)
 		explain_expr(x, "when", j->rule->when, NO_THING);
@@ -160,6 +212,44 @@ explain_rule(struct explaining *x, const struct judged *j)
 	json_begin_array(x->b, "actions");
 	for (size_t i = 0; i < j->n_effects; i++)
 		explain_effect(x, &x->t->effects[j->first_effect + i]);
+	json_end_array(x->b);
+	json_end_object(x->b);
+}
+
+/* The `why` of one addition: in the effect that added. */
+static struct pn_str
+why_of(const struct explaining *x, const struct addition *a)
+{
+	const struct rules_effect *f = a->before;
+
+	for (size_t i = 0; f == NULL && i < a->now->n_effects; i++) {
+		f = &x->t->effects[a->now->first_effect + i];
+		if (f->action != RULES_SCORE)
+			f = NULL;
+	}
+	return f != NULL ? f->text : (struct pn_str){ "", 0 };
+}
+
+/* {"score":7,"from":[...]} once something counts, or all has been added. */
+static void
+explain_score(struct explaining *x)
+{
+	if (!x->t->scored && x->t->n_additions == 0)
+		return;
+	json_begin_object(x->b, NULL);
+	json_int(x->b, "score", x->t->score);
+	json_begin_array(x->b, "from");
+	for (size_t i = 0; i < x->t->n_additions; i++) {
+		const struct addition *a = &x->t->additions[i];
+
+		json_begin_object(x->b, NULL);
+		json_str(x->b, "rule", a->rule);
+		json_int(x->b, "add", a->add);
+		explain_text(x, "why", why_of(x, a));
+		explain_text(x, "group", a->group);
+		json_int(x->b, "counted", a->counted);
+		json_end_object(x->b);
+	}
 	json_end_array(x->b);
 	json_end_object(x->b);
 }
@@ -173,5 +263,7 @@ rules_trace_json(
 	json_begin_array(b, NULL);
 	for (size_t i = 0; t != NULL && i < t->n_judged; i++)
 		explain_rule(&x, &t->judged[i]);
+	if (t != NULL)
+		explain_score(&x);
 	json_end_array(b);
 }

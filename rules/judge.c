@@ -2,30 +2,43 @@
  * judge - facts and answers in, verdict and trace out. Pure.
  *
  * Three values (Kleene). Rules of a stage that `allow` are asked first; then
- * all in file order. Worker atoms are asked once a judging, content atoms
- * come from the answers; expressions and quantifiers are always worked out
- * here.
+ * all that do not read the score, then those that do. Worker atoms are asked
+ * once a judging, content atoms come from the answers; expressions and
+ * quantifiers are always worked out here.
  */
-#include "rules/text.h"
+#include "rules/judge.h"
 
 #include "base/must.h"
 
-struct judging {
-	const struct rules *r;
-	struct rules_run *run;
-	const struct rules_facts *facts;
-	const struct rules_answers *answers;
-	struct arena *arena;
-	struct rules_trace *trace;
-	struct rules_result *out;
-	size_t room; /* of out->effects */
-	bool full;   /* the arena is */
-};
-
 /* ---- expressions ---- */
 
+static void
+keep_captures(struct judging *j, struct seen *seen, const struct match *m)
+{
+	seen->captures =
+	    arena_alloc(j->arena, m->n_captures * sizeof(*seen->captures));
+	j->full |= seen->captures == NULL;
+	for (size_t i = 0; !j->full && i < m->n_captures; i++) {
+		seen->captures[i] = arena_str(j->arena, m->captures[i].text);
+		j->full |= seen->captures[i].p == NULL;
+	}
+}
+
+/* The score is no one's fact but this policy's. */
 static enum tri
-ask_worker(struct judging *j, const struct atom *a)
+ask_score(struct judging *j, const struct atom *a, enum value_state *state,
+    struct match *m)
+{
+	struct value v = {
+		.state = VALUE_KNOWN, .type = VALUE_NUMBER, .number = j->score
+	};
+
+	*state = v.state;
+	return atom_test(a, &j->r->decls->facts[a->fact], j->run, &v, m);
+}
+
+enum tri
+judge_worker_atom(struct judging *j, const struct atom *a)
 {
 	struct seen *seen = &j->trace->seen[a->index];
 	enum value_state state;
@@ -34,13 +47,18 @@ ask_worker(struct judging *j, const struct atom *a)
 	if (seen->asked)
 		return (enum tri)seen->result;
 	seen->asked = true;
-	seen->result = (uint8_t)atom_ask(
-	    j->r, a, j->run, j->facts, RULES_MESSAGE, &state, &m);
+	m.n_captures = 0;
+	seen->result = (uint8_t)(a->fact == j->r->score
+				     ? ask_score(j, a, &state, &m)
+				     : atom_ask(j->r, a, j->run, j->facts,
+					   RULES_MESSAGE, &state, &m));
 	seen->state = (uint8_t)state;
 	if (state == VALUE_KNOWN) {
 		seen->text = arena_str(j->arena, m.text);
 		j->full |= seen->text.p == NULL;
 	}
+	if (seen->result == TRI_TRUE && a->op == OP_MATCH)
+		keep_captures(j, seen, &m);
 	return (enum tri)seen->result;
 }
 
@@ -54,7 +72,7 @@ eval_atom(struct judging *j, const struct atom *a, uint32_t thing)
 		return j->answers == NULL ? TRI_UNKNOWN
 					  : answers_get(j->answers, a, thing);
 	if (a->thing == NO_THING)
-		return ask_worker(j, a);
+		return judge_worker_atom(j, a);
 	return atom_ask(j->r, a, j->run, j->facts, thing, &state, &m);
 }
 
@@ -130,8 +148,14 @@ find_one(struct judging *j, const struct expr *x, struct quant_seen *seen)
 	return all;
 }
 
-static enum tri
-eval_quant(struct judging *j, const struct expr *x)
+bool
+judge_is_true_of(struct judging *j, const struct expr *x, uint32_t n)
+{
+	return at_top(j, x, n) == TRI_TRUE && eval(j, x->first, n) == TRI_TRUE;
+}
+
+enum tri
+judge_quant(struct judging *j, const struct expr *x)
 {
 	struct quant_seen *seen = &j->trace->quants[x->quant_id];
 	enum tri found = TRI_UNKNOWN;
@@ -158,95 +182,10 @@ eval(struct judging *j, const struct expr *x, uint32_t thing)
 	case EXPR_NOT:
 		return opposite(eval(j, x->first, thing));
 	case EXPR_QUANT:
-		return eval_quant(j, x);
+		return judge_quant(j, x);
 	default:
 		return eval_chain(j, x, thing);
 	}
-}
-
-/* ---- effects ---- */
-
-/* The first thing that made an `any` of the rule true, in the text's order. */
-static void
-find_things(
-    struct judging *j, const struct expr *x, bool negated, uint32_t *found)
-{
-	if (x->kind == EXPR_QUANT) {
-		if (x->quant == QUANT_ANY && !negated &&
-		    found[x->thing] == NO_THING && eval_quant(j, x) == TRI_TRUE)
-			found[x->thing] = j->trace->quants[x->quant_id].thing;
-		return;
-	}
-	negated ^= x->kind == EXPR_NOT;
-	for (const struct expr *kid = x->first; kid != NULL; kid = kid->next)
-		find_things(j, kid, negated, found);
-}
-
-static struct rules_effect *
-effect_new(struct judging *j)
-{
-	struct rules_result *out = j->out;
-	struct rules_effect *more;
-
-	if (out->n_effects == j->room) {
-		j->room = j->room ? 2 * j->room : 8;
-		more = arena_alloc(j->arena, j->room * sizeof(*more));
-		if (more == NULL) {
-			j->full = true;
-			return NULL;
-		}
-		if (out->n_effects > 0)
-			memcpy(
-			    more, out->effects, out->n_effects * sizeof(*more));
-		out->effects = more;
-	}
-	return &out->effects[out->n_effects++];
-}
-
-static void
-take_effect(struct judging *j, const struct rule *rule, const struct action *a,
-    const uint32_t *found)
-{
-	struct rules_effect *f = effect_new(j);
-	bool reply = a->kind == RULES_REJECT || a->kind == RULES_TEMPFAIL;
-	struct pn_str text;
-
-	if (f == NULL)
-		return;
-	text = text_render(j->r, &a->text, reply, j->facts, found, j->arena);
-	j->full |= text.p == NULL;
-	*f = (struct rules_effect){ .action = a->kind,
-		.order = rule->order,
-		.rule = rule->name,
-		.code = a->code,
-		.status = a->status,
-		.name = a->name };
-	if (a->kind == RULES_HEADER)
-		f->value = text;
-	else
-		f->text = text;
-}
-
-static void
-take_effects(struct judging *j, struct judged *judged,
-    const struct action *first, bool fired)
-{
-	const struct rule *rule = judged->rule;
-	uint32_t *found =
-	    arena_alloc(j->arena, j->r->n_things * sizeof(*found));
-
-	if (found == NULL) {
-		j->full = true;
-		return;
-	}
-	for (uint32_t i = 0; i < j->r->n_things; i++)
-		found[i] = NO_THING;
-	if (fired && rule->when != NULL)
-		find_things(j, rule->when, false, found);
-	judged->first_effect = j->out->n_effects;
-	for (const struct action *a = first; a != NULL; a = a->next)
-		take_effect(j, rule, a, found);
-	judged->n_effects = j->out->n_effects - judged->first_effect;
 }
 
 /* ---- rules ---- */
@@ -281,90 +220,98 @@ judge_rule(struct judging *j, struct judged *judged)
 	}
 }
 
-/* What the rule wants, its outcome being known. */
-static void
-take_outcome(struct judging *j, struct judged *judged)
-{
-	const struct rule *rule = judged->rule;
-
-	if (judged->outcome == FIRED || judged->outcome == ALLOWED)
-		take_effects(j, judged, rule->then, true);
-	if (judged->outcome != UNKNOWN)
-		return;
-	if (rule->on_unknown != NULL)
-		take_effects(j, judged, rule->on_unknown, false);
-	else
-		j->out->degraded = true;
-}
+/* ---- a stage ---- */
 
 static int
 trace_new(struct judging *j, unsigned stage)
 {
 	const struct rules *r = j->r;
+	const struct placed **at = j->policy->at_stage[stage];
 	struct rules_trace *t = arena_alloc(j->arena, sizeof(*t));
-	size_t n = 0;
 
 	if (t == NULL)
 		return -1;
-	while (r->at_stage[stage][n] != NULL)
-		n++;
+	while (at[t->n_judged] != NULL)
+		t->n_judged++;
 	t->stage = stage;
-	t->n_judged = n;
+	t->policy = j->policy;
 	t->answers = j->answers;
-	t->judged = arena_alloc(j->arena, n * sizeof(*t->judged));
+	t->judged = arena_alloc(j->arena, t->n_judged * sizeof(*t->judged));
 	if (t->judged == NULL)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		t->judged[i].rule = r->at_stage[stage][i];
+	for (size_t i = 0; i < t->n_judged; i++) {
+		t->judged[i].rule = at[i]->rule;
+		t->judged[i].early = at[i]->early;
 		t->judged[i].outcome = SKIPPED;
 	}
 	j->trace = j->out->trace = t;
-	if (n == 0)
+	if (t->n_judged == 0)
 		return 0;
 	t->seen = arena_alloc(j->arena, r->n_worker * sizeof(*t->seen));
 	t->quants = arena_alloc(j->arena, r->n_quants * sizeof(*t->quants));
 	return t->seen != NULL && t->quants != NULL ? 0 : -1;
 }
 
+/* What is judged one after the other. */
+enum stratum { ALLOWS, ADDS, READS };
+
+static enum stratum
+stratum_of(const struct rule *r)
+{
+	return r->allows ? ALLOWS : r->reads ? READS : ADDS;
+}
+
+/* Once something is allowed only what is marked always counts. */
 static void
-judge_some(struct judging *j, bool allows)
+judge_stratum(struct judging *j, enum stratum stratum)
 {
-	for (size_t i = 0; i < j->trace->n_judged; i++)
-		if (j->trace->judged[i].rule->allows == allows) {
-			judge_rule(j, &j->trace->judged[i]);
-			j->out->allowed |=
-			    j->trace->judged[i].outcome == ALLOWED;
-		}
+	bool allowed = j->out->allowed;
+
+	for (size_t i = 0; i < j->trace->n_judged; i++) {
+		struct judged *judged = &j->trace->judged[i];
+
+		if (stratum_of(judged->rule) != stratum ||
+		    (allowed && !judged->rule->always))
+			continue;
+		judge_rule(j, judged);
+		j->out->allowed |=
+		    judged->outcome == ALLOWED && !judged->rule->shadow;
+	}
 }
-
-/* ---- which policy ---- */
-
-unsigned
-rules_policy_for(const struct rules *r, struct rules_run *run,
-    const struct rules_facts *facts)
-{
-	(void)run;
-	(void)facts;
-	return rules_policy_early(r);
-}
-
-/* ---- a stage ---- */
 
 /* Did one of connect, helo and mail allow, or each of the recipients'? */
 static bool
-is_allowed(
-    const struct rules *r, const struct rules_result *const *earlier, size_t n)
+is_allowed(const struct judging *j)
 {
+	unsigned rcpt = j->r->rcpt_stage;
 	size_t rcpts = 0, allowed = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (earlier[i]->stage < r->rcpt_stage && earlier[i]->allowed)
+	for (size_t i = 0; i < j->n_earlier; i++) {
+		const struct rules_result *of = j->earlier[i];
+
+		if (of->stage < rcpt && of->allowed)
 			return true;
-		rcpts += earlier[i]->stage == r->rcpt_stage;
-		allowed +=
-		    earlier[i]->stage == r->rcpt_stage && earlier[i]->allowed;
+		rcpts += of->stage == rcpt;
+		allowed += of->stage == rcpt && of->allowed;
 	}
 	return rcpts > 0 && rcpts == allowed;
+}
+
+static int
+judge_stage(struct judging *j, unsigned stage)
+{
+	if (trace_new(j, stage) < 0)
+		return -1;
+	j->out->allowed = is_allowed(j);
+	judge_stratum(j, ALLOWS);
+	judge_stratum(j, ADDS);
+	score_add_up(j);
+	judge_stratum(j, READS);
+	for (size_t i = 0; i < j->trace->n_judged; i++)
+		effects_take(j, &j->trace->judged[i]);
+	j->trace->effects = j->out->effects;
+	j->out->score = j->score;
+	return j->full ? -1 : 0;
 }
 
 int
@@ -378,6 +325,8 @@ rules_judge(const struct rules *r, struct rules_run *run, unsigned policy,
 		.run = run,
 		.facts = facts,
 		.answers = answers,
+		.earlier = earlier,
+		.n_earlier = n_earlier,
 		.arena = arena,
 		.out = out };
 
@@ -385,15 +334,7 @@ rules_judge(const struct rules *r, struct rules_run *run, unsigned policy,
 	*out = (struct rules_result){ .stage = stage };
 	if (policy == RULES_NO_POLICY)
 		return 0;
-	if (trace_new(&j, stage) < 0)
-		return -1;
-	out->allowed = is_allowed(r, earlier, n_earlier);
-	if (!out->allowed)
-		judge_some(&j, true);
-	if (!out->allowed)
-		judge_some(&j, false);
-	for (size_t i = 0; i < j.trace->n_judged; i++)
-		take_outcome(&j, &j.trace->judged[i]);
-	j.trace->effects = out->effects;
-	return j.full ? -1 : 0;
+	must(policy < r->n_policies);
+	j.policy = r->policies[policy];
+	return judge_stage(&j, stage);
 }

@@ -24,6 +24,8 @@ struct word parse_word_of(struct rules_builder *b, const struct lex_token *t);
 int parse_text(struct parser *p, const char *what, struct word *out);
 int parse_string(struct parser *p, const char *what, struct lex_token *t);
 int parse_name(struct parser *p, const char *what, struct word *out);
+/* Digits, with a sign if it may have one: at most six. */
+int parse_integer(struct parser *p, const char *what, bool sign, int64_t *out);
 int parse_nest(struct parser *p, const struct lex_pos *pos);
 
 /* parse_expr.c */
@@ -37,6 +39,12 @@ int parse_map(struct parser *p);
 
 /* parse.c: a relative path as seen from the file it was written in. */
 struct pn_str parse_under_base(struct rules_builder *b, struct pn_str path);
+
+/* parse_policy.c: behind `policy` */
+int parse_policy(struct parser *p);
+
+/* parse_rule.c: behind "{", up to its "}" */
+int parse_rule_body(struct parser *p, struct rule *r);
 
 /* parse_action.c */
 int parse_then(struct parser *p, struct action **last);

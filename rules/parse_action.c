@@ -5,10 +5,11 @@
 
 #include "base/log.h"
 
-static const char *const later_actions[] = { "score", "banner", "strip", "rcpt",
-	"redirect", "copy", "delay", "note" };
+/* Known, so that the error can say that it comes later. */
+static const char *const later_actions[] = { "banner" };
 
-static const char *const action_names[] = { [RULES_ACCEPT] = "accept",
+static const char *const action_names[RULES_ACTIONS] = { [RULES_ACCEPT] =
+							     "accept",
 	[RULES_ALLOW] = "allow",
 	[RULES_TAG] = "tag",
 	[RULES_REJECT] = "reject",
@@ -132,24 +133,24 @@ parse_reply(struct parser *p, struct action *a)
 	return 0;
 }
 
+/* quarantine [class NAME] [copy] */
 static int
 parse_quarantine(struct parser *p, struct action *a)
 {
-	struct lex_token t;
 	struct word name;
-	int class;
+	int is;
 
-	if (lex_peek(p->l, &t, p->e) < 0)
+	is = lex_accept(p->l, "class", p->e);
+	if (is < 0)
 		return -1;
-	if (lex_is(&t, "copy"))
-		return parse_not_yet(p->e, &t);
-	class = lex_accept(p->l, "class", p->e);
-	if (class <= 0)
-		return class;
-	if (parse_name(p, "a class of the quarantine", &name) < 0)
-		return -1;
-	a->name = name.text;
-	return 0;
+	if (is) {
+		if (parse_name(p, "a class of the quarantine", &name) < 0)
+			return -1;
+		a->name = name.text;
+	}
+	is = lex_accept(p->l, "copy", p->e);
+	a->copy = is > 0;
+	return is < 0 ? -1 : 0;
 }
 
 /* RFC 5322 2.2: printable ASCII but the colon. */
@@ -162,41 +163,168 @@ is_field_name(struct pn_str s)
 	return s.n > 0 && s.n <= 76;
 }
 
+static const char *const header_edits[] = { [RULES_HEADER_ADD] = "add",
+	[RULES_HEADER_SET] = "set",
+	[RULES_HEADER_REMOVE] = "remove",
+	[RULES_HEADER_INSERT] = "insert" };
+
+const char *
+rules_edit_name(enum rules_header_edit edit)
+{
+	return header_edits[edit];
+}
+
+static int
+parse_text_of(struct parser *p, const char *what, struct action *a)
+{
+	struct lex_token t;
+
+	if (parse_string(p, what, &t) < 0)
+		return -1;
+	set_text(a, &t);
+	return 0;
+}
+
+/* header add|set|insert NAME "value"; header remove NAME */
 static int
 parse_header(struct parser *p, struct action *a)
 {
 	struct lex_token t;
 	struct word name;
+	size_t edit = 0;
 
 	if (lex_next(p->l, &t, p->e) < 0)
 		return -1;
-	if (lex_is(&t, "set") || lex_is(&t, "remove"))
-		return parse_not_yet(p->e, &t);
-	if (!lex_is(&t, "add"))
-		return parse_unexpected(p->e, &t, "\"add\"", NULL, 0);
+	while (edit < PN_COUNT(header_edits) && !lex_is(&t, header_edits[edit]))
+		edit++;
+	if (edit == PN_COUNT(header_edits))
+		return parse_unexpected(p->e, &t, "add, set, remove or insert",
+		    header_edits, PN_COUNT(header_edits));
 	if (parse_text(p, "the header's name", &name) < 0)
 		return -1;
 	if (!is_field_name(name.text))
 		return lex_error(p->e, &name.pos,
 		    "\"%s\" cannot be a header's name", VIS(name.text));
+	a->edit = (enum rules_header_edit)edit;
 	a->name = name.text;
-	if (parse_string(p, "the header's value in quotes", &t) < 0)
+	return edit == RULES_HEADER_REMOVE
+		   ? 0
+		   : parse_text_of(p, "the header's value in quotes", a);
+}
+
+static int
+parse_address(struct parser *p, struct action *a)
+{
+	struct word w;
+
+	if (parse_text(p, "an address", &w) < 0)
 		return -1;
-	set_text(a, &t);
+	if (!address_is_valid(w.text, false) || w.text.n > 254)
+		return lex_error(
+		    p->e, &w.pos, "\"%s\" is no address", VIS(w.text));
+	a->address = w.text;
+	return 0;
+}
+
+/* rcpt add|remove ADDRESS */
+static int
+parse_rcpt(struct parser *p, struct action *a)
+{
+	static const char *const words[] = { "add", "remove" };
+	struct lex_token t;
+
+	if (lex_next(p->l, &t, p->e) < 0)
+		return -1;
+	if (!lex_is(&t, "add") && !lex_is(&t, "remove"))
+		return parse_unexpected(
+		    p->e, &t, "\"add\" or \"remove\"", words, PN_COUNT(words));
+	a->kind = lex_is(&t, "add") ? RULES_RCPT_ADD : RULES_RCPT_REMOVE;
+	return parse_address(p, a);
+}
+
+/* score +N ["why"] [in GROUP] */
+static int
+parse_score(struct parser *p, struct action *a)
+{
+	struct lex_token t;
+	int in;
+
+	if (parse_integer(p, "a score", true, &a->score) < 0 ||
+	    lex_peek(p->l, &t, p->e) < 0)
+		return -1;
+	a->has_text = t.kind == LEX_STRING;
+	if (a->has_text && parse_text_of(p, "why", a) < 0)
+		return -1;
+	in = lex_accept(p->l, "in", p->e);
+	if (in <= 0)
+		return in;
+	return parse_name(p, "the name of a group", &a->group);
+}
+
+/* strip part [with note "..."] */
+static int
+parse_strip(struct parser *p, struct action *a)
+{
+	int with;
+
+	if (lex_expect(p->l, "part", p->e) < 0)
+		return -1;
+	with = lex_accept(p->l, "with", p->e);
+	if (with <= 0)
+		return with;
+	a->has_text = true;
+	return lex_expect(p->l, "note", p->e) < 0
+		   ? -1
+		   : parse_text_of(p, "the note in quotes", a);
+}
+
+#define DELAY_MAX 60000
+
+static int
+parse_delay(struct parser *p, struct action *a)
+{
+	unsigned long long ms;
+	struct word w;
+
+	if (parse_text(p, "a time", &w) < 0)
+		return -1;
+	if (w.quoted || lex_duration(w.text, &ms) < 0)
+		return lex_error(
+		    p->e, &w.pos, "\"%s\" is no time (like 5s)", VIS(w.text));
+	if (ms > DELAY_MAX || ms == 0)
+		return lex_error(p->e, &w.pos, "a delay is one of 1s to 60s");
+	a->delay_ms = ms;
 	return 0;
 }
 
 static int
 parse_prefix(struct parser *p, struct action *a)
 {
-	struct lex_token t;
-
-	if (lex_expect(p->l, "prefix", p->e) < 0 ||
-	    parse_string(p, "the prefix in quotes", &t) < 0)
-		return -1;
-	set_text(a, &t);
-	return 0;
+	return lex_expect(p->l, "prefix", p->e) < 0
+		   ? -1
+		   : parse_text_of(p, "the prefix in quotes", a);
 }
+
+static int
+parse_note(struct parser *p, struct action *a)
+{
+	return parse_text_of(p, "the note in quotes", a);
+}
+
+/* What stands behind an action's word; NULL: nothing. */
+static int (*const parse_rest[RULES_ACTIONS])(
+    struct parser *, struct action *) = { [RULES_REJECT] = parse_reply,
+	[RULES_TEMPFAIL] = parse_reply,
+	[RULES_QUARANTINE] = parse_quarantine,
+	[RULES_REDIRECT] = parse_address,
+	[RULES_HEADER] = parse_header,
+	[RULES_SUBJECT_PREFIX] = parse_prefix,
+	[RULES_STRIP] = parse_strip,
+	[RULES_COPY] = parse_address,
+	[RULES_RCPT_ADD] = parse_rcpt,
+	[RULES_SCORE] = parse_score,
+	[RULES_DELAY] = parse_delay,
+	[RULES_NOTE] = parse_note };
 
 static int
 parse_action(struct parser *p, struct action **out)
@@ -209,60 +337,103 @@ parse_action(struct parser *p, struct action **out)
 		return -1;
 	if (t.kind == LEX_WORD && AMONG(t.text, later_actions))
 		return parse_not_yet(p->e, &t);
-	while (kind < PN_COUNT(action_names) && !lex_is(&t, action_names[kind]))
+	while (kind < RULES_ACTIONS && !lex_is(&t, action_names[kind]))
 		kind++;
-	if (kind == PN_COUNT(action_names))
+	if (kind == RULES_ACTIONS)
 		return parse_unexpected(
 		    p->e, &t, "an action", action_names, kind);
 	a->kind = (enum rules_action)kind;
 	a->pos = t.pos;
-	switch (a->kind) {
-	case RULES_REJECT:
-	case RULES_TEMPFAIL:
-		return parse_reply(p, a);
-	case RULES_QUARANTINE:
-		return parse_quarantine(p, a);
-	case RULES_HEADER:
-		return parse_header(p, a);
-	case RULES_SUBJECT_PREFIX:
-		return parse_prefix(p, a);
-	default:
-		return 0;
-	}
+	return parse_rest[kind] != NULL ? parse_rest[kind](p, a) : 0;
+}
+
+/* ---- what may stand beside what ---- */
+
+static bool
+is_verdict(const struct action *a)
+{
+	return a->kind <= RULES_REDIRECT && !a->copy;
+}
+
+/* Does it change the message, its recipients, or make a copy? */
+static bool
+is_edit(const struct action *a)
+{
+	return !is_verdict(a) && a->kind != RULES_SCORE &&
+	       a->kind != RULES_DELAY && a->kind != RULES_NOTE;
 }
 
 static bool
-is_edit(enum rules_action kind)
+is_passed_on(const struct action *verdict)
 {
-	return kind == RULES_HEADER || kind == RULES_SUBJECT_PREFIX;
+	return verdict->kind != RULES_REJECT &&
+	       verdict->kind != RULES_TEMPFAIL &&
+	       verdict->kind != RULES_DISCARD;
 }
 
-/* One verdict a rule, and no edit of what will not be passed on. */
+/* Of a kind that a rule has one of: is there one before a? */
+static const struct action *
+same_before(const struct action *first, const struct action *a)
+{
+	for (; first != a; first = first->next)
+		if ((is_verdict(first) && is_verdict(a)) ||
+		    (first->kind == a->kind &&
+			(a->kind == RULES_SCORE || a->kind == RULES_DELAY ||
+			    a->kind == RULES_STRIP)))
+			return first;
+	return NULL;
+}
+
+static int
+check_one(struct parser *p, const struct action *first, const struct action *a)
+{
+	const struct action *before = same_before(first, a);
+
+	if (before == NULL)
+		return 0;
+	if (is_verdict(a))
+		return lex_error(p->e, &a->pos,
+		    "a rule has one verdict: \"%s\" cannot stand beside "
+		    "\"%s\"",
+		    action_names[a->kind], action_names[before->kind]);
+	return lex_error(
+	    p->e, &a->pos, "a rule has one \"%s\"", action_names[a->kind]);
+}
+
+/* No edit of what will not be passed on, no recipients beside a redirect. */
+static int
+check_beside(
+    struct parser *p, const struct action *verdict, const struct action *a)
+{
+	if (!is_edit(a))
+		return 0;
+	if (!is_passed_on(verdict))
+		return lex_error(p->e, &a->pos,
+		    "\"%s\" changes nothing beside \"%s\": the message is not "
+		    "passed on",
+		    action_names[a->kind], action_names[verdict->kind]);
+	if (verdict->kind == RULES_REDIRECT &&
+	    (a->kind == RULES_RCPT_ADD || a->kind == RULES_RCPT_REMOVE))
+		return lex_error(p->e, &a->pos,
+		    "\"rcpt\" changes nothing beside \"redirect\", which "
+		    "replaces all recipients");
+	return 0;
+}
+
 static int
 check_together(struct parser *p, const struct action *first)
 {
-	const struct action *verdict = NULL, *edit = NULL;
+	const struct action *verdict = first;
 
-	for (const struct action *a = first; a != NULL; a = a->next) {
-		if (is_edit(a->kind)) {
-			edit = edit != NULL ? edit : a;
-			continue;
-		}
-		if (verdict != NULL)
-			return lex_error(p->e, &a->pos,
-			    "a rule has one verdict: \"%s\" cannot stand "
-			    "beside \"%s\"",
-			    action_names[a->kind], action_names[verdict->kind]);
-		verdict = a;
-	}
-	if (verdict == NULL || edit == NULL ||
-	    (verdict->kind != RULES_REJECT && verdict->kind != RULES_TEMPFAIL &&
-		verdict->kind != RULES_DISCARD))
-		return 0;
-	return lex_error(p->e, &edit->pos,
-	    "\"%s\" changes nothing beside \"%s\": the message is not passed "
-	    "on",
-	    action_names[edit->kind], action_names[verdict->kind]);
+	for (const struct action *a = first; a != NULL; a = a->next)
+		if (check_one(p, first, a) < 0)
+			return -1;
+	while (verdict != NULL && !is_verdict(verdict))
+		verdict = verdict->next;
+	for (const struct action *a = first; verdict && a; a = a->next)
+		if (check_beside(p, verdict, a) < 0)
+			return -1;
+	return 0;
 }
 
 int
@@ -287,10 +458,10 @@ parse_on_unknown(struct parser *p, struct action **out)
 {
 	if (lex_expect(p->l, "unknown", p->e) < 0 || parse_action(p, out) < 0)
 		return -1;
-	if (is_edit((*out)->kind) || (*out)->kind == RULES_ALLOW)
+	if (!is_verdict(*out) || (*out)->kind == RULES_ALLOW)
 		return lex_error(p->e, &(*out)->pos,
-		    "\"%s\" is no verdict: accept, tag, reject, tempfail, "
-		    "quarantine or discard may stand here",
-		    action_names[(*out)->kind]);
+		    "\"%s%s\" is no verdict: accept, tag, reject, tempfail, "
+		    "quarantine, discard or redirect may stand here",
+		    action_names[(*out)->kind], (*out)->copy ? " copy" : "");
 	return 0;
 }

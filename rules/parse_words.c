@@ -18,7 +18,9 @@ static const char *const reserved[] = { "set", "map", "policy", "rule", "when",
 	"unless", "on", "unknown", "then", "test", "file", "with", "expect",
 	"and", "or", "not", "any", "all", "no", "at", "top", "depth", "in",
 	"is", "contains", "fires", "silent", "accept", "allow", "tag", "reject",
-	"tempfail", "quarantine", "discard", "class", "add", "prefix" };
+	"tempfail", "quarantine", "discard", "class", "add", "prefix",
+	"extends", "for", "mode", "always", "early", "threshold", "group",
+	"off" };
 
 static const char *const ops[OPS] = { [OP_EQ] = "=",
 	[OP_NE] = "!=",
@@ -172,6 +174,36 @@ parse_name(struct parser *p, const char *what, struct word *out)
 		    "and _, 63 at most",
 		    VIS(t.text), what);
 	*out = parse_word_of(p->b, &t);
+	return 0;
+}
+
+int
+parse_integer(struct parser *p, const char *what, bool sign, int64_t *out)
+{
+	struct lex_token t;
+	struct pn_str digits;
+
+	if (lex_next(p->l, &t, p->e) < 0)
+		return -1;
+	if (t.kind != LEX_WORD)
+		return parse_unexpected(p->e, &t, what, NULL, 0);
+	digits = t.text;
+	if (sign && (digits.p[0] == '+' || digits.p[0] == '-'))
+		digits = pn_str_sub(digits, 1, digits.n);
+	*out = 0;
+	for (size_t i = 0; i < digits.n; i++) {
+		if (digits.p[i] < '0' || digits.p[i] > '9')
+			digits.n = 0;
+		else
+			*out = *out * 10 + (digits.p[i] - '0');
+	}
+	if (digits.n == 0 || digits.n > 6)
+		return lex_error(p->e, &t.pos,
+		    "\"%s\" cannot be %s: a whole number of six digits at "
+		    "most",
+		    VIS(t.text), what);
+	if (t.text.p[0] == '-')
+		*out = -*out;
 	return 0;
 }
 

@@ -1,7 +1,6 @@
 /*
  * print - the compiled set as text: canonical (rules_print: it parses to the
- * same set, and printing that gives the same text), and with what -t -v says
- * beside it (rules_describe).
+ * same set, and printing that gives the same text).
  */
 #include "rules/tree.h"
 
@@ -225,35 +224,108 @@ print_expr(const struct rules *r, const struct expr *x, struct buf *b)
 	print(r, x, false, b);
 }
 
-/* ---- rules ---- */
+/* ---- actions ---- */
 
 static void
 print_text(const struct text *t, struct buf *b)
 {
-	put(b, "\"");
+	put(b, " \"");
 	put_str(b, t->raw);
 	put(b, "\"");
+}
+
+static void
+print_name(const char *before, struct pn_str name, struct buf *b)
+{
+	if (name.n > 0)
+		(void)buf_printf(b, " %s%.*s", before, PN_STR_ARG(name));
+}
+
+static void
+print_header(const struct action *a, struct buf *b)
+{
+	(void)buf_printf(b, " %s ", rules_edit_name(a->edit));
+	print_string(b, a->name);
+	if (a->edit != RULES_HEADER_REMOVE)
+		print_text(&a->text, b);
+}
+
+static void
+print_score(const struct action *a, struct buf *b)
+{
+	(void)buf_printf(b, " %+lld", (long long)a->score);
+	if (a->has_text)
+		print_text(&a->text, b);
+	print_name("in ", a->group.text, b);
+}
+
+static void
+print_strip(const struct action *a, struct buf *b)
+{
+	put(b, " part");
+	if (!a->has_text)
+		return;
+	put(b, " with note");
+	print_text(&a->text, b);
+}
+
+/* The longest unit that leaves no rest. */
+static void
+print_delay(uint64_t ms, struct buf *b)
+{
+	if (ms % 60000 == 0)
+		(void)buf_printf(b, " %llum", (unsigned long long)ms / 60000);
+	else if (ms % 1000 == 0)
+		(void)buf_printf(b, " %llus", (unsigned long long)ms / 1000);
+	else
+		(void)buf_printf(b, " %llums", (unsigned long long)ms);
+}
+
+static void
+print_address(const struct action *a, struct buf *b)
+{
+	put(b, a->kind == RULES_RCPT_ADD      ? " add "
+	       : a->kind == RULES_RCPT_REMOVE ? " remove "
+					      : " ");
+	print_string(b, a->address);
 }
 
 void
 print_action(const struct action *a, struct buf *b)
 {
 	put(b, rules_action_name(a->kind));
-	if (a->kind == RULES_REJECT || a->kind == RULES_TEMPFAIL) {
-		(void)buf_printf(
-		    b, " %u %.*s ", a->code, PN_STR_ARG(a->status));
+	switch (a->kind) {
+	case RULES_REJECT:
+	case RULES_TEMPFAIL:
+		(void)buf_printf(b, " %u %.*s", a->code, PN_STR_ARG(a->status));
 		print_text(&a->text, b);
-	} else if (a->kind == RULES_QUARANTINE && a->name.n > 0) {
-		put(b, " class ");
-		put_str(b, a->name);
-	} else if (a->kind == RULES_HEADER) {
-		put(b, " add ");
-		print_string(b, a->name);
-		put(b, " ");
+		return;
+	case RULES_QUARANTINE:
+		print_name("class ", a->name, b);
+		put(b, a->copy ? " copy" : "");
+		return;
+	case RULES_HEADER:
+		print_header(a, b);
+		return;
+	case RULES_SUBJECT_PREFIX:
+		put(b, " prefix");
 		print_text(&a->text, b);
-	} else if (a->kind == RULES_SUBJECT_PREFIX) {
-		put(b, " prefix ");
+		return;
+	case RULES_STRIP:
+		print_strip(a, b);
+		return;
+	case RULES_SCORE:
+		print_score(a, b);
+		return;
+	case RULES_DELAY:
+		print_delay(a->delay_ms, b);
+		return;
+	case RULES_NOTE:
 		print_text(&a->text, b);
+		return;
+	default:
+		if (a->address.n > 0)
+			print_address(a, b);
 	}
 }
 
@@ -265,6 +337,8 @@ print_actions(const struct action *a, struct buf *b)
 		put(b, a->next != NULL ? ", " : ";\n");
 	}
 }
+
+/* ---- rules ---- */
 
 static void
 print_test(const struct test_clause *t, struct buf *b)
@@ -290,36 +364,114 @@ print_test(const struct test_clause *t, struct buf *b)
 }
 
 static void
-print_clauses(const struct rules *r, const struct rule *rule, struct buf *b)
+print_condition(const struct rules *r, const char *word, const struct expr *x,
+    struct buf *b)
 {
-	if (rule->when != NULL) {
-		put(b, "\t\twhen ");
-		print_expr(r, rule->when, b);
-		put(b, ";\n");
-	}
-	if (rule->unless != NULL) {
-		put(b, "\t\tunless ");
-		print_expr(r, rule->unless, b);
-		put(b, ";\n");
-	}
-	if (rule->on_unknown != NULL) {
-		put(b, "\t\ton unknown ");
-		print_actions(rule->on_unknown, b);
-	}
-	put(b, "\t\tthen ");
-	print_actions(rule->then, b);
+	if (x == NULL)
+		return;
+	put(b, word);
+	print_expr(r, x, b);
+	put(b, ";\n");
+}
+
+static void
+print_done(const char *word, const struct action *a, struct buf *b)
+{
+	if (a == NULL)
+		return;
+	put(b, word);
+	print_actions(a, b);
+}
+
+/* Those of `which`: what the rule says itself, or all it has. */
+void
+print_clauses(const struct rules *r, const struct rule *rule, unsigned which,
+    struct buf *b)
+{
+	if (which & CLAUSE_MODE)
+		put(b,
+		    rule->shadow ? "\t\tmode shadow;\n" : "\t\tmode live;\n");
+	if ((which & CLAUSE_EARLY) && rule->early)
+		put(b, "\t\tearly;\n");
+	if ((which & CLAUSE_ALWAYS) && rule->always)
+		put(b, "\t\talways;\n");
+	if (which & CLAUSE_WHEN)
+		print_condition(r, "\t\twhen ", rule->when, b);
+	if (which & CLAUSE_UNLESS)
+		print_condition(r, "\t\tunless ", rule->unless, b);
+	if (which & CLAUSE_UNKNOWN)
+		print_done("\t\ton unknown ", rule->on_unknown, b);
+	if (which & CLAUSE_THEN)
+		print_done("\t\tthen ", rule->then, b);
+}
+
+static void
+print_plain_rule(const struct rules *r, const struct rule *rule, struct buf *b)
+{
+	put(b, "\trule ");
+	put_str(b, rule->name);
+	put(b, " {\n");
+	print_clauses(r, rule, rule->own, b);
+	for (const struct test_clause *t = rule->tests; t != NULL; t = t->next)
+		print_test(t, b);
+	put(b, "\t}\n");
+}
+
+/* Its name is as it is written: "threshold reject". */
+static void
+print_threshold(const struct rule *rule, struct buf *b)
+{
+	const struct action *a = rule->then;
+
+	(void)buf_printf(b, "\t%.*s %lld", PN_STR_ARG(rule->name),
+	    (long long)rule->when->atom->number);
+	if (a->has_text && a->kind == RULES_QUARANTINE)
+		print_name("class ", a->name, b);
+	else if (a->has_text)
+		print_text(&a->text, b);
+	put(b, ";\n");
 }
 
 static void
 print_rule(const struct rules *r, const struct rule *rule, struct buf *b)
 {
-	put(b, "\trule ");
-	put_str(b, rule->name);
+	if (rule->kind == RULE_PLAIN)
+		print_plain_rule(r, rule, b);
+	else if (rule->kind == RULE_THRESHOLD)
+		print_threshold(rule, b);
+	else
+		(void)buf_printf(b, "\t%s%.*s off;\n",
+		    rule->over->kind == RULE_PLAIN ? "rule " : "",
+		    PN_STR_ARG(rule->name));
+}
+
+/* ---- policies ---- */
+
+void
+print_heading(const struct policy *policy, struct buf *b)
+{
+	(void)buf_printf(b, "policy %.*s", PN_STR_ARG(policy->name));
+	if (policy->base != NULL)
+		print_name("extends ", policy->base->name, b);
+	for (const struct cond *c = policy->conds; c != NULL; c = c->next) {
+		put(b, c == policy->conds ? " for " : " and ");
+		put_str(b, c->fact.text);
+		put(b, " ");
+		print_values(b, c->values, " ");
+	}
+}
+
+static void
+print_policy(const struct rules *r, const struct policy *policy, struct buf *b)
+{
+	print_heading(policy, b);
 	put(b, " {\n");
-	print_clauses(r, rule, b);
-	for (const struct test_clause *t = rule->tests; t != NULL; t = t->next)
-		print_test(t, b);
-	put(b, "\t}\n");
+	for (const struct cap *c = policy->caps; c != NULL; c = c->next)
+		(void)buf_printf(b, "\tgroup %.*s cap %lld;\n",
+		    PN_STR_ARG(c->name), (long long)c->most);
+	for (const struct rule *rule = policy->own; rule; rule = rule->next)
+		print_rule(r, rule, b);
+	put(b, "}\n");
 }
 
 /* Members as they were written. */
@@ -346,80 +498,6 @@ rules_print(const struct rules *r, struct buf *b)
 {
 	for (const struct list *l = r->lists; l != NULL; l = l->next)
 		print_list(l, b);
-	if (r->policy.n == 0)
-		return;
-	put(b, "policy ");
-	put_str(b, r->policy);
-	put(b, " {\n");
-	for (size_t i = 0; i < r->n_rules; i++)
-		print_rule(r, r->rules[i], b);
-	put(b, "}\n");
-}
-
-/* ---- -t -v ---- */
-
-static void
-describe_atoms(const struct rules *r, const struct expr *x, struct buf *b)
-{
-	const struct rules_decl *decl;
-
-	if (x == NULL)
-		return;
-	if (x->kind == EXPR_TEST) {
-		decl = &r->decls->facts[x->atom->fact];
-		put(b, "\t\t# ");
-		put_str(b, x->atom->canonical);
-		(void)buf_printf(b, ": known at %s, tested by the %s\n",
-		    r->decls->stages[decl->stage],
-		    x->atom->content ? "inspector" : "worker");
-	}
-	for (const struct expr *k = x->first; k != NULL; k = k->next)
-		describe_atoms(r, k, b);
-}
-
-static bool
-refuses(const struct rule *rule)
-{
-	for (const struct action *a = rule->then; a != NULL; a = a->next)
-		if (a->kind == RULES_REJECT || a->kind == RULES_TEMPFAIL)
-			return true;
-	return false;
-}
-
-/* An allow of a later stage comes too late for this refusal. */
-static void
-warn_of_late_allows(
-    const struct rules *r, const struct rule *rule, struct buf *b)
-{
-	for (size_t i = 0; refuses(rule) && i < r->n_rules; i++) {
-		const struct rule *late = r->rules[i];
-
-		if (late->allows && late->stage > rule->stage)
-			(void)buf_printf(b,
-			    "\t\t# warning: refuses at %s, before rule %.*s "
-			    "can allow at %s\n",
-			    r->decls->stages[rule->stage],
-			    PN_STR_ARG(late->name),
-			    r->decls->stages[late->stage]);
-	}
-}
-
-void
-rules_describe(const struct rules *r, struct buf *b)
-{
-	for (size_t i = 0; i < r->n_rules; i++) {
-		const struct rule *rule = r->rules[i];
-
-		(void)buf_printf(b, "rule %.*s (%s:%u), judged at %s\n",
-		    PN_STR_ARG(rule->name), rule->pos.file, rule->pos.line,
-		    r->decls->stages[rule->stage]);
-		print_clauses(r, rule, b);
-		describe_atoms(r, rule->when, b);
-		describe_atoms(r, rule->unless, b);
-		warn_of_late_allows(r, rule, b);
-	}
-	(void)buf_printf(b,
-	    "%zu rules, %u tests in the inspector, %u in the worker, "
-	    "%zu texts to search\n",
-	    r->n_rules, r->n_content, r->n_worker, r->n_groups);
+	for (size_t i = 0; i < r->n_policies; i++)
+		print_policy(r, r->policies[i], b);
 }

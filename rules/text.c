@@ -45,6 +45,39 @@ at_offset(const struct text *t, size_t offset)
 	return pos;
 }
 
+/* Bytes of a regex group's name. */
+static size_t
+group_length(struct pn_str s)
+{
+	size_t n = 0;
+
+	while (
+	    n < s.n && is_name_byte(s.p[n]) && s.p[n] != '-' && s.p[n] != '.')
+		n++;
+	return n;
+}
+
+struct pn_str
+named_name(const struct named *n)
+{
+	return pattern_capture_name(n->atom->pattern, n->index);
+}
+
+static bool
+take_capture(
+    const struct text_use *use, struct pn_str rest, struct piece *piece)
+{
+	struct pn_str name = pn_str_sub(rest, 0, group_length(rest));
+
+	for (const struct named *n = use->named; n != NULL; n = n->next)
+		if (pn_str_eq(named_name(n), name)) {
+			*piece = (struct piece){ .kind = PIECE_CAPTURE,
+				.literal = name };
+			return true;
+		}
+	return false;
+}
+
 static int
 take_fact(struct rules_builder *b, const struct text_use *use,
     const struct text *t, size_t offset, struct piece *piece, struct error *e)
@@ -64,6 +97,9 @@ take_fact(struct rules_builder *b, const struct text_use *use,
 			return lex_error(e, &name.pos,
 			    "\"$%s\" needs a %s that was found: %s",
 			    VIS(name.text), d->things[ref.thing], use->no_any);
+	} else if (!fact_exists(d, NO_THING, name.text, &ref) &&
+		   take_capture(use, rest, piece)) {
+		return (int)piece->literal.n + 1;
 	} else if (fact_find(d, NO_THING, &name, &ref, e) < 0) {
 		return -1;
 	}
@@ -71,7 +107,7 @@ take_fact(struct rules_builder *b, const struct text_use *use,
 		return lex_error(e, &name.pos,
 		    "\"$%s\" needs a name and cannot stand in a text",
 		    VIS(name.text));
-	*piece = (struct piece){ .is_fact = true,
+	*piece = (struct piece){ .kind = PIECE_FACT,
 		.fact = ref.fact,
 		.field = ref.field,
 		.thing = ref.thing };
@@ -157,43 +193,55 @@ put_value(struct buf *b, struct pn_str s, bool ascii)
 }
 
 static void
-put_fact(const struct rules *r, const struct piece *piece,
-    const struct rules_facts *facts, const uint32_t *found, bool ascii,
+put_known(struct buf *b, const struct value *v, enum value_type type,
+    enum field field, bool ascii)
+{
+	if (type == VALUE_NUMBER)
+		(void)buf_printf(b, "%lld", (long long)v->number);
+	else if (type == VALUE_BOOL)
+		(void)buf_puts(b, v->number ? "yes" : "no");
+	else
+		put_value(b, value_text(v, field), ascii);
+}
+
+static void
+put_fact(const struct text_source *from, const struct piece *piece, bool ascii,
     struct buf *b)
 {
-	const struct rules_decl *decl = &r->decls->facts[piece->fact];
+	const struct rules_decl *decl = &from->r->decls->facts[piece->fact];
+	const struct rules_facts *facts = from->facts;
 	uint32_t thing = RULES_MESSAGE;
-	struct value v = { 0 };
+	struct value v = { .state = VALUE_KNOWN, .number = from->score };
 
 	if (piece->thing != NO_THING) {
-		thing = found[piece->thing];
+		thing = from->found[piece->thing];
 		if (thing == NO_THING)
 			return; /* the rule fired for another reason */
 	}
-	facts->get(
-	    facts->arg, piece->fact, thing, (struct pn_str){ "", 0 }, 0, &v);
+	if (piece->fact != from->r->score) {
+		v = (struct value){ 0 };
+		facts->get(facts->arg, piece->fact, thing,
+		    (struct pn_str){ "", 0 }, 0, &v);
+	}
 	if (v.state == VALUE_UNKNOWN)
 		(void)buf_puts(b, "unknown");
-	if (v.state != VALUE_KNOWN)
-		return;
-	if (decl->type == VALUE_NUMBER)
-		(void)buf_printf(b, "%lld", (long long)v.number);
-	else if (decl->type == VALUE_BOOL)
-		(void)buf_puts(b, v.number ? "yes" : "no");
-	else
-		put_value(b, value_text(&v, piece->field), ascii);
+	if (v.state == VALUE_KNOWN)
+		put_known(b, &v, decl->type, piece->field, ascii);
 }
 
 struct pn_str
-text_render(const struct rules *r, const struct text *t, bool ascii,
-    const struct rules_facts *facts, const uint32_t *found, struct arena *arena)
+text_render(const struct text_source *from, const struct text *t, bool ascii,
+    struct arena *arena)
 {
 	struct buf b = { 0 };
 	struct pn_str out;
 
 	for (const struct piece *p = t->pieces; p != NULL; p = p->next) {
-		if (p->is_fact)
-			put_fact(r, p, facts, found, ascii, &b);
+		if (p->kind == PIECE_FACT)
+			put_fact(from, p, ascii, &b);
+		else if (p->kind == PIECE_CAPTURE)
+			put_value(
+			    &b, from->capture(from->arg, p->literal), ascii);
 		else
 			(void)buf_add_str(&b, p->literal); /* no cap */
 	}

@@ -56,6 +56,7 @@ struct expr {
 	struct word thing_name;
 	uint32_t thing;     /* index into rules_decls.things */
 	uint32_t quant_id;  /* from 0 over the whole set */
+	bool has_quant_id;
 
 	struct test *test;  /* EXPR_TEST; EXPR_QUANT of the short form */
 	const struct atom *atom; /* EXPR_TEST, when checked */
@@ -63,9 +64,10 @@ struct expr {
 
 /* ---- texts with $facts in them ---- */
 
+enum piece_kind { PIECE_LITERAL, PIECE_FACT, PIECE_CAPTURE };
 struct piece {
-	struct pn_str literal; /* escapes resolved; used when !is_fact */
-	bool is_fact;
+	enum piece_kind kind;
+	struct pn_str literal; /* escapes resolved; or the capture's name */
 	uint32_t fact;
 	enum field field;
 	uint32_t thing;
@@ -85,8 +87,15 @@ struct action {
 	struct lex_pos pos;
 	uint16_t code;
 	struct pn_str status;
+	enum rules_header_edit edit;
 	struct pn_str name; /* header's name, quarantine's class */
-	struct text text;   /* reply, prefix, header's value */
+	bool copy;	    /* quarantine */
+	struct pn_str address;
+	int64_t score;
+	struct word group;  /* text.n 0: none */
+	uint64_t delay_ms;
+	struct text text;   /* reply, prefix, header's value, why, note */
+	bool has_text;	    /* of those that may do without */
 	struct action *next;
 };
 
@@ -105,16 +114,90 @@ struct test_clause {
 	struct test_clause *next;
 };
 
+/* A named group of a regex after `~` in `when`: what $name stands for. */
+struct named {
+	const struct atom *atom;
+	uint32_t index;		  /* among its pattern's named ones */
+	const struct expr *quant; /* the `any` around it, or NULL */
+	struct named *next;
+};
+
+/* What a rule says itself; the rest it has from the rule it overrides. */
+enum clause {
+	CLAUSE_WHEN = 1,
+	CLAUSE_UNLESS = 2,
+	CLAUSE_UNKNOWN = 4,
+	CLAUSE_THEN = 8,
+	CLAUSE_MODE = 16,
+	CLAUSE_ALWAYS = 32,
+	CLAUSE_EARLY = 64
+};
+
+/* Thresholds are rules, too: named "threshold reject", over `score`. */
+enum rule_kind { RULE_PLAIN, RULE_THRESHOLD, RULE_OFF };
+
 struct rule {
+	enum rule_kind kind;
 	struct pn_str name;
 	struct lex_pos pos;
+	unsigned policy;   /* in which it is written */
+	struct rule *over; /* of the base: what it overrides or takes out */
+	unsigned own;	   /* enum clause */
 	struct expr *when, *unless;
 	struct action *then, *on_unknown;
 	struct test_clause *tests;
-	unsigned order;
-	unsigned stage;
+	bool shadow, always, early;
+	struct named *named;
+	unsigned order; /* unique; an override's lies at what it overrides */
+	unsigned stage; /* of its facts, `score` aside */
 	bool allows;
-	struct rule *next;
+	const struct action *adds; /* its `score`, if any */
+	bool reads;		   /* asks for the score */
+	struct rule *next;	   /* in its policy */
+	struct rule *overs, **last_over, *next_over; /* of what is overridden */
+};
+
+/* ---- policies ---- */
+
+/* rcpt @sales.example.com partners */
+struct cond {
+	struct word fact; /* as written */
+	struct word *values;
+	const struct atom *atom;
+	struct cond *next;
+};
+
+/* group NAME cap N; */
+struct cap {
+	struct pn_str name;
+	struct lex_pos pos;
+	int64_t most;
+	struct cap *next;
+};
+
+/* A rule in one policy's list: one struct rule may stand in several. */
+struct placed {
+	struct rule *rule;
+	unsigned stage;
+	bool early; /* answered at once */
+	struct placed *next;
+};
+
+struct policy {
+	struct pn_str name;
+	struct lex_pos pos;
+	unsigned nr;
+	const struct policy *base;
+	bool is_base; /* of another */
+	struct cond *conds;
+	struct rule *own, **last_own; /* as written, `off` among them */
+	struct cap *caps, **last_cap; /* written here */
+	struct placed *placed;	      /* all that hold, by rising order */
+	size_t n_placed;
+	const struct placed ***at_stage; /* [n_stages]: NULL-terminated */
+	unsigned score_stage;		 /* from which on `score` is known */
+	bool scores;			 /* some rule adds or reads */
+	struct policy *next;
 };
 
 /* ---- atoms ---- */
@@ -157,10 +240,11 @@ struct rules {
 	unsigned n_stages, rcpt_stage;
 	uint32_t n_things;
 	struct list *lists;
-	struct pn_str policy;
-	struct rule **rules; /* [n_rules], file order */
-	size_t n_rules;
-	const struct rule ***at_stage; /* [n_stages]: NULL-terminated */
+	struct policy **policies; /* [n_policies], file order */
+	size_t n_policies;
+	const struct policy *fallback; /* for whom no `for` holds, or NULL */
+	bool any_for;
+	uint32_t score; /* the fact; its value is the policy's */
 	const struct atom **content;   /* [n_content] */
 	uint32_t n_content;
 	uint32_t n_worker;
@@ -182,10 +266,7 @@ struct rules_builder {
 	jmp_buf full; /* where an allocation past the arena's cap goes */
 	struct rules *rules;
 	struct list **last_list;
-	struct rule *first_rule, **last_rule;
-	size_t n_rules;
-	struct lex_pos policy_pos;
-	bool has_policy;
+	struct policy *policies, **last_policy;
 	struct pn_str source; /* the caller's text last seen, and our copy */
 	struct pn_str copy;
 	const char *copy_file;
@@ -206,8 +287,9 @@ struct pn_str rules_copy(struct rules_builder *, struct pn_str);
 /* parse_words.c, parse_action.c: words that stand for something everywhere. */
 bool rules_is_reserved(struct pn_str word);
 const char *rules_op_name(enum op);
-/* "accept" ... "quarantine"; NULL for the edits. */
+/* "accept" ... "note"; its first word. */
 const char *rules_action_name(enum rules_action);
+const char *rules_edit_name(enum rules_header_edit);
 
 /* pattern.c: the one home of PCRE2. */
 #define CAPTURES_MAX 16 /* named ones of one pattern */
@@ -240,6 +322,19 @@ uint32_t pattern_n_groups(const struct pattern *);
 struct pn_str pattern_group(
     const struct rules_run *, struct pn_str subject, unsigned group);
 void pattern_free_all(const struct pattern *);
+
+/* parse_policy.c: by name, among what stands before. */
+struct policy *policy_find(const struct rules_builder *, struct pn_str name);
+const struct cap *policy_cap(const struct policy *, struct pn_str group);
+/* Is what this rule says also a policy's? */
+bool policy_has(const struct policy *, unsigned order);
+
+/* place.c: after the rules are checked: orders, stages, who judges whom. */
+void rules_order(struct rules_builder *);
+int rules_place(struct rules_builder *, struct error *);
+
+/* text.c */
+struct pn_str named_name(const struct named *);
 
 /* check.c */
 struct scope {
@@ -309,6 +404,7 @@ struct seen {
 	uint8_t result; /* enum tri */
 	uint8_t state;  /* enum value_state */
 	struct pn_str text; /* up to MATCH_KEPT bytes */
+	struct pn_str *captures; /* [the pattern's named ones], if true */
 };
 struct quant_seen {
 	bool asked;
@@ -319,17 +415,31 @@ struct quant_seen {
 enum outcome { SILENT, FIRED, UNKNOWN, SKIPPED, ALLOWED };
 struct judged {
 	const struct rule *rule;
+	bool early;
 	enum outcome outcome;
 	size_t first_effect, n_effects;
 };
+/* What one rule added to the score, at this stage or before. */
+struct addition {
+	unsigned order;
+	struct pn_str rule, group;
+	const struct rules_effect *before; /* of an earlier result, or NULL */
+	const struct judged *now;
+	int64_t add, counted;
+};
 struct rules_trace {
 	unsigned stage;
+	const struct policy *policy;
 	struct judged *judged;
 	size_t n_judged;
 	struct seen *seen;         /* [n_worker] */
 	struct quant_seen *quants; /* [n_quants] */
 	const struct rules_answers *answers;
 	const struct rules_effect *effects;
+	bool scored; /* the score is known from this stage on */
+	int64_t score;
+	struct addition *additions; /* by rising order */
+	size_t n_additions;
 };
 
 /* print.c */
@@ -338,5 +448,9 @@ void print_atom(const struct rules_decls *, const struct atom *, bool relative,
     struct buf *);
 void print_expr(const struct rules *, const struct expr *, struct buf *);
 void print_action(const struct action *, struct buf *);
+void print_clauses(const struct rules *, const struct rule *, unsigned which,
+    struct buf *);
+/* `policy NAME extends BASE for ...`, no more. */
+void print_heading(const struct policy *, struct buf *);
 
 #endif

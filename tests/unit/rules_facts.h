@@ -11,6 +11,8 @@
 enum { CONNECT, HELO, MAIL, RCPT, MESSAGE };
 
 static const char *const fcrdns_words[] = { "ok", "none", "temporary", NULL };
+static const char *const direction_words[] = { "inbound", "outbound",
+	"internal", NULL };
 static const char *const magic_words[] = { "executable", "script", "zip", "rar",
 	"sevenzip", "gzip", "pdf", "ole", "rtf", "image", "html", "text",
 	"other", "unknown", NULL };
@@ -50,6 +52,11 @@ static const struct rules_decl test_facts[] = {
 	CORE("listener", STRING, CONNECT),
 	CORE("sender", ADDRESS, MAIL),
 	{ .name = "rcpt", .type = VALUE_ADDRESS, .stage = RCPT, .many = true },
+	{ .name = "direction",
+	    .type = VALUE_WORD,
+	    .stage = RCPT,
+	    .many = true,
+	    .words = direction_words },
 	CORE("size", NUMBER, MESSAGE),
 	CORE("mime.ambiguous", BOOL, MESSAGE),
 	CORE("inspect.failed", BOOL, MESSAGE),
@@ -92,8 +99,7 @@ static const struct rules_absent test_absent[] = { ABSENT("dmarc"),
 	ABSENT("spf"), ABSENT("dkim"), ABSENT("arc"), ABSENT("dnsbl"),
 	ABSENT("greylist"), ABSENT("rate"), ABSENT("known-sender"),
 	ABSENT("bayes"), ABSENT("clamd"), ABSENT("rspamd"), ABSENT("spamd"),
-	ABSENT("icap"), ABSENT("url"), ABSENT("text"), ABSENT("html"),
-	ABSENT("score") };
+	ABSENT("icap"), ABSENT("url"), ABSENT("text"), ABSENT("html") };
 
 static const struct rules_decls test_decls = {
 	.facts = test_facts,

@@ -93,8 +93,8 @@ trace_of(struct fixture *f, struct pn_str frame, struct buf *trace)
 
 	if (a == NULL)
 		return false;
-	assert_int_equal(rules_judge(f->r, f->run, 0, MESSAGE, &f->facts, a,
-			     NULL, 0, f->arena, &result),
+	assert_int_equal(rules_judge(f->r, f->run, rules_policy_early(f->r),
+			     MESSAGE, &f->facts, a, NULL, 0, f->arena, &result),
 	    0);
 	rules_trace_json(f->r, result.trace, trace);
 	return true;
@@ -110,8 +110,8 @@ what_goes_in_comes_out(void **state)
 	struct rules_result result;
 	struct unpack u;
 
-	assert_int_equal(rules_judge(f->r, f->run, 0, MESSAGE, &f->facts, a,
-			     NULL, 0, f->arena, &result),
+	assert_int_equal(rules_judge(f->r, f->run, rules_policy_early(f->r),
+			     MESSAGE, &f->facts, a, NULL, 0, f->arena, &result),
 	    0);
 	rules_trace_json(f->r, result.trace, &direct);
 	assert_true(trace_of(f, buf_str(&f->frame), &wire));
@@ -203,7 +203,7 @@ what_does_not_fit_is_unknown(void **state)
 	assert_true(buf_len(&frame) < 44 * 1024);
 	u = unpack_of(buf_data(&frame), buf_len(&frame));
 	assert_int_equal(
-	    rules_judge(r, run, 0, MESSAGE, &facts,
+	    rules_judge(r, run, rules_policy_early(r), MESSAGE, &facts,
 		rules_answers_unpack(r, &u, arena), NULL, 0, arena, &result),
 	    0);
 	assert_true(unpack_done(&u));

@@ -32,8 +32,13 @@ static const struct when_case in_when[] = {
 	    "fact \"url.host\" needs module url, which is not loaded" },
 	{ "dnsbl(\"zen.example\")", 1,
 	    "fact \"dnsbl\" needs module dnsbl, which is not loaded" },
-	{ "score > 5", 1,
-	    "fact \"score\" needs module score, which is not loaded" },
+	{ "scoer > 5", 1, "unknown fact \"scoer\", did you mean \"score\"?" },
+	{ "score is high", 7,
+	    "\"is\" does not go with \"score\", which is a number: test it "
+	    "with "
+	    "= != < > <= or >=" },
+	{ "subject ~ /(?<sender>x)/", 11,
+	    "a group cannot be named \"sender\": a fact is" },
 	{ "not known-sender", 5,
 	    "fact \"known-sender\" needs module known-sender, which is not "
 	    "loaded" },
@@ -188,26 +193,108 @@ static const struct {
 	    "\"policy\"?" },
 	{ "people ceo { }", 1, 1,
 	    "\"people\" is not available in this version" },
-	{ "engine clamd { }", 1, 1,
-	    "\"engine\" is not available in this version" },
-	{ "milter dkim { }", 1, 1,
-	    "\"milter\" is not available in this version" },
+	{ "engine clamd { unix /run/clamd; }", 1, 8,
+	    "engine \"clamd\" needs module clamd, which is not loaded" },
+	{ "milter dkim { inet 127.0.0.1:8891; }", 1, 8,
+	    "milter \"dkim\" needs module milter, which is not loaded" },
+	/* policies */
 	{ "policy a { }\npolicy b { }", 2, 8,
-	    "a second policy is not available in this version; the first is at "
-	    "policy.conf:1" },
-	{ "policy a extends b { }", 1, 10,
-	    "\"extends\" is not available in this version" },
-	{ "policy a for rcpt @x { }", 1, 10,
-	    "\"for\" is not available in this version" },
-	{ "policy a {\n\tthreshold tag 5;\n}", 2, 2,
-	    "\"threshold\" is not available in this version" },
+	    "policies \"a\" and \"b\" both have no \"for\": call one that is "
+	    "for "
+	    "everybody else \"default\"" },
+	{ "policy a { }\npolicy a { }", 2, 8,
+	    "policy \"a\" stands already at policy.conf:1" },
+	{ "policy for { }", 1, 8,
+	    "\"for\" is a keyword and cannot be the name of a policy" },
+	{ "policy a extends b { }", 1, 18,
+	    "no policy \"b\" stands before this one" },
+	{ "policy a extends a { }", 1, 18,
+	    "no policy \"a\" stands before this one" },
+	{ "policy defautl { }\npolicy b extends default { }", 2, 18,
+	    "no policy \"default\" stands before this one, did you mean "
+	    "\"defautl\"?" },
+	{ "policy a extend b { }", 1, 10,
+	    "extends, for or \"{\" must stand here, not \"extend\", did you "
+	    "mean \"extends\"?" },
+	{ "policy a for rctp @x { }", 1, 14,
+	    "rcpt, sender, client, listener, login or direction must stand "
+	    "here, not \"rctp\", did you mean \"rcpt\"?" },
+	{ "policy a for size 5 { }", 1, 14,
+	    "rcpt, sender, client, listener, login or direction must stand "
+	    "here, not \"size\"" },
+	{ "policy a for rcpt { }", 1, 19,
+	    "whom it is for must stand here, not \"{\"" },
+	{ "policy a for rcpt @x.example or sender b@y { }", 1, 30,
+	    "\"and\" or \"{\" must stand here, not \"or\"" },
+	{ "policy a for rcpt nobody { }", 1, 19,
+	    "unknown set or map \"nobody\"" },
+	{ "policy a for client 10.0.0.1/8 { }", 1, 21,
+	    "\"10.0.0.1/8\" has bits set behind its length" },
+	{ "policy a for direction inbuond { }", 1, 24,
+	    "\"inbuond\" is no word of direction, did you mean \"inbound\"?" },
+	{ "policy a {\n\tthreshold spam 5;\n}", 2, 12,
+	    "tag, quarantine or reject must stand here, not \"spam\"" },
+	{ "policy a { threshold tag 5; threshold tag 6; }", 1, 39,
+	    "the \"threshold tag\" stands already at policy.conf:1" },
+	{ "policy a { threshold tag high; }", 1, 26,
+	    "\"high\" cannot be a score: a whole number of six digits at "
+	    "most" },
+	{ "policy a { threshold tag 1000000; }", 1, 26,
+	    "\"1000000\" cannot be a score: a whole number of six digits at "
+	    "most" },
+	{ "policy a { threshold tag 5 \"x\"; }", 1, 28,
+	    "\";\" must stand here, not \"x\"" },
+	{ "policy a { threshold reject 5 class x; }", 1, 31,
+	    "\";\" must stand here, not \"class\"" },
+	{ "policy a { threshold reject 5 \"now $score\"; threshold tag off; }",
+	    1, 55,
+	    "policy \"a\" has no \"threshold tag\" from another policy to take "
+	    "out" },
+	{ "policy a { group g cap 5; group g cap 6; }", 1, 33,
+	    "group \"g\" stands already at policy.conf:1" },
+	{ "policy a { group g max 5; }", 1, 20,
+	    "\"cap\" must stand here, not \"max\"" },
+	{ "policy a { group g cap -5; }", 1, 24,
+	    "\"-5\" cannot be a cap: a whole number of six digits at most" },
 	{ "policy a { ruel x { } }", 1, 12,
-	    "a rule or \"}\" must stand here, not \"ruel\", did you mean "
-	    "\"rule\"?" },
-	{ "policy a { rule x off; }", 1, 19,
-	    "\"off\" is not available in this version" },
-	{ "policy a { rule x { mode shadow; } }", 1, 21,
-	    "\"mode\" is not available in this version" },
+	    "a rule, threshold, group or \"}\" must stand here, not \"ruel\", "
+	    "did you mean \"rule\"?" },
+	{ "policy a { rule x off; }", 1, 17,
+	    "policy \"a\" has no \"x\" from another policy to take out" },
+	{ "policy a { rule first { then tag; } }\n"
+	  "policy b extends a { rule frist off; }",
+	    2, 27,
+	    "policy \"b\" has no \"frist\" from another policy to take out, "
+	    "did "
+	    "you mean \"first\"?" },
+	{ "policy a { rule x { then tag; } }\n"
+	  "policy b extends a { rule x off; rule x { then tag; } }",
+	    2, 39, "rule \"x\" stands already at policy.conf:2" },
+	{ "policy a { rule x on; }", 1, 19,
+	    "\"{\" or \"off\" must stand here, not \"on\"" },
+	{ "policy a for rcpt @x { rule x { early; then tag; } }", 1, 29,
+	    "rule \"x\" cannot be early: whom policy \"a\" is for is known at "
+	    "rcpt" },
+	{ "policy a { rule x { mode shade; } }", 1, 26,
+	    "\"shadow\" or \"live\" must stand here, not \"shade\", did you "
+	    "mean \"shadow\"?" },
+	{ "policy a { rule x { mode live; mode live; } }", 1, 32,
+	    "a rule has one \"mode\"" },
+	{ "policy a { rule x { always; always; } }", 1, 29,
+	    "a rule has one \"always\"" },
+	{ "policy a { rule x { when any part is zip;\n"
+	  "then reject \"no $part.path\"; } }\n"
+	  "policy b extends a { rule x { when size > 5; } }",
+	    2, 17,
+	    "\"$part.path\" needs a part that was found: the rule's \"when\" "
+	    "has no \"any\" of it" },
+	{ "policy a { rule x { when score > 5; then score +1; } }", 1, 42,
+	    "rule \"x\" reads the score and so cannot add to it" },
+	{ "policy a { rule x { then score +1 \"of $score\"; } }", 1, 26,
+	    "rule \"x\" reads the score and so cannot add to it" },
+	{ "policy a { rule x { when score > 5; then allow; } }", 1, 42,
+	    "rule \"x\" reads the score and so cannot allow: that is judged "
+	    "before rules that add to it" },
 	{ "policy a { rule reject { then accept; } }", 1, 17,
 	    "\"reject\" is a keyword and cannot be the name of a rule" },
 	{ "policy a {\nrule x { then accept; }\nrule x { then tag; }\n}", 3, 6,
@@ -215,8 +302,8 @@ static const struct {
 	{ "policy a { rule x { when size > 1; } }", 1, 17,
 	    "rule \"x\" has no \"then\"" },
 	{ "policy a { rule x { wen size > 1; } }", 1, 21,
-	    "when, unless, on, then, test or \"}\" must stand here, not "
-	    "\"wen\", did you mean \"when\"?" },
+	    "when, unless, on, then, mode, always, early, test or \"}\" must "
+	    "stand here, not \"wen\", did you mean \"when\"?" },
 	{ "policy a { rule x { when size > 1; when size > 2; } }", 1, 36,
 	    "a rule has one \"when\"; join the tests by \"and\" or \"or\"" },
 	{ "policy a { rule x { then tag; then tag; } }", 1, 31,
@@ -224,8 +311,8 @@ static const struct {
 	{ "policy a { rule x { then tag }", 1, 30,
 	    "\";\" must stand here, not \"}\"" },
 	{ "policy a { rule x { then tag;", 1, 30,
-	    "when, unless, on, then, test or \"}\" must stand here, not the "
-	    "end of the file" },
+	    "when, unless, on, then, mode, always, early, test or \"}\" must "
+	    "stand here, not the end of the file" },
 };
 
 /* After `then`. */
@@ -233,10 +320,46 @@ static const struct when_case in_then[] = {
 	{ "rejct \"x\"", 1,
 	    "an action must stand here, not \"rejct\", did you mean "
 	    "\"reject\"?" },
-	{ "strip part", 1, "\"strip\" is not available in this version" },
-	{ "score +3 \"x\"", 1, "\"score\" is not available in this version" },
-	{ "quarantine copy", 12, "\"copy\" is not available in this version" },
-	{ "header set X \"y\"", 8, "\"set\" is not available in this version" },
+	{ "banner \"x\"", 1, "\"banner\" is not available in this version" },
+	{ "strip part", 1,
+	    "\"strip part\" needs a part that was found: the rule's \"when\" "
+	    "has no \"any\" of it" },
+	{ "strip url", 7, "\"part\" must stand here, not \"url\"" },
+	{ "strip part with \"x\"", 17, "\"note\" must stand here, not \"x\"" },
+	{ "score", 6, "a score must stand here, not \";\"" },
+	{ "score +3.5", 7,
+	    "\"+3.5\" cannot be a score: a whole number of six digits at "
+	    "most" },
+	{ "score +3 \"x\" in nets", 17,
+	    "unknown group \"nets\" (group NAME cap N; makes one)" },
+	{ "score +3, score +4", 11, "a rule has one \"score\"" },
+	{ "delay 5s, delay 6s", 11, "a rule has one \"delay\"" },
+	{ "delay 61s", 7, "a delay is one of 1s to 60s" },
+	{ "delay 0s", 7, "a delay is one of 1s to 60s" },
+	{ "delay soon", 7, "\"soon\" is no time (like 5s)" },
+	{ "redirect bob", 10, "\"bob\" is no address" },
+	{ "redirect @b.example", 10, "\"@b.example\" is no address" },
+	{ "copy", 5, "an address must stand here, not \";\"" },
+	{ "rcpt bob@example.com", 6,
+	    "\"add\" or \"remove\" must stand here, not "
+	    "\"bob@example.com\"" },
+	{ "redirect a@b, reject \"x\"", 15,
+	    "a rule has one verdict: \"reject\" cannot stand beside "
+	    "\"redirect\"" },
+	{ "redirect a@b, rcpt remove c@d", 15,
+	    "\"rcpt\" changes nothing beside \"redirect\", which replaces all "
+	    "recipients" },
+	{ "reject \"x\", quarantine copy", 13,
+	    "\"quarantine\" changes nothing beside \"reject\": the message is "
+	    "not passed on" },
+	{ "discard, copy a@b", 10,
+	    "\"copy\" changes nothing beside \"discard\": the message is not "
+	    "passed on" },
+	{ "header set X", 13,
+	    "the header's value in quotes must stand here, not \";\"" },
+	{ "header remove X \"y\"", 17, "\";\" must stand here, not \"y\"" },
+	{ "note me", 6, "the note in quotes must stand here, not \"me\"" },
+	{ "note \"$nr\"", 7, "unknown fact \"nr\"" },
 	{ "reject", 7, "the text of the reply must stand here, not \";\"" },
 	{ "reject 450 \"x\"", 8, "reject needs a 5xx code, 450 is none" },
 	{ "tempfail 550 \"x\"", 10, "tempfail needs a 4xx code, 550 is none" },
@@ -272,7 +395,8 @@ static const struct when_case in_then[] = {
 	    "\"header\" changes nothing beside \"reject\": the message is not "
 	    "passed on" },
 	{ "header add X:Y \"y\"", 12, "\"X:Y\" cannot be a header's name" },
-	{ "header \"X\" \"y\"", 8, "\"add\" must stand here, not \"X\"" },
+	{ "header \"X\" \"y\"", 8,
+	    "add, set, remove or insert must stand here, not \"X\"" },
 	{ "subject \"x\"", 9, "\"prefix\" must stand here, not \"x\"" },
 	{ "quarantine class class", 18,
 	    "\"class\" is a keyword and cannot be a class of the quarantine" },
@@ -286,8 +410,20 @@ static const struct when_case in_rule[] = {
 	    "unknown there is none" },
 	{ "on unknown allow", 12,
 	    "\"allow\" is no verdict: accept, tag, reject, tempfail, "
-	    "quarantine "
-	    "or discard may stand here" },
+	    "quarantine, discard or redirect may stand here" },
+	{ "on unknown quarantine copy", 12,
+	    "\"quarantine copy\" is no verdict: accept, tag, reject, tempfail, "
+	    "quarantine, discard or redirect may stand here" },
+	{ "on unknown score +1", 12,
+	    "\"score\" is no verdict: accept, tag, reject, tempfail, "
+	    "quarantine, discard or redirect may stand here" },
+	{ "when subject ~ /(?<nr>x)/; on unknown reject \"$nr\"", 47,
+	    "unknown fact \"nr\"" },
+	{ "when not subject ~ /(?<nr>x)/; unless sender ~ /(?<nr>y)/; on "
+	  "unknown reject \"$nr\"",
+	    79, "unknown fact \"nr\"" },
+	{ "test \"x\" file y with score 5 expect tag", 22,
+	    "\"score\" is what rules add up and cannot be given" },
 	{ "on error tempfail", 4,
 	    "\"unknown\" must stand here, not \"error\"" },
 	{ "unless size > 5; unless size > 6", 18,

@@ -105,8 +105,8 @@ judge(const struct rules_decls *decls, const char *text, unsigned stage,
 	arena_seal(policy);
 	if (inspected)
 		answers = over_the_wire(r, run, &facts, arena, &frame);
-	assert_int_equal(rules_judge(r, run, 0, stage, &facts, answers, NULL, 0,
-			     arena, &result),
+	assert_int_equal(rules_judge(r, run, rules_policy_early(r), stage,
+			     &facts, answers, NULL, 0, arena, &result),
 	    0);
 	outcome_of(r, &result, out);
 	buf_fini(&frame);
@@ -614,9 +614,10 @@ the_trace_is_complete_json(void **state)
 
 	(void)state;
 	assert_non_null(r);
-	assert_int_equal(rules_judge(r, run, 0, MESSAGE, &facts,
-			     over_the_wire(r, run, &facts, arena, &frame), NULL,
-			     0, arena, &result),
+	assert_int_equal(
+	    rules_judge(r, run, rules_policy_early(r), MESSAGE, &facts,
+		over_the_wire(r, run, &facts, arena, &frame), NULL, 0, arena,
+		&result),
 	    0);
 	rules_trace_json(r, result.trace, &json);
 	assert_str(buf_str(&json), want);
@@ -647,8 +648,9 @@ a_full_arena_is_said(void **state)
 		struct arena *arena = arena_new(max);
 		struct rules_answers *a = rules_inspect(r, run, &facts, arena);
 		struct rules_result result;
-		bool ok = a != NULL && rules_judge(r, run, 0, MESSAGE, &facts,
-					   a, NULL, 0, arena, &result) == 0;
+		bool ok = a != NULL &&
+			  rules_judge(r, run, rules_policy_early(r), MESSAGE,
+			      &facts, a, NULL, 0, arena, &result) == 0;
 
 		seen[ok] = true;
 		if (ok)
@@ -702,8 +704,9 @@ endless_values_end(void **state)
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
 		endless_calls = 0;
 		endless_state = cases[i].state;
-		assert_int_equal(rules_judge(r, run, 0, MESSAGE, &facts, NULL,
-				     NULL, 0, arena, &result),
+		assert_int_equal(
+		    rules_judge(r, run, rules_policy_early(r), MESSAGE, &facts,
+			NULL, NULL, 0, arena, &result),
 		    0);
 		assert_true(result.degraded);
 		assert_int_equal(endless_calls, cases[i].most);

@@ -250,19 +250,20 @@ canonical_forms(void **state)
 static void
 what_a_rule_means(void **state)
 {
-	static const char policy[] = "policy p {\nrule early { when client.ip "
+	static const char policy[] = "policy p {\nrule soon { when client.ip "
 				     "in 10.0.0.0/8; then reject "
 				     "\"no\"; }\nrule late { when any part is "
 				     "zip; unless login = \"x\"; "
 				     "on unknown tempfail; then allow; } }";
 	static const char want[] =
-	    "rule early (policy.conf:2), judged at connect\n"
+	    "policy p, for everybody else (policy.conf:1)\n"
+	    "rule soon (policy.conf:2), judged at connect\n"
+	    "\t\t# warning: refuses at connect, before rule late can allow at "
+	    "message\n"
 	    "\t\twhen client.ip in 10.0.0.0/8;\n"
 	    "\t\tthen reject 550 5.7.1 \"no\";\n"
 	    "\t\t# client.ip in 10.0.0.0/8: known at connect, tested by the "
 	    "worker\n"
-	    "\t\t# warning: refuses at connect, before rule late can allow at "
-	    "message\n"
 	    "rule late (policy.conf:3), judged at message\n"
 	    "\t\twhen any part at any depth ( magic is zip );\n"
 	    "\t\tunless login = \"x\";\n"
@@ -271,6 +272,7 @@ what_a_rule_means(void **state)
 	    "\t\t# part.magic is zip: known at message, tested by the "
 	    "inspector\n"
 	    "\t\t# login = \"x\": known at mail, tested by the worker\n"
+	    "\n"
 	    "2 rules, 1 tests in the inspector, 2 in the worker, 1 texts to "
 	    "search\n";
 	struct arena *arena = arena_new(POLICY_ARENA);
