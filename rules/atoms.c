@@ -483,6 +483,23 @@ take_operand(struct making *m)
 	}
 }
 
+/* A name that the fact does not know could never hold. */
+int
+key_known(const struct rules_decl *d, const struct word *key, struct error *e)
+{
+	struct suggest near = suggest_for(key->text);
+	char text[96];
+
+	for (size_t i = 0; d->keys != NULL && d->keys[i] != NULL; i++) {
+		if (pn_str_caseeq(key->text, pn_str_of(d->keys[i])))
+			return 0;
+		suggest_try(&near, pn_str_of(d->keys[i]));
+	}
+	return d->keys == NULL ? 0 : lex_error(e, &key->pos,
+	    "%s knows no \"%s\"%s", d->name, VIS(key->text),
+	    suggest_text(&near, text, sizeof(text)));
+}
+
 static int
 check_key(struct making *m)
 {
@@ -497,7 +514,7 @@ check_key(struct making *m)
 		    VIS(t->name.text));
 	if (t->has_key && t->key.text.n == 0)
 		return lex_error(m->e, &t->key.pos, "the name is empty");
-	return 0;
+	return t->has_key ? key_known(m->decl, &t->key, m->e) : 0;
 }
 
 static int

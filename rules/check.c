@@ -484,6 +484,8 @@ check_given(struct checking *c, const struct given *g, struct rules_given *out)
 		    decl->keyed ? "\"%s\" needs a name: fact(\"...\")"
 				: "\"%s\" must be given whole",
 		    VIS(g->name.text));
+	if (g->has_key && key_known(decl, &g->key, c->e) < 0)
+		return -1;
 	out->fact = ref.fact;
 	out->key = g->key.text;
 	return given_value(c, decl, &g->value, &out->value);

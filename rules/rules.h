@@ -42,6 +42,8 @@ struct rules_decl {
 				     rules_decls.stages */
 	bool content;             /* given by the inspector */
 	bool keyed;               /* takes a name: header("X-Spam") */
+	const char *const *keys;  /* the only names it takes, NULL-terminated;
+				     NULL: any */
 	bool many;                /* may have several values; an atom is true if
 				     it is true of any of them */
 	const char *module;       /* who gives it */

@@ -355,6 +355,8 @@ struct fact_ref {
 };
 int fact_find(const struct rules_decls *, uint32_t thing,
     const struct word *name, struct fact_ref *out, struct error *e);
+int key_known(const struct rules_decl *, const struct word *key,
+    struct error *e);
 bool fact_exists(const struct rules_decls *, uint32_t thing,
     struct pn_str name, struct fact_ref *out);
 void atoms_number(struct rules_builder *);
