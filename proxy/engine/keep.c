@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/io.h"
 #include "base/ipc.h"
@@ -34,9 +35,18 @@ struct keep_ticket {
 	uint64_t size; /* of the message in the parcel */
 	unsigned char key[32]; /* suspects */
 	struct event overdue;
-	keep_done *done;       /* one of the two */
+	keep_done *done;       /* one of the three */
 	keep_counted *counted;
+	keep_number *number;
 	void *arg;
+};
+
+/* What is said of a module or its part. */
+struct said {
+	STAILQ_ENTRY(said) next;
+	char *module, *part, *text;
+	uint64_t time_us;
+	bool changed; /* since the keeper heard of it */
 };
 
 /* What a release came to, while there is no keeper to tell. */
@@ -56,6 +66,8 @@ struct keep {
 	struct buf summaries;
 	uint64_t dropped; /* summaries, since the last that were sent */
 	struct stats *stats;
+	STAILQ_HEAD(, said) said;
+	unsigned n_said;
 	struct event flush, grace, count;
 	keep_release *release;
 	void *release_arg;
@@ -80,13 +92,16 @@ ticket_answer(struct keep_ticket *t, enum keep_result result,
 {
 	keep_done *done = t->done;
 	keep_counted *counted = t->counted;
+	keep_number *number = t->number;
 	void *arg = t->arg;
 
 	ticket_free(t);
 	if (done != NULL)
 		done(arg, result, text);
-	else
+	else if (counted != NULL)
 		counted(arg, result == KEPT, count);
+	else
+		number(arg, false, 0, 0);
 }
 
 static void
@@ -308,12 +323,164 @@ tell_all_stats(struct keep *k)
 	tell_stats(k);
 }
 
+/* ---- what is said of modules ---- */
+
+static struct said *
+said_of(struct keep *k, struct pn_str module, struct pn_str part)
+{
+	struct said *s;
+
+	STAILQ_FOREACH (s, &k->said, next)
+		if (pn_str_eq(module, pn_str_of(s->module)) &&
+		    pn_str_eq(part, pn_str_of(s->part)))
+			return s;
+	if (k->n_said == KEEP_SAID_MAX)
+		return NULL;
+	s = xcalloc(1, sizeof(*s));
+	s->module = xstrndup(module);
+	s->part = xstrndup(part);
+	k->n_said++;
+	STAILQ_INSERT_TAIL(&k->said, s, next);
+	return s;
+}
+
+bool
+keep_say(struct keep *k, struct pn_str module, struct pn_str part,
+    struct pn_str text)
+{
+	struct timespec now;
+	struct said *s = k != NULL ? said_of(k, module, part) : NULL;
+	bool other;
+
+	if (s == NULL)
+		return false;
+	other = s->text == NULL ? text.n > 0
+				: !pn_str_eq(text, pn_str_of(s->text));
+	if (!other && part.n > 0)
+		return false;
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	free(s->text);
+	s->text = xstrndup(text);
+	s->time_us = (uint64_t)now.tv_sec * 1000000 +
+	    (uint64_t)now.tv_nsec / 1000;
+	s->changed = true;
+	return other;
+}
+
+static void
+tell_said(struct keep *k)
+{
+	struct buf b = { 0 };
+	struct said *s;
+
+	if (k->ipc == NULL || ipc_queued(k->ipc) > BEHIND_MAX)
+		return;
+	STAILQ_FOREACH (s, &k->said, next) {
+		if (!s->changed)
+			continue;
+		s->changed = false;
+		keep_said_pack(&(struct keep_said){ pn_str_of(s->module),
+		    pn_str_of(s->part), pn_str_of(s->text), s->time_us }, &b);
+		if (buf_len(&b) < FLUSH_BYTES && STAILQ_NEXT(s, next) != NULL)
+			continue;
+		(void)ipc_send(k->ipc, KEEP_SAID, 0, buf_data(&b), buf_len(&b),
+		    -1); /* gone: the next keeper hears it all */
+		buf_clear(&b);
+	}
+	if (buf_len(&b) > 0)
+		(void)ipc_send(k->ipc, KEEP_SAID, 0, buf_data(&b), buf_len(&b),
+		    -1); /* likewise */
+	buf_fini(&b);
+}
+
+static void
+tell_all_said(struct keep *k)
+{
+	struct said *s;
+
+	STAILQ_FOREACH (s, &k->said, next)
+		s->changed = true;
+	tell_said(k);
+}
+
+static void
+said_free(struct keep *k)
+{
+	struct said *s;
+
+	while ((s = STAILQ_FIRST(&k->said)) != NULL) {
+		STAILQ_REMOVE_HEAD(&k->said, next);
+		free(s->module);
+		free(s->part);
+		free(s->text);
+		free(s);
+	}
+}
+
 static void
 on_count(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	tell_stats(arg);
+	tell_said(arg);
+}
+
+/* ---- counters that workers share ---- */
+
+static bool
+send_counter(struct keep *k, uint64_t id, const struct keep_counter *c)
+{
+	struct buf b = { 0 };
+	bool sent;
+
+	if (k == NULL || k->ipc == NULL || c->key.n > KEEP_COUNTER_KEY_MAX ||
+	    ipc_queued(k->ipc) > BEHIND_MAX)
+		return false;
+	keep_counter_pack(c, &b);
+	sent = ipc_send(k->ipc, KEEP_COUNTER, id, buf_data(&b), buf_len(&b),
+	    -1);
+	buf_fini(&b);
+	return sent;
+}
+
+struct keep_ticket *
+keep_count(struct keep *k, const struct keep_counter *c, keep_number *number,
+    void *arg)
+{
+	struct keep_ticket *t;
+
+	if (k == NULL || !send_counter(k, k->last_id + 1, c))
+		return NULL;
+	MUST_BE(k, KEEP);
+	t = ticket_new(k, KEEP_COUNTER, arg);
+	t->number = number;
+	return t;
+}
+
+bool
+keep_count_only(struct keep *k, const struct keep_counter *c)
+{
+	return send_counter(k, 0, c);
+}
+
+/* An answer that may come from a half-counted add is none: nobody waits for
+ * the next keeper. */
+static void
+fail_counters(struct keep *k)
+{
+	uint64_t newest = k->last_id;
+	struct keep_ticket *t, *next;
+
+	for (t = TAILQ_FIRST(&k->tickets); t != NULL && t->id <= newest;
+	     t = next) {
+		next = TAILQ_NEXT(t, next);
+		if (t->number != NULL) {
+			ticket_answer(t, KEPT_UNKNOWN, PN_STR_V(""), 0);
+			next = TAILQ_FIRST(&k->tickets); /* the callee may have
+							    cancelled others */
+		}
+	}
 }
 
 /* ---- releases ---- */
@@ -421,6 +588,18 @@ keep_on_release(struct keep *k, keep_release *release, void *arg)
 /* ---- the link ---- */
 
 static void
+take_number(struct keep_ticket *t, struct unpack u)
+{
+	keep_number *number = t->number;
+	void *arg = t->arg;
+	int64_t value = (int64_t)unpack_u64(&u);
+	uint64_t age_ms = unpack_u64(&u);
+
+	ticket_free(t);
+	number(arg, unpack_done(&u), value, age_ms);
+}
+
+static void
 take_answer(struct keep *k, uint32_t type, uint64_t id, struct unpack u)
 {
 	struct keep_ticket *t = ticket_find(k, id);
@@ -436,6 +615,8 @@ take_answer(struct keep *k, uint32_t type, uint64_t id, struct unpack u)
 		ticket_answer(t, no_room ? KEPT_NO_ROOM : KEPT_NOT, text, 0);
 	} else if (type == KEEP_DONE && t->done != NULL) {
 		ticket_answer(t, KEPT, text, 0);
+	} else if (type == KEEP_COUNTED && t->number != NULL) {
+		take_number(t, u);
 	} else if (type == KEEP_COUNT && t->counted != NULL) {
 		count = unpack_u32(&u);
 		ticket_answer(t, unpack_done(&u) ? KEPT : KEPT_NOT,
@@ -469,6 +650,7 @@ on_closed(void *arg)
 	ipc_free(k->ipc);
 	k->ipc = NULL;
 	log_warn("", "keeper-gone", "action=wait");
+	fail_counters(k);
 	must(event_add(&k->grace, loop_timeout(k->loop, KEEP_GRACE_MS)) == 0);
 }
 
@@ -509,12 +691,15 @@ keep_attach(struct keep *k, int sock)
 		ticket_answer(t, KEPT_UNKNOWN,
 		    PN_STR_V("no keeper survives it"), 0);
 	ipc_free(k->ipc); /* of a keeper whose end we have not read yet */
+	k->ipc = NULL;
+	fail_counters(k);
 	k->ipc = ipc_new(k->loop, sock, &ops, k);
 	(void)event_del(&k->grace); /* assigned: cannot fail */
 	TAILQ_FOREACH (t, &k->tickets, next)
 		ticket_send(t, KEEP_AGAIN);
 	tell_untold(k);
 	tell_all_stats(k);
+	tell_all_said(k);
 	flush(k);
 }
 
@@ -528,6 +713,7 @@ keep_new(struct loop *l, int sock)
 	k->stats = stats_new();
 	TAILQ_INIT(&k->tickets);
 	STAILQ_INIT(&k->untold);
+	STAILQ_INIT(&k->said);
 	event_assign(&k->flush, loop_base(l), -1, 0, on_flush, k);
 	event_assign(&k->grace, loop_base(l), -1, 0, on_grace_over, k);
 	event_assign(&k->count, loop_base(l), -1, EV_PERSIST, on_count, k);
@@ -548,6 +734,7 @@ keep_free(struct keep *k)
 	MUST_BE(k, KEEP);
 	flush(k);
 	tell_stats(k);
+	tell_said(k);
 	while ((t = TAILQ_FIRST(&k->tickets)) != NULL)
 		ticket_free(t);
 	while ((u = STAILQ_FIRST(&k->untold)) != NULL) {
@@ -559,6 +746,7 @@ keep_free(struct keep *k)
 	(void)event_del(&k->grace);
 	(void)event_del(&k->count);
 	stats_free(k->stats);
+	said_free(k);
 	ipc_free(k->ipc);
 	buf_fini(&k->summaries);
 	k->magic = 0;

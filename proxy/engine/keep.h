@@ -71,6 +71,24 @@ struct keep_ticket *keep_suspect(struct keep *, const unsigned char sha256[32],
  */
 struct stats *keep_stats(struct keep *);
 #define KEEP_STATS_MS 2000
+/*
+ * What an operator should know of a module (mail/keep.h): told like the
+ * counters, and again to each new keeper. At most KEEP_SAID_MAX parts; more
+ * are not told. True: it is another text than before.
+ */
+bool keep_say(struct keep *, struct pn_str module, struct pn_str part,
+    struct pn_str text);
+#define KEEP_SAID_MAX 500
+/*
+ * A counter that all workers share. counted is called later from the loop; not
+ * known: the keeper is gone (its like is not asked again: that would count
+ * twice). NULL: it is away, or the key is too long.
+ */
+typedef void keep_number(void *arg, bool known, int64_t value, uint64_t age_ms);
+struct keep_ticket *keep_count(struct keep *, const struct keep_counter *,
+    keep_number *, void *arg);
+/* The same without an answer. False: no keeper. */
+bool keep_count_only(struct keep *, const struct keep_counter *);
 void keep_released(struct keep *, uint64_t job, const struct keep_outcome *);
 
 #endif

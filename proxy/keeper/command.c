@@ -78,6 +78,7 @@ answer_status(struct keeper *k, struct control_call *call, struct pn_str said)
 	json_decref(object);
 	put_counts(k, &b);
 	metrics_json(k->metrics, &b);
+	modules_json(k->modules, k->metrics, &b);
 	control_answer(call, &b);
 }
 

@@ -10,7 +10,9 @@
 #include "keeper/history.h"
 #include "keeper/keeper.h"
 #include "keeper/metrics.h"
+#include "keeper/modules.h"
 #include "keeper/quarantine.h"
+#include "keeper/state.h"
 
 #define KEEPER_MAGIC 0x6b707231u
 #define JOB_ARENA (48u << 20) /* a parcel's job and what it unpacks to */
@@ -49,10 +51,12 @@ struct keeper {
 	struct quarantine *quarantine;
 	struct history *history;
 	struct metrics *metrics;
+	struct modules *modules;
+	struct state *state;
 	struct control *control; /* NULL: no socket */
 	struct ipc *master;      /* NULL: gone, or there is none */
 	bool leaving;            /* ends with the last link */
-	struct event hourly, sweep, recover;
+	struct event hourly, sweep, recover, flush;
 	uint64_t last_job, last_question;
 	LIST_HEAD(, link) links;
 	LIST_HEAD(, release) releases;

@@ -156,6 +156,43 @@ take_stats(struct link *l, struct unpack u)
 		    l->worker, e.text);
 }
 
+static void
+take_said(struct link *l, struct unpack u)
+{
+	struct error e;
+
+	if (modules_take(l->keeper->modules, l, &u, &e) < 0)
+		log_error("", "worker-frame", "worker=%u error=\"%s\"",
+		    l->worker, e.text);
+}
+
+static void
+take_counter(struct link *l, uint64_t id, struct unpack u)
+{
+	struct keep_counter c;
+	struct buf b = { 0 };
+	uint64_t age_ms = 0;
+	int64_t value = 0;
+	struct error e;
+	int got;
+
+	got = keep_counter_unpack(&c, &u) ?
+	    state_count(l->keeper->state, &c, keeper_now_us(), &value, &age_ms,
+		&e) : error_set(&e, "no counter of ours");
+	if (got < 0)
+		log_error("", "state", "error=\"%s\"", e.text);
+	if (id == 0)
+		return; /* nobody waits */
+	if (got < 0) {
+		say_failed(l, id, &e);
+		return;
+	}
+	pack_u64(&b, (uint64_t)value);
+	pack_u64(&b, age_ms);
+	(void)ipc_send(l->ipc, KEEP_COUNTED, id, buf_data(&b), buf_len(&b), -1);
+	buf_fini(&b);
+}
+
 /* ---- links ---- */
 
 static void
@@ -173,6 +210,7 @@ link_free(struct link *l)
 	LIST_REMOVE(l, next);
 	release_link_gone(k, l);
 	metrics_source_end(l->stats);
+	modules_gone(k->modules, l);
 	ipc_free(l->ipc);
 	free(l);
 	leave_if_done(k);
@@ -202,6 +240,12 @@ on_worker_message(void *arg, uint32_t type, uint64_t id, const void *body,
 		break;
 	case KEEP_STATS:
 		take_stats(l, u);
+		break;
+	case KEEP_SAID:
+		take_said(l, u);
+		break;
+	case KEEP_COUNTER:
+		take_counter(l, id, u);
 		break;
 	case KEEP_RELEASED:
 		release_outcome(l->keeper, l, id, u);
@@ -313,11 +357,33 @@ sweep(struct keeper *k)
 }
 
 static void
+expire_counters(struct keeper *k)
+{
+	struct error e;
+
+	if (state_expire(k->state, keeper_now_us(), &e) < 0)
+		log_error("", "state", "error=\"%s\"", e.text);
+}
+
+static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+	struct error e;
+
+	(void)fd;
+	(void)what;
+	if (state_flush(k->state, &e) < 0)
+		log_error("", "state", "error=\"%s\"", e.text);
+}
+
+static void
 on_hour(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
 	sweep(arg);
+	expire_counters(arg);
 }
 
 static void
@@ -342,7 +408,10 @@ open_state(struct keeper *k, struct error *e)
 	if (k->quarantine == NULL)
 		return -1;
 	k->history = history_open(k->conf->state_dir, e);
-	return k->history == NULL ? -1 : 0;
+	if (k->history == NULL)
+		return -1;
+	k->state = state_open(k->conf->state_dir, e);
+	return k->state == NULL ? -1 : 0;
 }
 
 struct keeper *
@@ -357,12 +426,14 @@ keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
 	k->loop = l;
 	k->conf = conf;
 	k->metrics = metrics_new();
+	k->modules = modules_new();
 	LIST_INIT(&k->links);
 	LIST_INIT(&k->releases);
 	LIST_INIT(&k->questions);
 	LIST_INIT(&k->searches);
 	event_assign(&k->hourly, loop_base(l), -1, EV_PERSIST, on_hour, k);
 	event_assign(&k->sweep, loop_base(l), -1, 0, on_hour, k);
+	event_assign(&k->flush, loop_base(l), -1, EV_PERSIST, on_flush, k);
 	event_assign(&k->recover, loop_base(l), -1, EV_PERSIST, on_recover, k);
 	if (open_state(k, e) < 0) {
 		keeper_free(k);
@@ -374,6 +445,8 @@ keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
 	if (master >= 0)
 		k->master = ipc_new(l, master, &ops, k);
 	sweep(k);
+	expire_counters(k);
+	must(event_add(&k->flush, loop_timeout(l, STATE_FLUSH_MS)) == 0);
 	must(event_add(&k->hourly, loop_timeout(l, HOUR_MS)) == 0);
 	must(event_add(&k->recover, loop_timeout(l, RECOVER_MS)) == 0);
 	return k;
@@ -392,6 +465,7 @@ keeper_free(struct keeper *k)
 	(void)event_del(&k->hourly); /* assigned: cannot fail */
 	(void)event_del(&k->sweep);
 	(void)event_del(&k->recover);
+	(void)event_del(&k->flush);
 	control_free(k->control); /* first: nobody is answered any more */
 	ask_history_free_all(k);
 	while ((q = LIST_FIRST(&k->questions)) != NULL) {
@@ -409,6 +483,8 @@ keeper_free(struct keeper *k)
 	}
 	ipc_free(k->master);
 	metrics_free(k->metrics);
+	modules_free(k->modules);
+	state_close(k->state);
 	quarantine_close(k->quarantine);
 	history_close(k->history);
 	k->magic = 0;

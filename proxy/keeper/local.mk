@@ -14,11 +14,13 @@ libkeeper_la_SOURCES = \
 	proxy/keeper/maildir.c proxy/keeper/maildir.h \
 	proxy/keeper/match.c proxy/keeper/match.h \
 	proxy/keeper/metrics.c proxy/keeper/metrics.h \
+	proxy/keeper/modules.c proxy/keeper/modules.h \
 	proxy/keeper/protocol.h \
 	proxy/keeper/quarantine.c proxy/keeper/quarantine.h \
 	proxy/keeper/quarantine_index.h \
 	proxy/keeper/quarantine_json.c \
 	proxy/keeper/release.c \
+	proxy/keeper/state.c proxy/keeper/state.h \
 	proxy/keeper/suspect.c \
 	proxy/keeper/trace.c proxy/keeper/trace.h
 libkeeper_la_LIBADD = libmail.la libbase.la $(SQLITE_LIBS) $(JANSSON_LIBS)

@@ -143,6 +143,45 @@ keep_stat_unpack(struct keep_stat *s, struct unpack *u)
 }
 
 void
+keep_said_pack(const struct keep_said *s, struct buf *b)
+{
+	pack_str(b, s->module);
+	pack_str(b, s->part);
+	pack_str(b, s->text);
+	pack_u64(b, s->time_us);
+}
+
+bool
+keep_said_unpack(struct keep_said *s, struct unpack *u)
+{
+	s->module = unpack_str(u);
+	s->part = unpack_str(u);
+	s->text = unpack_str(u);
+	s->time_us = unpack_u64(u);
+	return !u->failed && s->module.n > 0;
+}
+
+void
+keep_counter_pack(const struct keep_counter *c, struct buf *b)
+{
+	pack_str(b, c->module);
+	pack_str(b, c->key);
+	pack_u64(b, (uint64_t)c->add);
+	pack_u64(b, c->life_ms);
+}
+
+bool
+keep_counter_unpack(struct keep_counter *c, struct unpack *u)
+{
+	c->module = unpack_str(u);
+	c->key = unpack_str(u);
+	c->add = (int64_t)unpack_u64(u);
+	c->life_ms = unpack_u64(u);
+	return unpack_done(u) && c->module.n <= KEEP_COUNTER_KEY_MAX &&
+	    c->key.n <= KEEP_COUNTER_KEY_MAX;
+}
+
+void
 keep_outcome_pack(const struct keep_outcome *o, struct buf *b)
 {
 	pack_str(b, o->id);

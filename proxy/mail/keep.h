@@ -29,9 +29,15 @@ enum keep_type {
 	KEEP_RELEASED,       /* struct keep_outcome; several frames when one has
 				not room for every recipient */
 
-	KEEP_STATS = 32      /* worker -> keeper: struct keep_stat, many a frame:
+	KEEP_STATS = 32,     /* worker -> keeper: struct keep_stat, many a frame:
 				what changed since the last one, to a new keeper
 				all of it; not answered */
+	KEEP_SAID,           /* worker -> keeper: struct keep_said, many a frame;
+				when and why as KEEP_STATS */
+	KEEP_COUNTER,        /* worker -> keeper: struct keep_counter; answered by
+				KEEP_COUNTED or KEEP_FAILED, id 0 is not */
+	KEEP_COUNTED         /* keeper -> worker: u64 value (two's complement),
+				u64 ms since its first add */
 };
 /*
  * Or'ed to KEEP_QUARANTINE and KEEP_MAILDIR: an earlier keeper died with this
@@ -80,6 +86,22 @@ struct keep_stat {
 	int64_t value;
 };
 
+/* What an operator should know of a module: of a part of it ("zen.example",
+ * "off: ..."), or, with part "", the last time that it had no answer. Text ""
+ * takes it back; of part "" it only says that there is such a module. */
+struct keep_said {
+	struct pn_str module, part, text;
+	uint64_t time_us;
+};
+
+/* A counter that all workers share. */
+struct keep_counter {
+	struct pn_str module, key;
+	int64_t add;      /* 0: only look */
+	uint64_t life_ms; /* from the first add */
+};
+#define KEEP_COUNTER_KEY_MAX 256
+
 struct keep_outcome {
 	struct pn_str id;
 	uint32_t n;               /* replies that follow: path, code, text */
@@ -97,6 +119,10 @@ bool keep_summary_unpack(struct keep_summary *, struct unpack *);
 void keep_stat_pack(const struct keep_stat *, struct buf *);
 /* Checks the shape of name and labels, too: what passes can be shown. */
 bool keep_stat_unpack(struct keep_stat *, struct unpack *);
+void keep_said_pack(const struct keep_said *, struct buf *);
+bool keep_said_unpack(struct keep_said *, struct unpack *);
+void keep_counter_pack(const struct keep_counter *, struct buf *);
+bool keep_counter_unpack(struct keep_counter *, struct unpack *);
 void keep_outcome_pack(const struct keep_outcome *, struct buf *);
 bool keep_outcome_unpack(struct keep_outcome *, struct unpack *, struct arena *);
 
