@@ -70,6 +70,7 @@ declaration(const struct chain *c, const struct chain_fact *f)
 		.stage = f->stage,
 		.content = f->content,
 		.keyed = f->keyed,
+		.keys = f->keys,
 		.many = f->many,
 		.module = f->module == CHAIN_CORE
 			      ? "core"

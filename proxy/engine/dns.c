@@ -201,7 +201,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		a->pending = false;
 		a->status = PN_DNS_TIMEOUT;
 	}
-	answer = (struct pn_dns){ a->status, a->answers, a->n };
+	answer = (struct pn_dns){ .status = a->status,
+		.answers = a->answers,
+		.n = a->n };
 	a->done(a->arg, &answer);
 	a->magic = 0;
 	free(a);

@@ -38,6 +38,8 @@ engine_new(struct loop *loop, const struct engine_conf *conf,
 		engine_free(g);
 		return NULL;
 	}
+	g->services = services_new(loop, g->dns);
+	watches_start(g);
 	return g;
 }
 
@@ -47,6 +49,8 @@ engine_free(struct engine *g)
 	if (g == NULL)
 		return;
 	rules_run_free(g->rules_run);
+	watches_stop(g);
+	services_free(g->services);
 	dns_free(g->dns);
 	free(g);
 }
@@ -93,6 +97,7 @@ on_findings(void *arg, enum pool_result result, const struct findings *f)
 	if (result == POOL_FOUND) {
 		r->t->past->findings = *f;
 		r->t->past->inspected = true;
+		hooks_inspected(r);
 	} else if (result == POOL_SUSPECT) {
 		r->phase = PHASE_BLAME;
 	} else {
@@ -203,6 +208,8 @@ judge_run(struct engine_run *r)
 	 * be with everything unknown. */
 	if (judgeable &&
 	    (r->stage == STAGE_MESSAGE ? judge_message(r) : judge_stage(r)) < 0)
+		out_of_memory(t);
+	if (r->stage == STAGE_MESSAGE && missing_edit(r) < 0)
 		out_of_memory(t);
 	if (r->stage == STAGE_MESSAGE && t->past->blamed)
 		hold_blamed(t);
@@ -402,6 +409,7 @@ engine_inherit(struct engine *g, struct transaction *to,
 		return 0;
 	if (inherit_facts(g, to, from) < 0)
 		return -1;
+	missing_inherit(g, to, from);
 	/* Their rules are judged again from the same facts: cheaper and simpler
 	 * than copying effects, and a pure function gives the same. */
 	for (enum stage stage = STAGE_CONNECT; stage <= STAGE_HELO; stage++) {

@@ -32,6 +32,8 @@ struct engine_conf {
 	bool enforce;          /* no: everything is accepted, the trace says what
 				  would have been done */
 	unsigned mixed;        /* enum engine_mixed */
+	const char *unavailable_header; /* name of a field that tells which
+					   modules had no answer; NULL: none */
 	unsigned trace_accept_percent; /* of plain accepts that keep a trace: 1 */
 };
 

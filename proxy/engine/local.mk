@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += libengine.la
 libengine_la_SOURCES = \
+	proxy/engine/ask.c proxy/engine/ask.h \
 	proxy/engine/client_name.c \
 	proxy/engine/core.c \
 	proxy/engine/dns.c proxy/engine/dns.h \
@@ -8,7 +9,9 @@ libengine_la_SOURCES = \
 	proxy/engine/host.c \
 	proxy/engine/judge.c \
 	proxy/engine/keep.c proxy/engine/keep.h \
+	proxy/engine/missing.c \
 	proxy/engine/run.h \
+	proxy/engine/service.c proxy/engine/service.h \
 	proxy/engine/strip.c \
 	proxy/engine/trace.c
 libengine_la_LIBADD = libmail.la libbase.la $(UNBOUND_LIBS) $(CRYPTO_LIBS)

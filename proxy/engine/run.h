@@ -10,7 +10,7 @@
 #ifndef ENGINE_RUN_H
 #define ENGINE_RUN_H
 
-#include "engine/dns.h"
+#include "engine/ask.h"
 #include "engine/engine.h"
 #include "mail/pn_mail.h"
 
@@ -24,17 +24,35 @@ struct stage_result {
 };
 STAILQ_HEAD(stage_results, stage_result);
 
-/* One module's hook on one mail (behind filter.h's struct pn_mail). */
+/*
+ * One module's hooks on one mail, or its .watch (behind filter.h's struct
+ * pn_mail). In the transaction's arena; a watch is the engine's.
+ */
 struct hook {
 	struct pn_mail mail; /* first: pn_* functions get this */
-	struct engine_run *run;
-	struct dns_ask *ask; /* under way, or NULL */
-	pn_dns_cb *goes_on;
+	struct engine *engine;
+	struct transaction *t;  /* NULL: .watch */
+	struct engine_run *run; /* that waits for it; NULL: none does */
+	struct watch *watch;    /* NULL: a mail's */
+	struct asks asks;       /* under way */
+	unsigned n_asks;
+	unsigned made;          /* asks, in this stage */
+	unsigned given;         /* values, in all stages */
+	uint32_t told;          /* of mail.dropped: those that are counted */
+	uint64_t deadline_ms;   /* of the loop's clock */
+	bool timed_out;         /* some ask, in this stage */
+	bool ending;            /* .end: no answer can be waited for */
 };
+
+/* What a module did not find out about a mail. */
+enum missing { MISSING_NOTHING, MISSING_FACT, MISSING_ALL };
 
 struct engine_past {
 	struct stage_results results;
 	struct hook *hooks;  /* [n_modules] */
+	/* [n_modules] each: enum missing of connect and helo, which the next
+	 * mail of the session inherits; of the later stages */
+	uint8_t *missing_early, *missing;
 	bool inspected;      /* findings are valid */
 	struct findings findings;
 	bool blamed;         /* the body broke the inspector too often */
@@ -60,12 +78,21 @@ struct engine_run {
 	struct client_name *name;
 };
 
+/* A module as one worker sees it. */
+struct module_work {
+	void *worker; /* pn_worker() */
+	struct watch *watch;
+	struct stat_series *calls, *failures, *timeouts, *refused;
+};
+
 struct engine {
 	struct loop *loop;
 	const struct engine_conf *conf;
 	struct pool *pools[INSPECT_LANES];
 	struct keep *keep;
 	struct dns *dns;
+	struct services *services;
+	struct module_work *modules; /* [n_modules] */
 	struct rules_run *rules_run;
 	uint64_t n_accepted; /* for trace_accept_percent */
 };
@@ -77,6 +104,33 @@ void run_settle(struct engine_run *);
 /* host.c: start the hooks of the run's stage; stop what is under way. */
 void hooks_start(struct engine_run *);
 void hooks_cancel(struct engine_run *);
+/* .end of every module: nobody waits. */
+void hooks_end(struct engine *, struct transaction *);
+/* What .inspect of each module came to, for the counters. */
+void hooks_inspected(struct engine_run *);
+/* An ask was answered, or this hook's function returned: what follows. */
+void hook_step(struct hook *, enum pn_step);
+/* -1 at the arena's cap. */
+int hooks_room(struct engine *, struct transaction *);
+
+/* .watch of each module, and what a worker keeps for it. */
+void watches_start(struct engine *);
+void watches_stop(struct engine *);
+
+/* missing.c: who had no answer, seen in counters, log, verdict and header. */
+/* why: for the log and `postern status`, in words. */
+void module_failed(struct hook *, const char *why);
+/* A fact could not be found out. */
+void module_misses(struct hook *);
+void module_timed_out(struct hook *);
+/* Count what the hook had refused since it was last counted. */
+void module_refused(struct hook *);
+/* A field that names them, if the configuration wants one and there are some.
+ * -1 at the arena's cap. */
+int missing_edit(struct engine_run *);
+/* The session's next mail: what connect and helo missed. */
+void missing_inherit(struct engine *, struct transaction *to,
+    const struct transaction *from);
 
 /* client_name.c: PTR and its confirmation, into t->client. */
 void client_name_start(struct engine_run *);

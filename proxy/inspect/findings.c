@@ -4,16 +4,17 @@
  *
  *   u8 version | u8 flags | u32 defects |
  *   of each kind of thing: u32 n | n things | str answers (rules' own form) |
- *   u32 n | n facts
+ *   u32 n | n facts | u32 n | n troubles
  *   thing = u8 depth | u8 flags | u32 from | u32 size
  *   fact = u32 index | u32 thing | u8 state | u8 type | value of that type
+ *   trouble = u32 module | u32 dropped | u8 failed
  */
 #include "inspect/findings.h"
 
 #include "base/must.h"
 #include "inspect/inspector.h"
 
-#define FORM 2 /* of both frames; another is not read */
+#define FORM 3 /* of both frames; another is not read */
 #define FLAG_TRUNCATED 1u
 #define FLAG_ANSWERS 2u
 #define FLAGS 3u
@@ -22,6 +23,7 @@
 	    PN_DEFECT_CHARSET)
 #define FACT_HEAD 10 /* bytes of a fact before its value */
 #define THING_SIZE 10
+#define TROUBLE_SIZE 9
 #define IP_TEXT_MAX 45
 
 /* ---- the request ---- */
@@ -170,11 +172,22 @@ pack_things(const struct fact_things *t, struct buf *b)
 static size_t
 head_size(const struct findings *f)
 {
-	size_t n = 2 + 4 + 4 + 4;
+	size_t n = 2 + 4 + 4 + 4 + 4 + TROUBLE_SIZE * f->n_troubles;
 
 	for (unsigned i = 0; i < THINGS; i++)
 		n += 4 + THING_SIZE * f->things[i].n;
 	return n;
+}
+
+static void
+pack_troubles(const struct findings *f, struct buf *b)
+{
+	pack_u32(b, f->n_troubles);
+	for (uint32_t i = 0; i < f->n_troubles; i++) {
+		pack_u32(b, f->troubles[i].module);
+		pack_u32(b, f->troubles[i].dropped);
+		pack_u8(b, f->troubles[i].failed);
+	}
 }
 
 void
@@ -207,6 +220,7 @@ findings_pack(const struct findings *f, struct buf *b)
 	pack_str(b, buf_str(&answers));
 	pack_u32(b, n);
 	(void)buf_add_str(b, buf_str(&facts)); /* b has no cap */
+	pack_troubles(f, b);
 	buf_fini(&answers);
 	buf_fini(&facts);
 }
@@ -321,6 +335,36 @@ unpack_facts(struct findings *f, const struct chain *c, struct unpack *u,
 	return !u->failed;
 }
 
+/* Each module once, in order, and only one that reads messages. */
+static bool
+unpack_troubles(struct findings *f, const struct chain *c, struct unpack *u,
+    struct arena *a)
+{
+	int64_t last = -1;
+
+	f->n_troubles = unpack_u32(u);
+	if (u->failed || f->n_troubles > u->n / TROUBLE_SIZE)
+		return false;
+	f->troubles = arena_alloc(a, f->n_troubles * sizeof(*f->troubles));
+	if (f->troubles == NULL)
+		return false;
+	for (uint32_t i = 0; i < f->n_troubles; i++) {
+		struct chain_trouble *t = &f->troubles[i];
+		uint8_t failed;
+
+		t->module = unpack_u32(u);
+		t->dropped = unpack_u32(u);
+		failed = unpack_u8(u);
+		t->failed = failed == 1;
+		if (u->failed || failed > 1 || t->module >= c->n_modules ||
+		    (int64_t)t->module <= last ||
+		    c->modules[t->module].filter->inspect == NULL)
+			return false;
+		last = t->module;
+	}
+	return true;
+}
+
 static void
 unpack_thing(struct fact_thing *t, uint64_t message, struct unpack *u)
 {
@@ -378,6 +422,6 @@ findings_unpack(struct findings *f, const struct chain *c,
 			return false;
 	answers = unpack_str(u);
 	return !u->failed && unpack_facts(f, c, u, a) &&
-	       unpack_done(u) &&
+	       unpack_troubles(f, c, u, a) && unpack_done(u) &&
 	       unpack_answers(f, r, flags & FLAG_ANSWERS, answers, a);
 }

@@ -32,6 +32,8 @@ struct findings {
 	struct fact_of *facts;         /* message facts have thing FACT_OF_MESSAGE */
 	uint32_t n_facts;
 	struct fact_things things[THINGS];
+	struct chain_trouble *troubles; /* of modules, by their index */
+	uint32_t n_troubles;
 	bool truncated;                /* facts were left out at FINDINGS_MAX */
 	unsigned defects;              /* enum pn_defect */
 	struct rules_answers *answers; /* NULL: the inspector could not */

@@ -6,6 +6,9 @@
 #include "inspect/part.h"
 #include "mail/pn_mail.h"
 
+#define GIVEN_MAX (64u << 20) /* bytes of facts, a module and message */
+#define ALLOC_MAX (64u << 20) /* of pn_alloc(), likewise */
+
 /* What host_run() keeps beside its result. */
 struct host {
 	struct host_result result; /* first: ask.arg points here */
@@ -15,18 +18,24 @@ struct host {
 	uint32_t *start;           /* [n_ranks + 1] where each thing's facts begin */
 	uint32_t n_ranks;          /* things of all kinds, and the message */
 	int64_t raw, header;       /* facts served from the view, or -1 */
+	size_t given;              /* bytes of what this module gave */
+	bool too_much;
 	struct {                   /* the last value found, for the nth after it */
 		uint32_t fact, thing, at;
 		unsigned nth;
 	} last;
 };
 
+/* NULL, and counted, for a hook of the worker: there is nothing to read. */
 static struct view *
 view_of(struct pn_mail *m)
 {
 	struct host *h = m->owner;
 
-	return h->view;
+	if (m->content)
+		return h->view;
+	m->dropped++;
+	return NULL;
 }
 
 /* ---- the view, for modules ---- */
@@ -34,7 +43,9 @@ view_of(struct pn_mail *m)
 struct pn_str
 pn_raw(struct pn_mail *m)
 {
-	return view_of(m)->raw;
+	const struct view *v = view_of(m);
+
+	return v ? v->raw : PN_STR_V("");
 }
 
 /* The decoded text of a field, kept with it. */
@@ -67,10 +78,11 @@ bool
 pn_header(struct pn_mail *m, struct pn_str name, unsigned nth,
     struct pn_str *value)
 {
-	struct header_field *f = field_of(view_of(m), name, nth);
+	struct view *v = view_of(m);
+	struct header_field *f = v ? field_of(v, name, nth) : NULL;
 
 	if (f != NULL)
-		*value = field_text(view_of(m), f);
+		*value = field_text(v, f);
 	return f != NULL;
 }
 
@@ -78,7 +90,8 @@ bool
 pn_header_raw(struct pn_mail *m, struct pn_str name, unsigned nth,
     struct pn_str *value)
 {
-	const struct header_field *f = field_of(view_of(m), name, nth);
+	struct view *v = view_of(m);
+	const struct header_field *f = v ? field_of(v, name, nth) : NULL;
 
 	if (f != NULL)
 		*value = f->body;
@@ -93,6 +106,8 @@ pn_mailbox(struct pn_mail *m, struct pn_str field, unsigned nth,
 	struct view *v = view_of(m);
 	struct mailbox b;
 
+	if (v == NULL)
+		return false;
 	if (v->mailbox.field.p != field.p || v->mailbox.field.n != field.n ||
 	    v->mailbox.nth > nth) {
 		v->mailbox.field = field;
@@ -112,7 +127,9 @@ pn_mailbox(struct pn_mail *m, struct pn_str field, unsigned nth,
 struct pn_part *
 pn_first_part(struct pn_mail *m)
 {
-	return view_of(m)->first;
+	struct view *v = view_of(m);
+
+	return v ? v->first : NULL;
 }
 
 struct pn_part *
@@ -187,7 +204,9 @@ pn_part_flags(struct pn_part *p)
 unsigned
 pn_mime_defects(struct pn_mail *m)
 {
-	return view_of(m)->defects;
+	const struct view *v = view_of(m);
+
+	return v ? v->defects : 0;
 }
 
 void
@@ -269,6 +288,12 @@ on_fact(struct pn_mail *m, uint32_t index, uint32_t thing,
 	struct host *h = m->owner;
 	struct value v = *given;
 
+	h->given += sizeof(struct fact_of) + v.str.n + v.local.n + v.domain.n +
+	    v.display.n;
+	if (h->given > GIVEN_MAX) {
+		h->too_much = true;
+		return;
+	}
 	if (!copy_text(m->arena, &v.str) || !copy_text(m->arena, &v.local) ||
 	    !copy_text(m->arena, &v.domain) ||
 	    !copy_text(m->arena, &v.display)) {
@@ -280,12 +305,15 @@ on_fact(struct pn_mail *m, uint32_t index, uint32_t thing,
 
 static const struct pn_mail_ops ops = { .fact = on_fact };
 
-/* The module has no answer: what it might have said is not known. */
+/* The module has no answer: what it might have said is not known, unless the
+ * mail is to go on as if it had found nothing. */
 static void
 give_unknown(struct host *h, uint32_t module)
 {
 	const struct host_result *r = &h->result;
 
+	if (h->chain->modules[module].on_unavailable == CHAIN_ACCEPT)
+		return;
 	for (uint32_t i = 0; i < h->chain->n_facts; i++) {
 		const struct chain_fact *f = &h->chain->facts[i];
 		struct value v = { .state = VALUE_UNKNOWN, .type = f->type };
@@ -309,18 +337,28 @@ run_module(struct host *h, uint32_t module)
 		.stage = STAGE_MESSAGE,
 		.content = true,
 		.arena = h->view->arena,
+		.room = ALLOC_MAX,
 		.ops = &ops,
 		.owner = h,
 	};
+	struct chain_trouble trouble = { .module = module };
 	uint32_t before = r->n_facts;
 
+	h->given = 0;
+	h->too_much = false;
 	h->view->mail = &m;
-	if (h->chain->modules[module].filter->inspect(&m) != PN_NEXT) {
+	trouble.failed =
+	    h->chain->modules[module].filter->inspect(&m) != PN_NEXT ||
+	    h->too_much;
+	h->view->mail = NULL;
+	if (trouble.failed) {
 		r->n_facts = before;
 		give_unknown(h, module);
 	}
-	h->view->mail = NULL;
 	r->dropped += m.dropped;
+	trouble.dropped = m.dropped;
+	if (trouble.failed || trouble.dropped > 0)
+		r->troubles[r->n_troubles++] = trouble;
 }
 
 /* Things of one kind behind those of another, the message behind all. */
@@ -502,7 +540,9 @@ host_run(struct view *v, const struct chain *chain)
 	h->raw = chain_find(chain, "raw");
 	h->header = chain_find(chain, "header");
 	h->last.fact = UINT32_MAX;
-	if (!list_parts(h))
+	r->troubles = arena_alloc(v->arena,
+	    chain->n_modules * sizeof(*r->troubles));
+	if (!list_parts(h) || r->troubles == NULL)
 		return NULL;
 	for (uint32_t i = 0; i < chain->n_modules; i++)
 		if (chain->modules[i].filter->inspect != NULL)

@@ -23,6 +23,8 @@ struct host_result {
 	unsigned defects;      /* enum pn_defect */
 	bool truncated;        /* facts were lost at the arena's cap */
 	uint32_t dropped;      /* facts refused: see pn_mail.h */
+	struct chain_trouble *troubles; /* of which modules */
+	uint32_t n_troubles;
 	struct rules_facts ask; /* for rules_inspect(); valid as long as this */
 };
 

@@ -150,6 +150,8 @@ look(struct inspector *in, struct pn_str raw, struct findings *f)
 	}
 	*f = (struct findings){ .facts = r->facts,
 		.n_facts = r->n_facts,
+		.troubles = r->troubles,
+		.n_troubles = r->n_troubles,
 		.truncated = r->truncated,
 		.defects = r->defects };
 	memcpy(f->things, r->things, sizeof(f->things));

@@ -5,11 +5,8 @@
 #include "mail/chain.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/lex.h"
-
-#define DEFAULT_TIMEOUT_MS 10000
+#include "mail/option.h"
 
 /* pn_* of the module ABI and our own enums are one numbering, so a cast is a
  * translation. */
@@ -144,15 +141,38 @@ check_fact(const struct pn_filter *f, const struct pn_fact_decl *d,
 		    f->inspect != NULL
 			? ": .inspect gives facts of stage message"
 			: "");
+	if ((d->flags & PN_FACT_INSPECT) && f->inspect == NULL)
+		return error_set(e, "module %s: it has no .inspect to give "
+		    "\"%s\"", f->name, d->name);
+	/* header("NAME") is looked up in the view when it is asked for. */
+	if (fact->keyed && fact->content && strcmp(d->name, "header") != 0)
+		return error_set(e, "module %s: .inspect cannot give \"%s\": "
+		    "it takes a name", f->name, d->name);
 	if (fact->of_thing && !fact->content)
 		return error_set(e, "module %s: only .inspect can give \"%s\"",
 		    f->name, d->name);
 	return 0;
 }
 
+/* The keys that .setup told of, NULL-terminated; NULL: any will do. */
+static const char *const *
+keys_of(const struct chain_module *m, const char *fact, struct arena *a)
+{
+	const char **keys;
+	size_t n = 0;
+
+	for (const struct option_key *k = m->keys; k != NULL; k = k->next)
+		n += strcmp(k->fact, fact) == 0;
+	keys = n > 0 ? arena_alloc(a, (n + 1) * sizeof(*keys)) : NULL;
+	for (const struct option_key *k = m->keys; keys && k; k = k->next)
+		if (strcmp(k->fact, fact) == 0)
+			keys[--n] = k->key;
+	return keys;
+}
+
 static int
 add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
-    struct error *e)
+    struct arena *a, struct error *e)
 {
 	const struct pn_filter *f = c->modules[module].filter;
 	int thing = thing_of(d->name, thing_names);
@@ -161,7 +181,8 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 		.type = (enum value_type)d->type,
 		.stage = (enum stage)d->stage,
 		.content = d->stage == PN_STAGE_MESSAGE && f->inspect != NULL &&
-			   f->message == NULL,
+			   (f->message == NULL ||
+			       (d->flags & PN_FACT_INSPECT) != 0),
 		.keyed = (d->flags & PN_FACT_KEYED) != 0,
 		.many = (d->flags & PN_FACT_MANY) != 0,
 		.of_thing = thing >= 0,
@@ -169,6 +190,7 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 		.module = module,
 		.words = d->words,
 		.help = d->help,
+		.keys = keys_of(&c->modules[module], d->name, a),
 	};
 	int64_t other = chain_find(c, d->name);
 
@@ -188,135 +210,129 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 	return 0;
 }
 
-static int
-set_preset(const struct pn_option *o, char *settings)
-{
-	struct pn_str text = pn_str_of(o->preset);
-	unsigned long long v = 0;
-	int64_t number;
-	bool yes;
-	char *end;
-
-	switch (o->type) {
-	case PN_OPT_STRING:
-		memcpy(settings + o->offset, &o->preset, sizeof(o->preset));
-		return 0;
-	case PN_OPT_BOOL:
-		yes = strcmp(o->preset, "yes") == 0;
-		memcpy(settings + o->offset, &yes, sizeof(yes));
-		return yes || strcmp(o->preset, "no") == 0 ? 0 : -1;
-	case PN_OPT_NUMBER:
-		number = strtoll(o->preset, &end, 10);
-		memcpy(settings + o->offset, &number, sizeof(number));
-		return end != o->preset && *end == '\0' ? 0 : -1;
-	case PN_OPT_SIZE:
-	case PN_OPT_DURATION:
-		if ((o->type == PN_OPT_SIZE ? lex_size(text, &v)
-					    : lex_duration(text, &v)) < 0 ||
-		    v > INT64_MAX)
-			return -1;
-		number = (int64_t)v;
-		memcpy(settings + o->offset, &number, sizeof(number));
-		return 0;
-	}
-	return -1;
-}
-
+/* Of a module that has no block: its presets, and .setup. */
 static int
 make_settings(struct chain_module *m, struct arena *a, struct error *e)
 {
 	const struct pn_filter *f = m->filter;
+	struct setup_fault fault;
 
-	if (f->settings_size == 0)
+	if (m->settings != NULL)
 		return 0;
 	m->settings = arena_alloc(a, f->settings_size);
 	if (m->settings == NULL)
 		return error_set(
 		    e, "module %s: no room for its settings", f->name);
-	for (const struct pn_option *o = f->options; o && o->name; o++) {
+	for (const struct pn_option *o = f->options; o && o->name; o++)
 		if (o->preset == NULL)
 			return error_set(e,
-			    "module %s: option \"%s\" must be "
-			    "given",
+			    "module %s: option \"%s\" must be given",
 			    f->name, o->name);
-		if (set_preset(o, m->settings) < 0)
-			return error_set(e,
-			    "module %s: option \"%s\" cannot "
-			    "be \"%s\"",
-			    f->name, o->name, o->preset);
-	}
+	if (options_preset(f, m->settings, a, e) < 0)
+		return -1;
+	if (options_setup(f, m->settings, a, &m->keys, &fault, e) < 0)
+		return error_wrap(e, "module %s", f->name);
 	return 0;
 }
 
 static int
-add_module(struct chain *c, const struct pn_filter *f, struct arena *a,
+add_module(struct chain *c, const struct chain_module *module, struct arena *a,
     struct error *e)
 {
+	const struct pn_filter *f = module->filter;
 	uint32_t index = c->n_modules;
 	struct chain_module *m = &c->modules[index];
 
+	if (f->name == NULL || !is_name(f->name))
+		return error_set(e, "module %u of the chain has no name",
+		    index + 1);
 	for (uint32_t i = 0; i < index; i++)
 		if (strcmp(c->modules[i].filter->name, f->name) == 0)
 			return error_set(
 			    e, "module %s is loaded twice", f->name);
-	*m = (struct chain_module){ .filter = f,
-		.timeout_ms = DEFAULT_TIMEOUT_MS,
-		.on_unavailable = CHAIN_UNKNOWN };
+	*m = *module;
+	if (m->timeout_ms == 0)
+		m->timeout_ms = CHAIN_TIMEOUT_MS;
 	c->n_modules++;
 	if (make_settings(m, a, e) < 0)
 		return -1;
 	for (const struct pn_fact_decl *d = f->facts; d && d->name; d++)
-		if (add_fact(c, index, d, e) < 0)
+		if (add_fact(c, index, d, a, e) < 0)
 			return -1;
 	return 0;
 }
 
-/* Nothing else of a module may be looked at before: the layout is its own. */
-static int
-check_abi(const struct pn_filter *const *filters, size_t n, struct error *e)
+int
+chain_check_abi(const struct pn_filter *f, const char *name, struct error *e)
 {
-	for (size_t i = 0; i < n; i++)
-		if (filters[i]->abi != PN_ABI)
-			return error_set(e,
-			    "module %zu of the chain is made "
-			    "for module ABI %u, this is %u",
-			    i + 1, filters[i]->abi, PN_ABI);
+	if (f->abi == PN_ABI)
+		return 0;
+	return error_set(e, "module %s is built for module ABI %u, this postern "
+	    "speaks %u: build it again against the filter.h of this version",
+	    name, f->abi, PN_ABI);
+}
+
+static int
+check_abi(const struct chain_module *modules, size_t n, struct error *e)
+{
+	char nr[32];
+
+	for (size_t i = 0; i < n; i++) {
+		/* Nothing else of it may be looked at: its name lies elsewhere. */
+		(void)snprintf(nr, sizeof(nr), "%zu of the chain", i + 1);
+		if (chain_check_abi(modules[i].filter, nr, e) < 0)
+			return -1;
+	}
 	return 0;
 }
 
 static size_t
-count_facts(const struct pn_filter *const *filters, size_t n)
+count_facts(const struct chain_module *modules, size_t n)
 {
 	size_t facts = CORE_FACTS;
 
 	for (size_t i = 0; i < n; i++)
-		for (const struct pn_fact_decl *d = filters[i]->facts;
+		for (const struct pn_fact_decl *d = modules[i].filter->facts;
 		     d && d->name; d++)
 			facts++;
 	return facts;
 }
 
 int
-chain_build(struct chain *c, const struct pn_filter *const *filters,
-    size_t n_filters, struct arena *a, struct error *e)
+chain_build_from(struct chain *c, const struct chain_module *modules,
+    size_t n_modules, struct arena *a, struct error *e)
 {
 	size_t n;
 
-	if (check_abi(filters, n_filters, e) < 0)
+	if (check_abi(modules, n_modules, e) < 0)
 		return -1;
-	n = count_facts(filters, n_filters);
+	n = count_facts(modules, n_modules);
 	*c = (struct chain){
-		.modules = arena_alloc(a, n_filters * sizeof(*c->modules)),
+		.modules = arena_alloc(a, n_modules * sizeof(*c->modules)),
 		.facts = arena_alloc(a, n * sizeof(*c->facts)),
 		.n_facts = CORE_FACTS,
 	};
 	if (c->modules == NULL || c->facts == NULL)
 		return error_set(e, "no room for the modules' facts");
 	memcpy(c->facts, core_facts, sizeof(core_facts));
-	for (size_t i = 0; i < n_filters; i++)
-		if (add_module(c, filters[i], a, e) < 0)
+	for (size_t i = 0; i < n_modules; i++)
+		if (add_module(c, &modules[i], a, e) < 0)
 			return -1;
 	return 0;
+}
+
+int
+chain_build(struct chain *c, const struct pn_filter *const *filters,
+    size_t n_filters, struct arena *a, struct error *e)
+{
+	struct chain_module *modules = arena_alloc(a, n_filters *
+	    sizeof(*modules));
+
+	if (modules == NULL)
+		return error_set(e, "no room for the modules");
+	for (size_t i = 0; i < n_filters; i++)
+		modules[i].filter = filters[i];
+	return chain_build_from(c, modules, n_filters, a, e);
 }
 
 int64_t

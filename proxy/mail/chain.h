@@ -28,14 +28,31 @@ struct chain_fact {
 	uint32_t module;          /* index into chain.modules; CHAIN_CORE */
 	const char *const *words;
 	const char *help;
+	const char *const *keys;  /* of a keyed one, NULL-terminated; NULL: any */
 };
 #define CHAIN_CORE UINT32_MAX /* given by the engine itself (client.ip ...) */
+
+/* What happens when a module has no answer: its facts are unknown and rules
+ * say what follows; the mail waits (451); or it goes on as if the module had
+ * found nothing. */
+enum chain_unavailable { CHAIN_UNKNOWN, CHAIN_TEMPFAIL, CHAIN_ACCEPT };
+
+struct option_key;
 
 struct chain_module {
 	const struct pn_filter *filter;
 	void *settings;           /* in the policy's arena */
-	uint64_t timeout_ms;
-	enum chain_unavailable { CHAIN_UNKNOWN, CHAIN_TEMPFAIL, CHAIN_ACCEPT } on_unavailable;
+	uint64_t timeout_ms;      /* of all it asks in one stage */
+	enum chain_unavailable on_unavailable;
+	const struct option_key *keys; /* that its keyed facts take: .setup */
+};
+#define CHAIN_TIMEOUT_MS 10000
+
+/* What was wrong with a module's .inspect and one message. */
+struct chain_trouble {
+	uint32_t module;
+	uint32_t dropped; /* facts and calls that were not taken */
+	bool failed;      /* it has no answer */
 };
 
 struct chain {
@@ -54,13 +71,21 @@ enum core_fact {
 };
 
 /*
- * All in the arena. -1 and *e: a module of another ABI, two facts of one
- * name, a fact of an unknown thing, a .inspect fact that is not of stage
- * message. A fact of stage message given by a module with .inspect and no
- * .message hook is a content fact.
+ * All in the arena. A module without settings gets its presets, one with
+ * settings has been set up (mail/option). -1 and *e: a module of another ABI,
+ * two facts of one name, a fact of an unknown thing, a .inspect fact that is
+ * not of stage message. A fact of stage message given by a module with
+ * .inspect and no .message hook, or with PN_FACT_INSPECT, is a content fact.
  */
+int chain_build_from(struct chain *, const struct chain_module *,
+    size_t n_modules, struct arena *, struct error *e);
+/* The same of modules with their presets. */
 int chain_build(struct chain *, const struct pn_filter *const *filters,
     size_t n_filters, struct arena *, struct error *e);
+/* What says what to do when it is not ours; the first thing that may be looked
+ * at in a module. */
+int chain_check_abi(const struct pn_filter *, const char *name,
+    struct error *e);
 /* Index by name, or -1. */
 int64_t chain_find(const struct chain *, const char *name);
 

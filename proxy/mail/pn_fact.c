@@ -19,6 +19,17 @@ pn_state(struct pn_mail *m)
 	return m->state;
 }
 
+void *
+pn_alloc(struct pn_mail *m, size_t n)
+{
+	if (n > m->room) {
+		m->dropped++;
+		return NULL;
+	}
+	m->room -= n;
+	return arena_alloc(m->arena, n);
+}
+
 struct value
 pn_value_str(struct pn_str s)
 {
@@ -61,8 +72,8 @@ pn_value_unknown(void)
  * The module's own declaration of that name. Modules pass the literal that
  * stands in their table, so the pointer tells nearly always.
  */
-static const struct chain_fact *
-declared(const struct pn_mail *m, const char *name)
+const struct chain_fact *
+pn_mail_declared(const struct pn_mail *m, const char *name)
 {
 	const struct chain *c = m->chain;
 
@@ -97,21 +108,77 @@ type_fits(const struct chain_fact *f, const struct value *v)
 	    (v->type != VALUE_WORD || is_word_of(f, v->str));
 }
 
+/* In time, from the right hook, of the type that is declared? */
+static bool
+may_give(const struct pn_mail *m, const struct chain_fact *f,
+    const struct value *v)
+{
+	return f != NULL && f->content == m->content && f->stage >= m->stage &&
+	    type_fits(f, v);
+}
+
 void
 pn_mail_give(struct pn_mail *m, uint32_t thing, const char *name,
     const struct value *v)
 {
-	const struct chain_fact *f = declared(m, name);
+	const struct chain_fact *f = pn_mail_declared(m, name);
 	struct value copy = *v;
 
-	if (f == NULL || f->keyed || f->content != m->content ||
-	    f->stage < m->stage || f->of_thing != (thing != FACT_OF_MESSAGE) ||
-	    !type_fits(f, v)) {
+	if (!may_give(m, f, v) || f->keyed ||
+	    f->of_thing != (thing != FACT_OF_MESSAGE)) {
 		m->dropped++;
 		return;
 	}
 	copy.type = f->type;
 	m->ops->fact(m, (uint32_t)(f - m->chain->facts), thing, &copy);
+}
+
+static void
+give_keyed(struct pn_mail *m, const char *name, struct pn_str key,
+    struct value v)
+{
+	const struct chain_fact *f = pn_mail_declared(m, name);
+
+	if (!may_give(m, f, &v) || !f->keyed || m->ops->keyed == NULL) {
+		m->dropped++;
+		return;
+	}
+	v.type = f->type;
+	m->ops->keyed(m, (uint32_t)(f - m->chain->facts), key, &v);
+}
+
+void
+pn_keyed_bool(struct pn_mail *m, const char *name, struct pn_str key,
+    enum pn_bool b)
+{
+	give_keyed(m, name, key, pn_value_bool(b));
+}
+
+void
+pn_keyed_str(struct pn_mail *m, const char *name, struct pn_str key,
+    struct pn_str s)
+{
+	give_keyed(m, name, key, pn_value_str(s));
+}
+
+void
+pn_keyed_number(struct pn_mail *m, const char *name, struct pn_str key,
+    int64_t n)
+{
+	give_keyed(m, name, key, pn_value_number(n));
+}
+
+void
+pn_keyed_word(struct pn_mail *m, const char *name, struct pn_str key,
+    const char *word)
+{
+	give_keyed(m, name, key, pn_value_word(word));
+}
+
+void
+pn_keyed_unknown(struct pn_mail *m, const char *name, struct pn_str key)
+{
+	give_keyed(m, name, key, pn_value_unknown());
 }
 
 void

@@ -23,6 +23,9 @@ struct pn_mail_ops {
 	 */
 	void (*fact)(struct pn_mail *, uint32_t index, uint32_t thing,
 	    const struct value *v);
+	/* The same of a keyed fact of the message. NULL: none are taken. */
+	void (*keyed)(struct pn_mail *, uint32_t index, struct pn_str key,
+	    const struct value *v);
 };
 
 struct pn_mail {
@@ -34,7 +37,9 @@ struct pn_mail {
 				  and no others; other hooks never do */
 	struct arena *arena;
 	void *state;           /* made by the first pn_state() */
-	uint32_t dropped;      /* facts refused: undeclared, of another type, late */
+	size_t room;           /* bytes that pn_alloc() still gives */
+	uint32_t dropped;      /* facts refused: undeclared, of another type,
+				  late; and calls from the wrong hook */
 	const struct pn_mail_ops *ops;
 	void *owner;           /* the maker's */
 };
@@ -45,6 +50,9 @@ struct pn_mail {
  */
 void pn_mail_give(struct pn_mail *, uint32_t thing, const char *name,
     const struct value *v);
+/* The declaration of that name, if it is this module's; else NULL. */
+const struct chain_fact *pn_mail_declared(const struct pn_mail *,
+    const char *name);
 
 /* Values as modules give them. */
 struct value pn_value_str(struct pn_str);

@@ -86,6 +86,8 @@ repack(uint8_t kind, struct unpack *u, const struct chain *chain,
 		struct keep_job job;
 		struct keep_summary summary;
 		struct keep_outcome outcome;
+		struct keep_said said;
+		struct keep_counter counter;
 		struct rules_answers *answers;
 	} to;
 
@@ -122,6 +124,16 @@ repack(uint8_t kind, struct unpack *u, const struct chain *chain,
 		if (!keep_outcome_unpack(&to.outcome, u, arena))
 			return false;
 		keep_outcome_pack(&to.outcome, b);
+		return true;
+	case 'm':
+		if (!keep_said_unpack(&to.said, u) || u->n > 0)
+			return false;
+		keep_said_pack(&to.said, b);
+		return true;
+	case 'c':
+		if (!keep_counter_unpack(&to.counter, u))
+			return false;
+		keep_counter_pack(&to.counter, b);
 		return true;
 	}
 	return false;

@@ -203,7 +203,7 @@ what_cannot_be_is_refused(void **state)
 		      .name = "x",
 		      .settings_size = 8,
 		      .options = OPTION("o", PN_OPT_SIZE, 0, "big", "") },
-		    "\"o\" cannot be \"big\"" },
+		    "its preset \"big\" is not a size" },
 	};
 	struct chain c;
 	struct error e;

@@ -80,6 +80,42 @@ keep_summary(struct keep *k, const struct keep_summary *s)
 	    PN_STR_ARG(s->action), PN_STR_ARG(s->rule), s->code);
 }
 
+struct stats *
+keep_stats(struct keep *k)
+{
+	(void)k;
+	return NULL;
+}
+
+bool
+keep_say(struct keep *k, struct pn_str module, struct pn_str part,
+    struct pn_str text)
+{
+	(void)k;
+	(void)module;
+	(void)part;
+	return text.n > 0;
+}
+
+struct keep_ticket *
+keep_count(struct keep *k, const struct keep_counter *c, keep_number *number,
+    void *arg)
+{
+	(void)k;
+	(void)c;
+	(void)number;
+	(void)arg;
+	return NULL;
+}
+
+bool
+keep_count_only(struct keep *k, const struct keep_counter *c)
+{
+	(void)k;
+	(void)c;
+	return false;
+}
+
 /* ---- a module that asks ---- */
 
 static enum pn_step
@@ -94,7 +130,7 @@ on_listing(struct pn_mail *m, const struct pn_dns *answer)
 static enum pn_step
 ask_list(struct pn_mail *m)
 {
-	return pn_ask_dns_a(m, pn_sender(m), on_listing);
+	return pn_ask_dns_a(m, pn_sender(m), on_listing, NULL);
 }
 
 static const struct pn_fact_decl list_facts[] = {

@@ -55,7 +55,7 @@ static const struct pn_fact_decl decls[] = {
 	    .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_MANY },
 	{ .name = "url.host", .type = PN_STRING, .stage = PN_STAGE_MESSAGE },
-	{ .name = "head",
+	{ .name = "header",
 	    .type = PN_STRING,
 	    .stage = PN_STAGE_MESSAGE,
 	    .flags = PN_FACT_KEYED },
@@ -147,8 +147,11 @@ what_is_packed_comes_back(void **state)
 	struct fact_thing parts[] = { { .depth = 0 },
 		{ 3, THING_BLOCK | THING_WITHIN, 40, 60 } };
 	struct fact_thing urls[] = { { 7, 0, 0, 0 } };
+	struct chain_trouble troubles[] = { { 0, 7, true } };
 	struct rules_answers answers = { PN_STR("yes, no") };
 	struct findings in = { .facts = facts,
+		.troubles = troubles,
+		.n_troubles = 1,
 		.n_facts = PN_COUNT(facts),
 		.things = { { 2, parts }, { 1, urls } },
 		.truncated = true,
@@ -180,6 +183,14 @@ what_is_packed_comes_back(void **state)
 	assert_str(out.facts[6].value.str, "x.exe");
 	assert_int_equal(out.facts[7].value.state, VALUE_UNKNOWN);
 	assert_str(out.facts[8].value.str, "a.b");
+	assert_int_equal(out.n_troubles, 1);
+	assert_int_equal(out.troubles[0].module, 0);
+	assert_int_equal(out.troubles[0].dropped, 7);
+	assert_true(out.troubles[0].failed);
+	troubles[0].module = 1; /* there is none */
+	buf_clear(&w->b);
+	findings_pack(&in, &w->b);
+	assert_false(unpack_all(w, &out));
 }
 
 static void
