@@ -9,3 +9,4 @@ dist_man_MANS += contrib/man/postern-rules.5 \
 include contrib/systemd/local.mk
 include contrib/debian/local.mk
 include contrib/postfix/local.mk
+include contrib/fail2ban/local.mk

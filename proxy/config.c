@@ -324,6 +324,72 @@ print_mixed(const void *at, struct buf *b)
 	(void)buf_puts(b, mixed_words[*(const unsigned *)at]);
 }
 
+/* postern | postfix [NAME] | both [NAME] */
+static int
+read_style(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	static const char *const styles[] = { "postern", "postfix", "both",
+		NULL };
+	struct daemon_conf *d = at;
+	struct lex_token t;
+	unsigned place;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, styles, "log style", &place, e) < 0)
+		return -1;
+	d->log_own = place != 1;
+	d->log_postfix = place == 0 ? NULL : "postfix";
+	if (place == 0 || at_end(r, &t, e))
+		return 0;
+	if (setting_value(r, key, &t, e) < 0)
+		return -1;
+	d->log_postfix = setting_text(r, t.text);
+	/* What the programs that read it take for a name. */
+	if (t.text.n == 0 || t.text.n > 32 ||
+	    strspn(d->log_postfix, "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
+		t.text.n)
+		return lex_error(e, &t.pos, "\"%s\" is no name for a log line",
+		    VIS(t.text));
+	return 0;
+}
+
+static void
+print_style(const void *at, struct buf *b)
+{
+	const struct daemon_conf *d = at;
+
+	if (d->log_postfix == NULL)
+		(void)buf_puts(b, "postern");
+	else
+		(void)buf_printf(b, "%s %s", d->log_own ? "both" : "postfix",
+		    d->log_postfix);
+}
+
+static int
+read_verdicts(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	static const char *const words[] = { "no", "json", NULL };
+	struct lex_token t;
+	unsigned place;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, words, "form of verdicts", &place, e) < 0)
+		return -1;
+	*(bool *)at = place == 1;
+	return 0;
+}
+
+static void
+print_verdicts(const void *at, struct buf *b)
+{
+	(void)buf_puts(b, *(const bool *)at ? "json" : "no");
+}
+
 /* ---- files ---- */
 
 static int read_file(struct reader *, const char *path, struct error *e);
@@ -419,6 +485,10 @@ static const struct setting top_table[] = {
 	    NULL, 0 },
 	{ "log_level", read_level, print_level, IN(daemon.log_level), "info",
 	    NULL, NULL, 0 },
+	{ "log_style", read_style, print_style, IN(daemon), "postern;", NULL,
+	    NULL, 0 },
+	{ "log_verdicts", read_verdicts, print_verdicts,
+	    IN(engine.log_verdicts), "no", NULL, NULL, 0 },
 	{ "enforce", setting_read_yesno, setting_print_yesno,
 	    IN(engine.enforce), "yes", NULL, NULL, 0 },
 	{ "mixed", read_mixed, print_mixed, IN(engine.mixed), "defer", NULL,
@@ -497,6 +567,14 @@ config_read(struct config *c, struct arena *arena, const char *path,
 		return -1;
 	config_gather_maildirs(&r);
 	return 0;
+}
+
+int
+config_log_open(const struct daemon_conf *d)
+{
+	log_style(d->log_postfix, d->log_own);
+	return log_open("posternd", d->log_target,
+	    (enum log_level)d->log_level);
 }
 
 int

@@ -29,6 +29,8 @@ struct daemon_conf {
 	unsigned workers;
 	const char *control;	/* path of the control socket */
 	const char *log_target; /* as log_open() takes it */
+	const char *log_postfix; /* as log_style() takes it, */
+	bool log_own;		 /* and this */
 	unsigned log_level;	/* enum log_level */
 	uint64_t drain_timeout_ms;
 	uint64_t map_check_ms; /* 0: never */
@@ -56,6 +58,8 @@ struct config_items {
 /* The file and all it includes; defaults for what they leave out. */
 int config_read(struct config *, struct arena *, const char *path,
     const struct config_items *, struct error *e);
+/* The log as this says. -1 and errno. */
+int config_log_open(const struct daemon_conf *);
 /* What is in force when nobody writes anything. */
 int config_defaults(struct config *, struct arena *, struct error *e);
 

@@ -538,8 +538,7 @@ reload_go(struct master *m)
 	struct reload *r = &m->reload;
 	const struct daemon_conf *c = &r->policy->daemon;
 
-	if (log_open("posternd", c->log_target, (enum log_level)c->log_level) <
-	    0)
+	if (config_log_open(c) < 0)
 		log_warn("", "log", "target=\"%s\" error=\"%s\"", c->log_target,
 		    strerror(errno));
 	start_generation(m, r->policy, r->sockets);
@@ -914,8 +913,7 @@ master_run(const char *path, const struct policy *p)
 	int *sockets = new_sockets(p);
 	struct error e;
 
-	if (log_open("posternd", p->daemon.log_target,
-		(enum log_level)p->daemon.log_level) < 0) {
+	if (config_log_open(&p->daemon) < 0) {
 		(void)error_set(
 		    &e, "log %s: %s", p->daemon.log_target, strerror(errno));
 	} else if (prepare(&m, p, sockets, &e) == 0) {

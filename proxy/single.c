@@ -250,8 +250,7 @@ single_run(const struct policy *p)
 	s.fds = xcalloc(p->smtp.n_listeners + 1, sizeof(*s.fds));
 	log_process("single");
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (log_open("posternd", c->log_target, (enum log_level)c->log_level) <
-	    0)
+	if (config_log_open(c) < 0)
 		(void)error_set(
 		    &e, "log %s: %s", c->log_target, strerror(errno));
 	else if (make(&s, &e) == 0)

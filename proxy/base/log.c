@@ -17,7 +17,11 @@ static struct {
 	enum log_level most;
 	char program[32];
 	char role[32];
-} the_log = { .fd = STDERR_FILENO, .most = LOG_LEVEL_INFO };
+	int facility;
+	const char *postfix; /* NULL: no lines of its shape */
+	bool own;
+	char host[65];
+} the_log = { .fd = STDERR_FILENO, .most = LOG_LEVEL_INFO, .own = true };
 
 static int
 facility_of(const char *name)
@@ -49,6 +53,7 @@ open_target(const char *target)
 			errno = EINVAL;
 			return -1;
 		}
+		the_log.facility = facility;
 		openlog(the_log.program, LOG_PID | LOG_NDELAY, facility);
 		the_log.fd = -1;
 	} else {
@@ -83,12 +88,24 @@ log_wants(enum log_level level)
 	return level <= the_log.most;
 }
 
+/* One write a line; a log that cannot be written must not stop mail. */
 static void
-write_line(enum log_level level, const char *text, size_t n)
+write_text(const char *head, size_t head_n, const char *text, size_t n)
+{
+	if (writev(the_log.fd,
+		(struct iovec[]){ { (char *)head, head_n },
+		    { (char *)text, n } },
+		2) < 0)
+		return;
+}
+
+static void
+write_line(enum log_level level, const char *program, const char *text,
+    size_t n)
 {
 	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
 		LOG_DEBUG };
-	char head[96];
+	char head[256];
 	struct timespec now;
 	struct tm tm;
 	size_t head_n;
@@ -101,12 +118,9 @@ write_line(enum log_level level, const char *text, size_t n)
 	(void)gmtime_r(&now.tv_sec, &tm);
 	head_n = strftime(head, sizeof(head), "%Y-%m-%dT%H:%M:%S", &tm);
 	head_n += (size_t)snprintf(head + head_n, sizeof(head) - head_n,
-	    ".%06ldZ %s[%d]: ", now.tv_nsec / 1000,
-	    the_log.program[0] ? the_log.program : "postern", (int)getpid());
-	/* One write a line; a log that cannot be written must not stop mail. */
-	if (writev(the_log.fd,
-		(struct iovec[]){ { head, head_n }, { (char *)text, n } }, 2) < 0)
-		return;
+	    ".%06ldZ %s%s%s[%d]: ", now.tv_nsec / 1000, the_log.host,
+	    the_log.host[0] ? " " : "", program, (int)getpid());
+	write_text(head, head_n, text, n);
 }
 
 void
@@ -129,7 +143,71 @@ log_line(enum log_level level, const char *id, const char *event,
 	if ((size_t)n > sizeof(line) - 2)
 		n = sizeof(line) - 2;
 	line[n] = '\n';
-	write_line(level, line, (size_t)n + 1);
+	write_line(level, the_log.program[0] ? the_log.program : "postern",
+	    line, (size_t)n + 1);
+}
+
+void
+log_style(const char *name, bool own)
+{
+	char *dot;
+
+	the_log.postfix = name;
+	the_log.own = own;
+	the_log.host[0] = '\0';
+	if (name == NULL)
+		return;
+	if (gethostname(the_log.host, sizeof(the_log.host) - 1) < 0)
+		(void)strcpy(the_log.host, "localhost");
+	dot = strchr(the_log.host, '.');
+	if (dot != NULL)
+		*dot = '\0';
+}
+
+bool
+log_wants_own(void)
+{
+	return the_log.own && log_wants(LOG_LEVEL_INFO);
+}
+
+bool
+log_wants_postfix(void)
+{
+	return the_log.postfix != NULL && log_wants(LOG_LEVEL_INFO);
+}
+
+void
+log_postfix(const char *daemon, const char *fmt, ...)
+{
+	char line[2048], program[64];
+	va_list ap;
+	int n;
+
+	if (!log_wants_postfix())
+		return;
+	(void)snprintf(program, sizeof(program), "%s/%s", the_log.postfix,
+	    daemon);
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if ((size_t)n > sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n] = '\n';
+	if (the_log.fd < 0)
+		openlog(program, LOG_PID | LOG_NDELAY, the_log.facility);
+	write_line(LOG_LEVEL_INFO, program, line, (size_t)n + 1);
+	if (the_log.fd < 0) /* it keeps the pointer, and the socket open */
+		openlog(the_log.program, LOG_PID | LOG_NDELAY,
+		    the_log.facility);
+}
+
+void
+log_object(struct pn_str json)
+{
+	if (the_log.fd < 0)
+		syslog(LOG_INFO, "@cee: %.*s", PN_STR_ARG(json));
+	else
+		write_text(json.p, json.n, "\n", 1);
 }
 
 const char *

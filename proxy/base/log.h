@@ -17,6 +17,20 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 /* target: "stderr", "syslog FACILITY" or a file's path. -1 and errno. */
 int log_open(const char *program, const char *target, enum log_level most);
+/*
+ * Beside or instead of our own lines about mail, those that Postfix would
+ * write: `NAME/smtpd[pid]: ...`, for the programs that read its log. name
+ * NULL: none. own: ours are wanted. Lines in a file then name the host, as
+ * syslog does. name is borrowed for ever.
+ */
+void log_style(const char *name, bool own);
+bool log_wants_own(void);     /* lines about mail and connections */
+bool log_wants_postfix(void);
+/* fmt is all behind `NAME/daemon[pid]: `. */
+void log_postfix(const char *daemon, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* One JSON object a line: bare in a file, behind @cee: in syslog. */
+void log_object(struct pn_str json);
 void log_process(const char *role); /* what `proc=` says from here on */
 /* Would a line of this level be written? For what is dear to prepare. */
 bool log_wants(enum log_level);

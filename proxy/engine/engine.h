@@ -34,6 +34,7 @@ struct engine_conf {
 	unsigned mixed;        /* enum engine_mixed */
 	const char *unavailable_header; /* name of a field that tells which
 					   modules had no answer; NULL: none */
+	bool log_verdicts;     /* one JSON line in the log each */
 	unsigned trace_accept_percent; /* of plain accepts that keep a trace: 1 */
 };
 

@@ -10,6 +10,7 @@ libengine_la_SOURCES = \
 	proxy/engine/judge.c \
 	proxy/engine/keep.c proxy/engine/keep.h \
 	proxy/engine/missing.c \
+	proxy/engine/object.c \
 	proxy/engine/run.h \
 	proxy/engine/service.c proxy/engine/service.h \
 	proxy/engine/strip.c \

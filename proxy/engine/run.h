@@ -164,4 +164,10 @@ int effects_message(struct transaction *);
 /* strip.c: edits that take parts out, or the verdict that they cannot be. */
 int strip_message(struct transaction *);
 
+/* trace.c: what became of it: the message's verdict, or where no recipient
+ * was left to have one, the last recipient's, or what an early rule said. */
+const struct verdict *final_verdict(const struct transaction *);
+/* object.c: a verdict as one line of JSON in the log. */
+void log_verdict(const struct transaction *, uint16_t code);
+
 #endif

@@ -71,7 +71,7 @@ add_envelope(struct buf *b, const struct envelope *e)
 
 /* What became of it: the message's verdict, or where no recipient was left to
  * have one, the last recipient's, or what an early rule said before all. */
-static const struct verdict *
+const struct verdict *
 final_verdict(const struct transaction *t)
 {
 	if (verdict_refuses(&t->early))
@@ -322,6 +322,8 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 		.subject = t->subject,
 		.size = t->spool ? spool_size(t->spool) : 0 };
 
+	if (g->conf->log_verdicts)
+		log_verdict(t, code);
 	if (g->keep == NULL)
 		return;
 	if (v->action != VERDICT_ACCEPT || refused_some(t))

@@ -557,6 +557,7 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 		session_say(s, 500, "5.5.1", "Error: command not recognized");
 		return;
 	}
+	s->verb = c->verb;
 	if (c->junk)
 		s->junk++;
 	if (s->turned_away && c->proceed != do_quit) {

@@ -131,6 +131,7 @@ enum turn
 session_data(struct session *s)
 {
 	if (s->timed_out) {
+		shape_left(s, "timeout");
 		session_say(s, 421, "4.4.2", "%s Error: timeout exceeded",
 		    s->smtp->conf->hostname);
 		session_hang_up(s);
@@ -153,6 +154,7 @@ void
 mail_done(struct session *s, uint16_t code)
 {
 	record_message(s, code);
+	shape_message(s, code);
 	count_message(&s->smtp->count, s->t->verdict.action, code,
 	    s->received);
 	engine_summarise(s->smtp->engine, s->t, code);

@@ -21,6 +21,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/release.c \
 	proxy/smtp/reply.c proxy/smtp/reply.h \
 	proxy/smtp/session.c proxy/smtp/session.h \
+	proxy/smtp/shape.c \
 	proxy/smtp/smtp.h \
 	proxy/smtp/stage.c \
 	proxy/smtp/upstream.c proxy/smtp/upstream.h \

@@ -17,6 +17,7 @@ mail_new(struct session *s)
 {
 	if (s->t != NULL)
 		return true; /* XFORWARD made it */
+	(void)clock_gettime(CLOCK_MONOTONIC, &s->began);
 	s->t = session_transaction(s);
 	s->t->client = s->base->client;
 	s->stage = STAGE_MAIL;
@@ -101,8 +102,10 @@ note(struct session *s, const struct answer *a, uint16_t code)
 	} else if (a->kind == ANSWER_RCPT) {
 		a->rcpt->code = code;
 		a->rcpt->accepted = code / 100 == 2;
-		if (!a->rcpt->accepted)
+		if (!a->rcpt->accepted) {
 			count_refused(&s->smtp->count, REFUSED_BY_NEXT_HOP);
+			shape_refused_there(s, a->rcpt);
+		}
 		s->t->envelope.n_accepted += a->rcpt->accepted;
 	}
 }
@@ -126,6 +129,7 @@ answer_failed(struct session *s, const struct answer *a)
 
 	reply_put(&s->wire.out, r);
 	s->errors++;
+	shape_reply(s, r);
 	note(s, a, r->code);
 }
 
@@ -245,11 +249,21 @@ refusal(const struct transaction *t)
 	return verdict_refuses(&t->rcpt_verdict) ? &t->rcpt_verdict : NULL;
 }
 
+/* What the rule that refuses looked at, as far as its stage tells. */
+static enum shape_about
+about(const struct session *s)
+{
+	if (verdict_refuses(&s->base->verdict))
+		return SHAPE_CLIENT;
+	return verdict_refuses(&s->t->verdict) ? SHAPE_SENDER : SHAPE_RCPT;
+}
+
 static void
 refuse_rcpt(struct session *s, const struct reply *r)
 {
 	s->t->rcpt->code = r->code;
 	count_refused(&s->smtp->count, REFUSED_BY_RULES);
+	shape_refused(s, s->t->rcpt, about(s), r);
 	session_say(s, r->code, r->status, "%.*s [ref %s]",
 	    PN_STR_ARG(r->text), s->t->id);
 }
@@ -266,13 +280,17 @@ take_rcpt(struct session *s, struct rcpt *r)
 static void
 deliver_rcpt(struct session *s, struct rcpt *r)
 {
+	static const struct reply denied = { .code = 554, .status = "5.7.1",
+		.text = PN_STR("Relay access denied") };
+
 	if (deliver_takes(s, r)) {
 		take_rcpt(s, r);
 		return;
 	}
 	r->code = 554;
 	count_refused(&s->smtp->count, REFUSED_BY_RELAYING);
-	session_say(s, 554, "5.7.1", "Relay access denied");
+	shape_refused(s, r, SHAPE_AS_IS, &denied);
+	session_reply(s, &denied);
 }
 
 static void

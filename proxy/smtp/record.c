@@ -51,7 +51,7 @@ put_line(const struct session *s, const struct transaction *t,
 {
 	struct buf to = { 0 }, rules = { 0 };
 
-	if (!log_wants(LOG_LEVEL_INFO))
+	if (!log_wants_own())
 		return;
 	put_rcpts(&to, &t->envelope);
 	put_rules(&rules, t);
@@ -78,6 +78,7 @@ void
 record_early(const struct session *s, struct transaction *t, uint16_t code)
 {
 	put_line(s, t, &t->early, code, "refused");
+	shape_early(s, t, code);
 	engine_summarise(s->smtp->engine, t, code);
 }
 

@@ -173,6 +173,7 @@ session_reply(struct session *s, const struct reply *r)
 		return;
 	}
 	reply_put(&s->wire.out, r);
+	shape_reply(s, r);
 	count(s, r->code);
 }
 
@@ -198,6 +199,7 @@ void
 session_pass_on(struct session *s, const struct reply_lines *r)
 {
 	(void)buf_add_str(&s->wire.out, r->raw);
+	shape_said(s, r->raw);
 	count(s, r->code);
 }
 
@@ -297,6 +299,7 @@ session_free(struct session *s)
 	stage_cancel(s);
 	upstream_free(s->up);
 	engine_cancel(smtp->engine, s->base);
+	shape_disconnect(s);
 	transaction_free(s->base);
 	wire_close(&s->wire);
 	peers_leave(s->peer);
@@ -311,6 +314,8 @@ session_free(struct session *s)
 enum turn
 session_leave(struct session *s)
 {
+	if (s->state != SESSION_CLOSING)
+		shape_left(s, "lost connection");
 	session_free(s);
 	return TURN_GONE;
 }
@@ -329,6 +334,7 @@ greeting(struct session *s)
 {
 	if (!stage_done(s, s->base, STAGE_CONNECT))
 		return session_wait_elsewhere(s);
+	shape_connect(s);
 	if (verdict_refuses(&s->base->early)) {
 		stage_refuse_connection(s);
 		return TURN_AGAIN;
@@ -369,6 +375,7 @@ want_line(struct session *s)
 		s->timed_out = false;
 		if (s->smtp->draining && !s->mail)
 			return give_up(s, "4.3.2", "Service is shutting down");
+		shape_left(s, "timeout");
 		return give_up(s, "4.4.2", "Error: timeout exceeded");
 	}
 	if (s->readable) {
@@ -405,8 +412,10 @@ command(struct session *s)
 	enum line_fault fault = LINE_GOOD;
 	const char *why = excess(s);
 
-	if (why != NULL && STAILQ_EMPTY(&s->answers))
+	if (why != NULL && STAILQ_EMPTY(&s->answers)) {
+		shape_left(s, "too many errors");
 		return give_up(s, "4.7.0", why);
+	}
 	if (!s->has_held && !line_next(&s->line, &s->wire.in, &line, &fault))
 		return want_line(s);
 	if (!STAILQ_EMPTY(&s->answers) &&

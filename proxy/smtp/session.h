@@ -18,6 +18,8 @@
 #ifndef SMTP_SESSION_H
 #define SMTP_SESSION_H
 
+#include <time.h>
+
 #include "mail/transaction.h"
 #include "smtp/door.h"
 #include "smtp/dot.h"
@@ -92,6 +94,9 @@ struct session {
 	bool has_held;
 	unsigned n_rcpts; /* RCPTs of this mail, refused ones too */
 	unsigned errors, junk, messages;
+	struct pn_str verb;       /* of the last command; "" none yet */
+	struct timespec began;    /* the mail */
+	char said[256];           /* the last reply's first line, for the log */
 
 	struct dot dot;
 	uint64_t received;        /* bytes of message */
@@ -196,5 +201,22 @@ void record_early(const struct session *, struct transaction *, uint16_t code);
 /* A mail that ended before its message: said only if some were refused. */
 void record_abandoned(struct session *);
 void record_connection(const struct session *);
+
+/* The same as Postfix would say it (shape.c), where `log_style` wants that. */
+void shape_connect(const struct session *);
+void shape_disconnect(const struct session *);
+/* "lost connection", "timeout", "too many errors": after the last command. */
+void shape_left(const struct session *, const char *how);
+/* What the client hears: "550 5.7.1 text". */
+void shape_said(struct session *, struct pn_str reply);
+void shape_reply(struct session *, const struct reply *);
+/* A recipient is refused: by a rule on what, by ourselves, or there. */
+enum shape_about { SHAPE_AS_IS, SHAPE_CLIENT, SHAPE_SENDER, SHAPE_RCPT };
+void shape_refused(const struct session *, const struct rcpt *,
+    enum shape_about, const struct reply *);
+void shape_early(const struct session *, const struct transaction *,
+    uint16_t code);
+void shape_refused_there(const struct session *, const struct rcpt *);
+void shape_message(const struct session *, uint16_t code);
 
 #endif

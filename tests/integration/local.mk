@@ -9,6 +9,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/policy.py \
 	tests/integration/cli.py \
 	tests/integration/operator.py \
+	tests/integration/logs.py \
 	tests/integration/release.py \
 	tests/integration/scan_equal.py \
 	tests/integration/reload.py \
