@@ -21,6 +21,7 @@ sbin_PROGRAMS += posternd
 posternd_SOURCES = \
 	proxy/main.c \
 	proxy/master.c proxy/master.h \
+	proxy/reload.c proxy/reload.h \
 	proxy/single.c proxy/single.h \
 	proxy/spawn.c proxy/spawn.h \
 	proxy/worker.c proxy/worker.h

@@ -82,6 +82,17 @@ generation_is_gone(const struct generation *g)
 }
 
 struct generation *
+generations_starting(const struct generations *all)
+{
+	struct generation *g;
+
+	TAILQ_FOREACH (g, all, next)
+		if (g->state == GENERATION_STARTING)
+			return g;
+	return NULL;
+}
+
+struct generation *
 generations_serving(const struct generations *all)
 {
 	struct generation *g;

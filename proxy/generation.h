@@ -75,6 +75,8 @@ void generation_free(struct generation *);
 
 bool generation_is_ready(const struct generation *);
 bool generation_is_gone(const struct generation *); /* no process left */
+/* The one that is starting, or NULL. */
+struct generation *generations_starting(const struct generations *);
 /* The newest that serves, or NULL. */
 struct generation *generations_serving(const struct generations *);
 

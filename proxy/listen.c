@@ -84,6 +84,12 @@ sockets_discard(struct sockets *s)
 			drop(s, i);
 }
 
+int *
+sockets_new(const struct smtp_conf *c)
+{
+	return xcalloc(c->n_listeners + 1, sizeof(int));
+}
+
 int
 sockets_open(
     struct sockets *s, const struct smtp_conf *c, int *fds, struct error *e)

@@ -21,6 +21,8 @@ struct sockets {
 	size_t n;
 };
 
+/* Room for sockets_open(); the caller frees it. */
+int *sockets_new(const struct smtp_conf *);
 /*
  * One socket for each listener, in order, into fds: those there are already
  * for the same address (the nth of port 0 for the nth), else new ones. On

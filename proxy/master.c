@@ -16,29 +16,33 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "base/pack.h"
-#include "proxy/check.h"
 #include "proxy/notify.h"
-#include "proxy/spawn.h"
+#include "proxy/reload.h"
 
-/* A checker's own budget and time to say so. */
-#define CHECKER_MS (CHECK_BUDGET_MS + 3000)
 /* Workers keep drain_timeout themselves; one that hangs does not. */
 #define DRAIN_GRACE_MS 5000
 /* A fork that failed is tried again after this. */
 #define FORK_AGAIN_MS 1000
 
-static void
-kick(struct master *m)
+void
+master_kick(struct master *m)
 {
 	event_active(m->kick, EV_TIMEOUT, 0);
+}
+
+static void
+log_text(const char *event, const char *text)
+{
+	char seen[900];
+
+	log_error("", event, "result=failed error=\"%s\"",
+	    vis(seen, sizeof(seen), pn_str_of(text)));
 }
 
 /* ---- what children say ---- */
@@ -57,7 +61,7 @@ worker_message(
 	else if (type == CHILD_KILL_INSPECTOR && id < INSPECT_LANES &&
 		 s->readers[id].pid != 0)
 		(void)kill(s->readers[id].pid, SIGKILL);
-	kick(s->owner);
+	master_kick(s->owner);
 }
 
 static void
@@ -87,20 +91,6 @@ send_status(struct master *m, uint64_t id)
 }
 
 static void
-send_reloaded(struct master *m, uint64_t id, bool ok, const char *text)
-{
-	struct buf b = { 0 };
-
-	if (m->keeper.ipc == NULL)
-		return;
-	pack_u8(&b, ok);
-	pack_str(&b, pn_str_of(text));
-	(void)ipc_send(
-	    m->keeper.ipc, MASTER_RELOADED, id, buf_data(&b), buf_len(&b), -1);
-	buf_fini(&b);
-}
-
-static void
 keeper_message(
     void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
 {
@@ -113,12 +103,12 @@ keeper_message(
 		send_status(m, id);
 	} else if (type == MASTER_RELOAD) {
 		if (m->next_askers.n == ASKERS_MAX) {
-			send_reloaded(m, id, false, "too many ask for that");
+			reload_answer(m, id, false, "too many ask for that");
 			return;
 		}
 		m->next_askers.id[m->next_askers.n++] = id;
 		m->reload_wanted = true;
-		kick(m);
+		master_kick(m);
 	}
 }
 
@@ -132,45 +122,6 @@ keeper_closed(void *arg)
 }
 
 const struct ipc_ops keeper_ops = { keeper_message, keeper_closed };
-
-static void
-checker_message(
-    void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
-{
-	struct master *m = arg;
-	struct reload *r = &m->reload;
-	struct unpack u = unpack_of(body, n);
-	uint8_t ok = unpack_u8(&u);
-	struct pn_str why = unpack_str(&u);
-
-	(void)id;
-	io_close(fd);
-	if (type != CHILD_CHECKED || !unpack_done(&u))
-		return;
-	r->answered = true;
-	r->passed = ok;
-	(void)snprintf(r->why, sizeof(r->why), "%.*s", PN_STR_ARG(why));
-}
-
-/* Its answer was read before its end: that end is where we go on. */
-static void
-checker_closed(void *arg)
-{
-	struct master *m = arg;
-	struct reload *r = &m->reload;
-
-	ipc_free(r->ipc);
-	r->ipc = NULL;
-	if (!r->answered) {
-		r->answered = true;
-		r->passed = false;
-		(void)snprintf(r->why, sizeof(r->why),
-		    "the process that ran the policy's tests died");
-	}
-	kick(m);
-}
-
-const struct ipc_ops checker_ops = { checker_message, checker_closed };
 
 /* ---- the dead ---- */
 
@@ -270,25 +221,6 @@ kill_slots(struct generation *g)
 	}
 }
 
-static void
-answer_askers(struct master *m, bool ok, const char *text)
-{
-	for (unsigned i = 0; i < m->askers.n; i++)
-		send_reloaded(m, m->askers.id[i], ok, text);
-	m->askers.n = 0;
-}
-
-static void
-notify_serving(const struct generation *g)
-{
-	char text[128];
-
-	(void)snprintf(text, sizeof(text),
-	    "READY=1\nMAINPID=%d\nSTATUS=generation %u serves", (int)getpid(),
-	    g->number);
-	notify(text);
-}
-
 /* Every worker of g has said ready: the ones before it may go. */
 static void
 serve(struct master *m, struct generation *g)
@@ -303,32 +235,11 @@ serve(struct master *m, struct generation *g)
 		log_warn("", "listening", "listener=none");
 	log_info(
 	    "", "ready", "generation=%u workers=%u", g->number, g->n_slots);
-	if (g->number > 1)
-		log_info("", "reload", "result=ok generation=%u", g->number);
 	for (old = TAILQ_NEXT(g, next); old != NULL;
 	     old = TAILQ_NEXT(old, next))
 		if (old->state == GENERATION_SERVING)
 			tell_drain(m, old);
-	answer_askers(m, true, "");
-	notify_serving(g);
-}
-
-static void
-log_text(const char *event, const char *text)
-{
-	char seen[900];
-
-	log_error("", event, "result=failed error=\"%s\"",
-	    vis(seen, sizeof(seen), pn_str_of(text)));
-}
-
-static void
-reload_failed(struct master *m, const char *why)
-{
-	log_text("reload", why);
-	answer_askers(m, false, why);
-	if (generations_serving(&m->generations) != NULL)
-		notify_serving(generations_serving(&m->generations));
+	reload_done(m, g);
 }
 
 /* It did not come up. Without another one there is nothing to stay for. */
@@ -347,17 +258,6 @@ fail_generation(struct master *m, struct generation *g, const char *why)
 	m->draining = true;
 }
 
-static struct generation *
-starting(const struct master *m)
-{
-	struct generation *g;
-
-	TAILQ_FOREACH (g, &m->generations, next)
-		if (g->state == GENERATION_STARTING)
-			return g;
-	return NULL;
-}
-
 /* Takes policy and sockets. */
 static void
 start_generation(struct master *m, const struct policy *p, int *sockets)
@@ -366,6 +266,18 @@ start_generation(struct master *m, const struct policy *p, int *sockets)
 	    p->daemon.workers, loop_now_ms(m->loop), m);
 
 	TAILQ_INSERT_HEAD(&m->generations, g, next);
+}
+
+/* The policy passed its tests: from here it is a generation like any other. */
+static void
+start_reloaded(struct master *m, const struct policy *p, int *sockets)
+{
+	const struct daemon_conf *c = &p->daemon;
+
+	if (config_log_open(c) < 0)
+		log_warn("", "log", "target=\"%s\" error=\"%s\"", c->log_target,
+		    strerror(errno));
+	start_generation(m, p, sockets);
 }
 
 /* One generation, by its state. deadline 0: what it was for is dealt with. */
@@ -422,178 +334,6 @@ settle_generations(struct master *m)
 		settle(m, g);
 		if (generation_is_gone(g))
 			forget_generation(m, g);
-	}
-}
-
-/* ---- reload ---- */
-
-static void
-reload_drop(struct master *m)
-{
-	struct reload *r = &m->reload;
-
-	if (r->checker != 0)
-		(void)kill(r->checker, SIGKILL);
-	ipc_free(r->ipc);
-	policy_free(r->policy);
-	free(r->sockets);
-	*r = (struct reload){ 0 };
-	sockets_discard(&m->sockets);
-}
-
-static bool
-same_list(const char *const *a, const char *const *b)
-{
-	for (; *a != NULL && *b != NULL; a++, b++)
-		if (strcmp(*a, *b) != 0)
-			return false;
-	return *a == *b;
-}
-
-/* The keeper and who runs as whom outlive generations. */
-static int
-check_unchanged(
-    const struct policy *old, const struct policy *new, struct error *e)
-{
-	const struct daemon_conf *a = &old->daemon, *b = &new->daemon;
-	const char *what = NULL;
-
-	if (strcmp(a->user, b->user) != 0)
-		what = "user";
-	else if (strcmp(a->inspect_user, b->inspect_user) != 0)
-		what = "inspect_user";
-	else if (strcmp(a->keeper_user, b->keeper_user) != 0)
-		what = "keeper_user";
-	else if (strcmp(a->control, b->control) != 0)
-		what = "control";
-	else if (strcmp(old->keeper.state_dir, new->keeper.state_dir) != 0)
-		what = "state";
-	else if (!same_list(old->keeper.maildirs, new->keeper.maildirs))
-		what = "deliver maildir";
-	return what ? error_set(e, "\"%s\" changed: that needs a restart", what)
-		    : 0;
-}
-
-static int *
-new_sockets(const struct policy *p)
-{
-	return xcalloc(p->smtp.n_listeners + 1, sizeof(int));
-}
-
-static int
-reload_load(struct master *m, struct error *e)
-{
-	struct reload *r = &m->reload;
-	const struct policy *now = generations_serving(&m->generations)->policy;
-	const struct rules_test *tests;
-
-	if ((r->policy = policy_load(m->path, e)) == NULL ||
-	    check_unchanged(now, r->policy, e) < 0)
-		return -1;
-	r->sockets = new_sockets(r->policy);
-	if (sockets_open(&m->sockets, &r->policy->smtp, r->sockets, e) < 0 ||
-	    users_folder(
-		&m->users, r->policy->spool.dir, &m->users.worker, 0700, e) < 0)
-		return -1;
-	r->deadline = loop_now_ms(m->loop) + CHECKER_MS;
-	if (rules_tests(r->policy->rules, &tests) > 0)
-		return spawn_checker(m, e);
-	r->answered = r->passed = true; /* nothing to ask */
-	return 0;
-}
-
-/* sd_notify(3), Type=notify-reload: the moment is told, too. */
-static void
-notify_reloading(void)
-{
-	struct timespec now;
-	char text[64];
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail */
-	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
-	    (unsigned long long)now.tv_sec * 1000000 +
-		(unsigned long long)now.tv_nsec / 1000);
-	notify(text);
-}
-
-static void
-reload_begin(struct master *m)
-{
-	struct error e;
-
-	m->reload_wanted = false;
-	m->askers = m->next_askers;
-	m->next_askers.n = 0;
-	notify_reloading();
-	if (reload_load(m, &e) < 0) {
-		reload_drop(m);
-		reload_failed(m, e.text);
-	}
-}
-
-/* The tests passed: from here it is a generation like any other. */
-static void
-reload_go(struct master *m)
-{
-	struct reload *r = &m->reload;
-	const struct daemon_conf *c = &r->policy->daemon;
-
-	if (config_log_open(c) < 0)
-		log_warn("", "log", "target=\"%s\" error=\"%s\"", c->log_target,
-		    strerror(errno));
-	start_generation(m, r->policy, r->sockets);
-	*r = (struct reload){ .checker = r->checker };
-}
-
-/* Not while a reload is under way: it may have read what changed already. */
-static bool
-may_look_at_maps(const struct master *m)
-{
-	return m->reload.policy == NULL && starting(m) == NULL &&
-	       generations_serving(&m->generations) != NULL;
-}
-
-/* A map that changed is a reload like any. */
-static void
-look_at_maps(struct master *m)
-{
-	const struct generation *g = generations_serving(&m->generations);
-	const char *changed;
-	char path[512];
-
-	if (!may_look_at_maps(m))
-		return;
-	changed = watch_look(
-	    &m->watch, g->policy->daemon.map_check_ms, loop_now_ms(m->loop));
-	if (changed == NULL)
-		return;
-	log_info("", "map", "state=changed file=\"%s\"",
-	    vis(path, sizeof(path), pn_str_of(changed)));
-	m->reload_wanted = true;
-}
-
-static void
-reload_advance(struct master *m)
-{
-	struct reload *r = &m->reload;
-	struct error e;
-
-	if (r->policy == NULL && m->reload_wanted && starting(m) == NULL &&
-	    generations_serving(&m->generations) != NULL)
-		reload_begin(m);
-	if (r->policy == NULL)
-		return;
-	if (!r->answered && loop_now_ms(m->loop) >= r->deadline) {
-		r->answered = true;
-		(void)snprintf(r->why, sizeof(r->why),
-		    "the policy's tests did not end in time");
-	}
-	if (r->answered && r->passed) {
-		reload_go(m);
-	} else if (r->answered) {
-		(void)error_set(&e, "%s", r->why);
-		reload_drop(m);
-		reload_failed(m, e.text);
 	}
 }
 
@@ -723,7 +463,7 @@ set_timer(struct master *m)
 	uint64_t due = generations_due(&m->generations);
 	const uint64_t others[] = { m->keeper.due,
 		m->reload.policy ? m->reload.deadline : 0,
-		may_look_at_maps(m) ? m->watch.due : 0 };
+		reload_may_look(m) ? m->watch.due : 0 };
 	uint64_t wait;
 
 	for (size_t i = 0; i < PN_COUNT(others); i++)
@@ -740,6 +480,9 @@ set_timer(struct master *m)
 static void
 master_advance(struct master *m)
 {
+	const struct policy *policy;
+	int *sockets;
+
 	MUST_BE(m, MASTER);
 	reap(m);
 	if (m->stops > 0 && !m->draining)
@@ -747,15 +490,15 @@ master_advance(struct master *m)
 	if (m->stops > 1)
 		stop_now(m);
 	if (!m->draining) {
-		look_at_maps(m);
-		reload_advance(m);
+		if (reload_advance(m, &policy, &sockets))
+			start_reloaded(m, policy, sockets);
 	}
 	fork_due(m);
 	settle_generations(m);
 	/* What came up may have a reload waiting behind it. */
-	if (m->reload_wanted && starting(m) == NULL && !m->draining &&
+	if (m->reload_wanted && generations_starting(&m->generations) == NULL && !m->draining &&
 	    m->reload.policy == NULL)
-		kick(m);
+		master_kick(m);
 	if (m->draining)
 		stop_advance(m);
 	set_timer(m);
@@ -779,7 +522,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		m->reload_wanted = true;
 	if ((sig == SIGTERM || sig == SIGINT) && ++m->stops == 2)
 		log_warn("", "stopping", "generations=killed");
-	kick(m);
+	master_kick(m);
 }
 
 /* ---- start ---- */
@@ -898,7 +641,7 @@ serve_forever(struct master *m, const struct policy *p, int *sockets)
 	    PACKAGE_VERSION, (int)getpid(), m->path);
 	start_generation(m, p, sockets);
 	m->keeper.due = loop_now_ms(m->loop);
-	kick(m);
+	master_kick(m);
 	loop_run(m->loop);
 	log_info("", "stopped", "status=%d", m->status);
 }
@@ -910,7 +653,7 @@ master_run(const char *path, const struct policy *p)
 		.path = path,
 		.control = -1,
 		.generations = TAILQ_HEAD_INITIALIZER(m.generations) };
-	int *sockets = new_sockets(p);
+	int *sockets = sockets_new(&p->smtp);
 	struct error e;
 
 	if (config_log_open(&p->daemon) < 0) {

@@ -247,7 +247,7 @@ single_run(const struct policy *p)
 	struct error e;
 
 	s.loop = loop_new();
-	s.fds = xcalloc(p->smtp.n_listeners + 1, sizeof(*s.fds));
+	s.fds = sockets_new(&p->smtp);
 	log_process("single");
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (config_log_open(c) < 0)

@@ -67,7 +67,9 @@ struct master {
 	struct event *timer; /* ... or when something is due */
 };
 
-/* What the children say; master.c has them. */
+/* Soon: one master_advance(). */
+void master_kick(struct master *);
+/* What the children say; master.c and reload.c have them. */
 extern const struct ipc_ops worker_ops, keeper_ops, checker_ops;
 
 /* Fork what is not there. -1 and *e: nothing was left behind. */

@@ -17,7 +17,7 @@ trap 'rm -rf "$tmp"' EXIT
 # Group, then what its files are (shell patterns). First match counts.
 groups='
 main	proxy/main.c
-master	proxy/master.[ch] proxy/single.[ch] proxy/child.[ch] proxy/listen.[ch] proxy/users.[ch] proxy/notify.[ch] proxy/generation.[ch] proxy/spawn.[ch]
+master	proxy/master.[ch] proxy/single.[ch] proxy/child.[ch] proxy/listen.[ch] proxy/users.[ch] proxy/notify.[ch] proxy/generation.[ch] proxy/spawn.[ch] proxy/reload.[ch] proxy/watch.[ch]
 worker	proxy/worker.[ch]
 check	proxy/check.[ch]
 policy	proxy/policy.[ch] proxy/config.[ch] proxy/config_blocks.[ch] proxy/setting.[ch] proxy/endpoint.[ch]
