@@ -280,6 +280,25 @@ struct rules_map_entry {
 int rules_map_find(const struct rules *, struct rules_run *, struct pn_str map,
     struct pn_str key, struct rules_map_entry *, struct error *e);
 
+/* ---- names: names.c ---- */
+
+struct rules_name {
+	enum {
+		RULES_NAME_POLICY,
+		RULES_NAME_RULE,
+		RULES_NAME_SET,
+		RULES_NAME_MAP
+	} kind;
+	struct pn_str name;
+	struct pn_str policy; /* rule: the one it is written in */
+	const char *path;     /* map: its file */
+	const struct lex_pos *pos;
+	bool shadow;	      /* rule */
+};
+typedef void rules_name_take(void *arg, const struct rules_name *);
+/* Sets and maps, then each policy and the rules that are written in it. */
+void rules_each_name(const struct rules *, rules_name_take *, void *arg);
+
 /* ---- tests in the policy ---- */
 
 struct rules_test {

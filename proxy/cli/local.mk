@@ -6,8 +6,10 @@ postern_SOURCES = \
 	proxy/cli/conf.c \
 	proxy/cli/explain.c \
 	proxy/cli/facts.c \
+	proxy/cli/history.c \
 	proxy/cli/letter.c \
 	proxy/cli/main.c \
+	proxy/cli/map.c \
 	proxy/cli/quarantine.c \
 	proxy/cli/render.c \
 	proxy/cli/scan.c proxy/cli/scan.h \

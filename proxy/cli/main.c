@@ -63,6 +63,24 @@ static const struct command {
 	    "List the facts of the modules in force: type, the stage from which on\n"
 	    "it is known, who gives it, what it says. NAME is one, or the front of\n"
 	    "some: `client`.\n" },
+	{ "map", cli_map, "look a key up in a map",
+	    "usage: postern map [NAME [KEY...]]\n\n"
+	    "Look keys up in a map of the policy as a rule would: where each stands\n"
+	    "and what its value is. The exit code is 1 when one is not there.\n"
+	    "Without KEY the map's file, without NAME all maps.\n" },
+	{ "history", cli_history, "search what became of messages",
+	    "usage: postern history [OPTION...]\n\n"
+	    "List messages, newest first. Options hold together:\n"
+	    "  --since TIME     2h, 7d ago, or 2026-11-23, 2026-11-23T07:00\n"
+	    "  --until TIME\n"
+	    "  --from ADDR      an address or @domain; <> for the null sender\n"
+	    "  --to ADDR\n"
+	    "  --client NET     an address or a network\n"
+	    "  --rule NAME      that decided\n"
+	    "  --policy NAME\n"
+	    "  --action WORD    accept, tag, reject, ...\n"
+	    "  --subject TEXT   stands in it\n"
+	    "  --limit N        default 100; 0 is all\n" },
 	{ "quarantine", cli_quarantine, "list, show, release, delete held mail",
 	    "usage: postern quarantine list\n"
 	    "       postern quarantine show ID\n"

@@ -23,6 +23,8 @@ rule spam    { when subject contains "spam"; then reject 554 5.7.1 "spam"; }
 rule later   { when subject contains "later"; then tempfail 451 4.7.1 "come again"; }
 rule hold    { when subject contains "hold"; then quarantine class papers; }
 rule sink    { when subject contains "sink"; then discard; }
+rule shadow  { mode shadow; when size > 0; then reject 550 5.7.1 "would be"; }
+rule liar    { early; when helo.name = "liar.example"; then reject 550 5.7.1 "no such host"; }
 rule mark    { when subject contains "plain"; then header add X-Seen "yes"; }
 """
 MAIL = b"From: ada@client.example\r\nMessage-ID:\r\n <%s.1@client.example>\r\nSubject: %s\r\n\r\nbody\r\n"
@@ -51,6 +53,9 @@ def traffic(t, daemon):
     t.same([send(s, source="127.0.0.7") for s in (b"spam", b"later", b"full")], [554, 451, 452],
            "refused by what they hold")
     t.same([send(s) for s in (b"hold", b"sink")], [250, 250], "held and discarded")
+    with net.Client(daemon.address, source="127.0.0.2", helo="liar.example") as c:
+        t.same(c.ehlo.code, 550, "a liar")
+        c.quit()
     with net.Client(daemon.address, source="127.0.0.8") as c:
         for _ in range(6):
             c.cmd("NONSENSE")
@@ -73,7 +78,7 @@ def pflogsumm(t, log, name="postfix"):
            for what in ("received", "delivered", "deferred", "bounced", "rejected", "held",
                         "discarded")}
     # As with Postfix, what a content filter stops has been received.
-    t.same(got, {"received": 9, "delivered": 5, "deferred": 0, "bounced": 0, "rejected": 8,
+    t.same(got, {"received": 9, "delivered": 5, "deferred": 0, "bounced": 0, "rejected": 9,
                  "held": 1, "discarded": 1}, "pflogsumm counts what happened", text, done.stderr)
     t.ok("Client host rejected: go away (total: 2)" in text
          and "Recipient address rejected: has left (total: 1)" in text
@@ -132,7 +137,7 @@ def own_lines(t, daemon):
     for f in ("/etc/fail2ban/filter.d/common.conf", conf):
         shutil.copy(f, folder)
     conf = os.path.join(folder, "postern.conf")
-    refused = {"127.0.0.3": 2, "127.0.0.4": 1, "127.0.0.5": 1, "127.0.0.6": 1}
+    refused = {"127.0.0.2": 1, "127.0.0.3": 2, "127.0.0.4": 1, "127.0.0.5": 1, "127.0.0.6": 1}
     t.same(fail2ban(t, daemon.log_path, conf), refused, "our own filter, on our own lines")
     t.same(fail2ban(t, daemon.log_path, conf + "[mode=aggressive]"),
            dict(refused, **{"127.0.0.7": 1}), "and in mode aggressive")
@@ -140,7 +145,7 @@ def own_lines(t, daemon):
 
 def verdicts(t, daemon):
     got = [json.loads(line) for line in daemon.log().splitlines() if line.startswith("{")]
-    t.same(len(got), 14, "a JSON line each verdict")
+    t.same(len(got), 15, "a JSON line each verdict")
     one = [v for v in got if v["rule"] == "spam"][0]
     t.ok(re.match(r"\d{4}-\d\d-\d\dT[\d:]+\.\d{6}Z$", one.pop("time")) and one.pop("id")
          and one.pop("size") > 50 and one.pop("listener"), "with time, id and size", one)
@@ -148,7 +153,7 @@ def verdicts(t, daemon):
                  "degraded": False, "rule": "spam", "client": "127.0.0.7", "name": "",
                  "helo": "client.example", "authenticated": False,
                  "sender": "ada@client.example", "recipients": ["one@example.com"],
-                 "accepted": 1, "refused": 0, "fired": ["spam"], "shadow": []},
+                 "accepted": 1, "refused": 0, "fired": ["spam"], "shadow": ["shadow"]},
            "and everything else")
 
 

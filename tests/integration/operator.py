@@ -183,13 +183,102 @@ def facts(t, daemon):
          "facts of no fact", done.stderr)
 
 
+SCORES = """\
+map partners = text:partners;
+map nets = cidr:nets;
+policy base {
+    threshold reject 6 "too much like spam";
+    group lures cap 4;
+    rule lure { when subject contains "lure"; then score +3 "a lure" in lures; }
+    rule bait { when subject contains "bait"; then score +3 "a bait" in lures; }
+    rule hook { when size > 0; then score +2 "a hook"; }
+    rule trial { mode shadow; when subject contains "lure"; then reject "in shadow"; }
+    rule slow { when raw ~ /(x+x+)+[yz]/; then score +1 "slow"; }
+}
+policy sales extends base for rcpt @sales.example.com {
+    threshold reject 100;
+}
+"""
+
+
+def scores(t, daemon):
+    mail = t.write("score.eml", MAIL % b"lure and bait" + b"x" * 200)
+    conf = t.write("postern/score.conf", open(daemon.conf).read().replace(
+        "include policy.conf;", "") + SCORES)
+    t.write("postern/partners", "# who we know\nbob@partner.example\n@friends.example  all of them\n")
+    t.write("postern/nets", "192.0.2.0/24  the lab\n")
+
+    def ask(*words):
+        return run(("-c", conf) + words)
+
+    done = ask("explain", "--rcpt", "one@example.com", mail)
+    out = done.stdout
+    head = out.partition("\nscore")[0]
+    t.ok("verdict  reject" in head and "decided by\n  threshold reject: fired" in head
+         and " |     threshold reject 6 \"too much like spam\";" in head,
+         "a score that is too high: the threshold and its line", out, done.stderr)
+    score = out.partition("\nscore ")[2].partition("\n\n")[0]
+    t.same(score.splitlines(),
+           ["6 at message", "  +3 lure: a lure, in group lures",
+            "  +3 bait: a bait, in group lures, capped to +1", "  +2 hook: a hook"],
+           "what the score is made of", out)
+    t.ok("would have fired (mode shadow)\n  trial: fired in shadow at message" in out,
+         "a rule in shadow", out)
+    t.ok(0 < out.find("\nunknown: ") < out.find("  slow: unknown at"), "a rule that is unknown", out)
+    got = json.loads(ask("--json", "scan", "--rcpt", "one@sales.example.com", mail).stdout)
+    t.ok(got["action"] != "reject", "another policy's threshold", got)
+
+    done = ask("map")
+    t.ok(done.returncode == 0 and "partners         %s" % t.path("postern/partners")
+         in done.stdout and "score.conf:" in done.stdout, "map lists maps", done.stdout, done.stderr)
+    done = ask("map", "partners", "bob@partner.example", "eve@friends.example",
+               "mallory@partner.example")
+    t.ok(done.returncode == 1 and done.stdout.splitlines() == [
+        "bob@partner.example: %s:2" % t.path("postern/partners"),
+        "eve@friends.example: %s:3: all of them" % t.path("postern/partners"),
+        "mallory@partner.example: not there"], "map NAME KEY", done.stdout, done.stderr)
+    done = ask("map", "nets", "192.0.2.7", "--json")
+    t.same(json.loads(done.stdout), {"entries": [{"map": "nets", "key": "192.0.2.7",
+           "found": True, "value": "the lab", "file": t.path("postern/nets"), "line": 1}]},
+           "map --json", done.stderr)
+    done = ask("map", "nets", "no-address")
+    t.ok(done.returncode == 65 and done.stderr, "a key that is none for it", done.stderr)
+    done = ask("map", "partner", "x")
+    t.ok(done.returncode == 64 and 'did you mean "partners"' in done.stderr,
+         "a map that is none", done.stderr)
+
+
+def history(t, daemon):
+    def search(*words):
+        done = daemon.cli("history", *words, json_out=True)
+        return [(m["rule"], m["code"]) for m in json.loads(done.stdout)["messages"]]
+
+    net.send(daemon.address, "bob@elsewhere.example", ["two@example.com"], b"x")
+    tap.until(lambda: search("--from", "@elsewhere.example"))
+    t.same(search("--rule", "not-two", "--since", "1h", "--from", "<bob@elsewhere.example>"),
+           [("not-two", 550)], "history by rule, time and sender")
+    every = search("--limit", "0")
+    t.ok(len(every) >= 6 and ("no-programs", 550) in every, "all of it", every)
+    t.same(search("--limit", "2"), every[:2], "two of it")
+    t.same(search("--until", "2020-01-01"), [], "long ago")
+    t.same(search("--action", "quarantine", "--subject", "papers", "--to", "@example.com",
+                  "--client", "127.0.0.0/8"), [("papers", 250)], "by what it came to")
+    done = daemon.cli("history", "--rule", "not-two")
+    t.ok(done.returncode == 0 and " reject     550 not-two 127.0.0.1 <bob@elsewhere.example> "
+         "<two@example.com> " in done.stdout, "for people", done.stdout, done.stderr)
+    for words in (("--since", "yesterday"), ("--limit", "x"), ("--nonsense", "x"), ("x",)):
+        t.same(daemon.cli("history", *words).returncode, 64, "64: history " + " ".join(words))
+
+
 def test(t):
     conf(t)
     t.folder("postern")
     policy = t.write("postern/policy.conf", "policy default {\n" + POLICY + "}\n")
     daemon = Postern(t, extra="include policy.conf; message_size_limit 64K;")
     facts(t, daemon)
+    scores(t, daemon)
     explain(t, daemon, policy)
+    history(t, daemon)
 
 
 tap.run(test, 120)
