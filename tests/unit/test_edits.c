@@ -197,12 +197,165 @@ a_million_bytes_of_fields_are_read_once(void **state)
 	spool_pool_free(pool);
 }
 
+/* ---- bytes of the body ---- */
+
+static void
+spool_of(struct spool *s, struct pn_str text)
+{
+	struct error e;
+
+	assert_int_equal(spool_append(s, text, &e), 0);
+}
+
+static const struct {
+	const char *name;
+	size_t offset[2], n[2];
+	bool body;
+	const char *before, *after; /* NULL: cannot be done */
+} body_cases[] = {
+	{ "one", { 8 }, { 3 }, false, "A: 1\r\n\r\nabcdef\r\n",
+	    "A: 1\r\n\r\n<>def\r\n" },
+	{ "two, the later one said first", { 12, 8 }, { 2, 2 }, false,
+	    "A: 1\r\n\r\nabcdef\r\n", "A: 1\r\n\r\n<>cd<>\r\n" },
+	{ "side by side", { 8, 10 }, { 2, 4 }, false,
+	    "A: 1\r\n\r\nabcdef\r\n", "A: 1\r\n\r\n<><>\r\n" },
+	{ "to the end", { 8 }, { 8 }, false, "A: 1\r\n\r\nabcdef\r\n",
+	    "A: 1\r\n\r\n<>" },
+	{ "behind the end", { 8 }, { 9 }, false, "A: 1\r\n\r\nabcdef\r\n",
+	    NULL },
+	{ "far behind the end", { SIZE_MAX }, { SIZE_MAX }, false,
+	    "A: 1\r\n\r\nabcdef\r\n", NULL },
+	{ "within another", { 8, 9 }, { 4, 1 }, false,
+	    "A: 1\r\n\r\nabcdef\r\n", NULL },
+	{ "twice the same", { 8, 8 }, { 4, 4 }, false,
+	    "A: 1\r\n\r\nabcdef\r\n", NULL },
+	{ "in the header", { 3 }, { 1 }, false, "A: 1\r\n\r\nabcdef\r\n",
+	    NULL },
+	{ "all", { 0 }, { 0 }, true, "A: 1\r\n\r\nabcdef\r\n",
+	    "A: 1\r\n\r\n<>" },
+	{ "all, without an empty line", { 0 }, { 0 }, true, "A: 1\r\nabc\r\n",
+	    "A: 1\r\n\r\n<>" },
+	{ "all, with a header alone", { 0 }, { 0 }, true, "A: 1\r\n",
+	    "A: 1\r\n\r\n<>" },
+	{ "all, and a range", { 8 }, { 1 }, true, "A: 1\r\n\r\nabc\r\n",
+	    NULL },
+};
+
+static void
+table_of_body_edits(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(body_cases); i++) {
+		struct spool_pool *pool = spool_pool_new(&conf);
+		struct spool *s = spool_new(pool);
+		struct arena *a = arena_new(1 << 20);
+		struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
+		struct edit_ranges ranges;
+		struct buf out = { 0 };
+		struct error e;
+
+		spool_of(s, pn_str_of(body_cases[i].before));
+		for (size_t k = 0; k < 2; k++)
+			if (body_cases[i].n[k] > 0)
+				assert_int_equal(edits_add_range(&edits, a,
+				    body_cases[i].offset[k], body_cases[i].n[k],
+				    PN_STR_V("<>")), 0);
+		if (body_cases[i].body)
+			assert_int_equal(
+			    edits_add_body(&edits, a, PN_STR_V("<>")), 0);
+		if (body_cases[i].after == NULL) {
+			if (edits_resolve(&edits, s, a, &ranges, &e) == 0)
+				fail_msg("%s", body_cases[i].name);
+		} else {
+			apply(s, &edits, a, &out);
+			(void)buf_add(&out, "", 1);
+			if (strcmp(buf_data(&out), body_cases[i].after) != 0)
+				fail_msg("%s: got \"%s\"", body_cases[i].name,
+				    buf_data(&out));
+		}
+		buf_fini(&out);
+		arena_free(a);
+		spool_free(s);
+		spool_pool_free(pool);
+	}
+}
+
+static unsigned
+dice(unsigned *seed, unsigned sides)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return (*seed >> 8) % sides;
+}
+
+/*
+ * Disjoint ranges at random, in random order and with edits of the header:
+ * every byte outside of them is where it was, whatever blocks the spool has.
+ */
+static void
+bytes_outside_are_the_same(void **state)
+{
+	unsigned seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		const struct spool_conf small = { "/tmp", 1 + dice(&seed, 70000) };
+		struct spool_pool *pool = spool_pool_new(&small);
+		struct spool *s = spool_new(pool);
+		struct arena *a = arena_new(1 << 20);
+		struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
+		struct buf text = { 0 }, want = { 0 }, out = { 0 };
+		size_t from[8], n[8], at, header;
+		unsigned count = 0, first = 0;
+
+		(void)buf_puts(&text, "A: 1\r\nB: 2\r\n\r\n");
+		header = buf_len(&text);
+		for (unsigned k = dice(&seed, 90000); k > 0; k--)
+			(void)buf_add(&text, &"\r\n.abc:"[dice(&seed, 7)], 1);
+		spool_of(s, buf_str(&text));
+		for (at = header; count < 8 && at < buf_len(&text); count++) {
+			from[count] = at + dice(&seed, 20000);
+			n[count] = 1 + dice(&seed, 3000);
+			if (from[count] + n[count] > buf_len(&text))
+				break;
+			at = from[count] + n[count];
+		}
+		if (count > 0)
+			first = dice(&seed, count);
+		for (unsigned k = 0; k < count; k++)
+			assert_int_equal(edits_add_range(&edits, a,
+			    from[(first + k) % count], n[(first + k) % count],
+			    PN_STR_V("gone\r\n")), 0);
+		assert_int_equal(edits_add(&edits, a, EDIT_HEADER_SET,
+				     PN_STR_V("A"), PN_STR_V("3")), 0);
+		(void)buf_puts(&want, "A: 3\r\nB: 2\r\n\r\n");
+		at = header;
+		for (unsigned k = 0; k < count; k++) {
+			(void)buf_add(&want, buf_data(&text) + at, from[k] - at);
+			(void)buf_puts(&want, "gone\r\n");
+			at = from[k] + n[k];
+		}
+		(void)buf_add(&want, buf_data(&text) + at, buf_len(&text) - at);
+		apply(s, &edits, a, &out);
+		assert_int_equal(buf_len(&out), buf_len(&want));
+		assert_memory_equal(buf_data(&out), buf_data(&want),
+		    buf_len(&want));
+		buf_fini(&text);
+		buf_fini(&want);
+		buf_fini(&out);
+		arena_free(a);
+		spool_free(s);
+		spool_pool_free(pool);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_of_edits),
 		cmocka_unit_test(edits_over_a_large_message_in_a_file),
+		cmocka_unit_test(table_of_body_edits),
+		cmocka_unit_test(bytes_outside_are_the_same),
 		cmocka_unit_test(a_million_bytes_of_fields_are_read_once),
 	};
 
