@@ -321,12 +321,23 @@ run_new(struct engine *g, struct transaction *t, enum stage stage)
 	return r;
 }
 
+/* A rule that scored, allowed, noted, or would have done something. */
+static bool
+some_rule_fired(const struct transaction *t)
+{
+	const struct stage_result *s;
+
+	STAILQ_FOREACH (s, &t->past->results, next)
+		if (s->rules.n_effects > 0)
+			return true;
+	return false;
+}
+
 static bool
 wants_trace(struct engine *g, const struct transaction *t)
 {
 	if (t->verdict.action != VERDICT_ACCEPT || t->verdict.degraded ||
-	    t->would.action != VERDICT_ACCEPT || t->score != 0 ||
-	    t->notes.n > 0)
+	    (t->past != NULL && some_rule_fired(t)))
 		return true;
 	return g->conf->trace_accept_percent > 0 &&
 	    g->n_accepted++ % 100 < g->conf->trace_accept_percent;

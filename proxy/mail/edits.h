@@ -46,7 +46,8 @@ struct edit_range {
 };
 STAILQ_HEAD(edit_ranges, edit_range);
 
-/* Copies name and value into the arena; -1 at its cap. */
+/* Behind those that are there: each sees what they made of the header. Copies
+ * name and value into the arena; -1 at its cap. */
 int edits_add(struct edits *, struct arena *, enum edit_kind,
     struct pn_str name, struct pn_str value);
 /*

@@ -127,7 +127,7 @@ change(struct transaction *t, struct pn_str what)
 	r = envelope_add_address(&onward, t->arena,
 	    PN_STR_V("new@example.com"));
 	must(r != NULL);
-	r->quiet = pn_str_eq(what, PN_STR_V("copy"));
+	r->quiet = !pn_str_eq(what, PN_STR_V("redirect"));
 }
 
 static enum engine_turn

@@ -243,6 +243,15 @@ policy default {{
     rule t {{ when header("X-Verdict") = "tempfail"; then tempfail 451 4.7.1 "not now"; }}
     rule q {{ when header("X-Verdict") = "quarantine"; then quarantine; }}
     rule d {{ when header("X-Verdict") = "discard"; then discard; }}
+    rule early-name {{ when helo.name = "early"; early; then reject 550 5.7.1 "not here"; }}
+    rule early-sender {{ when sender.local = "early"; early; then reject 550 5.7.1 "not here"; }}
+    {early}
+    rule slow {{ when rcpt.local = "slow"; then delay 200ms; }}
+    rule redirect {{ when header("X-Verdict") = "redirect"; then redirect new@example.com; }}
+    rule copy {{ when header("X-Verdict") = "copy"; then copy new@example.com; }}
+    rule more {{ when header("X-Verdict") = "rcpt-add"; then rcpt add new@example.com; }}
+    rule less {{ when header("X-Verdict") = "rcpt-remove"; then rcpt remove b@example.com; }}
+    rule keep {{ when header("X-Verdict") = "keep"; then quarantine copy; }}
     rule g {{ when header("X-Verdict") ~ /tag$/; then header add "X-Tag" "yes"; }}
 }}
 """
@@ -257,14 +266,13 @@ class Daemon:
               "command_timeout": "command_timeout %s", "data_timeout": "data_timeout %s"}
     UP = {"connect_timeout": "connect_timeout %s", "reply_timeout": "reply_timeout %s",
           "last_timeout": "data_timeout %s"}
+    EARLY = {"reject": 'reject 550 5.7.1 "not here"', "tempfail": 'tempfail 451 4.7.1 "not now"'}
     args = []
 
     @staticmethod
     def can(script):
         text = " ".join(t for _, _, t in script.steps)
-        return "early" not in text + script.door and "slow@" not in text and \
-            not re.search(r"X-Verdict: (redirect|copy|rcpt|keep)", text) and \
-            "X-Keeper" not in text and "slow-accept" not in text and \
+        return "X-Keeper" not in text and "slow-accept" not in text and \
             "hold_noop" not in script.door and "rcpts" not in script.door
 
     def __init__(self, script, sink, verbose):
@@ -278,6 +286,8 @@ class Daemon:
             nets="mynetworks %s;" % ("127.0.0.0/8" if options.get("mynetworks") else "192.0.2.0/24"),
             limits="".join(self.LIMITS[k] % self.unit(k, v) + "; "
                            for k, v in options.items() if k in self.LIMITS),
+            early="rule early-client { when client.ip in 127.0.0.0/8; early; then %s; }"
+            % self.EARLY[options["early"]] if "early" in options else "",
             listed="identity from 127.0.0.1 %s;" % options["listed"] if "listed" in options
             else "identity from 192.0.2.1 xforward;" if options.get("identity") == "xforward"
             else "",

@@ -7,6 +7,8 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/postfix_snippets.py \
 	tests/integration/byte_identical.py \
 	tests/integration/policy.py \
+	tests/integration/policies.py \
+	tests/integration/policies_postfix.py \
 	tests/integration/cli.py \
 	tests/integration/operator.py \
 	tests/integration/logs.py \
@@ -18,6 +20,6 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)
 TESTS += $(INTEGRATION)
-EXTRA_DIST += tests/data/gateway
+EXTRA_DIST += tests/data/gateway tests/data/policies
 
 include tests/faults/local.mk

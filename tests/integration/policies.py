@@ -1,0 +1,383 @@
+"""policies - policies for different recipients, and the effect of every action.
+
+tests/data/policies: policy.conf, and cases.txt with one mail each and what
+becomes of it. Every mail goes through the real daemon to a next hop that keeps
+what it was told. Words of a case, one a line:
+
+    from ADDRESS   to ADDRESS[=CODE]...   client IP   login NAME   helo NAME
+    mail KIND      of mails() below       subject TEXT       head FIELD
+    policy NAME    in the summary line; "none": no policy was found
+    reply TEXT     how the deciding reply begins ("250" unless said)
+    at STAGE       which command hears it (the dot unless said)
+    verdict ACTION RULE                   ("accept" unless said)
+    fired RULE     explain shows it fired
+    score N   would ACTION RULE   note TEXT     in the summary line
+    onward ADDRESS...      whom the next hop gets it for ("nobody")
+    kept CLASS     held or copied, whole
+    edit + FIELD | - FIELD | first FIELD | subject TEXT | strip NOTE | body NOTE
+
+What no edit names is as it was sent, octet for octet.
+"""
+
+import json
+import os
+import quopri
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import net
+import postern
+import tap
+from postern import Postern
+from sink import Sink
+
+DATA = os.path.join(postern.SOURCE, "tests/data/policies")
+STRIPPED = (b"Content-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Transfer-Encoding: quoted-printable\r\n")
+
+
+def attachment(name, data):
+    import base64
+    lines = base64.encodebytes(data).replace(b"\n", b"\r\n").rstrip(b"\r\n")
+    return (b"Content-Type: application/octet-stream; name=%s\r\n"
+            b"Content-Disposition: attachment; filename=%s\r\n"
+            b"Content-Transfer-Encoding: base64\r\n\r\n%s" % (name, name, lines))
+
+
+def multipart(parts, boundary=b"=_b"):
+    return (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n"
+            b"A multipart.\r\n" % boundary
+            + b"".join(b"--%s\r\n%s\r\n" % (boundary, p) for p in parts)
+            + b"--%s--\r\n.an end with a dot\r\n" % boundary)
+
+
+def zipped(name, data):
+    import io
+    import zipfile
+    b = io.BytesIO()
+    with zipfile.ZipFile(b, "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr(zipfile.ZipInfo(name), data)
+    return b.getvalue()
+
+
+PROGRAM = b"MZ\x90\x00" + bytes(range(256)) * 8
+TEXT = b"Content-Type: text/plain\r\n\r\nhello\r\n.with a dot\r\n"
+
+
+def mails(kind):
+    """The rest of a mail, from its MIME header on; and the parts that strip
+    takes out, as they stand there."""
+    exe = attachment(b"tool.exe", PROGRAM)
+    archive = attachment(b"tools.zip", zipped("tool.exe", PROGRAM))
+    if kind == "plain":
+        return b"\r\nhello\r\n.with a dot\r\n", []
+    if kind == "exe":
+        return multipart([TEXT, exe]), [exe]
+    if kind == "zip":
+        return multipart([TEXT, archive]), [archive]
+    if kind == "whole":
+        return b"MIME-Version: 1.0\r\n" + exe + b"\r\n", []
+    if kind == "html":
+        return multipart([TEXT, b"Content-Type: text/html\r\n\r\n<p>hello</p>"]), []
+    if kind == "two":
+        second = attachment(b"second.scr", PROGRAM)
+        inner = b"Subject: inner\r\n" + multipart([TEXT, second], b"=_inner")
+        return multipart([exe, b"Content-Type: message/rfc822\r\n\r\n" + inner]), \
+            [exe, second]
+    if kind == "ambiguous":
+        return (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"one\";"
+                b" boundary=\"two\"\r\n\r\n"
+                + b"".join(b"--%s\r\n%s\r\n--%s--\r\n" % (b, exe, b)
+                           for b in (b"one", b"two"))), []
+    raise KeyError(kind)
+
+
+class Case:
+    def __init__(self, name):
+        self.name = name
+        self.said = {}
+        self.edits = []
+
+    def add(self, word, rest):
+        if word == "edit":
+            self.edits.append(rest.partition(" ")[::2])
+        elif word == "to":
+            self.said.setdefault("to", []).extend(rest.split())
+        else:
+            self.said[word] = rest
+
+    def get(self, word, otherwise=None):
+        return self.said.get(word, otherwise)
+
+    @property
+    def rcpts(self):
+        """(address, code it hears) of each."""
+        pairs = [r.partition("=")[::2] for r in self.get("to", ["one@example.com"])]
+        return [(a, int(c or 250)) for a, c in pairs]
+
+    def message(self):
+        rest, self.parts = mails(self.get("mail", "plain"))
+        head = b"Subject: %s\r\n" % self.get("subject", "hello").encode()
+        if "head" in self.said:
+            head += self.said["head"].encode() + b"\r\n"
+        head += b"X-Case: %s\r\n" % self.name.encode()
+        return head + rest
+
+
+def read_cases():
+    cases = []
+    with open(os.path.join(DATA, "cases.txt")) as f:
+        for line in f:
+            word, _, rest = line.strip().partition(" ")
+            if word == "case":
+                cases.append(Case(rest))
+            elif word and word != "#":
+                cases[-1].add(word, rest)
+    return cases
+
+
+def talk(daemon, case):
+    """(stage, reply) of what decided, the RCPT replies."""
+    rcpts = []
+    with net.Client(daemon.address, timeout=20) as c:
+        ident = "XCLIENT ADDR=%s" % case.get("client", "192.0.2.7")
+        if "login" in case.said:
+            ident += " LOGIN=" + case.said["login"]
+        reply = c.cmd(ident)
+        if reply.code != 220:
+            return "banner", reply, rcpts
+        reply = c.cmd("EHLO " + case.get("helo", "client.example"))
+        if reply.code != 250:
+            return "helo", reply, rcpts
+        reply = c.cmd("MAIL FROM:<%s>" % case.get("from", "ada@client.example"))
+        if reply.code != 250:
+            return "mail", reply, rcpts
+        for address, _ in case.rcpts:
+            rcpts.append(c.cmd("RCPT TO:<%s>" % address))
+        if not any(r.code == 250 for r in rcpts):
+            c.quit()
+            return "rcpt", rcpts[-1], rcpts
+        reply = c.data(case.message())
+        c.quit()
+        return "dot", reply, rcpts
+
+
+def without(raw, line):
+    assert raw.count(line) == 1, (line, raw)
+    return raw.replace(line, b"")
+
+
+def undone(case, got):
+    """What came through with the edits taken back, part by part; and the same
+    octets of what was sent."""
+    sent = case.message()
+    parts = list(case.parts)
+    for what, text in case.edits:
+        line = text.encode() + b"\r\n"
+        if what == "+":
+            assert line in got.partition(b"\r\n\r\n")[0] + b"\r\n", (line, got)
+            got = without(got, line)
+        elif what == "-":
+            sent = without(sent, line)
+        elif what == "first":
+            assert got.startswith(line), got
+            got = got[len(line):]
+        elif what == "subject":
+            got = without(got, b"Subject: " + line)
+            sent = without(sent, b"Subject: %s\r\n" % case.get("subject").encode())
+        elif what == "strip":
+            part = parts.pop(0)
+            at = sent.index(part)
+            begin = got.index(STRIPPED)
+            assert got[:begin] == sent[:at], (got[:begin], sent[:at])
+            end = got.index(b"\r\n--", begin)
+            note = got[begin:end].partition(b"\r\n\r\n")[2]
+            assert text.encode() in quopri.decodestring(note), note
+            sent, got = sent[at + len(part):], got[end:]
+        elif what == "body":
+            head, _, body = got.partition(b"\r\n\r\n")
+            assert STRIPPED in head + b"\r\n", head
+            assert b"octet-stream" not in head and b"attachment" not in head, head
+            assert text.encode() in quopri.decodestring(body), body
+            return b"", b""
+        else:
+            raise KeyError(what)
+    return got, sent
+
+
+def edits_are_right(t, case, message):
+    try:
+        got, sent = undone(case, message.raw)
+        why = None if got == sent else "got:  %r\nsent: %r" % (got, sent)
+    except (AssertionError, ValueError) as e:
+        why = repr(e)
+    return t.ok(why is None, "%s: edits %s, the rest as it was" % (
+        case.name, ", ".join(e[0] for e in case.edits) or "none"), why)
+
+
+def explained(daemon, ident):
+    def ask():
+        done = daemon.cli("explain", ident, json_out=True)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+    answer = tap.until(ask, 10, 0.1)
+    return answer and answer.get("message", answer)["trace"]
+
+
+def fired(trace):
+    """Rules that fired: name, and whether its values were told."""
+    return {r["rule"]: "when" in r for s in trace["stages"] for r in s["rules"]
+            if r.get("result") in ("fired", "allowed")}
+
+
+def summary(daemon, before):
+    """The new summary line as a dict."""
+    found = tap.until(lambda: re.search(
+        r"^.*\bid=(\S+) .*\bev=(?:message|refused)\b.*$", daemon.log()[before:], re.M), 10)
+    words = dict(re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)', found.group(0)))
+    return {k: v.strip('"') for k, v in words.items()}
+
+
+def whole(t, daemon, case, ident):
+    held = [m for m in daemon.quarantine() if m["id"] == ident]
+    got = daemon.cli("quarantine", "export", ident)
+    t.ok(len(held) == 1 and held[0]["class"] == case.get("kept"),
+         "%s: kept, class %s" % (case.name, case.get("kept")), held, got.stderr)
+
+
+def one_case(t, daemon, sink, case, explain):
+    before, had = len(daemon.log()), len(sink.messages)
+    stage, reply, rcpts = talk(daemon, case)
+    said = "%d %s" % (reply.code, reply.text)
+    ok = stage == case.get("at", stage if reply.code >= 400 and not case.get("at")
+                           else "dot") and said.startswith(case.get("reply", "250"))
+    ok = ok and (stage != "dot" or [r.code for r in rcpts] == [c for _, c in case.rcpts])
+    line = summary(daemon, before)
+    action, _, rule = case.get("verdict", "accept").partition(" ")
+    want = {"action": action, "rule": rule,
+            "policy": {"none": None}.get(case.get("policy"), case.get("policy", "default")),
+            "score": case.get("score"), "would": None}
+    if case.get("would"):
+        want["would"] = case.get("would").replace(" ", ":")
+    seen = {k: line.get(k) for k in want}
+    t.ok(ok and seen == want and case.get("note", "") in line.get("note", ""),
+         "%s: %s" % (case.name, case.get("verdict", "accept")),
+         "%s at %s" % (reply, stage), "got:  %r" % seen, "want: %r" % want, line, rcpts)
+    new = sink.messages[had:]
+    onward = case.get("onward")
+    if reply.code == 250 and action not in ("quarantine", "discard"):
+        to = [r.split(b"<")[1].split(b">")[0].decode() for r in new[0].rcpts] if new else []
+        t.same(to, onward.split() if onward else [a for a, c in case.rcpts if c == 250],
+               "%s: the next hop has it for the right ones" % case.name, line)
+        if new:
+            edits_are_right(t, case, new[0])
+    else:
+        t.same(len(new), 0, "%s: nobody gets it" % case.name)
+    if case.get("kept"):
+        whole(t, daemon, case, line["id"])
+    names = [n for n in (case.get("fired"), rule, (case.get("would") or " ").split(" ", 1)[1])
+             if n]
+    if names:
+        explain.append((case, line["id"], names))
+
+
+def explains(t, daemon, ask):
+    wrong = []
+    for case, ident, names in ask:
+        trace = explained(daemon, ident)
+        if trace is None or not all(fired(trace).get(n) for n in names):
+            wrong.append("%s: %s: %s" % (case.name, names, trace and fired(trace)))
+    t.ok(not wrong, "explain of %d mails names the rules that fired, with their values"
+         % len(ask), *wrong)
+
+
+def gateway(t, sink, name, extra=""):
+    return Postern(t, name=name, upstream="server %s; identity xclient;" % sink.server,
+                   listen="listen smtp 127.0.0.1:0 { upstream up;"
+                   " identity from 127.0.0.1 xclient; }", policy=None,
+                   top="include %s/policy.conf;" % DATA, extra=extra,
+                   hosts={"192.0.2.7": "client.example"})
+
+
+def mixed(t, sink):
+    """Recipients of three policies in one mail: defer, strictest."""
+    defer = gateway(t, sink, "defer")
+    strictest = gateway(t, sink, "strictest", extra="mixed strictest;")
+    three = ["one@example.com", "sam@sales.example.com", "boss@example.com"]
+    body = b"Subject: a prize\r\n\r\nhello\r\n"
+    with net.Client(defer.address) as c:
+        got = [r.code for r in c.envelope("ada@client.example", three)[1:]]
+        later = c.envelope("ada@client.example", [])
+    t.same(got, [250, 452, 452], "defer: the first one's policy, the others come back")
+    with net.Client(defer.address) as c:
+        replies = c.envelope("ada@client.example", ["nobody@example.com"] + three[1:])[1:]
+        reply = c.data(body)
+    t.ok([r.code for r in replies] == [550, 250, 452] and reply.code == 250,
+         "defer: who was refused is not the first", replies, reply)
+    t.ok(re.match(rb"452 4\.5\.3 send this recipient separately \[ref \w+\]", replies[2].raw),
+         "the reply says what to do", replies[2])
+    with net.Client(strictest.address) as c:
+        before = len(strictest.log())
+        replies = c.envelope("ada@client.example", three)[1:]
+        reply = c.data(body)
+    line = summary(strictest, before)
+    t.ok([r.code for r in replies] == [250] * 3 and
+         reply.text.startswith("5.7.1 not for the boss"),
+         "strictest: all are taken, one refusal is for all", replies, reply)
+    t.same((line["policy"], line["rule"]), ("default,sales,strict", "threshold reject"),
+           "strictest: the line names each policy")
+    with net.Client(strictest.address) as c:
+        before, had = len(strictest.log()), len(sink.messages)
+        c.envelope("ada@client.example", three[:2])
+        reply = c.data(body)
+    line = summary(strictest, before)
+    raw = sink.messages[-1].raw
+    t.ok(reply.code == 250 and len(sink.messages) == had + 1 and
+         raw.startswith(b"Subject: [SPAM] a prize\r\nX-Spam: yes, 6\r\n"),
+         "strictest: what one policy changes is changed for all", reply, raw)
+    trace = explained(strictest, line["id"])
+    judged = [(s["policy"], s.get("rcpt")) for s in trace["stages"] if s["stage"] != "connect"]
+    t.ok(("default", "one@example.com") in judged and ("sales", "sam@sales.example.com") in judged
+         and ("default", None) in judged and ("sales", None) in judged,
+         "strictest: the trace has each policy's stages", judged)
+    old = strictest.cli("scan", "--rcpt", three[0], "--rcpt", three[2], "-",
+                        json_out=True, stdin=open(t.write("prize.eml", body)))
+    answer = json.loads(old.stdout)
+    t.same((answer["action"], answer["rule"]), ("reject", "threshold reject"),
+           "postern scan judges as strictly", old.stdout)
+    old = defer.cli("scan", "--rcpt", three[1], "-", json_out=True,
+                    stdin=open(t.path("prize.eml")))
+    t.same(json.loads(old.stdout)["trace"]["policy"], "sales",
+           "postern scan takes the recipient's policy", old.stdout)
+
+
+def nothing_enforced(t, sink):
+    daemon = gateway(t, sink, "shadow", extra="enforce no;")
+    had = len(sink.messages)
+    with net.Client(daemon.address) as c:
+        before = len(daemon.log())
+        reply = c.mail("spammer@evil.example", ["one@example.com"],
+                       b"Subject: divert EICAR prize\r\n\r\nhello\r\n")
+    line = summary(daemon, before)
+    t.ok(reply.code == 250 and line["would"] == "reject:bad-sender" and
+         line["action"] == "accept" and len(sink.messages) == had + 1 and
+         sink.messages[-1].raw == b"Subject: divert EICAR prize\r\n\r\nhello\r\n" and
+         sink.messages[-1].rcpts == [b"RCPT TO:<one@example.com>"],
+         "enforce no: nothing is done, and the line says what would have been", reply, line)
+
+
+def test(t):
+    sink = Sink()
+    t.defer(sink.close)
+    cases = read_cases()
+    t.ok(len(cases) >= 60, "there are %d cases" % len(cases))
+    daemon = gateway(t, sink, "postern")
+    ask = []
+    for case in cases:
+        one_case(t, daemon, sink, case, ask)
+    explains(t, daemon, ask)
+    mixed(t, sink)
+    nothing_enforced(t, sink)
+
+
+tap.run(test, 240)
