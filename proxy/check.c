@@ -137,8 +137,11 @@ join(
 	for (size_t i = 0; i < r->n_effects; i++) {
 		const struct rules_effect *f = &r->effects[i];
 
+		/* A rule in shadow is tested as if live, by its own tests. */
 		if (pn_str_eq(f->rule, t->rule))
 			o->fired = true;
+		else if (f->shadow)
+			continue;
 		if (engine_action(f) > o->action) {
 			o->action = engine_action(f);
 			o->rule = f->rule;
@@ -157,8 +160,8 @@ judge(struct check *c, struct arena *arena, struct outcome *o, struct error *e)
 
 	*o = (struct outcome){ .action = VERDICT_ACCEPT };
 	for (unsigned stage = STAGE_CONNECT; stage <= STAGE_MESSAGE; stage++) {
-		unsigned policy = stage < STAGE_RCPT ? rules_policy_early(rules)
-						     : c->test->policy;
+		unsigned policy =
+		    rules_policy_at(rules, c->test->policy, stage);
 
 		if (rules_judge(rules, c->run, policy, stage, &facts,
 			stage == STAGE_MESSAGE ? c->findings.answers : NULL,

@@ -335,10 +335,10 @@ check_actions(struct checking *c, struct action *first, const bool *any_of,
 			.reply = a->kind == RULES_REJECT ||
 				 a->kind == RULES_TEMPFAIL };
 
-		if (check_text(c, a, &use) < 0 ||
-		    (a->kind == RULES_SCORE && check_score(c, a) < 0) ||
-		    (a->kind == RULES_STRIP &&
-			check_strip(c, a, any_of, no_any) < 0))
+		if ((a->kind == RULES_STRIP &&
+			check_strip(c, a, any_of, no_any) < 0) ||
+		    check_text(c, a, &use) < 0 ||
+		    (a->kind == RULES_SCORE && check_score(c, a) < 0))
 			return -1;
 		if (needs_message(a))
 			no_earlier_than(c, r->n_stages - 1);
@@ -618,6 +618,19 @@ check_rule(struct rules_builder *b, const struct policy *policy,
 	return check_strata(&c) < 0 ? -1 : check_tests(&c);
 }
 
+/* The place may be one in the base, whose text is right there. */
+static int
+tell_override(
+    const struct policy *policy, const struct rule *r, struct error *e)
+{
+	size_t n = strlen(e->text);
+
+	(void)snprintf(e->text + n, sizeof(e->text) - n,
+	    "\n(in rule \"%s\" as policy \"%s\" overrides it at %s:%u)",
+	    VIS(r->name), VIS(policy->name), r->pos.file, r->pos.line);
+	return -1;
+}
+
 static int
 check_policy(struct rules_builder *b, struct policy *policy, struct error *e)
 {
@@ -625,7 +638,8 @@ check_policy(struct rules_builder *b, struct policy *policy, struct error *e)
 		return -1;
 	for (struct rule *r = policy->own; r != NULL; r = r->next)
 		if (r->kind != RULE_OFF && check_rule(b, policy, r, e) < 0)
-			return -1;
+			return r->over != NULL ? tell_override(policy, r, e)
+					       : -1;
 	return 0;
 }
 

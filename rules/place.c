@@ -168,6 +168,13 @@ rules_policy_early(const struct rules *r)
 	return r->fallback != NULL ? r->fallback->nr : RULES_NO_POLICY;
 }
 
+unsigned
+rules_policy_at(const struct rules *r, unsigned policy, unsigned stage)
+{
+	return r->any_for && stage < r->rcpt_stage ? rules_policy_early(r)
+						   : policy;
+}
+
 static bool
 is_for(const struct rules *r, const struct policy *policy,
     struct rules_run *run, const struct rules_facts *facts)

@@ -228,6 +228,8 @@ unsigned rules_policy_for(const struct rules *, struct rules_run *,
     const struct rules_facts *);
 /* The policy to judge at connect, helo and mail; RULES_NO_POLICY: none. */
 unsigned rules_policy_early(const struct rules *);
+/* Who judges a recipient of that policy at that stage: it, or that one. */
+unsigned rules_policy_at(const struct rules *, unsigned policy, unsigned stage);
 
 /*
  * Judge one policy's rules of one stage. answers is NULL before the message

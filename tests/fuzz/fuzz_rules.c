@@ -5,9 +5,11 @@
  * same text; any frame is refused or judged.
  *
  * Covers: proxy/base/lex.c rules/parse.c rules/parse_words.c rules/parse_expr.c
- * rules/parse_action.c rules/parse_list.c rules/check.c rules/atoms.c rules/ask.c
- * rules/text.c rules/answers.c rules/sets.c rules/nets.c rules/pattern.c rules/print.c
- * rules/judge.c rules/explain.c
+ * rules/parse_rule.c rules/parse_policy.c rules/place.c rules/effects.c
+ * rules/score.c rules/describe.c
+ * rules/parse_action.c rules/parse_list.c rules/check.c rules/atoms.c
+ * rules/ask.c rules/text.c rules/answers.c rules/sets.c rules/nets.c
+ * rules/pattern.c rules/print.c rules/judge.c rules/explain.c
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,6 +31,30 @@ static const struct test_value letter[] = {
 	{ .fact = NULL },
 };
 
+/* Every stage by that policy, each on top of those before. */
+static void
+judge_by(const struct rules *r, struct rules_run *run, unsigned policy,
+    const struct rules_facts *facts, const struct rules_answers *a,
+    struct arena *arena)
+{
+	struct rules_result of[MESSAGE + 1];
+	const struct rules_result *earlier[MESSAGE + 1];
+
+	must(rules_policy_for(r, run, facts) < rules_policies(r) ||
+	     rules_policy_early(r) == RULES_NO_POLICY);
+	for (unsigned stage = CONNECT; stage <= MESSAGE; stage++) {
+		struct buf json = { 0 };
+
+		if (rules_judge(r, run, rules_policy_at(r, policy, stage),
+			stage, facts, stage == MESSAGE ? a : NULL, earlier,
+			stage, arena, &of[stage]) < 0)
+			return;
+		rules_trace_json(r, of[stage].trace, &json);
+		buf_fini(&json);
+		earlier[stage] = &of[stage];
+	}
+}
+
 static void
 judge(const struct rules *r, struct unpack frame, struct arena *arena)
 {
@@ -37,7 +63,6 @@ judge(const struct rules *r, struct unpack frame, struct arena *arena)
 	struct rules_run *run = rules_run_new();
 	struct rules_answers *a = rules_inspect(r, run, &facts, arena);
 	bool ours = frame.n == 0 && a != NULL;
-	struct rules_result result;
 	struct buf b = { 0 };
 
 	if (ours) {
@@ -46,15 +71,8 @@ judge(const struct rules *r, struct unpack frame, struct arena *arena)
 	}
 	a = rules_answers_unpack(r, &frame, arena);
 	must(!ours || (a != NULL && unpack_done(&frame)));
-	for (unsigned stage = CONNECT; stage <= MESSAGE; stage++) {
-		struct buf json = { 0 };
-
-		if (rules_judge(r, run, rules_policy_early(r), stage, &facts,
-			stage == MESSAGE ? a : NULL, NULL, 0, arena,
-			&result) == 0)
-			rules_trace_json(r, result.trace, &json);
-		buf_fini(&json);
-	}
+	for (unsigned i = 0; i < rules_policies(r); i++)
+		judge_by(r, run, i, &facts, a, arena);
 	buf_fini(&b);
 	rules_run_free(run);
 }

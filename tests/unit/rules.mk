@@ -1,7 +1,8 @@
 # unit tests of rules
 if HAVE_CMOCKA
 rules_tests = tests/unit/test_rules_errors tests/unit/test_rules_judge \
-	tests/unit/test_rules_print tests/unit/test_rules_answers
+	tests/unit/test_rules_print tests/unit/test_rules_answers \
+	tests/unit/test_rules_policies
 check_PROGRAMS += $(rules_tests)
 TESTS += $(rules_tests)
 rules_test_libs = librules.la libbase.la $(CMOCKA_LIBS)
@@ -12,6 +13,9 @@ tests_unit_test_rules_errors_LDADD = $(rules_test_libs)
 tests_unit_test_rules_judge_SOURCES = tests/unit/test_rules_judge.c tests/unit/rules_facts.h
 tests_unit_test_rules_judge_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_judge_LDADD = $(rules_test_libs)
+tests_unit_test_rules_policies_SOURCES = tests/unit/test_rules_policies.c tests/unit/rules_facts.h
+tests_unit_test_rules_policies_CFLAGS = $(rules_test_cflags)
+tests_unit_test_rules_policies_LDADD = $(rules_test_libs)
 tests_unit_test_rules_print_SOURCES = tests/unit/test_rules_print.c tests/unit/rules_facts.h
 tests_unit_test_rules_print_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_print_LDADD = $(rules_test_libs)
@@ -23,6 +27,7 @@ EXTRA_DIST += tests/data/mail tests/data/policy/broken \
 	tests/data/policy/exe-attachment.conf \
 	tests/data/policy/locked-archive.conf tests/data/policy/spam-tag.conf \
 	tests/data/policy/text-map.conf tests/data/policy/blocked.txt \
-	tests/data/policy/quantified.conf
+	tests/data/policy/quantified.conf \
+	tests/data/policy/organisation.conf tests/data/policy/partners
 TESTS += tests/unit/test_rules_samples.sh
 EXTRA_DIST += tests/unit/test_rules_samples.sh

@@ -473,9 +473,10 @@ expect_error(
 	if (strcmp(first, want) != 0)
 		print_error("%s\n", text);
 	assert_string_equal(first, want);
-	caret = strrchr(e.text, '\n');
+	/* The third line; what follows tells of an override. */
+	caret = strchr(strchr(e.text, '\n') + 1, '\n');
 	assert_non_null(caret);
-	assert_int_equal(strlen(caret + 1), column);
+	assert_int_equal(strcspn(caret + 1, "\n"), column);
 	arena_free(arena);
 }
 
@@ -585,6 +586,29 @@ the_line_and_a_caret_are_shown(void **state)
 	arena_free(arena);
 }
 
+/* The text is right where it stands, wrong with the override's `when`. */
+static void
+an_override_is_named(void **state)
+{
+	static const char text[] =
+	    "policy a { rule x { when any part is zip;\n"
+	    "then strip part; } }\n"
+	    "policy b extends a {\n"
+	    "rule x { when size > 5; } }";
+	struct arena *arena = arena_new(POLICY_ARENA);
+	struct error e;
+
+	(void)state;
+	assert_null(compile_text(PN_STR_V(text), "", arena, &e));
+	assert_string_equal(e.text,
+	    "policy.conf:2:6: \"strip part\" needs a part that was found: the "
+	    "rule's \"when\" has no \"any\" of it\n"
+	    "then strip part; } }\n"
+	    "     ^\n"
+	    "(in rule \"x\" as policy \"b\" overrides it at policy.conf:4)");
+	arena_free(arena);
+}
+
 static void
 a_full_arena_is_an_error(void **state)
 {
@@ -616,6 +640,7 @@ main(void)
 		cmocka_unit_test(in_actions),
 		cmocka_unit_test(in_other_clauses),
 		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(an_override_is_named),
 		cmocka_unit_test(the_line_and_a_caret_are_shown),
 		cmocka_unit_test(a_full_arena_is_an_error),
 	};

@@ -64,7 +64,7 @@ assert_same_again(struct pn_str printed)
 
 static const char *const samples[] = { "exe-attachment.conf",
 	"locked-archive.conf", "spam-tag.conf", "text-map.conf",
-	"quantified.conf", "../gateway/policy.conf" };
+	"quantified.conf", "organisation.conf", "../gateway/policy.conf" };
 
 static void
 samples_print_to_themselves(void **state)
@@ -105,6 +105,9 @@ static const struct {
 	{ "broken/quantified.conf",
 	    "policy.conf:12:19: \"top\" or \"any depth\" must stand here, not "
 	    "\"bottom\"\n" },
+	{ "broken/organisation.conf",
+	    "policy.conf:11:8: \"strip part\" needs a part that was found: the "
+	    "rule's \"when\" has no \"any\" of it\n" },
 	{ "broken/later-word.conf",
 	    "policy.conf:4:41: fact \"dmarc\" needs module dmarc, which is not "
 	    "loaded\n" },
@@ -248,6 +251,80 @@ canonical_forms(void **state)
 }
 
 static void
+policies_print_as_written(void **state)
+{
+	static const char canonical[] =
+	    "policy default {\n"
+	    "\tgroup words cap 4;\n"
+	    "\tthreshold tag 5;\n"
+	    "\tthreshold quarantine 9 class spam;\n"
+	    "\tthreshold reject -3 \"no $score\";\n"
+	    "\trule a {\n"
+	    "\t\tmode shadow;\n"
+	    "\t\tearly;\n"
+	    "\t\talways;\n"
+	    "\t\twhen size > 1;\n"
+	    "\t\tunless size > 2;\n"
+	    "\t\ton unknown redirect \"a@b.example\";\n"
+	    "\t\tthen score -3 \"why\" in words, note \"n\", delay 1m;\n"
+	    "\t}\n"
+	    "\trule b {\n"
+	    "\t\twhen any part at top ( size > 1 );\n"
+	    "\t\tthen strip part with note \"$part.path\", quarantine class x "
+	    "copy, copy \"a@b\", rcpt add \"a@b\", rcpt remove \"c@d\", header "
+	    "set \"A\" \"1\", header remove \"B\", header insert \"C\" \"3\", "
+	    "score +1, delay 1500ms;\n"
+	    "\t}\n"
+	    "}\n";
+	static const char text[] =
+	    "policy default { threshold tag +5; threshold quarantine 9 class "
+	    "spam; threshold reject -3 \"no $score\"; "
+	    "rule a { then score -3 \"why\" in words, note \"n\", delay 60s; "
+	    "on "
+	    "unknown redirect a@b.example; always; early; mode shadow; unless "
+	    "size > 2; when size > 1; } group words cap 4; "
+	    "rule b { when any part at top ( size > 1 ); then strip part with "
+	    "note \"$part.path\", quarantine class x copy, copy a@b, rcpt add "
+	    "\"a@b\", rcpt remove c@d, header set A \"1\", header remove "
+	    "\"B\", "
+	    "header insert C \"3\", score 1, delay 1500ms; } }"
+	    "policy other extends default for rcpt a@b.example @c.example and "
+	    "client 10.0.0.0/8 and listener *:25 and login any and direction "
+	    "inbound internal { threshold tag off; threshold reject 7; rule b "
+	    "off; rule a { mode live; test \"t\" file /m expect redirect; } "
+	    "rule d { then tag; } }"
+	    "policy third extends other for login \"any\" ann { }";
+	static const char want[] =
+	    "policy other extends default for rcpt a@b.example @c.example and "
+	    "client 10.0.0.0/8 and listener *:25 and login any and direction "
+	    "inbound internal {\n"
+	    "\tthreshold tag off;\n"
+	    "\tthreshold reject 7;\n"
+	    "\trule b off;\n"
+	    "\trule a {\n"
+	    "\t\tmode live;\n"
+	    "\t\ttest \"t\" file \"/m\" expect redirect;\n"
+	    "\t}\n"
+	    "\trule d {\n"
+	    "\t\tthen tag;\n"
+	    "\t}\n"
+	    "}\n";
+	struct buf got = { 0 };
+
+	(void)state;
+	print_text(PN_STR_V(text), &got);
+	assert_same_again(buf_str(&got));
+	(void)buf_add(&got, "", 1);
+	if (strstr(buf_data(&got), canonical) == NULL)
+		print_error("%s\n", buf_data(&got));
+	assert_non_null(strstr(buf_data(&got), canonical));
+	if (strstr(buf_data(&got), want) == NULL)
+		print_error("%s\n", buf_data(&got));
+	assert_non_null(strstr(buf_data(&got), want));
+	buf_fini(&got);
+}
+
+static void
 what_a_rule_means(void **state)
 {
 	static const char policy[] = "policy p {\nrule soon { when client.ip "
@@ -274,6 +351,74 @@ what_a_rule_means(void **state)
 	    "\t\t# login = \"x\": known at mail, tested by the worker\n"
 	    "\n"
 	    "2 rules, 1 tests in the inspector, 2 in the worker, 1 texts to "
+	    "search\n";
+	struct arena *arena = arena_new(POLICY_ARENA);
+	struct buf got = { 0 };
+	struct error e;
+	struct rules *r = compile_text(PN_STR_V(policy), "", arena, &e);
+
+	(void)state;
+	assert_non_null(r);
+	rules_describe(r, &got);
+	assert_str(buf_str(&got), want);
+	buf_fini(&got);
+	rules_free(r);
+	arena_free(arena);
+}
+
+static void
+what_policies_mean(void **state)
+{
+	static const char policy[] =
+	    "policy default { threshold tag 5; group g cap 3;\n"
+	    "rule a { early; when client.ip = 192.0.2.1; then score +4 in g; "
+	    "}\n"
+	    "rule b { mode shadow; when size > 1; then tag; }\n"
+	    "rule c { then tag; } }\n"
+	    "policy x extends default for rcpt @x.example {\n"
+	    "rule b { mode live; } rule c off; threshold tag off;\n"
+	    "rule d { when subject ~ /a/; then reject \"no\"; } }";
+	static const char want[] =
+	    "policy default, for everybody else, score known at connect "
+	    "(policy.conf:1)\n"
+	    "group g counts at most 3\n"
+	    "threshold tag (policy.conf:1), judged at rcpt\n"
+	    "\t\twhen score >= 5;\n"
+	    "\t\tthen tag;\n"
+	    "\t\t# score >= 5: added up by the rules of the policy\n"
+	    "rule a (policy.conf:2), judged at connect, answered at once\n"
+	    "\t\tearly;\n"
+	    "\t\twhen client.ip = 192.0.2.1;\n"
+	    "\t\tthen score +4 in g;\n"
+	    "\t\t# client.ip = 192.0.2.1: known at connect, tested by the "
+	    "worker\n"
+	    "rule b (policy.conf:3), judged at message, in shadow\n"
+	    "\t\twhen size > 1;\n"
+	    "\t\tthen tag;\n"
+	    "\t\t# size > 1: known at message, tested by the worker\n"
+	    "rule c (policy.conf:4), judged at rcpt\n"
+	    "\t\tthen tag;\n"
+	    "\n"
+	    "policy x extends default for rcpt @x.example, score known at rcpt "
+	    "(policy.conf:5)\n"
+	    "group g counts at most 3\n"
+	    "rule a (policy.conf:2), judged at rcpt, from policy default\n"
+	    "rule b (policy.conf:6), judged at message, overrides "
+	    "policy.conf:3 "
+	    "of policy default\n"
+	    "\t\twhen size > 1;\n"
+	    "\t\tthen tag;\n"
+	    "\t\t# size > 1: known at message, tested by the worker\n"
+	    "rule d (policy.conf:7), judged at message\n"
+	    "\t\twhen subject ~ /a/;\n"
+	    "\t\tthen reject 550 5.7.1 \"no\";\n"
+	    "\t\t# subject ~ /a/: known at message, tested by the inspector\n"
+	    "rule c (policy.conf:6) is off, overrides policy.conf:4 of policy "
+	    "default\n"
+	    "threshold tag (policy.conf:6) is off, overrides policy.conf:1 of "
+	    "policy default\n"
+	    "\n"
+	    "7 rules, 1 tests in the inspector, 4 in the worker, 1 texts to "
 	    "search\n";
 	struct arena *arena = arena_new(POLICY_ARENA);
 	struct buf got = { 0 };
@@ -502,7 +647,9 @@ main(void)
 		cmocka_unit_test(tests_are_handed_out),
 		cmocka_unit_test(every_kind_of_value_can_be_given),
 		cmocka_unit_test(canonical_forms),
+		cmocka_unit_test(policies_print_as_written),
 		cmocka_unit_test(what_a_rule_means),
+		cmocka_unit_test(what_policies_mean),
 		cmocka_unit_test(what_is_used),
 		cmocka_unit_test(made_up_policies),
 	};

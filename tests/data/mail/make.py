@@ -145,6 +145,9 @@ MAILS = {
                  "X-Spam-Flag: YES\n") + text(
         "Dear winner,\n\nsend us your bank account and one million is "
         "yours.\n"),
+    "invoice": head("Your invoice 4711815 is overdue",
+                    "Billing <billing@stranger.example>") + text(
+        "Hello,\n\nplease pay at once.\n"),
 }
 
 for name, mail in MAILS.items():
