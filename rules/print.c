@@ -73,8 +73,13 @@ print_fact(const struct rules_decls *d, const struct atom *a, bool relative,
 		[FIELD_DISPLAY] = ".display" };
 	const char *name = d->facts[a->fact].name;
 
-	if (relative && a->thing != NO_THING)
-		name += strlen(d->things[a->thing]) + 1;
+	if (relative && a->thing != NO_THING) {
+		const char *rest = name + strlen(d->things[a->thing]) + 1;
+
+		/* "depth" alone would be the keyword. */
+		if (!rules_is_reserved(pn_str_of(rest)))
+			name = rest;
+	}
 	put(b, name);
 	put(b, suffix[a->field]);
 	if (a->key.n > 0) {

@@ -213,6 +213,8 @@ static const struct {
 	    "any part at any depth ( ext = \"exe\" )" },
 	{ "any part ( size > 1 and client.ip = 1.2.3.4 )",
 	    "any part at any depth ( size > 1 and client.ip = 1.2.3.4 )" },
+	{ "any part ( part.depth > 1 )",
+	    "any part at any depth ( part.depth > 1 )" },
 	{ "header ( \"X-A\" ) contains \"a\\\"b\\\\\"",
 	    "header(\"X-A\") contains \"a\\\"b\\\\\"" },
 	{ "subject ~ /a\\/b#\"/im", "subject ~ /a\\/b#\"/im" },
