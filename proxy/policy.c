@@ -20,7 +20,7 @@ static const char *const stages[] = { [STAGE_CONNECT] = "connect",
 	[STAGE_RCPT] = "rcpt",
 	[STAGE_MESSAGE] = "message",
 	NULL };
-static const char *const item_words[] = { "set", "map", "policy", NULL };
+static const char *const item_words[] = { "set", "map", "people", "policy", NULL };
 
 static const struct pn_filter *const builtin[] = { PN_BUILTIN_FILTERS };
 

@@ -24,6 +24,16 @@ value_text(const struct value *v, enum field field)
 	}
 }
 
+/* What a reader sees of an address: its display name, or for want of one
+ * itself. */
+static struct pn_str
+shown(const struct atom *a, enum value_type type, const struct value *v)
+{
+	bool whole = type == VALUE_ADDRESS && a->field == FIELD_WHOLE;
+
+	return whole && v->display.n > 0 ? v->display : value_text(v, a->field);
+}
+
 /* needle is not empty. Its first byte in either case is looked for first: raw
  * may be the whole message. */
 static bool
@@ -64,6 +74,23 @@ in_lists(const struct atom *a, enum value_type type, struct rules_run *run,
 			continue; /* one of the nets */
 		one = list_has(a->lists[i], run, value_text(v, a->field),
 		    whole ? v->domain : none);
+		if (one == TRI_TRUE)
+			return one;
+		if (one == TRI_UNKNOWN)
+			all = one;
+	}
+	return all;
+}
+
+static enum tri
+claims(const struct atom *a, enum value_type type, const struct value *v)
+{
+	enum tri all = TRI_FALSE;
+
+	for (size_t i = 0; i < a->n_lists; i++) {
+		enum tri one =
+		    people_claimed(a->lists[i]->people, shown(a, type, v));
+
 		if (one == TRI_TRUE)
 			return one;
 		if (one == TRI_UNKNOWN)
@@ -131,7 +158,10 @@ keep_value(struct match *m, const struct atom *a, enum value_type type,
 	else if (type == VALUE_BOOL)
 		m->text = v->number ? PN_STR_V("yes") : PN_STR_V("no");
 	else
-		m->text = pn_str_sub(value_text(v, a->field), 0, MATCH_KEPT);
+		m->text =
+		    pn_str_sub(a->op == OP_CLAIMS ? shown(a, type, v)
+						  : value_text(v, a->field),
+			0, MATCH_KEPT);
 }
 
 static enum tri
@@ -149,6 +179,8 @@ atom_test(const struct atom *a, const struct rules_decl *decl,
 	keep_value(m, a, decl->type, v);
 	if (v->state != VALUE_KNOWN)
 		return v->state == VALUE_UNKNOWN ? TRI_UNKNOWN : TRI_FALSE;
+	if (a->op == OP_CLAIMS)
+		return claims(a, decl->type, v);
 	if (a->op == OP_IN)
 		return in_lists(a, decl->type, run, v);
 	if (a->pattern == NULL)

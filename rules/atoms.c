@@ -179,7 +179,7 @@ static const char *const type_tests[VALUE_TYPES] = {
 #define BIT(op) (1u << (op))
 #define TEXT_OPS                                                               \
 	(BIT(OP_EQ) | BIT(OP_NE) | BIT(OP_MATCH) | BIT(OP_NOMATCH) |           \
-	    BIT(OP_CONTAINS) | BIT(OP_IN))
+	    BIT(OP_CONTAINS) | BIT(OP_IN) | BIT(OP_CLAIMS))
 static const unsigned type_ops[VALUE_TYPES] = {
 	[VALUE_STRING] = TEXT_OPS,
 	[VALUE_NUMBER] = BIT(OP_EQ) | BIT(OP_NE) | BIT(OP_LT) | BIT(OP_GT) |
@@ -312,7 +312,9 @@ take_words(struct making *m)
 static const char *
 kind_name(const struct list *l)
 {
-	return list_is_map(l) ? "map" : "set";
+	return list_is_map(l)		? "map"
+	       : l->kind == LIST_PEOPLE ? "people"
+					: "set";
 }
 
 /* What is wrong with a member for this fact, or NULL. */
@@ -429,9 +431,8 @@ gather_nets(struct making *m)
 	nets = rules_alloc(m->b, n * sizeof(*nets));
 	n = 0;
 	for (size_t i = 0; i < a->n_lists; i++) {
-		const struct word *w = list_is_map(a->lists[i])
-					   ? NULL
-					   : a->lists[i]->members;
+		const struct word *w =
+		    list_is_map(a->lists[i]) ? NULL : a->lists[i]->members;
 
 		for (; w != NULL; w = w->next)
 			(void)net_parse(w->text, &nets[n++]); /* checked */
@@ -459,6 +460,44 @@ take_in(struct making *m)
 }
 
 static int
+no_such_people(struct making *m, const struct word *w)
+{
+	struct suggest s = suggest_for(w->text);
+	char near[96];
+
+	for (const struct list *l = m->b->rules->lists; l != NULL; l = l->next)
+		if (l->kind == LIST_PEOPLE)
+			suggest_try(&s, l->name);
+	return lex_error(m->e, &w->pos, "unknown people \"%s\"%s", VIS(w->text),
+	    suggest_text(&s, near, sizeof(near)));
+}
+
+/* claims NAME {NAME} */
+static int
+take_claims(struct making *m)
+{
+	size_t n = 0;
+
+	for (const struct word *w = m->test->values; w != NULL; w = w->next)
+		n++;
+	m->atom->lists = rules_alloc(m->b, n * sizeof(*m->atom->lists));
+	for (const struct word *w = m->test->values; w != NULL; w = w->next) {
+		const struct list *l =
+		    w->quoted ? NULL : list_find(m->b->rules, w->text);
+
+		if (l == NULL)
+			return no_such_people(m, w);
+		if (l->kind != LIST_PEOPLE)
+			return lex_error(m->e, &w->pos,
+			    "\"%s\" is a %s; after \"claims\" stands the name "
+			    "of a people block",
+			    VIS(w->text), kind_name(l));
+		m->atom->lists[m->atom->n_lists++] = l;
+	}
+	return 0;
+}
+
+static int
 take_operand(struct making *m)
 {
 	switch (m->atom->op) {
@@ -471,6 +510,8 @@ take_operand(struct making *m)
 		    &m->atom->pattern, m->e);
 	case OP_CONTAINS:
 		return take_contained(m);
+	case OP_CLAIMS:
+		return take_claims(m);
 	case OP_IN:
 		return take_in(m);
 	case OP_IS:

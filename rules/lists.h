@@ -13,6 +13,7 @@
 struct rules_builder;
 struct pattern;
 struct cdb;
+struct people;
 
 /* Text as it was written, where it stood. */
 struct word {
@@ -46,6 +47,7 @@ size_t nets_first(const struct nets *, struct pn_str ip);
 enum list_kind {
 	LIST_PLAIN,
 	LIST_EXT,
+	LIST_PEOPLE,
 	LIST_TEXT, /* from here on: maps */
 	LIST_CIDR,
 	LIST_PCRE,
@@ -74,6 +76,7 @@ struct list {
 	const struct map_entry **entries; /* cidr, pcre: [n_members] */
 	const struct nets *nets;          /* cidr */
 	const struct cdb *cdb;
+	const struct people *people; /* their addresses are the members */
 	struct list *next;
 };
 
@@ -105,6 +108,14 @@ enum tri list_has(const struct list *, struct rules_run *, struct pn_str value,
     struct pn_str domain);
 /* "holds addresses" if no fact of that type can be in it; else NULL. */
 const char *list_misfit(const struct list *, enum value_type);
+
+/* people.c */
+/* The words change hands. */
+int list_add_people(struct rules_builder *, const struct word *name,
+    struct word *names, struct word *addresses, struct error *);
+/* Does a display name claim to be one of them? Unknown: it is too long. */
+enum tri people_claimed(const struct people *, struct pn_str said);
+const struct word *people_names(const struct people *); /* as written */
 
 /* map.c */
 const char *list_kind_word(enum list_kind); /* "text" "cidr" "pcre" "cdb" */

@@ -4,7 +4,8 @@ librules_la_SOURCES = \
 	rules/rules.h rules/tree.h rules/lists.h rules/text.h rules/parse.h rules/judge.h \
 	rules/parse.c rules/parse_words.c rules/parse_expr.c rules/parse_action.c \
 	rules/parse_rule.c rules/parse_policy.c rules/parse_list.c \
-	rules/sets.c rules/nets.c rules/map.c rules/map_file.c rules/names.c rules/pattern.c \
+	rules/sets.c rules/nets.c rules/map.c rules/map_file.c rules/people.c \
+	rules/names.c rules/pattern.c \
 	rules/atoms.c rules/ask.c rules/check.c rules/place.c rules/text.c \
 	rules/answers.c rules/judge.c rules/effects.c rules/score.c \
 	rules/explain.c rules/print.c rules/describe.c

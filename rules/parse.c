@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The language of later versions is known, so that the error can say so. */
-static const char *const later_items[] = { "people" };
 /* Items that configure a module. */
 static const char *const module_items[] = { "engine", "milter" };
 
@@ -40,8 +38,8 @@ rules_is_item(struct pn_str word)
 {
 	return pn_str_eq(word, PN_STR_V("set")) ||
 	       pn_str_eq(word, PN_STR_V("map")) ||
-	       pn_str_eq(word, PN_STR_V("policy")) ||
-	       AMONG(word, later_items) || AMONG(word, module_items);
+	       pn_str_eq(word, PN_STR_V("people")) ||
+	       pn_str_eq(word, PN_STR_V("policy")) || AMONG(word, module_items);
 }
 
 /* engine clamd { ... }: no module that has such settings exists yet. */
@@ -65,7 +63,8 @@ parse_module_item(struct parser *p, bool milter)
 static int
 parse_item(struct parser *p)
 {
-	static const char *const items[] = { "set", "map", "policy" };
+	static const char *const items[] = { "set", "map", "people",
+		"policy" };
 	struct lex_token t;
 
 	if (lex_next(p->l, &t, p->e) < 0)
@@ -74,14 +73,14 @@ parse_item(struct parser *p)
 		return parse_set(p);
 	if (lex_is(&t, "map"))
 		return parse_map(p);
+	if (lex_is(&t, "people"))
+		return parse_people(p);
 	if (lex_is(&t, "policy"))
 		return parse_policy(p);
 	if (t.kind == LEX_WORD && AMONG(t.text, module_items))
 		return parse_module_item(p, lex_is(&t, "milter"));
-	if (t.kind == LEX_WORD && AMONG(t.text, later_items))
-		return parse_not_yet(p->e, &t);
 	return parse_unexpected(
-	    p->e, &t, "set, map or policy", items, PN_COUNT(items));
+	    p->e, &t, "set, map, people or policy", items, PN_COUNT(items));
 }
 
 /* Our own copy of the caller's text, made once a file. */

@@ -36,6 +36,7 @@ int parse_key(struct parser *p, struct word *key, bool *has_key);
 /* parse_list.c: whole items, behind their first word */
 int parse_set(struct parser *p);
 int parse_map(struct parser *p);
+int parse_people(struct parser *p);
 
 /* parse.c: a relative path as seen from the file it was written in. */
 struct pn_str parse_under_base(struct rules_builder *b, struct pn_str path);

@@ -107,6 +107,8 @@ parse_operand(struct parser *p, struct test *test)
 	switch (test->op) {
 	case OP_IS:
 		return parse_is(p, test);
+	case OP_CLAIMS:
+		return parse_list(p, &test->values, "a list of people");
 	case OP_IN:
 		return parse_list(
 		    p, &test->values, "the name of a set or map, or values");
@@ -139,7 +141,7 @@ parse_key(struct parser *p, struct word *key, bool *has_key)
 static int
 parse_test(struct parser *p, const struct lex_token *name, struct expr *x)
 {
-	static const char *const op_words[] = { "is", "in", "contains", "and",
+	static const char *const op_words[] = { "is", "in", "contains", "claims", "and",
 		"or" };
 	struct test *test = x->test = rules_alloc(p->b, sizeof(*test));
 	struct lex_token t;
@@ -156,12 +158,10 @@ parse_test(struct parser *p, const struct lex_token *name, struct expr *x)
 			test->op = (enum op)op;
 			return parse_operand(p, test);
 		}
-	if (lex_is(&t, "claims"))
-		return parse_not_yet(p->e, &t);
 	if ((t.kind == LEX_WORD && !rules_is_reserved(t.text)) ||
 	    t.kind == LEX_STRING)
 		return parse_unexpected(p->e, &t,
-		    "an operator (= != < > <= >= ~ !~ contains in is)",
+		    "an operator (= != < > <= >= ~ !~ contains in claims is)",
 		    op_words, PN_COUNT(op_words));
 	return 0;
 }

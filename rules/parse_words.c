@@ -32,6 +32,7 @@ static const char *const ops[OPS] = { [OP_EQ] = "=",
 	[OP_NOMATCH] = "!~",
 	[OP_CONTAINS] = "contains",
 	[OP_IN] = "in",
+	[OP_CLAIMS] = "claims",
 	[OP_IS] = "is",
 	[OP_IS_NOT] = "is not",
 	[OP_HOLDS] = "" };

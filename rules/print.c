@@ -114,7 +114,7 @@ print_atom(const struct rules_decls *d, const struct atom *a, bool relative,
 		put_str(b, pattern_text(a->pattern));
 		put(b, "/");
 		put_str(b, pattern_flags(a->pattern));
-	} else if (a->op == OP_IN) {
+	} else if (a->op == OP_IN || a->op == OP_CLAIMS) {
 		print_values(b, a->values, " ");
 	} else if (a->op == OP_IS || a->op == OP_IS_NOT) {
 		print_values(b, a->values, " or ");
@@ -479,6 +479,20 @@ print_policy(const struct rules *r, const struct policy *policy, struct buf *b)
 	put(b, "}\n");
 }
 
+static void
+print_people(const struct list *l, struct buf *b)
+{
+	put(b, "people ");
+	put_str(b, l->name);
+	put(b, " { name ");
+	print_values(b, people_names(l->people), ", ");
+	if (l->members != NULL) {
+		put(b, "; address ");
+		print_values(b, l->members, ", ");
+	}
+	put(b, "; }\n");
+}
+
 /* Members as they were written. */
 static void
 print_list(const struct list *l, struct buf *b)
@@ -489,6 +503,10 @@ print_list(const struct list *l, struct buf *b)
 		(void)buf_printf(b, " = %s: ", list_kind_word(l->kind));
 		print_string(b, pn_str_of(l->file.path));
 		put(b, ";\n");
+		return;
+	}
+	if (l->kind == LIST_PEOPLE) {
+		print_people(l, b);
 		return;
 	}
 	put(b, "set ");

@@ -127,6 +127,8 @@ list_misfit(const struct list *l, enum value_type type)
 		return type == VALUE_ADDRESS || type == VALUE_STRING
 			   ? NULL
 			   : "is for strings and addresses";
+	case LIST_PEOPLE:
+		return type == VALUE_ADDRESS ? NULL : "holds people";
 	default:
 		return NULL;
 	}

@@ -25,9 +25,9 @@ enum field { FIELD_WHOLE, FIELD_LOCAL, FIELD_DOMAIN, FIELD_DISPLAY };
 
 enum op {
 	OP_EQ, OP_NE, OP_LT, OP_GT, OP_LE, OP_GE, OP_MATCH, OP_NOMATCH,
-	OP_CONTAINS, OP_IN, OP_IS, OP_IS_NOT, OP_HOLDS
+	OP_CONTAINS, OP_IN, OP_CLAIMS, OP_IS, OP_IS_NOT, OP_HOLDS
 };
-#define OPS 13
+#define OPS 14
 
 /* `fact op value` as written. */
 struct test {
@@ -215,7 +215,7 @@ struct atom {
 	struct pn_str text;       /* = != contains */
 	struct pn_str *words;     /* is */
 	size_t n_words;
-	const struct list **lists; /* in */
+	const struct list **lists; /* in, claims */
 	size_t n_lists;
 	const struct nets *nets;   /* in and = of an ip */
 	const struct pattern *pattern;

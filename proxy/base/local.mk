@@ -4,6 +4,7 @@ libbase_la_SOURCES = \
 	proxy/base/buf.c proxy/base/buf.h \
 	proxy/base/error.c proxy/base/error.h \
 	proxy/base/fault.c proxy/base/fault.h \
+	proxy/base/fold.c proxy/base/fold.h proxy/base/fold_table.h \
 	proxy/base/io.c proxy/base/io.h \
 	proxy/base/ipc.c proxy/base/ipc.h \
 	proxy/base/ip.c proxy/base/ip.h \

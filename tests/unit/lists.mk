@@ -1,9 +1,12 @@
 # unit tests of rules: lists, and what is said about them
 if HAVE_CMOCKA
-lists_tests = tests/unit/test_maps
+lists_tests = tests/unit/test_maps tests/unit/test_people
 check_PROGRAMS += $(lists_tests)
 TESTS += $(lists_tests)
 tests_unit_test_maps_SOURCES = tests/unit/test_maps.c tests/unit/rules_facts.h
 tests_unit_test_maps_CFLAGS = $(rules_test_cflags)
 tests_unit_test_maps_LDADD = $(rules_test_libs)
+tests_unit_test_people_SOURCES = tests/unit/test_people.c tests/unit/rules_facts.h
+tests_unit_test_people_CFLAGS = $(rules_test_cflags)
+tests_unit_test_people_LDADD = $(rules_test_libs)
 endif

@@ -55,7 +55,7 @@ static const struct when_case in_when[] = {
 	    "part ( ... )" },
 	{ "subject.domain = \"x\"", 1, "unknown fact \"subject.domain\"" },
 	{ "\"subject\" = \"x\"", 1, "a test must stand here, not \"subject\"" },
-	{ "from claims ceo", 6, "\"claims\" is not available in this version" },
+	{ "from claims ceo", 13, "unknown people \"ceo\"" },
 	/* quantifiers */
 	{ "any part is encryted", 13,
 	    "no part can be \"encryted\", did you mean \"encrypted\"?" },
@@ -102,10 +102,12 @@ static const struct when_case in_when[] = {
 	    "\"encrypted\" is no word of part.magic; a test of the fact "
 	    "\"encrypted\" goes first or in parentheses" },
 	{ "subject iz \"x\"", 9,
-	    "an operator (= != < > <= >= ~ !~ contains in is) must stand here, "
+	    "an operator (= != < > <= >= ~ !~ contains in claims is) must "
+	    "stand here, "
 	    "not \"iz\", did you mean \"is\"?" },
 	{ "subject \"x\"", 9,
-	    "an operator (= != < > <= >= ~ !~ contains in is) must stand here, "
+	    "an operator (= != < > <= >= ~ !~ contains in claims is) must "
+	    "stand here, "
 	    "not \"x\"" },
 	{ "subject =", 10, "a value must stand here, not \";\"" },
 	{ "subject contains \"\"", 18, "every text contains \"\"" },
@@ -187,12 +189,12 @@ static const struct {
 	    "\"hash:/a\"" },
 	{ "map x = text:/nonexistent/map;", 1, 9, NULL },
 	{ "rule x { }", 1, 1,
-	    "set, map or policy must stand here, not \"rule\"" },
+	    "set, map, people or policy must stand here, not \"rule\"" },
 	{ "polcy x { }", 1, 1,
-	    "set, map or policy must stand here, not \"polcy\", did you mean "
+	    "set, map, people or policy must stand here, not \"polcy\", did "
+	    "you mean "
 	    "\"policy\"?" },
-	{ "people ceo { }", 1, 1,
-	    "\"people\" is not available in this version" },
+	{ "people ceo { }", 1, 8, "people \"ceo\" need a name" },
 	{ "engine clamd { unix /run/clamd; }", 1, 8,
 	    "engine \"clamd\" needs module clamd, which is not loaded" },
 	{ "milter dkim { inet 127.0.0.1:8891; }", 1, 8,
