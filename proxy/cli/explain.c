@@ -125,11 +125,11 @@ explain_stored(const struct cli *c, const json_t *trace)
 }
 
 static int
-explain_now(const struct cli *c, const struct scan_session *said,
+explain_now(const struct cli *c, struct scan_session *said,
     const char *path, struct pn_str text)
 {
 	struct scanning s;
-	int code = scan_begin(c, &s);
+	int code = scan_begin(c, &s, said);
 
 	if (code != 0)
 		return code;
@@ -139,7 +139,7 @@ explain_now(const struct cli *c, const struct scan_session *said,
 }
 
 static int
-explain_file(const struct cli *c, const struct scan_session *said,
+explain_file(const struct cli *c, struct scan_session *said,
     const char *path)
 {
 	struct buf b = { 0 };

@@ -6,6 +6,7 @@ postern_SOURCES = \
 	proxy/cli/conf.c \
 	proxy/cli/explain.c \
 	proxy/cli/facts.c \
+	proxy/cli/given.c \
 	proxy/cli/history.c \
 	proxy/cli/letter.c \
 	proxy/cli/main.c \
@@ -18,7 +19,8 @@ postern_SOURCES = \
 	proxy/cli/show.c \
 	proxy/cli/source.c \
 	proxy/cli/status.c \
-	proxy/cli/test.c
+	proxy/cli/test.c \
+	proxy/cli/try.c
 postern_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 postern_LDADD = libpolicy.la libconfig.la libengine.la libfilters.la \
 	libinspect.la librules.la libmail.la libbase.la $(JANSSON_LIBS)

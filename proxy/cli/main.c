@@ -20,9 +20,13 @@
 	"  --name NAME    its name, confirmed by DNS\n"                        \
 	"  --helo NAME    what it said at EHLO\n"                              \
 	"  --login NAME   who it logged in as\n"                               \
-	"  --sender ADDR  the envelope's sender; \"\" or <> for the null sender\n" \
-	"  --rcpt ADDR    a recipient; may be given often\n"                   \
-	"  --listener L   as in `listen smtp L`; default: the first\n"
+	"  --sender ADDR, --from ADDR\n"                                       \
+	"                 the envelope's sender; \"\" or <> for the null sender\n" \
+	"  --rcpt ADDR, --to ADDR\n"                                           \
+	"                 a recipient; may be given often\n"                   \
+	"  --listener L   as in `listen smtp L`; default: the first\n"         \
+	"  --fact NAME=VALUE, --unknown NAME\n"                                \
+	"                 a fact as rules shall see it; may be given often\n"
 
 static const struct command {
 	const char *name;
@@ -41,6 +45,12 @@ static const struct command {
 	    "usage: postern scan [OPTION...] FILE...\n\n"
 	    "Judge messages in files as if they had come by SMTP; `-` is the\n"
 	    "standard input.\n" SCAN_OPTIONS },
+	{ "try", cli_try, "the verdict on a message made of options",
+	    "usage: postern try [OPTION...] [FILE]\n\n"
+	    "Judge FILE, or a message of these options, as if it had come by SMTP.\n"
+	    "  --header \"NAME: VALUE\"   may be given often\n"
+	    "  --subject TEXT\n"
+	    "  --body TEXT\n" SCAN_OPTIONS },
 	{ "explain", cli_explain, "why a message got its verdict",
 	    "usage: postern explain [--for-sender] REF\n"
 	    "       postern explain [OPTION...] FILE\n\n"

@@ -24,7 +24,11 @@ scan_options(struct scan_session *s, int argc, char **argv)
 		{ "login", required_argument, NULL, 'l' },
 		{ "sender", required_argument, NULL, 's' },
 		{ "listener", required_argument, NULL, 'L' },
-		{ "rcpt", required_argument, NULL, 'r' }, { 0 } };
+		{ "from", required_argument, NULL, 's' },
+		{ "rcpt", required_argument, NULL, 'r' },
+		{ "to", required_argument, NULL, 'r' },
+		{ "fact", required_argument, NULL, 'f' },
+		{ "unknown", required_argument, NULL, 'u' }, { 0 } };
 	const char **const where[] = { ['c'] = &s->client, ['n'] = &s->name,
 		['h'] = &s->helo, ['l'] = &s->login, ['s'] = &s->sender,
 		['L'] = &s->listener };
@@ -32,12 +36,17 @@ scan_options(struct scan_session *s, int argc, char **argv)
 
 	optind = 0; /* GNU: begin anew, main has read the line before */
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (o == '?' || (o == 'r' && s->n_rcpts == SCAN_RCPTS_MAX))
+		if (o == '?' || (o == 'r' && s->n_rcpts == SCAN_RCPTS_MAX) ||
+		    ((o == 'f' || o == 'u') && s->n_given == SCAN_FACTS_MAX))
 			return -1;
-		if (o == 'r')
+		if (o == 'r') {
 			s->rcpts[s->n_rcpts++] = optarg;
-		else
+		} else if (o == 'f' || o == 'u') {
+			s->given[s->n_given].text = optarg;
+			s->given[s->n_given++].known = o == 'f';
+		} else {
 			*where[o] = optarg;
+		}
 	}
 	return optind;
 }
@@ -129,19 +138,21 @@ scan_file(const struct cli *c, struct scanner *s,
 }
 
 int
-scan_begin(const struct cli *c, struct scanning *s)
+scan_begin(const struct cli *c, struct scanning *s, struct scan_session *said)
 {
 	struct error e;
+	int code;
 
-	s->scanner = NULL;
+	*s = (struct scanning){ .arena = arena_new(CLI_ARENA_MAX) };
 	s->policy = policy_load(c->conf, &e);
 	if (s->policy == NULL)
-		return cli_fail(EX_CONFIG, "%s", e.text);
-	s->scanner = scanner_new(s->policy, &e);
-	if (s->scanner != NULL)
-		return 0;
-	policy_free(s->policy);
-	return cli_fail(EX_OSERR, "%s", e.text);
+		code = cli_fail(EX_CONFIG, "%s", e.text);
+	else if ((code = given_facts(s->policy, said, s->arena)) == 0 &&
+		 (s->scanner = scanner_new(s->policy, &e)) == NULL)
+		code = cli_fail(EX_OSERR, "%s", e.text);
+	if (code != 0)
+		scan_end(s);
+	return code;
 }
 
 void
@@ -149,6 +160,7 @@ scan_end(struct scanning *s)
 {
 	scanner_free(s->scanner);
 	policy_free(s->policy);
+	arena_free(s->arena);
 }
 
 int
@@ -160,7 +172,7 @@ cli_scan(const struct cli *c, int argc, char **argv)
 
 	if (first < 0 || first == argc)
 		return cli_usage(c);
-	code = scan_begin(c, &s);
+	code = scan_begin(c, &s, &said);
 	if (code != 0)
 		return code;
 	for (int i = first; i < argc; i++) {

@@ -14,9 +14,13 @@ int scan_read(const char *path, struct buf *, struct error *);
 struct scanning {
 	const struct policy *policy;
 	struct scanner *scanner;
+	struct arena *arena; /* of the facts that are given */
 };
-int scan_begin(const struct cli *, struct scanning *);
+int scan_begin(const struct cli *, struct scanning *, struct scan_session *);
 void scan_end(struct scanning *);
+/* given.c: the --fact and --unknown of the options, by the policy. 0, or the
+ * exit code. */
+int given_facts(const struct policy *, struct scan_session *, struct arena *);
 /* Judge a message and print what came of it; name: with the file's name in
  * front. The exit code. */
 int scan_text(const struct cli *, struct scanner *,

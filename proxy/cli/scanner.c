@@ -336,6 +336,8 @@ scanner_scan(struct scanner *s, const struct scan_session *said,
 	transaction_new_id(t->id, 0);
 	t->wake = wake;
 	t->owner = s;
+	t->instead = said->instead;
+	t->n_instead = said->n_given;
 	if (fill_spool(s, t, text, e) < 0 || session(s, t, said, e) < 0) {
 		transaction_free(t);
 		return -1;

@@ -13,6 +13,7 @@
 #include "proxy/policy.h"
 
 #define SCAN_RCPTS_MAX 1000
+#define SCAN_FACTS_MAX 100
 
 /* What a session would have told. Strings of the command line; NULL: not
  * said. */
@@ -20,6 +21,12 @@ struct scan_session {
 	const char *client, *name, *helo, *login, *sender, *listener;
 	const char *rcpts[SCAN_RCPTS_MAX];
 	size_t n_rcpts;
+	struct {
+		const char *text; /* NAME=VALUE, or NAME alone: unknown */
+		bool known;
+	} given[SCAN_FACTS_MAX];
+	struct fact_given instead[SCAN_FACTS_MAX]; /* the same, understood */
+	size_t n_given;
 };
 
 struct scanner;

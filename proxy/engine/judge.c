@@ -92,6 +92,25 @@ get_direction(const struct asker *a, unsigned nth, struct value *out)
 			.type = VALUE_WORD, .str = seen[nth] };
 }
 
+/* `postern try` says otherwise. */
+static bool
+get_instead(const struct transaction *t, uint32_t fact, struct pn_str key,
+    unsigned nth, struct value *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < t->n_instead; i++) {
+		const struct fact_given *g = &t->instead[i];
+
+		if (g->index != fact || !pn_str_caseeq(g->key, key))
+			continue;
+		any = true;
+		if (nth-- == 0)
+			*out = g->value;
+	}
+	return any;
+}
+
 static void
 get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
     struct value *out)
@@ -100,6 +119,8 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	const struct transaction *t = a->t;
 
 	*out = (struct value){ .state = VALUE_ABSENT };
+	if (thing == RULES_MESSAGE && get_instead(t, fact, key, nth, out))
+		return;
 	if (fact == FACT_RCPT)
 		get_rcpt(a, nth, out);
 	else if (fact == FACT_DIRECTION)

@@ -52,6 +52,9 @@ struct transaction {
 	struct buf trace;      /* JSON: every rule with the values it saw; made
 				  at the message stage of all but plain accepts
 				  (engine_trace() makes it for any) */
+	const struct fact_given *instead; /* [n_instead]: what a try says, in
+				  the place of what is known (not chained) */
+	size_t n_instead;
 	struct engine_past *past; /* the engine's, in the arena: finished stages */
 	struct engine_run *run; /* the engine's; NULL when it holds nothing */
 

@@ -248,6 +248,55 @@ def scores(t, daemon):
          "a map that is none", done.stderr)
 
 
+def trying(t, daemon):
+    conf = t.write("postern/try.conf", open(daemon.conf).read().replace(
+        "include policy.conf;", "") + """
+policy p {
+    rule out { when direction is outbound and subject contains "secret"; then reject "not out"; }
+    rule dyn { when client.name contains "dyn" ; on unknown tempfail; then tag; }
+    rule tls { when not tls.version = "TLSv1.3" and login = "bob"; then reject "no tls"; }
+    rule hdr { when header("X-A") = "b" and raw contains "hello"; then quarantine class hdr; }
+}
+""")
+
+    def ask(*words):
+        done = run(("-c", conf, "--json", "try") + words)
+        if done.returncode:
+            return done
+        got = json.loads(done.stdout)
+        return got["action"], got["rule"]
+
+    t.same(ask("--from", "a@x.example", "--to", "b@y.example", "--subject", "the secret",
+               "--client", "127.0.0.1"), ("reject", "out"), "try: a message of options")
+    t.same(ask("--to", "b@y.example", "--subject", "the secret", "--client", "192.0.2.1"),
+           ("accept", ""), "try: from elsewhere")
+    t.same(ask("--to", "b@y.example", "--subject", "the secret", "--client", "192.0.2.1",
+               "--fact", "direction=outbound"), ("reject", "out"), "try --fact")
+    t.same(ask("--unknown", "client.name"), ("tempfail", "dyn"), "try --unknown")
+    t.same(ask("--name", "a.dyn.example"), ("tag", "dyn"), "try --name")
+    t.same(ask("--name", "a.dyn.example", "--fact", "client.name=b.example"), ("accept", ""),
+           "--fact stands above the rest")
+    t.same(ask("--login", "bob", "--fact", "tls.version=TLSv1.3"), ("accept", ""),
+           "try with a fact of the session")
+    t.same(ask("--header", "X-A: b", "--body", "oh, hello"), ("quarantine", "hdr"),
+           "try --header --body")
+    mail = t.write("try.eml", b"X-A: b\n\nhello\n")
+    t.same(ask(mail), ("quarantine", "hdr"), "try FILE")
+    for words, said in ((("--fact", "subject=x"), "cannot be given"),
+                        (("--fact", "directon=x"), 'did you mean "direction"'),
+                        (("--fact", "direction=up"), "none of its words"),
+                        (("--fact", "client.ip=x"), "is no address"),
+                        (("--fact", "size=x"), "is no number"),
+                        (("--fact", "login"), "is not NAME=VALUE"),
+                        (("--fact", 'login("x")=y'), "takes no name"),
+                        (("--header", "x"), "is not Name: value"),
+                        (("--header",), "usage"), ((mail, "--body", "x"), "usage"),
+                        ((mail, mail), "usage")):
+        done = ask(*words)
+        t.ok(not isinstance(done, tuple) and done.returncode == 64 and said in done.stderr,
+             "64: try " + " ".join(words).replace(t.dir, ""), done)
+
+
 def history(t, daemon):
     def search(*words):
         done = daemon.cli("history", *words, json_out=True)
@@ -277,6 +326,7 @@ def test(t):
     daemon = Postern(t, extra="include policy.conf; message_size_limit 64K;")
     facts(t, daemon)
     scores(t, daemon)
+    trying(t, daemon)
     explain(t, daemon, policy)
     history(t, daemon)
 
