@@ -157,9 +157,9 @@ answered_otherwise(struct session *s, const struct reply_lines *r)
 {
 	if (s->repeat == NULL || !s->repeat->added)
 		return drop_next_hop(s);
+	relay_added_refused(s, pn_str_trim(r->raw)); /* which lies in s->up */
 	upstream_free(s->up); /* other answers are on their way */
 	s->up = NULL;
-	relay_added_refused(s, pn_str_trim(r->raw));
 	return TURN_AGAIN;
 }
 

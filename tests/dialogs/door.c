@@ -108,9 +108,8 @@ change(struct transaction *t, struct pn_str what)
 	if (pn_str_eq(what, PN_STR_V("keep")))
 		t->copy = (struct verdict){ .action = VERDICT_QUARANTINE,
 			.class_name = PN_STR("copies") };
-	if (memmem("redirect copy rcpt-add rcpt-remove", 34, what.p, what.n) ==
-		NULL ||
-	    what.n == 0)
+	if (what.n == 0 || memmem("redirect copy rcpt-add rcpt-remove", 34,
+		what.p, what.n) == NULL)
 		return;
 	must(envelope_copy(&onward, &t->envelope, t->arena) == 0);
 	t->onward = &onward;
