@@ -2,6 +2,8 @@
 sampledir = $(docdir)/examples
 dist_sample_DATA = contrib/sample/postern.conf contrib/sample/policy.conf \
 	contrib/sample/partners
+pkgconfigdir = $(libdir)/pkgconfig
+nodist_pkgconfig_DATA = contrib/postern-filter.pc
 EXTRA_DIST += contrib/setup contrib/check contrib/quickstart \
 	contrib/quickstart-mail contrib/m4/postern.m4
 dist_man_MANS += contrib/man/postern-rules.5 \

@@ -4,3 +4,9 @@ libfilters_la_SOURCES = \
 	filters/attachment.c \
 	filters/builtin.h \
 	filters/header.c
+
+# Modules that are loaded. What they call pn_* by is the program's.
+pkglib_LTLIBRARIES += dnsbl.la
+dnsbl_la_SOURCES = filters/dnsbl.c
+dnsbl_la_CFLAGS = $(PN_CFLAGS) -fvisibility=hidden
+dnsbl_la_LDFLAGS = $(MODULE_LDFLAGS)

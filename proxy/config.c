@@ -5,6 +5,7 @@
  */
 #include "proxy/config.h"
 
+#include <ctype.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -218,6 +219,34 @@ print_resolver(const void *at, struct buf *b)
 	host = (int)(strrchr(s, '@') - s);
 	(void)buf_printf(
 	    b, strchr(s, ':') ? "[%.*s]:%s" : "%.*s:%s", host, s, s + host + 1);
+}
+
+/* RFC 5322 3.6.8, but for what nobody should choose. */
+static int
+read_field_name(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct lex_token t;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0)
+		return -1;
+	for (size_t i = 0; i < t.text.n; i++)
+		if (!isalnum((unsigned char)t.text.p[i]) && t.text.p[i] != '-')
+			t.text.n = 0;
+	if (t.text.n == 0 || t.text.n > 64)
+		return lex_error(e, &t.pos, "the name of a header field is of "
+		    "letters, digits and \"-\", at most 64");
+	*(const char **)at = setting_text(r, t.text);
+	return 0;
+}
+
+static void
+print_field_name(const void *at, struct buf *b)
+{
+	const char *name = *(const char *const *)at;
+
+	(void)buf_puts(b, name ? name : ""); /* no cap; "": not printed */
 }
 
 static int
@@ -491,6 +520,8 @@ static const struct setting top_table[] = {
 	    IN(engine.log_verdicts), "no", NULL, NULL, 0 },
 	{ "enforce", setting_read_yesno, setting_print_yesno,
 	    IN(engine.enforce), "yes", NULL, NULL, 0 },
+	{ "unavailable_header", read_field_name, print_field_name,
+	    IN(engine.unavailable_header), NULL, NULL, NULL, 0 },
 	{ "mixed", read_mixed, print_mixed, IN(engine.mixed), "defer", NULL,
 	    NULL, 0 },
 	{ "trace_accept_percent", setting_read_count, setting_print_count,
@@ -498,6 +529,8 @@ static const struct setting top_table[] = {
 	{ "upstream", config_read_upstream, NULL, IN(smtp), NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "listen", config_read_listen, NULL, IN(smtp), NULL, NULL, NULL,
+	    SETTING_REPEATS | SETTING_CLOSED },
+	{ "module", config_read_module, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "include", read_include, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
@@ -594,6 +627,7 @@ config_each(const struct config *c, config_take *take, void *arg)
 	settings_each(top_table, o ? &o->top : NULL, NULL, c, take, arg);
 	if (o != NULL)
 		config_blocks_each(&c->smtp, o, take, arg);
+	modules_each(&c->modules, take, arg);
 }
 
 void
@@ -601,4 +635,5 @@ config_print(const struct config *c, struct buf *b)
 {
 	settings_print(top_table, "", c, b);
 	config_blocks_print(&c->smtp, b);
+	modules_print(&c->modules, b);
 }

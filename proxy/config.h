@@ -17,6 +17,7 @@
 #include "inspect/inspector.h"
 #include "keeper/keeper.h"
 #include "mail/spool.h"
+#include "proxy/modules.h"
 #include "smtp/smtp.h"
 
 #define CONFIG_TEXT_MAX (8u << 20) /* bytes of all files together */
@@ -43,6 +44,7 @@ struct config {
 	struct inspect_conf inspect; /* but for chain, rules, limits */
 	struct keeper_conf keeper;   /* but for control_uid */
 	struct spool_conf spool;
+	struct module_list modules;
 	const struct config_origins *origins; /* of config_read(), or NULL */
 };
 
@@ -53,6 +55,9 @@ struct config_items {
 	int (*parse)(
 	    void *arg, struct lex *, const char *base_dir, struct error *e);
 	void *arg;
+	bool load_modules; /* no: their blocks are read over */
+	const struct pn_filter *const *builtin;
+	size_t n_builtin;
 };
 
 /* The file and all it includes; defaults for what they leave out. */
@@ -70,7 +75,6 @@ struct config_line {
 	struct pn_str value;	  /* as one would write it; "" none */
 	const struct lex_pos *at; /* where it stands; NULL: the default */
 };
-typedef void config_take(void *arg, const struct config_line *);
 /* Each of them, a block's behind one another; a block itself is a line
  * without a name. */
 void config_each(const struct config *, config_take *, void *arg);

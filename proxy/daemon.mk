@@ -5,7 +5,9 @@ libconfig_la_SOURCES = \
 	proxy/config.c proxy/config.h \
 	proxy/config_blocks.c proxy/config_blocks.h \
 	proxy/endpoint.c proxy/endpoint.h \
+	proxy/modules.c proxy/modules.h \
 	proxy/setting.c proxy/setting.h
+libconfig_la_CPPFLAGS = $(AM_CPPFLAGS) -DPKGLIBDIR='"$(pkglibdir)"'
 libpolicy_la_SOURCES = \
 	proxy/policy.c proxy/policy.h \
 	proxy/check.c proxy/check.h \
@@ -27,6 +29,8 @@ posternd_SOURCES = \
 	proxy/worker.c proxy/worker.h
 posternd_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DDEFAULT_CONF='"$(sysconfdir)/postern/postern.conf"'
+# Modules call pn_* back; nothing else is visible.
+posternd_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 posternd_LDADD = libmaster.la libpolicy.la libconfig.la libkeeper.la \
 	libsmtp.la libengine.la libinspect.la librules.la libfilters.la \
 	libmail.la libbase.la

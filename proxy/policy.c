@@ -79,23 +79,31 @@ declaration(const struct chain *c, const struct chain_fact *f)
 		.help = f->help };
 }
 
+/* Filled when the modules are known: only compiling looks at the facts. */
 static struct rules_decls *
-declarations(const struct chain *c, struct arena *arena)
+declarations_new(struct arena *arena)
 {
 	struct rules_decls *d = arena_alloc(arena, sizeof(*d));
-	struct rules_decl *facts =
-	    arena_alloc(arena, c->n_facts * sizeof(*facts));
 
-	must(d != NULL && facts != NULL);
-	for (uint32_t i = 0; i < c->n_facts; i++)
-		facts[i] = declaration(c, &c->facts[i]);
-	*d = (struct rules_decls){ .facts = facts,
-		.n_facts = c->n_facts,
-		.things = thing_names,
+	must(d != NULL);
+	*d = (struct rules_decls){ .things = thing_names,
 		.stages = stages,
 		.absent = absent,
 		.n_absent = PN_COUNT(absent) };
 	return d;
+}
+
+static void
+declare(struct rules_decls *d, const struct chain *c, struct arena *arena)
+{
+	struct rules_decl *facts =
+	    arena_alloc(arena, c->n_facts * sizeof(*facts));
+
+	must(facts != NULL);
+	for (uint32_t i = 0; i < c->n_facts; i++)
+		facts[i] = declaration(c, &c->facts[i]);
+	d->facts = facts;
+	d->n_facts = c->n_facts;
 }
 
 /* ---- loading ---- */
@@ -110,11 +118,15 @@ static int
 read_all(struct policy *p, struct rules_builder *b, const char *path,
     struct error *e)
 {
-	struct config_items items = { item_words, rules_is_item, parse_item,
-		b };
+	struct config_items items = { .words = item_words,
+		.is_item = rules_is_item, .parse = parse_item, .arg = b,
+		.load_modules = true, .builtin = builtin,
+		.n_builtin = PN_COUNT(builtin) };
 	struct config c;
+	int done = config_read(&c, p->arena, path, &items, e);
 
-	if (config_read(&c, p->arena, path, &items, e) < 0)
+	p->modules = c.modules; /* those of a broken file are to be closed, too */
+	if (done < 0)
 		return -1;
 	p->daemon = c.daemon;
 	p->smtp = c.smtp;
@@ -122,8 +134,8 @@ read_all(struct policy *p, struct rules_builder *b, const char *path,
 	p->inspect = c.inspect;
 	p->keeper = c.keeper;
 	p->spool = c.spool;
-	p->rules = rules_compile(b, e);
-	return p->rules == NULL ? -1 : 0;
+	return modules_chain(&p->chain, &p->modules, builtin,
+	    PN_COUNT(builtin), p->arena, e);
 }
 
 /* PTR look-ups cost the first mail of a client its time: only if wanted. */
@@ -152,13 +164,15 @@ connect_parts(struct policy *p)
 static int
 compile(struct policy *p, const char *path, struct error *e)
 {
-	struct rules_builder *b;
-	int done;
+	struct rules_decls *decls = declarations_new(p->arena);
+	struct rules_builder *b = rules_builder_new(p->arena, decls);
+	int done = read_all(p, b, path, e);
 
-	if (chain_build(&p->chain, builtin, PN_COUNT(builtin), p->arena, e) < 0)
-		return -1;
-	b = rules_builder_new(p->arena, declarations(&p->chain, p->arena));
-	done = read_all(p, b, path, e);
+	if (done == 0) {
+		declare(decls, &p->chain, p->arena);
+		p->rules = rules_compile(b, e);
+		done = p->rules == NULL ? -1 : 0;
+	}
 	rules_builder_free(b);
 	if (done == 0)
 		connect_parts(p);
@@ -188,6 +202,7 @@ policy_free(const struct policy *p)
 		return;
 	rules_free(p->rules);
 	charsets_close(p->inspect.charsets);
+	modules_close(&p->modules);
 	arena_free(p->arena);
 }
 
@@ -199,7 +214,8 @@ policy_describe(const struct policy *p, struct buf *b)
 		.engine = p->engine,
 		.inspect = p->inspect,
 		.keeper = p->keeper,
-		.spool = p->spool };
+		.spool = p->spool,
+		.modules = p->modules };
 
 	config_print(&c, b);
 	(void)buf_puts(b, "\n");

@@ -22,6 +22,7 @@ struct policy {
 	struct inspect_conf inspect;
 	struct keeper_conf keeper;
 	struct spool_conf spool;
+	struct module_list modules;
 };
 
 /* postern.conf and all it includes, compiled. NULL and *e. */

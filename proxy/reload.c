@@ -168,7 +168,7 @@ check_unchanged(
 	else if (!same_list(old->keeper.maildirs, new->keeper.maildirs))
 		what = "deliver maildir";
 	return what ? error_set(e, "\"%s\" changed: that needs a restart", what)
-		    : 0;
+		    : modules_unchanged(&old->modules, &new->modules, e);
 }
 
 static int

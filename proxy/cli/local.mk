@@ -22,6 +22,7 @@ postern_SOURCES = \
 	proxy/cli/test.c \
 	proxy/cli/try.c
 postern_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
+postern_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 postern_LDADD = libpolicy.la libconfig.la libengine.la libfilters.la \
 	libinspect.la librules.la libmail.la libbase.la $(JANSSON_LIBS)
 dist_man_MANS += contrib/man/postern.1

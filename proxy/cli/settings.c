@@ -39,8 +39,8 @@ int
 read_settings(const struct cli *c, struct arena *arena, struct config *conf)
 {
 	static const char *const words[] = { "set", "map", "policy", NULL };
-	const struct config_items items = { words, rules_is_item, skip_item,
-		NULL };
+	const struct config_items items = { .words = words,
+		.is_item = rules_is_item, .parse = skip_item };
 	struct error e;
 
 	if (config_read(conf, arena, c->conf, &items, &e) < 0)

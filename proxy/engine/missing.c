@@ -90,9 +90,12 @@ forget_facts(struct hook *h)
 }
 
 static void
-hold_back(const struct chain_module *m, struct verdict *to)
+hold_back(const struct chain *c, uint32_t module, struct verdict *to)
 {
-	struct verdict v = { .action = VERDICT_TEMPFAIL, .order = UINT32_MAX,
+	const struct chain_module *m = &c->modules[module];
+	/* Behind all rules; of two, the one that stands first in the chain. */
+	struct verdict v = { .action = VERDICT_TEMPFAIL,
+		.order = UINT32_MAX - c->n_modules + module,
 		.rule = pn_str_of(m->filter->name),
 		.reply = { .code = 451, .status = "4.7.1",
 		    .text = PN_STR("a check is not available, try again later") } };
@@ -119,7 +122,7 @@ module_failed(struct hook *h, const char *why)
 	forget_facts(h);
 	t->verdict.degraded = true;
 	note(h, MISSING_ALL);
-	hold_back(module_of(h), t->rcpt ? &t->rcpt_verdict : &t->verdict);
+	hold_back(h->mail.chain, h->mail.module, t->rcpt ? &t->rcpt_verdict : &t->verdict);
 }
 
 /* ---- the message's field ---- */
@@ -161,6 +164,6 @@ missing_inherit(struct engine *g, struct transaction *to,
 			continue;
 		to->verdict.degraded = true;
 		if (from->past->missing_early[i] == MISSING_ALL)
-			hold_back(&c->modules[i], &to->verdict);
+			hold_back(c, i, &to->verdict);
 	}
 }

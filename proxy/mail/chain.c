@@ -89,14 +89,15 @@ thing_of(const char *name, const char *const *things)
 }
 
 /* What the policy's lexer takes for one word and nobody reads twice. */
-static bool
-is_name(const char *name)
+bool
+chain_is_name(struct pn_str s)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
 	static const char all[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
 
-	return name[0] != '\0' && strchr(letters, name[0]) != NULL &&
-	       name[strspn(name, all)] == '\0';
+	for (size_t i = 0; i < s.n; i++)
+		if (memchr(all, s.p[i], sizeof(all) - 1) == NULL)
+			return false;
+	return s.n > 0 && s.p[0] >= 'a' && s.p[0] <= 'z';
 }
 
 /* A fact is known at the stage its declaration says only if some hook ran. */
@@ -117,7 +118,7 @@ static int
 check_fact(const struct pn_filter *f, const struct pn_fact_decl *d,
     const struct chain_fact *fact, struct error *e)
 {
-	if (!is_name(d->name))
+	if (!chain_is_name(pn_str_of(d->name)))
 		return error_set(e, "module %s: \"%s\" cannot name a fact",
 		    f->name, d->name);
 	if ((unsigned)d->type >= VALUE_TYPES || (unsigned)d->stage >= STAGES)
@@ -243,7 +244,7 @@ add_module(struct chain *c, const struct chain_module *module, struct arena *a,
 	uint32_t index = c->n_modules;
 	struct chain_module *m = &c->modules[index];
 
-	if (f->name == NULL || !is_name(f->name))
+	if (f->name == NULL || !chain_is_name(pn_str_of(f->name)))
 		return error_set(e, "module %u of the chain has no name",
 		    index + 1);
 	for (uint32_t i = 0; i < index; i++)

@@ -86,6 +86,8 @@ int chain_build(struct chain *, const struct pn_filter *const *filters,
  * at in a module. */
 int chain_check_abi(const struct pn_filter *, const char *name,
     struct error *e);
+/* A word that can name a fact or a module. */
+bool chain_is_name(struct pn_str);
 /* Index by name, or -1. */
 int64_t chain_find(const struct chain *, const char *name);
 

@@ -53,12 +53,53 @@ facts_set(struct facts *f, uint32_t index, const struct value *v)
 	return copy_value(f->arena, &f->message[index], v);
 }
 
+static int
+compare_text(struct pn_str a, struct pn_str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int order = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	return order != 0 ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+static int
+compare(const struct fact_given *a, const struct fact_given *b)
+{
+	int order = (a->index > b->index) - (a->index < b->index);
+
+	if (order == 0 && !pn_str_caseeq(a->key, b->key))
+		order = compare_text(a->key, b->key);
+	if (order == 0)
+		order = (int)a->value.state - (int)b->value.state;
+	if (order == 0)
+		order = (a->value.number > b->value.number) -
+		    (a->value.number < b->value.number);
+	return order != 0 ? order : compare_text(a->value.str, b->value.str);
+}
+
+static void
+insert(struct facts *f, struct fact_given *g)
+{
+	struct fact_given *after = NULL, *each;
+
+	STAILQ_FOREACH (each, &f->given, next) {
+		if (compare(each, g) > 0)
+			break;
+		after = each;
+	}
+	if (after == NULL)
+		STAILQ_INSERT_HEAD(&f->given, g, next);
+	else
+		STAILQ_INSERT_AFTER(&f->given, after, g, next);
+}
+
 int
 facts_add(struct facts *f, uint32_t index, struct pn_str key,
     const struct value *v)
 {
 	struct fact_given *g = arena_alloc(f->arena, sizeof(*g));
 	struct value none = { .state = VALUE_UNKNOWN, .type = v->type };
+	int done;
 
 	must(index < f->n_message);
 	if (g == NULL || !copied(f->arena, &key)) {
@@ -67,8 +108,9 @@ facts_add(struct facts *f, uint32_t index, struct pn_str key,
 	}
 	g->index = index;
 	g->key = key;
-	STAILQ_INSERT_TAIL(&f->given, g, next);
-	return copy_value(f->arena, &g->value, v);
+	done = copy_value(f->arena, &g->value, v);
+	insert(f, g);
+	return done;
 }
 
 void

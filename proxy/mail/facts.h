@@ -80,7 +80,9 @@ struct facts {
 	 */
 	struct value *message;
 	uint32_t n_message;   /* declarations in the chain */
-	STAILQ_HEAD(, fact_given) given; /* in the order given */
+	/* By index, key and value: answers come in any order, and what is
+	 * judged and shown is the same. */
+	STAILQ_HEAD(fact_givens, fact_given) given;
 	struct fact_of *of;   /* [n_of]: facts of things, from the inspector */
 	uint32_t n_of;
 	bool truncated;       /* some were left out: what is missing is unknown */

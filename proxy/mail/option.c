@@ -10,7 +10,6 @@
 
 #include "base/ip.h"
 #include "base/lex.h"
-#include "base/log.h"
 
 #define UNIX_PATH_MAX 107 /* sun_path holds 108 bytes with its NUL */
 
@@ -301,17 +300,19 @@ bool
 pn_setup_error(struct pn_setup *s, const char *option, size_t row,
     const char *fmt, ...)
 {
-	char text[256], seen[300];
+	char text[256];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	for (char *p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?'; /* one line of the log */
 	s->failed = true;
 	s->fault->row = row;
 	(void)snprintf(s->fault->option, sizeof(s->fault->option), "%s", option);
-	(void)error_set(s->e, "%s%s%s", option, *option ? " " : "",
-	    vis(seen, sizeof(seen), pn_str_of(text)));
+	(void)error_set(s->e, "%s%s%s", option, *option ? " " : "", text);
 	return false;
 }
 

@@ -58,8 +58,9 @@ static struct reading
 read_text(const char *text)
 {
 	struct reading r = { .arena = arena_new(64 << 20) };
-	struct config_items items = { item_words, is_policy, take_item,
-		&r.items };
+	struct config_items items = { .words = item_words,
+		.is_item = is_policy, .parse = take_item,
+		.arg = &r.items };
 
 	put("t.conf", text);
 	r.status = config_read(&r.conf, r.arena, "t.conf", &items, &r.error);
@@ -380,7 +381,8 @@ a_missing_file_is_named(void **state)
 {
 	struct arena *arena = arena_new(1 << 20);
 	int n = 0;
-	struct config_items items = { item_words, is_policy, take_item, &n };
+	struct config_items items = { .words = item_words,
+		.is_item = is_policy, .parse = take_item, .arg = &n };
 	struct config c;
 	struct error e;
 

@@ -125,8 +125,10 @@ a_fact_has_a_value_a_key(void **state)
 	assert_int_equal(ask(&f, LISTED, "b.example", 0, &n), VALUE_KNOWN);
 	assert_int_equal(n, 0);
 	assert_int_equal(ask(&f, LISTED, "c.example", 0, &n), VALUE_ABSENT);
+	assert_int_equal(ask(&f, SEEN, "", 0, &n), VALUE_KNOWN);
+	assert_int_equal(n, 0); /* in order, not as they came */
 	assert_int_equal(ask(&f, SEEN, "", 1, &n), VALUE_KNOWN);
-	assert_int_equal(n, 0);
+	assert_int_equal(n, 1);
 	assert_int_equal(ask(&f, SEEN, "", 2, &n), VALUE_ABSENT);
 	assert_int_equal(ask(&f, PLAIN, "", 0, &n), VALUE_KNOWN);
 	assert_int_equal(ask(&f, PLAIN, "", 1, &n), VALUE_ABSENT);
