@@ -6,12 +6,14 @@
  *           each atom that is not false everywhere, by rising index, and
  *           u32 END, u32 known: atoms from that index on did not fit and are
  *           unknown
- *   entry   u32 index, u8 how, [how MIXED: 2 bits a thing], u8 has match,
- *           [u32 thing, match, the pattern's named captures]
+ *   entry   u32 index, u8 how, [how MIXED: 2 bits a thing], u8 has match and
+ *           twice the limit that was met, [u32 thing, match, the pattern's
+ *           named captures]
  */
 #include "rules/tree.h"
 
 #include "base/must.h"
+#include "rules/prefilter.h"
 
 #define THINGS_MAX 65536      /* more than any view has */
 #define FRAME_MAX (40 * 1024) /* bytes of entries; what is over is unknown */
@@ -88,28 +90,68 @@ keep_match(struct inspection *in, const struct atom *atom, struct answer *to,
 	return 0;
 }
 
-/* One value of the group's text through each of its atoms. */
+struct asking {
+	struct inspection *in;
+	const struct group *g;
+	const struct rules_decl *decl;
+	uint32_t thing;
+	const struct value *v;
+};
+
+/* One atom on one value. spans: where its pattern may match, or NULL. */
+static int
+test_atom(const struct asking *q, const struct atom *atom,
+    const struct span spans[LANES])
+{
+	struct answer *to = &q->in->a->of[atom->index];
+	uint8_t *tri = to->each ? &to->each[q->thing] : &to->all;
+	struct rules_run *run = q->in->run;
+	struct match m;
+	enum tri one;
+
+	if (*tri == TRI_TRUE)
+		return 0;
+	run->limit = RULES_NO_LIMIT;
+	one = spans != NULL
+		  ? atom_test_in(atom, q->decl, run, q->v, spans, &m)
+		  : atom_test(atom, q->decl, run, q->v, &m);
+	if (one != TRI_FALSE)
+		*tri = (uint8_t)one;
+	if (run->limit != RULES_NO_LIMIT)
+		to->limit = (uint8_t)run->limit;
+	return one == TRI_TRUE ? keep_match(q->in, atom, to, q->thing, &m) : 0;
+}
+
+static int
+test_candidates(const struct asking *q)
+{
+	struct rules_run *run = q->in->run;
+	const struct candidates *c = &run->candidates;
+
+	prefilter_scan(q->g->prefilter, run, value_text(q->v, q->g->field));
+	for (size_t w = 0; w * 64 < q->g->n_atoms; w++)
+		for (uint64_t left = c->set[w]; left != 0; left &= left - 1) {
+			size_t i = w * 64 + (size_t)__builtin_ctzll(left);
+
+			if (test_atom(q, q->g->atoms[i], c->spans[i]) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+/* One value of the group's text through each of its atoms, or those that the
+ * prefilter leaves. */
 static int
 test_value(struct inspection *in, const struct group *g, uint32_t thing,
     const struct value *v)
 {
-	const struct rules_decl *decl = &in->r->decls->facts[g->fact];
-	struct match m;
+	struct asking q = { in, g, &in->r->decls->facts[g->fact], thing, v };
 
-	for (size_t i = 0; i < g->n_atoms; i++) {
-		const struct atom *atom = g->atoms[i];
-		struct answer *to = &in->a->of[atom->index];
-		uint8_t *tri = to->each ? &to->each[thing] : &to->all;
-		enum tri one;
-
-		if (*tri == TRI_TRUE)
-			continue;
-		one = atom_test(atom, decl, in->run, v, &m);
-		if (one != TRI_FALSE)
-			*tri = (uint8_t)one;
-		if (one == TRI_TRUE && keep_match(in, atom, to, thing, &m) < 0)
+	if (g->prefilter != NULL && v->state == VALUE_KNOWN)
+		return test_candidates(&q);
+	for (size_t i = 0; i < g->n_atoms; i++)
+		if (test_atom(&q, g->atoms[i], NULL) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -152,6 +194,7 @@ rules_inspect(const struct rules *r, struct rules_run *run,
 
 	if (in.a == NULL)
 		return NULL;
+	run_begin(run);
 	for (uint32_t i = 0; i < r->n_things; i++) {
 		in.a->n_things[i] =
 		    facts->n_things(facts->arg, r->decls->things[i]);
@@ -204,7 +247,7 @@ pack_entry(const struct rules_answers *a, const struct atom *atom, unsigned how,
 	pack_u8(b, (uint8_t)how);
 	if (how == MIXED)
 		pack_each(answer->each, count_of(a, atom), b);
-	pack_u8(b, answer->has_match);
+	pack_u8(b, (uint8_t)(answer->has_match | answer->limit << 1));
 	if (!answer->has_match)
 		return;
 	pack_u32(b, answer->thing);
@@ -291,13 +334,19 @@ unpack_match(struct unpack *u, const struct rules_answers *a,
 	return u->failed ? -1 : 0;
 }
 
+static bool
+may_meet_limit(const struct atom *atom)
+{
+	return atom->pattern != NULL || atom->op == OP_IN;
+}
+
 static int
 unpack_entry(struct unpack *u, struct rules_answers *a, const struct atom *atom,
     struct arena *arena)
 {
 	struct answer *to = &a->of[atom->index];
 	uint32_t n = count_of(a, atom);
-	uint8_t how = unpack_u8(u), has_match;
+	uint8_t how = unpack_u8(u), flags;
 
 	if (how < ALL_TRUE || how > MIXED ||
 	    (how == MIXED && atom->thing == NO_THING))
@@ -305,10 +354,12 @@ unpack_entry(struct unpack *u, struct rules_answers *a, const struct atom *atom,
 	to->all = how == ALL_TRUE ? TRI_TRUE : TRI_UNKNOWN;
 	if (how == MIXED && (n / 4 > u->n || unpack_each(u, to, n, arena) < 0))
 		return -1;
-	has_match = unpack_u8(u);
-	if (has_match > 1 || u->failed)
+	flags = unpack_u8(u);
+	to->limit = flags >> 1;
+	if (to->limit >= RULES_LIMITS ||
+	    (to->limit != RULES_NO_LIMIT && !may_meet_limit(atom)) || u->failed)
 		return -1;
-	return has_match ? unpack_match(u, a, atom, to, arena) : 0;
+	return flags & 1 ? unpack_match(u, a, atom, to, arena) : 0;
 }
 
 static int

@@ -171,6 +171,21 @@ opposite(enum tri t)
 }
 
 enum tri
+atom_test_in(const struct atom *a, const struct rules_decl *decl,
+    struct rules_run *run, const struct value *v,
+    const struct span spans[LANES], struct match *m)
+{
+	enum tri found;
+
+	if (a->pattern == NULL)
+		return atom_test(a, decl, run, v, m);
+	keep_value(m, a, decl->type, v);
+	found = pattern_match_in(
+	    a->pattern, run, value_text(v, a->field), spans, m);
+	return a->op == OP_MATCH ? found : opposite(found);
+}
+
+enum tri
 atom_test(const struct atom *a, const struct rules_decl *decl,
     struct rules_run *run, const struct value *v, struct match *m)
 {

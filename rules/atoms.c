@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/suggest.h"
+#include "rules/prefilter.h"
 
 /* ---- facts by name ---- */
 
@@ -669,12 +670,12 @@ atom_make(struct rules_builder *b, const struct scope *scope,
 static bool
 same_text(const struct group *g, const struct atom *a)
 {
-	return g->fact == a->fact && g->thing == a->thing &&
-	       pn_str_eq(g->key, a->key);
+	return g->fact == a->fact && g->field == a->field &&
+	       g->thing == a->thing && pn_str_eq(g->key, a->key);
 }
 
-static void
-gather(struct rules_builder *b, struct rules *r, const struct atom *a)
+static struct group *
+group_of(struct rules *r, const struct atom *a)
 {
 	size_t i = 0;
 
@@ -682,11 +683,32 @@ gather(struct rules_builder *b, struct rules *r, const struct atom *a)
 		i++;
 	if (i == r->n_groups)
 		r->groups[r->n_groups++] = (struct group){ .fact = a->fact,
+			.field = a->field,
 			.key = a->key,
-			.thing = a->thing,
-			.atoms = rules_alloc(
-			    b, b->n_atoms * sizeof(struct atom *)) };
-	r->groups[i].atoms[r->groups[i].n_atoms++] = a;
+			.thing = a->thing };
+	return &r->groups[i];
+}
+
+/* Once to count, once to fill. */
+static void
+gather(struct rules_builder *b, struct rules *r)
+{
+	for (uint32_t i = 0; i < r->n_content; i++)
+		group_of(r, r->content[i])->n_atoms++;
+	for (size_t i = 0; i < r->n_groups; i++) {
+		struct group *g = &r->groups[i];
+
+		g->atoms = rules_alloc(b, g->n_atoms * sizeof(*g->atoms));
+		g->n_atoms = 0;
+	}
+	for (uint32_t i = 0; i < r->n_content; i++) {
+		struct group *g = group_of(r, r->content[i]);
+
+		g->atoms[g->n_atoms++] = r->content[i];
+	}
+	for (size_t i = 0; i < r->n_groups; i++)
+		r->groups[i].prefilter = prefilter_new(
+		    b, r->groups[i].atoms, r->groups[i].n_atoms);
 }
 
 void
@@ -695,13 +717,12 @@ atoms_number(struct rules_builder *b)
 	struct rules *r = b->rules;
 
 	r->content = rules_alloc(b, b->n_atoms * sizeof(struct atom *));
-	r->groups = rules_alloc(b, b->n_atoms * sizeof(*r->groups));
 	for (struct atom *a = b->atoms; a != NULL; a = a->next) {
 		r->uses[a->fact] = true;
 		a->index = a->content ? r->n_content++ : r->n_worker++;
-		if (!a->content)
-			continue;
-		r->content[a->index] = a;
-		gather(b, r, a);
+		if (a->content)
+			r->content[a->index] = a;
 	}
+	r->groups = rules_alloc(b, r->n_content * sizeof(*r->groups));
+	gather(b, r);
 }

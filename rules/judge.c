@@ -336,5 +336,6 @@ rules_judge(const struct rules *r, struct rules_run *run, unsigned policy,
 		return 0;
 	must(policy < r->n_policies);
 	j.policy = r->policies[policy];
+	run_begin(run);
 	return judge_stage(&j, stage);
 }

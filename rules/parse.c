@@ -162,6 +162,8 @@ rules_builder_free(struct rules_builder *b)
 		pattern_free_all(b->patterns);
 		maps_close(b->rules);
 	}
+	arena_free(b->scratch);
+	arena_free(b->building);
 	free(b->table);
 	free(b);
 }

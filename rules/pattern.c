@@ -8,13 +8,14 @@
  * allocated and freeing is no-one's business but the arena's. The executable
  * pages alone are the JIT's own; rules_free() gives them back in the master.
  *
- * Subjects are hostile: each match has limits on steps, depth and memory and
- * an upper bound for the subject. What goes past one is unknown.
+ * Subjects are hostile. PCRE2's limit on steps begins anew at each place where
+ * a match may begin, and not all its steps count, so it bounds no time: see
+ * "the search" below. What goes past a limit is unknown.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "rules/tree.h"
+#include "rules/literal.h"
 
 #include <stdlib.h>
 
@@ -24,11 +25,12 @@
 
 #define PATTERN_MAX (64 * 1024) /* bytes of one regex */
 #define GROUPS_MAX 250		/* ( ) of one regex */
-#define SUBJECT_MAX (16u << 20) /* bytes matched in; longer is unknown */
-#define MATCH_LIMIT 1000000	/* steps from one start */
+#define STARTS_MAX (16u << 20) /* a match that begins behind them is unknown */
+#define MATCH_LIMIT 1000000    /* steps from one start */
 #define DEPTH_LIMIT 10000
 #define HEAP_LIMIT (20 * 1024) /* KiB */
 #define JIT_STACK (512 * 1024)
+#define SCRATCH_MAX (4u << 20) /* for the analysis of one pattern */
 
 /* ---- memory ---- */
 
@@ -123,8 +125,19 @@ pattern_memory_close(struct pattern_memory *m)
 
 /* ---- compiling ---- */
 
+/* How one call of PCRE2 is kept short. */
+struct effort {
+	size_t starts;  /* places where a match may begin */
+	size_t reach;   /* bytes behind the last that it sees */
+	uint32_t steps; /* from each start */
+};
+
 struct pattern {
 	pcre2_code *code;
+	struct need need;
+	struct effort effort;
+	bool anchored; /* matches at the very beginning only */
+	bool utf;
 	struct pn_str text, flags;
 	uint32_t groups; /* ovector pairs a match fills */
 	uint32_t n_captures;
@@ -140,7 +153,7 @@ options_of(const struct word *regex, struct pn_str flags, uint32_t *options,
 	struct lex_pos at = regex->pos;
 
 	/* \C splits characters; (*UTF) would switch on checks /u is for. */
-	*options = PCRE2_NEVER_BACKSLASH_C;
+	*options = PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
 	for (size_t i = 0; i < flags.n; i++) {
 		char f = flags.p[i];
 		uint32_t option =
@@ -191,6 +204,49 @@ take_names(struct pattern *p, const struct word *regex, struct error *e)
 	return 0;
 }
 
+/*
+ * One call does CALL_STEPS at most, or so: a step takes about a third of a
+ * nanosecond. What can take the text's length squared sees little of it first;
+ * what reads on from each start to the text's end, some.
+ */
+#define CALL_STEPS (8u << 20)
+#define TAME_STEPS (CALL_STEPS / 64)
+
+static void
+choose_effort(struct pattern *p)
+{
+	const struct need *need = &p->need;
+	uint32_t all, steps = need->steps > 0 ? need->steps : 1;
+
+	must(pcre2_pattern_info(p->code, PCRE2_INFO_ALLOPTIONS, &all) == 0);
+	p->anchored = (all & PCRE2_ANCHORED) != 0;
+	p->utf = (all & PCRE2_UTF) != 0;
+	if (need->known && need->degree == 0 && steps <= TAME_STEPS)
+		p->effort = (struct effort){ CALL_STEPS / steps, SIZE_MAX,
+			MATCH_LIMIT };
+	else if (need->known && need->degree == 1 && steps <= 16)
+		p->effort = (struct effort){ 1024 / steps, 4096, MATCH_LIMIT };
+	else
+		p->effort = (struct effort){ 64, 448, 256 };
+}
+
+/*
+ * \G and (*COMMIT) and its like speak of the whole search, of which PCRE2 only
+ * sees slices. What regex.c knows has none of them.
+ */
+static const char *
+unsliceable(struct pn_str text)
+{
+	for (size_t i = 0; i + 1 < text.n; i++) {
+		if (text.p[i] == '(' && text.p[i + 1] == '*')
+			return "\"(*\" of a regex, as in (*COMMIT), is not "
+			       "available; write [(]* for parentheses";
+		if (text.p[i] == '\\' && text.p[++i] == 'G')
+			return "\"\\G\" of a regex is not available; write \\A";
+	}
+	return NULL;
+}
+
 static int
 compile(struct rules_builder *b, struct pattern *p, const struct word *regex,
     struct error *e)
@@ -210,9 +266,18 @@ compile(struct rules_builder *b, struct pattern *p, const struct word *regex,
 		at.column += 1 + (unsigned)offset;
 		return lex_error(e, &at, "%s", (const char *)why);
 	}
+	if (b->scratch == NULL)
+		b->scratch = arena_new(SCRATCH_MAX);
+	p->need = regex_need(b, b->scratch, p->text, p->flags);
+	if (!p->need.known && unsliceable(p->text) != NULL)
+		return lex_error(e, &regex->pos, "%s", unsliceable(p->text));
+	choose_effort(p);
 	/* Without JIT (not built in, or a pattern it does not do) PCRE2
 	 * interprets: slower, the same answers. */
-	(void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+	(void)pcre2_jit_compile(p->code,
+	    p->effort.reach == SIZE_MAX
+		? PCRE2_JIT_COMPLETE
+		: PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	return take_names(p, regex, e);
 }
 
@@ -276,40 +341,212 @@ pattern_capture_name(const struct pattern *p, uint32_t i)
 	return p->names[i];
 }
 
-/* ---- matching ---- */
+const struct need *
+pattern_need(const struct pattern *p)
+{
+	return &p->need;
+}
 
-struct rules_run {
+/* ---- the search ---- */
+
+/*
+ * A text is searched in slices: each call of PCRE2 tries some places where a
+ * match may begin (the offset limit) and sees the text up to a window's end.
+ * Where it wants to see more it says so (PCRE2_PARTIAL_HARD), and that one
+ * place is tried again with a window four times as wide; where it runs out of
+ * steps, with four times as many, as long as there is time for that. So each
+ * call takes at most a few times as long as one that was measured, the answer
+ * is that of a single call, and between any two of them time can be up.
+ */
+
+struct pattern_scratch {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack;
 };
 
-struct rules_run *
-rules_run_new(void)
+struct pattern_scratch *
+pattern_scratch_new(void)
 {
-	struct rules_run *run = xcalloc(1, sizeof(*run));
+	struct pattern_scratch *s = xcalloc(1, sizeof(*s));
 
-	run->data = pcre2_match_data_create(GROUPS_MAX + 1, NULL);
-	run->context = pcre2_match_context_create(NULL);
-	run->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK, NULL);
-	must(run->data != NULL && run->context != NULL);
-	must(pcre2_set_match_limit(run->context, MATCH_LIMIT) == 0);
-	must(pcre2_set_depth_limit(run->context, DEPTH_LIMIT) == 0);
-	must(pcre2_set_heap_limit(run->context, HEAP_LIMIT) == 0);
-	if (run->stack != NULL) /* NULL without JIT */
-		pcre2_jit_stack_assign(run->context, NULL, run->stack);
-	return run;
+	s->data = pcre2_match_data_create(GROUPS_MAX + 1, NULL);
+	s->context = pcre2_match_context_create(NULL);
+	s->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK, NULL);
+	must(s->data != NULL && s->context != NULL);
+	must(pcre2_set_depth_limit(s->context, DEPTH_LIMIT) == 0);
+	must(pcre2_set_heap_limit(s->context, HEAP_LIMIT) == 0);
+	if (s->stack != NULL) /* NULL without JIT */
+		pcre2_jit_stack_assign(s->context, NULL, s->stack);
+	return s;
 }
 
 void
-rules_run_free(struct rules_run *run)
+pattern_scratch_free(struct pattern_scratch *s)
 {
-	if (run == NULL)
-		return;
-	pcre2_match_data_free(run->data);
-	pcre2_match_context_free(run->context);
-	pcre2_jit_stack_free(run->stack);
-	free(run);
+	pcre2_match_data_free(s->data);
+	pcre2_match_context_free(s->context);
+	pcre2_jit_stack_free(s->stack);
+	free(s);
+}
+
+struct search {
+	const struct pattern *p;
+	struct rules_run *run;
+	struct pn_str subject;
+	struct effort effort; /* of the next call */
+	bool timed;
+	struct budget budget;
+	int n; /* pairs of the match */
+	enum rules_limit limit;
+};
+
+static bool
+continues(const struct search *s, size_t at)
+{
+	if (at >= s->subject.n || at == 0)
+		return false;
+	if (s->p->utf && ((unsigned char)s->subject.p[at] & 0xc0) == 0x80)
+		return true;
+	return s->subject.p[at] == '\n' && s->subject.p[at - 1] == '\r';
+}
+
+/* No slice begins, no window ends, within a character or a line end: a single
+ * call would not begin there either. */
+static size_t
+end_of_unit(const struct search *s, size_t at)
+{
+	while (continues(s, at))
+		at++;
+	return at;
+}
+
+static size_t
+begin_of_unit(const struct search *s, size_t at)
+{
+	while (continues(s, at))
+		at--;
+	return at;
+}
+
+static size_t
+plus(size_t a, size_t b)
+{
+	return b > SIZE_MAX - a ? SIZE_MAX : a + b;
+}
+
+/* One call: from `from` to last, seeing the subject up to end. */
+static int
+call(struct search *s, size_t from, size_t last, size_t end)
+{
+	struct pattern_scratch *scratch = s->run->scratch;
+	uint32_t options = end < s->subject.n ? PCRE2_PARTIAL_HARD : 0;
+
+	s->run->spent.calls++;
+	(void)pcre2_set_match_limit(scratch->context, s->effort.steps);
+	(void)pcre2_set_offset_limit(scratch->context, last);
+	return pcre2_match(s->p->code,
+	    (PCRE2_SPTR)(s->subject.n ? s->subject.p : ""), end, from, options,
+	    scratch->data, scratch->context);
+}
+
+/* False: the next call would take too long, or has no right to. */
+static bool
+has_time(struct search *s, uint64_t ns)
+{
+	if (!s->timed) {
+		s->timed = true;
+		budget_start(
+		    s->run, &s->budget, s->run->limits.pattern_us * 1000);
+	}
+	if (!budget_has(s->run, &s->budget, ns)) {
+		s->limit = RULES_LIMIT_PATTERN;
+		return false;
+	}
+	if (budget_gone(s->run, &s->run->message)) {
+		s->limit = RULES_LIMIT_MESSAGE;
+		return false;
+	}
+	return true;
+}
+
+/* What to try next where a call met its limits: one start, then more of what
+ * it lacked. False: that is too much. */
+static bool
+try_harder(struct search *s, bool partial, uint64_t took)
+{
+	if (s->effort.starts > 1) {
+		s->effort.starts = 1;
+		return has_time(s, took);
+	}
+	if (partial)
+		s->effort.reach *= 4;
+	else
+		s->effort.steps *= 4;
+	if (s->effort.steps > MATCH_LIMIT) {
+		s->limit = RULES_LIMIT_PATTERN;
+		return false;
+	}
+	return has_time(s, 4 * took);
+}
+
+static void
+relax(struct search *s)
+{
+	const struct effort *usual = &s->p->effort;
+	size_t starts = s->effort.starts;
+
+	s->effort = *usual;
+	if (starts < usual->starts / 2)
+		s->effort.starts = 2 * starts;
+}
+
+/* Where the call got to, if it says so for certain: \K moves it. */
+static size_t
+failing_start(const struct search *s, int n, size_t from, size_t next)
+{
+	size_t at = pcre2_get_ovector_pointer(s->run->scratch->data)[0];
+
+	return n == PCRE2_ERROR_PARTIAL && s->p->need.known && at > from &&
+		       at < next
+		   ? begin_of_unit(s, at)
+		   : from;
+}
+
+/* Is there a match that begins within [from, to]? */
+static enum tri
+search(struct search *s, size_t from, size_t to)
+{
+	while (from <= to) {
+		size_t next =
+		    end_of_unit(s, plus(from, s->effort.starts));
+		size_t end = plus(next, s->effort.reach);
+		uint64_t before = s->timed ? run_now(s->run) : 0, took = 0;
+		int n;
+
+		next = next > to ? to + 1 : next;
+		end = end >= s->subject.n ? s->subject.n : end_of_unit(s, end);
+		n = s->n = call(s, from, next - 1, end);
+		if (n > 0)
+			return TRI_TRUE;
+		took = s->timed ? run_now(s->run) - before : 0;
+		if (n == PCRE2_ERROR_NOMATCH) {
+			from = next;
+			relax(s);
+			if (from <= to && !has_time(s, 0))
+				return TRI_UNKNOWN;
+		} else if (n == PCRE2_ERROR_PARTIAL ||
+			   n == PCRE2_ERROR_MATCHLIMIT) {
+			from = failing_start(s, n, from, next);
+			if (!try_harder(s, n == PCRE2_ERROR_PARTIAL, took))
+				return TRI_UNKNOWN;
+		} else {
+			/* stack, depth, heap: more would be needed */
+			s->limit = RULES_LIMIT_PATTERN;
+			return TRI_UNKNOWN;
+		}
+	}
+	return TRI_FALSE;
 }
 
 static struct pn_str
@@ -322,31 +559,79 @@ cut(struct pn_str subject, const PCRE2_SIZE *pair)
 	    pair[1] - pair[0] < MATCH_KEPT ? pair[1] - pair[0] : MATCH_KEPT);
 }
 
-enum tri
-pattern_match(const struct pattern *p, struct rules_run *run,
-    struct pn_str subject, struct match *m)
+static void
+take_match(const struct search *s, struct match *m)
 {
-	const PCRE2_SIZE *pairs = pcre2_get_ovector_pointer(run->data);
-	int n;
+	const struct pattern *p = s->p;
+	const PCRE2_SIZE *pairs =
+	    pcre2_get_ovector_pointer(s->run->scratch->data);
 
-	if (subject.n > SUBJECT_MAX)
-		return TRI_UNKNOWN;
-	n = pcre2_match(p->code, (PCRE2_SPTR)(subject.n ? subject.p : ""),
-	    subject.n, 0, 0, run->data, run->context);
-	if (n == PCRE2_ERROR_NOMATCH)
-		return TRI_FALSE;
-	if (n <= 0)
-		return TRI_UNKNOWN;
-	m->text = cut(subject, pairs);
+	m->text = cut(s->subject, pairs);
 	m->n_captures = p->n_captures;
 	for (uint32_t i = 0; i < p->n_captures; i++) {
 		m->captures[i].name = p->names[i];
 		m->captures[i].text =
-		    p->numbers[i] < (uint32_t)n
-			? cut(subject, pairs + 2 * p->numbers[i])
+		    p->numbers[i] < (uint32_t)s->n
+			? cut(s->subject, pairs + 2 * (size_t)p->numbers[i])
 			: (struct pn_str){ "", 0 };
 	}
-	return TRI_TRUE;
+}
+
+/* Is it worth a look at the clock? */
+static bool
+is_costly(const struct pattern *p, struct pn_str subject)
+{
+	return p->effort.reach != SIZE_MAX ||
+	       subject.n > p->effort.starts / 64;
+}
+
+enum tri
+pattern_match_in(const struct pattern *p, struct rules_run *run,
+    struct pn_str subject, const struct span spans[LANES], struct match *m)
+{
+	struct search s = {
+		.p = p, .run = run, .subject = subject, .effort = p->effort
+	};
+	enum tri found = TRI_FALSE;
+	size_t next = 0;
+
+	if (run_is_benched(run, p))
+		s.limit = RULES_LIMIT_ON_BENCH;
+	else if (is_costly(p, subject) && budget_gone(run, &run->message))
+		s.limit = RULES_LIMIT_MESSAGE;
+	for (int i = 0; i < LANES && s.limit == RULES_NO_LIMIT; i++) {
+		size_t from = spans[i].from > next ? spans[i].from : next;
+		size_t to = p->anchored ? 0 : spans[i].to;
+		bool cut_off = to > STARTS_MAX;
+
+		to = cut_off ? STARTS_MAX : to;
+		if (spans[i].to < spans[i].from || (from > to && !cut_off))
+			continue;
+		found = search(&s, begin_of_unit(&s, from), to);
+		if (found == TRI_TRUE) {
+			take_match(&s, m);
+			return TRI_TRUE;
+		}
+		if (found == TRI_FALSE && cut_off)
+			s.limit = RULES_LIMIT_SIZE;
+		next = to + 1;
+	}
+	if (s.limit == RULES_NO_LIMIT)
+		return TRI_FALSE;
+	run->spent.limits++;
+	run->limit = s.limit == RULES_LIMIT_PATTERN ? run_strike(run, p)
+						    : s.limit;
+	return TRI_UNKNOWN;
+}
+
+enum tri
+pattern_match(const struct pattern *p, struct rules_run *run,
+    struct pn_str subject, struct match *m)
+{
+	struct span all[LANES] = { { 0, subject.n }, { 1, 0 }, { 1, 0 },
+		{ 1, 0 } };
+
+	return pattern_match_in(p, run, subject, all, m);
 }
 
 struct pn_str
@@ -354,7 +639,7 @@ pattern_group(
     const struct rules_run *run, struct pn_str subject, unsigned group)
 {
 	const PCRE2_SIZE *pair =
-	    pcre2_get_ovector_pointer(run->data) + 2 * (size_t)group;
+	    pcre2_get_ovector_pointer(run->scratch->data) + 2 * (size_t)group;
 
 	if (pair[0] == PCRE2_UNSET || pair[1] < pair[0])
 		return (struct pn_str){ "", 0 };

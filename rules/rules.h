@@ -131,10 +131,52 @@ struct rules_facts {
 	uint32_t (*depth)(void *arg, const char *thing, uint32_t n);
 };
 
-/* Scratch: match data, JIT stack, limits. One a loop (or thread). */
+/*
+ * Scratch: match data, JIT stack; and what is known of patterns that took too
+ * long. One a loop (or thread).
+ */
 struct rules_run;
 struct rules_run *rules_run_new(void);
 void rules_run_free(struct rules_run *);
+
+/*
+ * Time that patterns may take: one in one text, all of them in one inspection
+ * or judging. What takes longer is unknown; a pattern that does so in three
+ * messages is not tried for a while.
+ */
+struct rules_limits {
+	uint64_t pattern_us; /* 5 ms */
+	uint64_t message_us; /* 250 ms */
+	uint64_t bench_us;   /* 60 s */
+};
+void rules_run_limit(struct rules_run *, const struct rules_limits *);
+
+/* Nanoseconds, monotonic: of the wall, or of the processor. For tests. */
+struct rules_clock {
+	uint64_t (*now)(void *arg, bool cpu);
+	void *arg;
+};
+void rules_run_clock(struct rules_run *, struct rules_clock);
+
+/* What a run has done so far. */
+struct rules_spent {
+	uint64_t texts;      /* looked through for literals */
+	uint64_t candidates; /* tests that had to be made there */
+	uint64_t calls;      /* of the regex engine */
+	uint64_t limits;     /* answers that are unknown for a limit */
+};
+struct rules_spent rules_run_spent(const struct rules_run *);
+
+/* Why a pattern's answer is unknown. */
+enum rules_limit {
+	RULES_NO_LIMIT,
+	RULES_LIMIT_PATTERN, /* its own time or steps */
+	RULES_LIMIT_BENCHED, /* the same, and once too often: tried no more */
+	RULES_LIMIT_ON_BENCH,
+	RULES_LIMIT_MESSAGE, /* all had too much */
+	RULES_LIMIT_SIZE     /* the text is too long */
+};
+#define RULES_LIMITS 6
 
 /*
  * What the inspector found: one tri-state a content atom, one vector an

@@ -225,11 +225,15 @@ struct atom {
 	struct atom *next;       /* in the order they were met */
 };
 
-/* Content atoms on one text: a fact (of a thing, under a key). */
+struct prefilter;
+
+/* Content atoms on one text: a fact (of a thing, under a key), or a field. */
 struct group {
 	uint32_t fact;
+	enum field field;
 	struct pn_str key;
 	uint32_t thing;
+	const struct prefilter *prefilter; /* NULL: each atom is tested */
 	const struct atom **atoms;
 	size_t n_atoms;
 };
@@ -277,6 +281,8 @@ struct rules_builder {
 	struct atom *atoms, **last_atom;
 	struct atom **table; /* by canonical text; builder's own memory */
 	size_t n_table, n_atoms;
+	struct arena *scratch;  /* of the analysis of one pattern */
+	struct arena *building; /* of one automaton */
 	struct error *e;
 };
 
@@ -312,6 +318,20 @@ int pattern_compile(struct rules_builder *, const struct word *regex,
     struct pn_str flags, const struct pattern **out, struct error *e);
 enum tri pattern_match(const struct pattern *, struct rules_run *,
     struct pn_str subject, struct match *);
+/*
+ * The same where a match can begin in some places only: LANES spans, each
+ * empty where to < from, in order but perhaps overlapping.
+ */
+#define LANES 4
+struct span {
+	size_t from, to; /* both may begin a match */
+};
+enum tri pattern_match_in(const struct pattern *, struct rules_run *,
+    struct pn_str subject, const struct span[LANES], struct match *);
+struct need;
+const struct need *pattern_need(const struct pattern *);
+struct pattern_scratch *pattern_scratch_new(void);
+void pattern_scratch_free(struct pattern_scratch *);
 struct pn_str pattern_text(const struct pattern *);
 struct pn_str pattern_flags(const struct pattern *);
 uint32_t pattern_n_captures(const struct pattern *);
@@ -335,6 +355,48 @@ int rules_place(struct rules_builder *, struct error *);
 
 /* text.c */
 struct pn_str named_name(const struct named *);
+
+/*
+ * run.c: time. What is over when the wall's clock says so may only have been
+ * kept waiting: then the processor's clock has the same time again to say no.
+ */
+struct budget {
+	uint64_t half_ns;
+	uint64_t wall_end;
+	uint64_t cpu_end; /* 0: not begun */
+};
+void budget_start(struct rules_run *, struct budget *, uint64_t ns);
+bool budget_gone(struct rules_run *, struct budget *);
+/* Is so much of it left by now? */
+bool budget_has(struct rules_run *, struct budget *, uint64_t ns);
+uint64_t run_now(struct rules_run *);
+/* A message, or a judging, begins. */
+void run_begin(struct rules_run *);
+/* The pattern met a limit: what to say of it. */
+enum rules_limit run_strike(struct rules_run *, const struct pattern *);
+bool run_is_benched(struct rules_run *, const struct pattern *);
+
+/* What prefilter.c found in a text. */
+struct candidates {
+	uint64_t *set; /* a bit an atom of the group: it has to be tested */
+	struct span (*spans)[LANES]; /* [atom]: where a match may begin */
+	size_t room; /* atoms there is memory for */
+};
+
+struct strike;
+struct rules_run {
+	struct pattern_scratch *scratch;
+	struct candidates candidates;
+	struct rules_clock clock;
+	struct rules_limits limits;
+	struct rules_spent spent;
+	enum rules_limit limit; /* why the last unknown pattern was that */
+	struct budget message;
+	uint64_t messages; /* begun so far */
+	struct strike *strikes;
+	size_t n_strikes;
+};
+
 
 /* check.c */
 struct scope {
@@ -376,6 +438,10 @@ struct pn_str value_text(const struct value *, enum field);
 /* One known or unknown value. m is filled on TRI_TRUE. */
 enum tri atom_test(const struct atom *, const struct rules_decl *,
     struct rules_run *, const struct value *, struct match *m);
+/* The same where the prefilter has found that, and where, it may hold. */
+enum tri atom_test_in(const struct atom *, const struct rules_decl *,
+    struct rules_run *, const struct value *, const struct span[LANES],
+    struct match *m);
 /* All the fact's values; *seen and m (unless absent) are of the one that
  * decided, or the last. m->text lies in m. */
 enum tri atom_ask(const struct rules *, const struct atom *, struct rules_run *,
@@ -386,6 +452,7 @@ enum tri atom_ask(const struct rules *, const struct atom *, struct rules_run *,
 struct answer {
 	uint8_t all;    /* enum tri: of the message, or of every thing */
 	uint8_t *each;  /* [n of that thing], or NULL: see .all */
+	uint8_t limit;  /* enum rules_limit: the last that was met */
 	bool has_match;
 	uint32_t thing; /* the match is this one's */
 	struct pn_str match;
