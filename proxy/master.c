@@ -109,6 +109,11 @@ keeper_message(
 		m->next_askers.id[m->next_askers.n++] = id;
 		m->reload_wanted = true;
 		master_kick(m);
+	} else if (type == MASTER_STOP) {
+		(void)ipc_send(m->keeper.ipc, MASTER_STOPPING, id, NULL, 0, -1);
+		if (m->stops == 0) /* a second one hurries nobody */
+			m->stops = 1;
+		master_kick(m);
 	}
 }
 

@@ -80,6 +80,10 @@ keeper_message(
 		pack_str(&b, PN_STR_V("--single does not reload"));
 		(void)ipc_send(s->keeper_ipc, MASTER_RELOADED, id, buf_data(&b),
 		    buf_len(&b), -1);
+	} else if (type == MASTER_STOP) {
+		(void)ipc_send(s->keeper_ipc, MASTER_STOPPING, id, NULL, 0, -1);
+		if (s->stops == 0) /* a second one hurries nobody */
+			(void)raise(SIGTERM);
 	}
 	buf_fini(&b);
 }

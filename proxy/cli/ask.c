@@ -203,6 +203,22 @@ converse(const struct cli *c, json_t *q, json_t **answer, FILE *raw,
 	return code;
 }
 
+bool
+ask_is_there(const struct cli *c)
+{
+	struct sockaddr_un a = { 0 };
+	bool there = false;
+	int sock;
+
+	if (socket_path(c, &a) != 0)
+		return false;
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock >= 0)
+		there = connect(sock, (struct sockaddr *)&a, sizeof(a)) == 0;
+	io_close(sock);
+	return there;
+}
+
 int
 ask(const struct cli *c, json_t *q, json_t **answer, FILE *raw)
 {

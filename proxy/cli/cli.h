@@ -25,7 +25,8 @@ struct cli {
  * code (sysexits.h). */
 typedef int cli_run(const struct cli *, int argc, char **argv);
 cli_run cli_status, cli_reload, cli_scan, cli_test, cli_explain,
-    cli_quarantine, cli_conf, cli_facts, cli_map, cli_history, cli_try;
+    cli_quarantine, cli_conf, cli_facts, cli_map, cli_history, cli_try,
+    cli_drain, cli_top;
 
 /* `postern: ...` to stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...)
@@ -45,6 +46,8 @@ int ask(const struct cli *, json_t *question, json_t **answer, FILE *raw);
  * aloud. */
 int ask_quietly(const struct cli *, json_t *question, json_t **answer,
     bool aloud);
+/* Does anybody listen there? */
+bool ask_is_there(const struct cli *);
 /* {"cmd":cmd} or {"cmd":cmd,"id":id}. */
 json_t *question(const char *cmd, const char *id);
 

@@ -20,6 +20,7 @@ postern_SOURCES = \
 	proxy/cli/source.c \
 	proxy/cli/status.c \
 	proxy/cli/test.c \
+	proxy/cli/top.c \
 	proxy/cli/try.c
 postern_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 postern_LDFLAGS = $(AM_LDFLAGS) -export-dynamic

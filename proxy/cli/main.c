@@ -41,6 +41,16 @@ static const struct command {
 	    "usage: postern reload\n\n"
 	    "Have the running daemon read its configuration again. A broken one\n"
 	    "changes nothing: it is shown, and the exit code is 78.\n" },
+	{ "drain", cli_drain, "end the daemon when its sessions have ended",
+	    "usage: postern drain [--wait]\n\n"
+	    "Have the daemon take no more sessions and end when those that are open\n"
+	    "have, or drain_timeout has passed, as SIGTERM does.\n"
+	    "  --wait   until it has ended\n" },
+	{ "top", cli_top, "what goes on, again and again",
+	    "usage: postern top [--once] [--interval SECONDS]\n\n"
+	    "Show sessions, messages by what became of them, and the rules that fire\n"
+	    "most, by the second: as often as the interval (2 s) says, until ^C.\n"
+	    "  --once   one interval, then end\n" },
 	{ "scan", cli_scan, "the verdict on a message, without a server",
 	    "usage: postern scan [OPTION...] FILE...\n\n"
 	    "Judge messages in files as if they had come by SMTP; `-` is the\n"

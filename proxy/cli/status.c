@@ -1,7 +1,11 @@
-/* status - postern status, postern reload: what the master says. */
+/* status - postern status, reload, drain: what the master says, and does. */
+#include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "cli/cli.h"
+
+#define LOOK_MS 100 /* drain --wait: whether it lives */
 
 static void
 show_process(const json_t *p)
@@ -92,6 +96,38 @@ cli_reload(const struct cli *c, int argc, char **argv)
 		print_json(answer);
 	else
 		(void)puts("reloaded");
+	json_decref(answer);
+	return EX_OK;
+}
+
+/* Until nobody answers any more. */
+static void
+wait_gone(const struct cli *c)
+{
+	const struct timespec pause = { 0, LOOK_MS * 1000000L };
+
+	while (ask_is_there(c))
+		(void)nanosleep(&pause, NULL);
+}
+
+int
+cli_drain(const struct cli *c, int argc, char **argv)
+{
+	bool wait = argc == 2 && strcmp(argv[1], "--wait") == 0;
+	json_t *answer;
+	int code;
+
+	if (argc != 1 && !wait)
+		return cli_usage(c);
+	code = ask(c, question("drain", NULL), &answer, NULL);
+	if (code != 0)
+		return code;
+	if (wait)
+		wait_gone(c);
+	if (c->json)
+		print_json(answer);
+	else
+		(void)puts(wait ? "ended" : "draining");
 	json_decref(answer);
 	return EX_OK;
 }

@@ -49,6 +49,7 @@ engine_free(struct engine *g)
 	if (g == NULL)
 		return;
 	rules_run_free(g->rules_run);
+	tally_free(g);
 	watches_stop(g);
 	services_free(g->services);
 	dns_free(g->dns);

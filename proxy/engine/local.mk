@@ -14,5 +14,6 @@ libengine_la_SOURCES = \
 	proxy/engine/run.h \
 	proxy/engine/service.c proxy/engine/service.h \
 	proxy/engine/strip.c \
+	proxy/engine/tally.c \
 	proxy/engine/trace.c
 libengine_la_LIBADD = libmail.la libbase.la $(UNBOUND_LIBS) $(CRYPTO_LIBS)

@@ -73,9 +73,9 @@ put_envelope(struct buf *b, const struct envelope *e)
 	json_int(b, "refused", refused);
 }
 
-/* Is this the first effect of its rule among all of the message's? */
-static bool
-is_first(const struct transaction *t, const struct stage_result *at, size_t nth)
+bool
+effect_is_first(const struct transaction *t, const struct stage_result *at,
+    size_t nth)
 {
 	const struct stage_result *s;
 	unsigned order = at->rules.effects[nth].order;
@@ -106,7 +106,7 @@ put_rules(struct buf *b, const char *key, const struct transaction *t,
 			for (size_t i = 0;
 			     i < s->rules.n_effects && n < RULES_MAX; i++)
 				if (s->rules.effects[i].shadow == shadow &&
-				    is_first(t, s, i)) {
+				    effect_is_first(t, s, i)) {
 					n++;
 					json_str(b, NULL,
 					    s->rules.effects[i].rule);

@@ -85,6 +85,12 @@ struct module_work {
 	struct stat_series *calls, *failures, *timeouts, *refused;
 };
 
+/* Counters of rules, by their place in the set. */
+struct tally {
+	struct stat_series **of; /* [n]; NULL: has not fired yet */
+	size_t n;
+};
+
 struct engine {
 	struct loop *loop;
 	const struct engine_conf *conf;
@@ -94,6 +100,7 @@ struct engine {
 	struct services *services;
 	struct module_work *modules; /* [n_modules] */
 	struct rules_run *rules_run;
+	struct tally tally;
 	uint64_t n_accepted; /* for trace_accept_percent */
 };
 
@@ -169,5 +176,12 @@ int strip_message(struct transaction *);
 const struct verdict *final_verdict(const struct transaction *);
 /* object.c: a verdict as one line of JSON in the log. */
 void log_verdict(const struct transaction *, uint16_t code);
+/* Is this the first effect of its rule among all of the message's? */
+bool effect_is_first(const struct transaction *, const struct stage_result *,
+    size_t nth);
+
+/* tally.c: count the rules that fired. */
+void tally(struct engine *, const struct transaction *);
+void tally_free(struct engine *);
 
 #endif

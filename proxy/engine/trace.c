@@ -326,6 +326,7 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 		log_verdict(t, code);
 	if (g->keep == NULL)
 		return;
+	tally(g, t);
 	if (v->action != VERDICT_ACCEPT || refused_some(t))
 		engine_trace(g, t);
 	s.trace = buf_str(&t->trace);

@@ -100,6 +100,15 @@ answer_reload(struct control_call *call, struct unpack u)
 	}
 }
 
+static void
+answer_stopping(struct control_call *call)
+{
+	struct buf b = { 0 };
+
+	control_begin(&b);
+	control_answer(call, &b);
+}
+
 bool
 command_master_said(struct keeper *k, uint32_t type, uint64_t id,
     struct unpack u)
@@ -120,6 +129,8 @@ command_master_said(struct keeper *k, uint32_t type, uint64_t id,
 	if (type == MASTER_STATUS_IS)
 		answer_status(k, call,
 		    (struct pn_str){ (const char *)u.p, u.n });
+	else if (type == MASTER_STOPPING)
+		answer_stopping(call);
 	else
 		answer_reload(call, u);
 	return true;
@@ -151,6 +162,13 @@ reload(struct keeper *k, struct control_call *call, const json_t *request)
 {
 	(void)request;
 	ask_master(k, call, MASTER_RELOAD, MASTER_RELOADED);
+}
+
+static void
+drain(struct keeper *k, struct control_call *call, const json_t *request)
+{
+	(void)request;
+	ask_master(k, call, MASTER_STOP, MASTER_STOPPING);
 }
 
 /* ---- what the keeper knows itself ---- */
@@ -295,6 +313,7 @@ command_ask(void *arg, struct control_call *call, const char *cmd,
 		void (*run)(struct keeper *, struct control_call *,
 		    const json_t *);
 	} commands[] = { { "status", status }, { "reload", reload },
+		{ "drain", drain },
 		{ "explain", explain }, { "history", ask_history },
 		 { "quarantine.list", list },
 		{ "quarantine.show", show }, { "quarantine.release", release },

@@ -28,6 +28,8 @@ enum keeper_master_type {
 	MASTER_STATUS_IS,   /* JSON object */
 	MASTER_RELOAD,      /* keeper -> master; answered by _RELOADED */
 	MASTER_RELOADED,    /* u8 ok, str text (the config error, or "") */
+	MASTER_STOP,        /* keeper -> master: as SIGTERM; answered by _STOPPING */
+	MASTER_STOPPING,    /* empty */
 	MASTER_DRAIN        /* -> child: stop, finish what is promised, exit */
 };
 

@@ -286,6 +286,8 @@ help_of(const char *name)
 		{ "recipients_refused_total",
 		    "Recipients that were refused before a message came." },
 		{ "rules_fired_total", "How often a rule fired." },
+		{ "rules_shadow_total",
+		    "How often a rule in shadow would have fired." },
 		{ "sessions", "Sessions that are open." },
 		{ "sessions_total", "Sessions that were opened." },
 		{ "stats_dropped_total",

@@ -11,6 +11,7 @@
  *
  *   status                the master's object and what the keeper counts
  *   reload                read the configuration again
+ *   drain                 end when every session has; answered at once
  *   explain ID            history or quarantine: "message" with its "trace"
  *   history               "messages", newest first, and "more": true where
  *                         there are others behind the limit. All members may

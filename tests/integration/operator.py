@@ -6,6 +6,8 @@ doctor with one.
 
 import json
 import os
+import re
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -319,6 +321,54 @@ def history(t, daemon):
         t.same(daemon.cli("history", *words).returncode, 64, "64: history " + " ".join(words))
 
 
+def top(t, daemon):
+    def counted():
+        return daemon.status().get("series", {}).get('rules_fired_total{rule="not-two"}', 0)
+
+    before = tap.until(counted)
+    t.ok(before >= 2, "the keeper counts how often rules fire", daemon.status())
+    done = daemon.cli("top", "--once", "--interval", "0.2")
+    t.ok(done.returncode == 0 and re.search(r"^sessions \d+ now, [\d.]+/s   messages ", done.stdout,
+                                            re.M)
+         and re.search(r"^ +0\.0/s +%d  not-two$" % before, done.stdout, re.M)
+         and re.search(r"^ +0\.0/s +\d+  quarantine", done.stdout, re.M),
+         "top --once", done.stdout, done.stderr)
+    # Counters reach the keeper now and then: watch until these do.
+    watch = subprocess.Popen([os.path.join(daemon.build, "postern"), "-c", daemon.conf, "--json",
+                              "top", "--interval", "0.5"], stdout=subprocess.PIPE, text=True)
+    for _ in range(5):
+        net.send(daemon.address, "x@y.example", ["two@example.com"], b"x")
+    rates = []
+    while sum(rates) == 0 and len(rates) < 20:
+        got = json.loads(watch.stdout.readline())
+        rates.append(got["series"]['rules_fired_total{rule="not-two"}']["rate"])
+    watch.kill()
+    watch.wait()
+    t.ok(4.5 < sum(rates) * got["seconds"] < 8, "top --json, again and again", rates)
+    for words in (("--interval", "0"), ("--interval", "x"), ("x",)):
+        t.same(daemon.cli("top", *words).returncode, 64, "64: top " + " ".join(words))
+
+
+def drain(t, daemon):
+    c = net.Client(daemon.address)
+    c.envelope("ada@client.example", ["one@example.com"])
+    done = daemon.cli("drain")
+    t.ok(done.returncode == 0 and done.stdout == "draining\n", "drain", done.stdout, done.stderr)
+
+    # The master holds the socket to the end: who comes now waits in vain.
+    with net.Client(daemon.address, greet=False, timeout=0.5) as late:
+        try:
+            said = late.reply()
+        except OSError:
+            said = None
+        t.same(said, None, "nobody new is greeted")
+    waits = subprocess.Popen([os.path.join(daemon.build, "postern"), "-c", daemon.conf, "drain",
+                              "--wait"], stdout=subprocess.PIPE, text=True)
+    t.same(c.data(MAIL % b"at last").code, 250, "who was there goes on")
+    t.ok(c.quit().code == 221 and daemon.process.wait(20) == 0, "then it ends")
+    t.same((waits.communicate(timeout=20)[0], waits.returncode), ("ended\n", 0), "drain --wait")
+
+
 def test(t):
     conf(t)
     t.folder("postern")
@@ -329,6 +379,8 @@ def test(t):
     trying(t, daemon)
     explain(t, daemon, policy)
     history(t, daemon)
+    top(t, daemon)
+    drain(t, daemon)
 
 
 tap.run(test, 120)
