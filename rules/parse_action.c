@@ -292,7 +292,8 @@ parse_delay(struct parser *p, struct action *a)
 		return lex_error(
 		    p->e, &w.pos, "\"%s\" is no time (like 5s)", VIS(w.text));
 	if (ms > DELAY_MAX || ms == 0)
-		return lex_error(p->e, &w.pos, "a delay is one of 1s to 60s");
+		return lex_error(p->e, &w.pos,
+		    "a delay is more than nothing and at most 60s");
 	a->delay_ms = ms;
 	return 0;
 }

@@ -336,8 +336,8 @@ static const struct when_case in_then[] = {
 	    "unknown group \"nets\" (group NAME cap N; makes one)" },
 	{ "score +3, score +4", 11, "a rule has one \"score\"" },
 	{ "delay 5s, delay 6s", 11, "a rule has one \"delay\"" },
-	{ "delay 61s", 7, "a delay is one of 1s to 60s" },
-	{ "delay 0s", 7, "a delay is one of 1s to 60s" },
+	{ "delay 61s", 7, "a delay is more than nothing and at most 60s" },
+	{ "delay 0s", 7, "a delay is more than nothing and at most 60s" },
 	{ "delay soon", 7, "\"soon\" is no time (like 5s)" },
 	{ "redirect bob", 10, "\"bob\" is no address" },
 	{ "redirect @b.example", 10, "\"@b.example\" is no address" },
@@ -592,11 +592,10 @@ the_line_and_a_caret_are_shown(void **state)
 static void
 an_override_is_named(void **state)
 {
-	static const char text[] =
-	    "policy a { rule x { when any part is zip;\n"
-	    "then strip part; } }\n"
-	    "policy b extends a {\n"
-	    "rule x { when size > 5; } }";
+	static const char text[] = "policy a { rule x { when any part is zip;\n"
+				   "then strip part; } }\n"
+				   "policy b extends a {\n"
+				   "rule x { when size > 5; } }";
 	struct arena *arena = arena_new(POLICY_ARENA);
 	struct error e;
 
