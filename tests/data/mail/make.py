@@ -148,6 +148,9 @@ MAILS = {
     "invoice": head("Your invoice 4711815 is overdue",
                     "Billing <billing@stranger.example>") + text(
         "Hello,\n\nplease pay at once.\n"),
+    "spoof": head("Are you at your desk?",
+                  "\"Meyer, Ada\" <ada.meyer@freemail.example>") + text(
+        "Ben,\n\nI need you to buy some vouchers.\n\nAda\n"),
 }
 
 for name, mail in MAILS.items():
