@@ -26,9 +26,12 @@ POINTS = ("accept", "ehlo", "mail", "rcpt", "data", "body", "dot", "found",
           "relaying", "relayed")
 # Within the keeper: body synced, index committed, before its answer.
 KEEPER_POINTS = ("keep-body", "keep-index", "keep-done")
+# Between a copy that is kept and the message that goes on.
+COPY_POINTS = ("copied",)
 VICTIMS = ("worker", "inspector", "keeper", "master")
 POLICY = """
 rule held { when subject contains "hold me"; then quarantine class tests; }
+rule copied { when subject contains "copy me"; then quarantine class copies copy; }
 """
 
 
@@ -94,13 +97,21 @@ class Kind:
         self.daemon = postern.Postern(
             t, name=name, upstream=upstream, policy=POLICY, build_dir=build,
             env=self.faults.env("*"), extra="drain_timeout 5s;")
-        self.subject = b"hold me" if name == "quarantine" else b"deliver me"
+        self.subject = {"quarantine": b"hold me", "copy": b"copy me"}.get(
+            name, b"deliver me")
 
     def copies(self, marker):
-        n = self.daemon.delivered(marker) + self.daemon.quarantined(marker)
+        n = self.daemon.delivered(marker)
+        if self.name != "copy":  # which may stay of a message that did not go on
+            n += self.daemon.quarantined(marker)
         if self.pf:
             n += sum(marker in m for m in self.pf.mails("one"))
         return n
+
+    def lacks_copy(self, attempt, marker):
+        """250 promises the copy, too; nothing promises two."""
+        n = self.daemon.quarantined(marker) if self.name == "copy" else 1
+        return n > 1 or (attempt.code == 250 and n != 1)
 
     def whole(self, seconds=15):
         """Pids by role, once every role is filled (again)."""
@@ -114,7 +125,8 @@ class Kind:
             alive = all(os.path.exists("/proc/%d" % pid)
                         for pids in found.values() for pid in pids)
             return found if alive and all(
-                len(found.get(r, [])) == 1 for r in VICTIMS) else None
+                len(found.get(r, [])) == (2 if r == "inspector" else 1)
+                for r in VICTIMS) else None
         got = tap.until(roles, seconds, 0.05)
         if not got:
             raise RuntimeError("%s: not whole again:\n%s" % (
@@ -134,7 +146,8 @@ class Kind:
             self.faults.disarm()
             attempt.join(45)
             return None
-        os.kill(pids[victim][0], signal.SIGKILL)
+        for pid in pids[victim]:  # of two inspectors one has the message
+            os.kill(pid, signal.SIGKILL)
         self.faults.disarm()
         stop.go()
         attempt.join(45)
@@ -156,7 +169,8 @@ def broken(code, copies):
 
 def kind(t, name, build):
     k = Kind(t, name, build)
-    points = POINTS + (KEEPER_POINTS if name != "postfix" else ())
+    points = POINTS + (KEEPER_POINTS if name != "postfix" else ()) + (
+        COPY_POINTS if name == "copy" else ())
     attempts = []
     for point in points:
         for victim in VICTIMS:
@@ -180,7 +194,7 @@ def kind(t, name, build):
         n = k.copies(a.marker)
         if a.code is None and n <= 1:
             cuts[n] += 1
-        t.ok(not a.is_alive() and not broken(a.code, n),
+        t.ok(not a.is_alive() and not broken(a.code, n) and not k.lacks_copy(a, a.marker),
              "%s: %s killed at %s: client heard %s, copies %d" % (
                  name, victim, point, a.code or "a cut", n), a.heard)
     t.note("%s: %d connections were cut: %d left no copy, %d one"
@@ -196,7 +210,7 @@ def test(t):
     if not t.ok(postern.configured("FAULT_HOOKS", build),
                 "the build has fault hooks", build):
         return
-    for name in ("maildir", "quarantine", "postfix"):
+    for name in ("maildir", "quarantine", "copy", "postfix"):
         kind(t, name, build)
 
 
