@@ -4,6 +4,19 @@ dist_sample_DATA = contrib/sample/postern.conf contrib/sample/policy.conf \
 	contrib/sample/partners
 pkgconfigdir = $(libdir)/pkgconfig
 nodist_pkgconfig_DATA = contrib/postern-filter.pc
+organisationdir = $(docdir)/examples/organisation
+dist_organisation_DATA = contrib/sample/organisation/postern.conf \
+	contrib/sample/organisation/policy.conf \
+	contrib/sample/organisation/allow-clients \
+	contrib/sample/organisation/allow-senders \
+	contrib/sample/organisation/partners
+organisation_testsdir = $(organisationdir)/tests
+dist_organisation_tests_DATA = contrib/sample/organisation/tests/clean.eml \
+	contrib/sample/organisation/tests/director.eml \
+	contrib/sample/organisation/tests/exe-in-zip.eml \
+	contrib/sample/organisation/tests/locked-zip.eml \
+	contrib/sample/organisation/tests/macros.eml \
+	contrib/sample/organisation/tests/spam.eml
 EXTRA_DIST += contrib/setup contrib/check contrib/quickstart \
 	contrib/quickstart-mail contrib/m4/postern.m4
 dist_man_MANS += contrib/man/postern-rules.5 \
