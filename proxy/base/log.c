@@ -21,6 +21,7 @@ static struct {
 	const char *postfix; /* NULL: no lines of its shape */
 	bool own;
 	char host[65];
+	char path[4096]; /* of the file; "": it is none */
 } the_log = { .fd = STDERR_FILENO, .most = LOG_LEVEL_INFO, .own = true };
 
 static int
@@ -42,12 +43,41 @@ facility_of(const char *name)
 }
 
 static int
+open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
+/* The descriptor of before, if it was our own, stands for the new file at
+ * once: who writes meanwhile writes into one of the two. */
+void
+log_take(int fd)
+{
+	if (the_log.fd <= STDERR_FILENO) {
+		the_log.fd = fd;
+		return;
+	}
+	must(dup3(fd, the_log.fd, O_CLOEXEC) == the_log.fd);
+	(void)close(fd); /* the same file is open still */
+}
+
+/* stderr and syslog: a file of before is closed. */
+static void
+leave_file(int fd)
+{
+	if (the_log.fd > STDERR_FILENO)
+		(void)close(the_log.fd); /* nothing is buffered in it */
+	the_log.fd = fd;
+	the_log.path[0] = '\0';
+}
+
+static int
 open_target(const char *target)
 {
 	int facility, fd;
 
 	if (strcmp(target, "stderr") == 0) {
-		the_log.fd = STDERR_FILENO;
+		leave_file(STDERR_FILENO);
 	} else if (strncmp(target, "syslog ", 7) == 0) {
 		if ((facility = facility_of(target + 7)) < 0) {
 			errno = EINVAL;
@@ -55,17 +85,34 @@ open_target(const char *target)
 		}
 		the_log.facility = facility;
 		openlog(the_log.program, LOG_PID | LOG_NDELAY, facility);
-		the_log.fd = -1;
+		leave_file(-1);
 	} else {
-		fd = open(target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-		    0640);
-		if (fd < 0)
+		if ((fd = open_file(target)) < 0)
 			return -1;
-		if (the_log.fd > STDERR_FILENO)
-			(void)close(the_log.fd); /* the file of before */
-		the_log.fd = fd;
+		log_take(fd);
+		(void)snprintf(the_log.path, sizeof(the_log.path), "%s",
+		    target);
 	}
 	return 0;
+}
+
+int
+log_reopen(void)
+{
+	int fd;
+
+	if (the_log.path[0] == '\0')
+		return 0;
+	if ((fd = open_file(the_log.path)) < 0)
+		return -1;
+	log_take(fd);
+	return 0;
+}
+
+int
+log_fd(void)
+{
+	return the_log.fd;
 }
 
 int

@@ -31,6 +31,13 @@ void log_postfix(const char *daemon, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* One JSON object a line: bare in a file, behind @cee: in syslog. */
 void log_object(struct pn_str json);
+/* The file of log_open() under its name again, after somebody moved it away;
+ * nothing to do for another target. -1 and errno: it goes on as before. */
+int log_reopen(void);
+/* What lines are written to, or -1: syslog. For children that may not open. */
+int log_fd(void);
+/* Lines go there from now on; takes fd. None is lost and none is torn. */
+void log_take(int fd);
 void log_process(const char *role); /* what `proc=` says from here on */
 /* Would a line of this level be written? For what is dear to prepare. */
 bool log_wants(enum log_level);
