@@ -10,7 +10,8 @@
 void
 child_signals(void)
 {
-	static const int ignored[] = { SIGINT, SIGHUP, SIGTERM, SIGPIPE };
+	static const int ignored[] = { SIGINT, SIGHUP, SIGTERM, SIGUSR1,
+		SIGPIPE };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 

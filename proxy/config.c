@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/must.h"
 #include "proxy/config_blocks.h"
+#include "proxy/config_keeper.h"
 #include "proxy/endpoint.h"
 
 #define IN(member) offsetof(struct config, member)
@@ -498,12 +499,20 @@ static const struct setting top_table[] = {
 	    IN(spool.max_memory), "1M", "0", "1G", 0 },
 	{ "state", setting_read_path, setting_print_word, IN(keeper.state_dir),
 	    "/var/lib/postern", NULL, NULL, 0 },
+	{ "metrics", config_read_metrics, config_print_metrics, IN(daemon),
+	    NULL, NULL, NULL, 0 },
+	{ "quarantine", config_read_class, NULL, IN(keeper.settings), NULL, NULL,
+	    NULL, SETTING_REPEATS | SETTING_CLOSED },
+	{ "release_retry", config_read_retry, config_print_retry,
+	    IN(keeper.settings), "1m 5m 15m 1h 4h;", NULL, NULL, 0 },
+	{ "release_life", setting_read_duration, setting_print_duration,
+	    IN(keeper.settings.release_life_ms), "2d", "1s", "365d", 0 },
 	{ "history_days", setting_read_count, setting_print_count,
-	    IN(keeper.history_days), "30", "1", "3650", 0 },
+	    IN(keeper.settings.history_days), "30", "1", "3650", 0 },
 	{ "history_size", setting_read_size, setting_print_size,
-	    IN(keeper.history_size), "1G", "0", NULL, 0 },
+	    IN(keeper.settings.history_size), "1G", "0", NULL, 0 },
 	{ "history_text", setting_read_yesno, setting_print_yesno,
-	    IN(keeper.history_text), "yes", NULL, NULL, 0 },
+	    IN(keeper.settings.history_text), "yes", NULL, NULL, 0 },
 	{ "control", read_control, print_control, IN(daemon.control),
 	    "unix:/run/postern/control", NULL, NULL, 0 },
 	{ "dns", read_resolver, print_resolver, IN(engine.dns_server), NULL,
@@ -627,6 +636,8 @@ config_each(const struct config *c, config_take *take, void *arg)
 	settings_each(top_table, o ? &o->top : NULL, NULL, c, take, arg);
 	if (o != NULL)
 		config_blocks_each(&c->smtp, o, take, arg);
+	if (o != NULL)
+		config_classes_each(&c->keeper.settings, o, take, arg);
 	modules_each(&c->modules, take, arg);
 }
 
@@ -635,5 +646,6 @@ config_print(const struct config *c, struct buf *b)
 {
 	settings_print(top_table, "", c, b);
 	config_blocks_print(&c->smtp, b);
+	config_classes_print(&c->keeper.settings, b);
 	modules_print(&c->modules, b);
 }

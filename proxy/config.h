@@ -34,6 +34,10 @@ struct daemon_conf {
 	bool log_own;		 /* and this */
 	unsigned log_level;	/* enum log_level */
 	uint64_t drain_timeout_ms;
+	const char *metrics; /* address of the keeper's HTTP, as written; NULL */
+	struct sockaddr_storage metrics_addr;
+	socklen_t metrics_addr_len;
+	bool metrics_public; /* not on a loopback address alone */
 	uint64_t map_check_ms; /* 0: never */
 };
 

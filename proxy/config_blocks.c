@@ -139,8 +139,8 @@ find_upstream(const struct smtp_conf *c, struct pn_str name)
 	return NULL;
 }
 
-static void
-keep_origin(struct reader *r, struct block_origin **all, size_t n,
+void
+config_keep_origin(struct reader *r, struct block_origin **all, size_t n,
     const struct block_origin *o)
 {
 	*all = setting_grow(r, *all, n, sizeof(**all));
@@ -173,7 +173,7 @@ config_read_upstream(struct reader *r, const struct setting *s,
 	    check_upstream(&u, &name,
 		settings_seen(upstream_table, &o.seen, "identity"), e) < 0)
 		return -1;
-	keep_origin(r, &r->origins->upstreams, c->n_upstreams, &o);
+	config_keep_origin(r, &r->origins->upstreams, c->n_upstreams, &o);
 	all = setting_grow(r, c->upstreams, c->n_upstreams, sizeof(*all));
 	all[c->n_upstreams++] = u;
 	c->upstreams = all;
@@ -306,7 +306,7 @@ config_read_listen(struct reader *r, const struct setting *s,
 	if (!settings_seen(listen_table, &o.seen, "upstream"))
 		return lex_error(e, &address.pos,
 		    "listener %s has no upstream line", block.listener.name);
-	keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
+	config_keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
 	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
 	r->routes =
 	    setting_grow(r, r->routes, c->n_listeners, sizeof(*r->routes));
@@ -398,8 +398,8 @@ config_blocks_print(const struct smtp_conf *c, struct buf *b)
 	}
 }
 
-static void
-each_of(const struct setting *table, const char *kind, const char *name,
+void
+config_block_each(const struct setting *table, const char *kind, const char *name,
     const struct block_origin *o, const void *from, config_take *take,
     void *arg)
 {
@@ -417,9 +417,9 @@ config_blocks_each(const struct smtp_conf *c, const struct config_origins *o,
     config_take *take, void *arg)
 {
 	for (size_t i = 0; i < c->n_upstreams; i++)
-		each_of(upstream_table, "upstream", c->upstreams[i].name,
+		config_block_each(upstream_table, "upstream", c->upstreams[i].name,
 		    &o->upstreams[i], &c->upstreams[i], take, arg);
 	for (size_t i = 0; i < c->n_listeners; i++)
-		each_of(listen_table, "listen smtp", c->listeners[i].name,
+		config_block_each(listen_table, "listen smtp", c->listeners[i].name,
 		    &o->listeners[i], &c->listeners[i], take, arg);
 }

@@ -14,4 +14,12 @@ void config_blocks_print(const struct smtp_conf *, struct buf *);
 void config_blocks_each(const struct smtp_conf *,
     const struct config_origins *, config_take *, void *arg);
 
+/* For whoever has blocks of his own: where the n-th one stands, remembered,
+ * and one block told to config_each()'s callee. */
+void config_keep_origin(struct reader *, struct block_origin **all, size_t n,
+    const struct block_origin *);
+void config_block_each(const struct setting *table, const char *kind,
+    const char *name, const struct block_origin *, const void *from,
+    config_take *, void *arg);
+
 #endif

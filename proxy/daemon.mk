@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libconfig.la libpolicy.la libmaster.la
 libconfig_la_SOURCES = \
 	proxy/config.c proxy/config.h \
 	proxy/config_blocks.c proxy/config_blocks.h \
+	proxy/config_keeper.c proxy/config_keeper.h \
 	proxy/endpoint.c proxy/endpoint.h \
 	proxy/modules.c proxy/modules.h \
 	proxy/setting.c proxy/setting.h

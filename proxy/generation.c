@@ -220,7 +220,7 @@ generations_number(const struct generations *all, unsigned *last)
 
 static void
 process_json(struct buf *b, const char *role, pid_t pid,
-    const struct slot *slot, const char *lane)
+    const struct slot *slot, const char *lane, process_rss *rss)
 {
 	if (pid == 0)
 		return;
@@ -233,34 +233,51 @@ process_json(struct buf *b, const char *role, pid_t pid,
 	}
 	if (lane != NULL)
 		json_cstr(b, "lane", lane);
+	if (rss != NULL)
+		json_int(b, "rss", (int64_t)rss(pid));
 	json_end_object(b);
 }
 
 static void
-slot_json(struct buf *b, const struct slot *s)
+slot_json(struct buf *b, const struct slot *s, process_rss *rss)
 {
 	static const char *const lanes[] = { [LANE_SMALL] = "small",
 		[LANE_LARGE] = "large" };
 
-	process_json(b, "worker", s->worker, s, NULL);
+	process_json(b, "worker", s->worker, s, NULL, rss);
 	for (size_t i = 0; i < INSPECT_LANES; i++)
-		process_json(b, "inspector", s->readers[i].pid, s, lanes[i]);
+		process_json(
+		    b, "inspector", s->readers[i].pid, s, lanes[i], rss);
+}
+
+/* Of a generation that serves: workers that are not ready, inspectors that are
+ * not there. */
+static unsigned
+missing_of(const struct generation *g)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; g != NULL && i < g->n_slots; i++) {
+		n += !g->slots[i].ready || g->slots[i].worker == 0;
+		for (size_t lane = 0; lane < INSPECT_LANES; lane++)
+			n += g->slots[i].readers[lane].pid == 0;
+	}
+	return n;
 }
 
 void
-generations_json(
-    const struct generations *all, pid_t master, pid_t keeper, struct buf *b)
+generations_json(const struct generations *all, pid_t master, pid_t keeper,
+    process_rss *rss, struct buf *b)
 {
 	const struct generation *g = generations_serving(all);
 
-	json_begin_object(b, NULL);
 	json_int(b, "generation", g ? g->number : 0);
+	json_int(b, "missing", missing_of(g));
 	json_begin_array(b, "processes");
-	process_json(b, "master", master, NULL, NULL);
-	process_json(b, "keeper", keeper, NULL, NULL);
+	process_json(b, "master", master, NULL, NULL, rss);
+	process_json(b, "keeper", keeper, NULL, NULL, rss);
 	TAILQ_FOREACH (g, all, next)
 		for (unsigned i = 0; i < g->n_slots; i++)
-			slot_json(b, &g->slots[i]);
+			slot_json(b, &g->slots[i], rss);
 	json_end_array(b);
-	json_end_object(b);
 }

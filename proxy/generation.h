@@ -94,8 +94,13 @@ uint64_t generations_due(const struct generations *);
  * still live. */
 unsigned generations_number(const struct generations *, unsigned *last);
 
-/* {"generation":N,"processes":[...]}; keeper 0: not there. */
-void generations_json(
-    const struct generations *, pid_t master, pid_t keeper, struct buf *);
+/*
+ * "generation", "missing" (processes that ought to be there, of the generation
+ * that serves) and "processes" into an open object; keeper 0: not there. rss:
+ * a process's resident bytes, or NULL.
+ */
+typedef uint64_t process_rss(pid_t);
+void generations_json(const struct generations *, pid_t master, pid_t keeper,
+    process_rss *, struct buf *);
 
 #endif

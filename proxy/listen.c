@@ -14,24 +14,25 @@
 #define BACKLOG 1024
 
 static int
-bind_one(const struct smtp_listener *l, struct error *e)
+bind_tcp(const struct sockaddr_storage *addr, socklen_t len, const char *what,
+    const char *name, struct error *e)
 {
 	int on = 1, fd;
 
 	fd = socket(
-	    l->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	    addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return error_set(
-		    e, "listen %s: socket: %s", l->name, strerror(errno));
+		    e, "%s %s: socket: %s", what, name, strerror(errno));
 	/* IPv4 has listeners of its own: "[::]:25" is IPv6 alone. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    (l->addr.ss_family == AF_INET6 &&
+	    (addr->ss_family == AF_INET6 &&
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) <
 		    0) ||
-	    bind(fd, (const struct sockaddr *)&l->addr, l->addr_len) < 0 ||
+	    bind(fd, (const struct sockaddr *)addr, len) < 0 ||
 	    listen(fd, BACKLOG) < 0) {
 		io_close(fd);
-		return error_set(e, "listen %s: %s", l->name, strerror(errno));
+		return error_set(e, "%s %s: %s", what, name, strerror(errno));
 	}
 	return fd;
 }
@@ -60,7 +61,7 @@ find(const struct sockets *s, const struct smtp_listener *l, const int *fds,
 static int
 add(struct sockets *s, const struct smtp_listener *l, struct error *e)
 {
-	int fd = bind_one(l, e);
+	int fd = bind_tcp(&l->addr, l->addr_len, "listen", l->name, e);
 
 	if (fd < 0)
 		return -1;
@@ -142,6 +143,24 @@ sockets_close_others(struct sockets *s, const int *fds, size_t n)
 			drop(s, i);
 	free(s->bound);
 	*s = (struct sockets){ 0 };
+}
+
+int
+listen_metrics(const struct daemon_conf *c, struct error *e)
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t n = sizeof(addr);
+	char text[ENDPOINT_TEXT_MAX];
+	int fd = bind_tcp(
+	    &c->metrics_addr, c->metrics_addr_len, "metrics", c->metrics, e);
+
+	if (fd < 0)
+		return -1;
+	if (getsockname(fd, (struct sockaddr *)&addr, &n) < 0)
+		addr = c->metrics_addr;
+	log_info(
+	    "", "listening", "metrics=%s", endpoint_text(&addr, text));
+	return fd;
 }
 
 /* Somebody answers there? Then it is not ours to replace. */

@@ -41,4 +41,7 @@ void sockets_close_others(struct sockets *, const int *fds, size_t n);
 /* Unix stream socket, mode 0660; one that a dead process left is replaced. */
 int listen_control(const char *path, struct error *e);
 
+/* TCP, for the keeper's HTTP; announced in the log. */
+int listen_metrics(const struct daemon_conf *, struct error *e);
+
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -79,12 +80,42 @@ worker_closed(void *arg)
 
 const struct ipc_ops worker_ops = { worker_message, worker_closed };
 
+/* Resident bytes of a process; 0: it is gone. */
+static uint64_t
+rss_of(pid_t pid)
+{
+	unsigned long long all, resident = 0;
+	char path[32];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	if ((f = fopen(path, "r")) == NULL)
+		return 0;
+	if (fscanf(f, "%llu %llu", &all, &resident) != 2)
+		resident = 0;
+	(void)fclose(f); /* only read */
+	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static void
 send_status(struct master *m, uint64_t id)
 {
 	struct buf b = { 0 };
 
-	generations_json(&m->generations, getpid(), m->keeper.pid, &b);
+	json_begin_object(&b, NULL);
+	generations_json(
+	    &m->generations, getpid(), m->keeper.pid, rss_of, &b);
+	json_int(&b, "started_us", (int64_t)m->run_us);
+	json_begin_object(&b, "reloads");
+	json_int(&b, "ok", m->reloads);
+	json_int(&b, "failed", m->reloads_failed);
+	json_end_object(&b);
+	json_begin_object(&b, "deaths");
+	json_int(&b, "worker", m->deaths[DIED_WORKER]);
+	json_int(&b, "inspector", m->deaths[DIED_INSPECTOR]);
+	json_int(&b, "keeper", m->deaths[DIED_KEEPER]);
+	json_end_object(&b);
+	json_end_object(&b);
 	(void)ipc_send(
 	    m->keeper.ipc, MASTER_STATUS_IS, id, buf_data(&b), buf_len(&b), -1);
 	buf_fini(&b);
@@ -152,6 +183,7 @@ keeper_died(struct master *m, uint64_t now_ms)
 	m->keeper.ipc = NULL;
 	/* Nobody is left to answer them to. */
 	m->askers.n = m->next_askers.n = 0;
+	m->deaths[DIED_KEEPER]++;
 	m->keeper.due = now_ms + backoff_crash(&m->keeper.crashes, now_ms);
 }
 
@@ -169,8 +201,10 @@ died(struct master *m, pid_t pid, int status)
 		m->reload.checker = 0;
 	} else if (s != NULL) {
 		bool worker = pid == s->worker;
+		bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 		log_death(worker ? "worker" : "inspector", pid, status);
+		m->deaths[worker ? DIED_WORKER : DIED_INSPECTOR] += !clean;
 		slot_died(s, pid,
 		    WIFSIGNALED(status)	       ? DEATH_SIGNAL
 		    : WEXITSTATUS(status) != 0 ? DEATH_EXIT
@@ -224,6 +258,25 @@ kill_slots(struct generation *g)
 				(void)kill(s->readers[lane].pid, SIGKILL);
 		}
 	}
+}
+
+/* To those that may not open a file: what we write to ourselves. An inspector
+ * writes nothing once it has begun. */
+static void
+send_log(struct master *m)
+{
+	struct generation *g;
+	int fd = log_fd();
+
+	if (fd < 0)
+		return; /* syslog: each its own */
+	if (m->keeper.ipc != NULL)
+		(void)ipc_send(m->keeper.ipc, MASTER_LOG, 0, NULL, 0, fd);
+	TAILQ_FOREACH (g, &m->generations, next)
+		for (unsigned i = 0; i < g->n_slots; i++)
+			if (g->slots[i].ipc != NULL)
+				(void)ipc_send(g->slots[i].ipc, MASTER_LOG, 0,
+				    NULL, 0, fd);
 }
 
 /* Every worker of g has said ready: the ones before it may go. */
@@ -282,6 +335,8 @@ start_reloaded(struct master *m, const struct policy *p, int *sockets)
 	if (config_log_open(c) < 0)
 		log_warn("", "log", "target=\"%s\" error=\"%s\"", c->log_target,
 		    strerror(errno));
+	else
+		send_log(m);
 	start_generation(m, p, sockets);
 }
 
@@ -518,11 +573,27 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+reopen_log(struct master *m)
+{
+	if (log_reopen() < 0) {
+		log_error("", "log", "state=not-reopened error=\"%s\"",
+		    strerror(errno));
+		return;
+	}
+	send_log(m);
+	log_info("", "log", "state=reopened");
+}
+
+static void
 on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct master *m = arg;
 
 	(void)what;
+	if (sig == SIGUSR1) {
+		reopen_log(m);
+		return;
+	}
 	if (sig == SIGHUP)
 		m->reload_wanted = true;
 	if ((sig == SIGTERM || sig == SIGINT) && ++m->stops == 2)
@@ -580,13 +651,16 @@ prepare(struct master *m, const struct policy *p, int *sockets, struct error *e)
 	if ((m->control = listen_control(c->control, e)) < 0)
 		return -1;
 	m->control_path = xstrdup(c->control);
+	if (c->metrics != NULL && (m->metrics = listen_metrics(c, e)) < 0)
+		return -1;
 	return users_drop_master(&m->users, e);
 }
 
 static void
 make_events(struct master *m)
 {
-	static const int signals[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT };
+	static const int signals[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT,
+		SIGUSR1 };
 	struct event_base *base = loop_base(m->loop);
 
 	for (size_t i = 0; i < PN_COUNT(signals); i++) {
@@ -604,7 +678,7 @@ make_events(struct master *m)
 static void
 hear_no_more(void)
 {
-	static const int ours[] = { SIGHUP, SIGTERM, SIGINT };
+	static const int ours[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
 	sigset_t set;
 
 	must(sigemptyset(&set) == 0);
@@ -631,6 +705,7 @@ finish(struct master *m)
 		io_close(m->control);
 		(void)unlink(m->control_path); /* the next start would anyway */
 	}
+	io_close(m->metrics);
 	free((char *)m->control_path);
 	loop_free(m->loop);
 }
@@ -657,6 +732,8 @@ master_run(const char *path, const struct policy *p)
 	struct master m = { .magic = MASTER_MAGIC,
 		.path = path,
 		.control = -1,
+		.metrics = -1,
+		.run_us = keeper_clock_us(),
 		.generations = TAILQ_HEAD_INITIALIZER(m.generations) };
 	int *sockets = sockets_new(&p->smtp);
 	struct error e;

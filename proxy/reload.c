@@ -65,6 +65,7 @@ reload_failed(struct master *m, const char *why)
 	const struct generation *g = generations_serving(&m->generations);
 	char seen[900];
 
+	m->reloads_failed++;
 	log_error("", "reload", "result=failed error=\"%s\"",
 	    vis(seen, sizeof(seen), pn_str_of(why)));
 	answer_askers(m, false, why);
@@ -72,11 +73,28 @@ reload_failed(struct master *m, const char *why)
 		notify_serving(g);
 }
 
+/* What the keeper of before should know of it: it outlives generations. */
+static void
+send_settings(struct master *m, const struct policy *p)
+{
+	struct buf b = { 0 };
+
+	if (m->keeper.ipc == NULL)
+		return; /* the next one is forked with them */
+	keeper_settings_pack(&p->keeper.settings, &b);
+	(void)ipc_send(m->keeper.ipc, MASTER_SETTINGS, 0, buf_data(&b),
+	    buf_len(&b), -1);
+	buf_fini(&b);
+}
+
 void
 reload_done(struct master *m, const struct generation *g)
 {
-	if (g->number > 1)
+	if (g->number > 1) {
+		m->reloads++;
 		log_info("", "reload", "result=ok generation=%u", g->number);
+		send_settings(m, g->policy);
+	}
 	answer_askers(m, true, "");
 	notify_serving(g);
 }
@@ -163,6 +181,9 @@ check_unchanged(
 		what = "keeper_user";
 	else if (strcmp(a->control, b->control) != 0)
 		what = "control";
+	else if (strcmp(a->metrics ? a->metrics : "",
+		     b->metrics ? b->metrics : "") != 0)
+		what = "metrics";
 	else if (strcmp(old->keeper.state_dir, new->keeper.state_dir) != 0)
 		what = "state";
 	else if (!same_list(old->keeper.maildirs, new->keeper.maildirs))

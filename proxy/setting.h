@@ -50,6 +50,7 @@ struct config_origins {
 	struct settings_seen top;
 	struct block_origin *upstreams; /* [conf->smtp.n_upstreams] */
 	struct block_origin *listeners; /* [conf->smtp.n_listeners] */
+	struct block_origin *classes;	/* [conf->keeper.settings.n_classes] */
 };
 
 /* What one config_read() carries around. */

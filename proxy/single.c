@@ -13,6 +13,7 @@
 
 #include "base/io.h"
 #include "base/ipc.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -31,7 +32,7 @@ struct single {
 	struct loop *loop;
 	struct sockets sockets;
 	int *fds; /* one a listener */
-	int control;
+	int control, metrics;
 	struct reading {
 		struct inspect_channel channel;
 		struct inspector *inspector;
@@ -72,7 +73,9 @@ keeper_message(
 	if (type == MASTER_STATUS) {
 		struct generations none = TAILQ_HEAD_INITIALIZER(none);
 
-		generations_json(&none, getpid(), 0, &b);
+		json_begin_object(&b, NULL);
+		generations_json(&none, getpid(), 0, NULL, &b);
+		json_end_object(&b);
 		(void)ipc_send(s->keeper_ipc, MASTER_STATUS_IS, id,
 		    buf_data(&b), buf_len(&b), -1);
 	} else if (type == MASTER_RELOAD) {
@@ -153,12 +156,15 @@ make_folders(struct single *s, struct error *e)
 static int
 make_keeper(struct single *s, int *link, struct error *e)
 {
+	struct keeper_start start = { .conf = &s->policy->keeper,
+		.control = s->control, .metrics = s->metrics,
+		.run_us = keeper_clock_us() };
 	int master[2], worker[2];
 
 	if (ipc_pair(master, e) < 0 || ipc_pair(worker, e) < 0)
 		return -1;
-	s->keeper =
-	    keeper_new(s->loop, &s->policy->keeper, s->control, master[1], e);
+	start.master = master[1];
+	s->keeper = keeper_new(s->loop, &start, e);
 	if (s->keeper == NULL)
 		return -1;
 	s->keeper_ipc = ipc_new(s->loop, master[0], &keeper_ops, s);
@@ -221,6 +227,8 @@ make(struct single *s, struct error *e)
 	if (loopback_only(&p->smtp, e) < 0 || make_folders(s, e) < 0 ||
 	    sockets_open(&s->sockets, &p->smtp, s->fds, e) < 0 ||
 	    (s->control = listen_control(p->daemon.control, e)) < 0 ||
+	    (p->daemon.metrics != NULL &&
+		(s->metrics = listen_metrics(&p->daemon, e)) < 0) ||
 	    make_worker(s, e) < 0)
 		return -1;
 	s->term = evsignal_new(loop_base(s->loop), SIGTERM, on_signal, s);
@@ -246,7 +254,7 @@ leave(struct single *s, int status)
 _Noreturn void
 single_run(const struct policy *p)
 {
-	struct single s = { .policy = p, .control = -1 };
+	struct single s = { .policy = p, .control = -1, .metrics = -1 };
 	const struct daemon_conf *c = &p->daemon;
 	struct error e;
 

@@ -95,6 +95,7 @@ inspector_child(
 	child_begin(m, "inspector", s);
 	sockets_close_others(&m->sockets, NULL, 0);
 	io_close(m->control);
+	io_close(m->metrics);
 	if (users_become(&m->users, &m->users.inspector, &e) < 0)
 		give_up(&e);
 	for (size_t i = 0; i < INSPECT_LANES; i++)
@@ -124,6 +125,7 @@ worker_child(struct master *m, struct slot *s, int sock,
 	sockets_close_others(
 	    &m->sockets, g->sockets, g->policy->smtp.n_listeners);
 	io_close(m->control);
+	io_close(m->metrics);
 	if (users_become(&m->users, &m->users.worker, &e) < 0)
 		give_up(&e);
 	worker_main(&args);
@@ -153,6 +155,9 @@ confine_keeper(const struct keeper_conf *c, struct error *e)
 _Noreturn static void
 keeper_child(struct master *m, const struct policy *p, int sock)
 {
+	const struct keeper_start start = { .conf = &p->keeper,
+		.control = m->control, .metrics = m->metrics, .master = sock,
+		.run_us = m->run_us };
 	struct error e;
 
 	child_begin(m, "keeper", NULL);
@@ -160,7 +165,7 @@ keeper_child(struct master *m, const struct policy *p, int sock)
 	if (users_become(&m->users, &m->users.keeper, &e) < 0 ||
 	    sandbox_seal_code(&e) < 0 || confine_keeper(&p->keeper, &e) < 0)
 		give_up(&e);
-	keeper_main(&p->keeper, m->control, sock);
+	keeper_main(&start);
 }
 
 _Noreturn static void
@@ -174,6 +179,7 @@ checker_child(struct master *m, int sock)
 	child_begin(m, "checker", NULL);
 	sockets_close_others(&m->sockets, NULL, 0);
 	io_close(m->control);
+	io_close(m->metrics);
 	ok = check_policy(p, &m->users, NULL, &e) == 0;
 	pack_u8(&b, ok);
 	pack_str(&b, pn_str_of(ok ? "" : e.text));

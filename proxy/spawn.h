@@ -38,6 +38,8 @@ struct reload {
 	char why[1024];
 };
 
+enum { DIED_WORKER, DIED_INSPECTOR, DIED_KEEPER, DIED_ROLES };
+
 struct master {
 	uint32_t magic;
 	const char *path; /* of postern.conf */
@@ -45,6 +47,8 @@ struct master {
 	struct users users;
 	struct sockets sockets;
 	int control; /* listening, for the keeper */
+	int metrics; /* likewise, or -1 */
+	uint64_t run_us; /* when this began: keeper_start.run_us */
 	const char *control_path;
 	struct keeper_child {
 		pid_t pid;
@@ -62,7 +66,10 @@ struct master {
 	unsigned stops;		   /* SIGTERM and SIGINT so far */
 	bool draining;		   /* the first was acted upon */
 	int status;		   /* exit status, once there is nothing left */
-	struct event *signals[4];
+	unsigned reloads, reloads_failed;
+	/* By a signal, or with a status that is not 0. */
+	unsigned deaths[DIED_ROLES];
+	struct event *signals[5];
 	struct event *kick;  /* master_advance(), soon */
 	struct event *timer; /* ... or when something is due */
 };

@@ -178,6 +178,10 @@ on_message(
 		if (fd >= 0)
 			keep_attach(w->keep, fd);
 		break;
+	case MASTER_LOG:
+		if (fd >= 0)
+			log_take(fd);
+		break;
 	case MASTER_DRAIN:
 		io_close(fd);
 		worker_drain(w, on_drained, w);

@@ -49,11 +49,19 @@ struct said {
 	bool changed; /* since the keeper heard of it */
 };
 
-/* What a release came to, while there is no keeper to tell. */
-struct untold {
-	STAILQ_ENTRY(untold) next;
-	uint64_t job;
+/* A frame that says what a release came to. */
+struct told {
+	STAILQ_ENTRY(told) next;
 	struct buf body;
+};
+
+/* A release that a keeper asked for, until one says that what it came to is
+ * committed. */
+struct relayed {
+	LIST_ENTRY(relayed) next;
+	uint64_t job;
+	bool done; /* and all is in the frames */
+	STAILQ_HEAD(, told) frames;
 };
 
 struct keep {
@@ -61,7 +69,7 @@ struct keep {
 	struct loop *loop;
 	struct ipc *ipc; /* NULL: no keeper now */
 	TAILQ_HEAD(, keep_ticket) tickets;
-	STAILQ_HEAD(, untold) untold;
+	LIST_HEAD(, relayed) relayed;
 	uint64_t last_id;
 	struct buf summaries;
 	uint64_t dropped; /* summaries, since the last that were sent */
@@ -485,49 +493,78 @@ fail_counters(struct keep *k)
 
 /* ---- releases ---- */
 
-static void
-tell(struct keep *k, uint64_t job, const struct keep_outcome *part)
+static struct relayed *
+relayed_find(struct keep *k, uint64_t job)
 {
-	struct untold *u = xcalloc(1, sizeof(*u));
+	struct relayed *r;
 
-	keep_outcome_pack(part, &u->body);
-	if (k->ipc != NULL && ipc_send(k->ipc, KEEP_RELEASED, job,
-	    buf_data(&u->body), buf_len(&u->body), -1)) {
-		buf_fini(&u->body);
-		free(u);
-		return;
-	}
-	u->job = job;
-	STAILQ_INSERT_TAIL(&k->untold, u, next);
+	LIST_FOREACH (r, &k->relayed, next)
+		if (r->job == job)
+			return r;
+	return NULL;
+}
+
+static struct relayed *
+relayed_new(struct keep *k, uint64_t job)
+{
+	struct relayed *r = xcalloc(1, sizeof(*r));
+
+	r->job = job;
+	STAILQ_INIT(&r->frames);
+	LIST_INSERT_HEAD(&k->relayed, r, next);
+	return r;
 }
 
 static void
-tell_untold(struct keep *k)
+relayed_free(struct relayed *r)
 {
-	struct untold *u;
+	struct told *t;
 
-	while ((u = STAILQ_FIRST(&k->untold)) != NULL) {
-		if (!ipc_send(k->ipc, KEEP_RELEASED, u->job,
-		    buf_data(&u->body), buf_len(&u->body), -1))
-			return; /* gone again: the next one hears it */
-		STAILQ_REMOVE_HEAD(&k->untold, next);
-		buf_fini(&u->body);
-		free(u);
+	while ((t = STAILQ_FIRST(&r->frames)) != NULL) {
+		STAILQ_REMOVE_HEAD(&r->frames, next);
+		buf_fini(&t->body);
+		free(t);
 	}
+	LIST_REMOVE(r, next);
+	free(r);
+}
+
+/* Of a keeper that is gone the next one hears it. */
+static void
+tell(struct keep *k, const struct relayed *r)
+{
+	const struct told *t;
+
+	if (!r->done || k->ipc == NULL)
+		return;
+	STAILQ_FOREACH (t, &r->frames, next)
+		(void)ipc_send(k->ipc, KEEP_RELEASED, r->job,
+		    buf_data(&t->body), buf_len(&t->body), -1);
+}
+
+static void
+add_frame(struct relayed *r, const struct keep_outcome *part)
+{
+	struct told *t = xcalloc(1, sizeof(*t));
+
+	keep_outcome_pack(part, &t->body);
+	STAILQ_INSERT_TAIL(&r->frames, t, next);
 }
 
 void
 keep_released(struct keep *k, uint64_t job, const struct keep_outcome *o)
 {
 	struct keep_outcome part = { .id = o->id, .rcpts = o->rcpts };
+	struct relayed *r = relayed_find(k, job);
 	size_t bytes = 0;
 
 	MUST_BE(k, KEEP);
+	must(r != NULL && !r->done); /* each is asked for, and answered once */
 	for (uint32_t i = 0; i < o->n; i++) {
 		size_t n = o->rcpts[i].path.n + o->rcpts[i].text.n + 16;
 
 		if (part.n > 0 && bytes + n > OUTCOME_BYTES) {
-			tell(k, job, &part);
+			add_frame(r, &part);
 			part.rcpts += part.n;
 			part.n = 0;
 			bytes = 0;
@@ -535,7 +572,36 @@ keep_released(struct keep *k, uint64_t job, const struct keep_outcome *o)
 		part.n++;
 		bytes += n;
 	}
-	tell(k, job, &part);
+	add_frame(r, &part);
+	r->done = true;
+	tell(k, r);
+}
+
+/* The keeper asks after a job that an earlier one may have given to us. */
+static void
+take_known(struct keep *k, uint64_t job)
+{
+	struct relayed *r = relayed_find(k, job);
+	struct keep_outcome none = { .n = 0 };
+	struct buf b = { 0 };
+
+	if (r != NULL) {
+		tell(k, r);
+		return;
+	}
+	keep_outcome_pack(&none, &b);
+	(void)ipc_send(k->ipc, KEEP_RELEASED, job, buf_data(&b), buf_len(&b),
+	    -1); /* gone: it will be asked again */
+	buf_fini(&b);
+}
+
+static void
+take_released_ok(struct keep *k, uint64_t job)
+{
+	struct relayed *r = relayed_find(k, job);
+
+	if (r != NULL && r->done)
+		relayed_free(r);
 }
 
 /* Nobody here relays: every recipient stays where it is. */
@@ -555,6 +621,20 @@ decline(struct keep *k, uint64_t job, const struct keep_job *j)
 	free(o.rcpts);
 }
 
+/* Takes fd. */
+static void
+begin_release(struct keep *k, const struct keep_job *j, uint64_t job, int fd,
+    uint64_t size)
+{
+	(void)relayed_new(k, job);
+	if (k->release != NULL) {
+		k->release(k->release_arg, j, job, fd, size);
+		return;
+	}
+	decline(k, job, j);
+	io_close(fd);
+}
+
 static void
 take_release(struct keep *k, uint64_t job, struct unpack u, int fd)
 {
@@ -567,10 +647,10 @@ take_release(struct keep *k, uint64_t job, struct unpack u, int fd)
 		log_error("", "release-frame", "error=\"not of our form\"");
 	else if (parcel_job(fd, size, &j, a, &e) < 0)
 		log_error("", "release-frame", "error=\"%s\"", e.text);
-	else if (k->release == NULL)
-		decline(k, job, &j);
+	else if (relayed_find(k, job) != NULL)
+		log_error("", "release-frame", "error=\"given twice\"");
 	else {
-		k->release(k->release_arg, &j, job, fd, size);
+		begin_release(k, &j, job, fd, size);
 		fd = -1;
 	}
 	io_close(fd);
@@ -638,7 +718,12 @@ on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
 		return;
 	}
 	io_close(fd);
-	take_answer(k, type, id, unpack_of(body, n));
+	if (type == KEEP_RELEASE_KNOWN)
+		take_known(k, id);
+	else if (type == KEEP_RELEASED_OK)
+		take_released_ok(k, id);
+	else
+		take_answer(k, type, id, unpack_of(body, n));
 }
 
 static void
@@ -685,6 +770,7 @@ keep_attach(struct keep *k, int sock)
 {
 	static const struct ipc_ops ops = { on_message, on_closed };
 	struct keep_ticket *t;
+	struct relayed *r;
 
 	MUST_BE(k, KEEP);
 	while ((t = ticket_worn_out(k)) != NULL)
@@ -697,7 +783,8 @@ keep_attach(struct keep *k, int sock)
 	(void)event_del(&k->grace); /* assigned: cannot fail */
 	TAILQ_FOREACH (t, &k->tickets, next)
 		ticket_send(t, KEEP_AGAIN);
-	tell_untold(k);
+	LIST_FOREACH (r, &k->relayed, next)
+		tell(k, r);
 	tell_all_stats(k);
 	tell_all_said(k);
 	flush(k);
@@ -712,7 +799,7 @@ keep_new(struct loop *l, int sock)
 	k->loop = l;
 	k->stats = stats_new();
 	TAILQ_INIT(&k->tickets);
-	STAILQ_INIT(&k->untold);
+	LIST_INIT(&k->relayed);
 	STAILQ_INIT(&k->said);
 	event_assign(&k->flush, loop_base(l), -1, 0, on_flush, k);
 	event_assign(&k->grace, loop_base(l), -1, 0, on_grace_over, k);
@@ -727,7 +814,7 @@ void
 keep_free(struct keep *k)
 {
 	struct keep_ticket *t;
-	struct untold *u;
+	struct relayed *r;
 
 	if (k == NULL)
 		return;
@@ -737,11 +824,8 @@ keep_free(struct keep *k)
 	tell_said(k);
 	while ((t = TAILQ_FIRST(&k->tickets)) != NULL)
 		ticket_free(t);
-	while ((u = STAILQ_FIRST(&k->untold)) != NULL) {
-		STAILQ_REMOVE_HEAD(&k->untold, next);
-		buf_fini(&u->body);
-		free(u);
-	}
+	while ((r = LIST_FIRST(&k->relayed)) != NULL)
+		relayed_free(r);
 	(void)event_del(&k->flush); /* assigned: cannot fail */
 	(void)event_del(&k->grace);
 	(void)event_del(&k->count);

@@ -30,8 +30,11 @@ struct link {
 struct release {
 	LIST_ENTRY(release) next;
 	struct keeper *keeper;
-	struct link *link;
+	struct link *link; /* NULL: an earlier keeper's, whose worker is not
+			      linked to us (yet): worker, generation */
+	unsigned worker, generation;
 	uint64_t job;
+	struct event again;
 	char id[32];
 	struct control_call *call; /* who waits; NULL: left */
 };
@@ -48,6 +51,10 @@ struct keeper {
 	uint32_t magic;
 	struct loop *loop;
 	const struct keeper_conf *conf;
+	struct keeper_settings settings; /* in force */
+	struct arena *arena; /* of the settings, when a reload sent them */
+	uint64_t run_us;
+	bool alone; /* no earlier keeper lives */
 	struct quarantine *quarantine;
 	struct history *history;
 	struct metrics *metrics;
@@ -56,15 +63,14 @@ struct keeper {
 	struct control *control; /* NULL: no socket */
 	struct ipc *master;      /* NULL: gone, or there is none */
 	bool leaving;            /* ends with the last link */
-	struct event hourly, sweep, recover, flush;
+	struct event hourly, sweep, recover, flush, retry;
+	unsigned n_releases;
 	uint64_t last_job, last_question;
 	LIST_HEAD(, link) links;
 	LIST_HEAD(, release) releases;
 	LIST_HEAD(, question) questions;
 	LIST_HEAD(, asked_history) searches;
 };
-
-uint64_t keeper_now_us(void);
 
 /* ask_history.c: a search under way, from slice to slice. */
 struct asked_history;
@@ -82,6 +88,12 @@ void command_master_gone(struct keeper *);
 void release_start(struct keeper *, struct pn_str id, struct control_call *);
 void release_outcome(struct keeper *, const struct link *, uint64_t job,
     struct unpack);
+void release_link_new(struct keeper *, struct link *);
 void release_link_gone(struct keeper *, const struct link *);
+/* What an earlier keeper had begun. */
+void release_resume(struct keeper *);
+/* Begin what is due, and be woken for what comes next. */
+void release_plan(struct keeper *);
+void release_on_retry(evutil_socket_t, short, void *);
 
 #endif

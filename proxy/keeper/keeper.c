@@ -25,11 +25,12 @@
 #include "keeper/maildir.h"
 #include "mail/parcel.h"
 
+#define SETTINGS_ARENA (8u << 20) /* the text they come from is no longer */
 #define HOUR_MS 3600000
 #define RECOVER_MS 2000 /* between looks whether an earlier keeper has gone */
 
 uint64_t
-keeper_now_us(void)
+keeper_clock_us(void)
 {
 	struct timespec now;
 
@@ -117,7 +118,7 @@ count_suspect(struct keeper *k, uint32_t type, struct unpack u,
 	if (u.n != SUSPECT_KEY)
 		return error_set(e, "a key of %zu bytes", u.n);
 	return suspect_count(k->history, u.p, type == KEEP_SUSPECT,
-	    keeper_now_us(), times, e);
+	    keeper_clock_us(), times, e);
 }
 
 static void
@@ -142,7 +143,7 @@ take_summaries(struct keeper *k, struct unpack u)
 {
 	struct error e;
 
-	if (history_add(k->history, &u, k->conf->history_text, &e) < 0)
+	if (history_add(k->history, &u, k->settings.history_text, &e) < 0)
 		log_error("", "history", "error=\"%s\"", e.text);
 }
 
@@ -177,7 +178,7 @@ take_counter(struct link *l, uint64_t id, struct unpack u)
 	int got;
 
 	got = keep_counter_unpack(&c, &u) ?
-	    state_count(l->keeper->state, &c, keeper_now_us(), &value, &age_ms,
+	    state_count(l->keeper->state, &c, keeper_clock_us(), &value, &age_ms,
 		&e) : error_set(&e, "no counter of ours");
 	if (got < 0)
 		log_error("", "state", "error=\"%s\"", e.text);
@@ -282,6 +283,7 @@ keeper_add_worker(struct keeper *k, int sock, unsigned worker,
 	l->stats = metrics_source_new(k->metrics, worker, generation);
 	l->ipc = ipc_new(k->loop, sock, &ops, l);
 	LIST_INSERT_HEAD(&k->links, l, next);
+	release_link_new(k, l);
 }
 
 /* ---- the master ---- */
@@ -299,6 +301,23 @@ take_worker(struct keeper *k, struct unpack u, int fd)
 	}
 	log_error("", "master-frame", "error=\"a worker without a link\"");
 	io_close(fd);
+}
+
+static void
+take_settings(struct keeper *k, struct unpack u)
+{
+	struct arena *a = arena_new(SETTINGS_ARENA);
+	struct keeper_settings s;
+
+	if (!keeper_settings_unpack(&s, &u, a)) {
+		log_error("", "master-frame", "error=\"no settings\"");
+		arena_free(a);
+		return;
+	}
+	arena_free(k->arena);
+	k->arena = a;
+	k->settings = s;
+	release_plan(k);
 }
 
 static void
@@ -320,9 +339,15 @@ on_master_message(void *arg, uint32_t type, uint64_t id, const void *body,
 		take_worker(k, u, fd);
 		return;
 	}
+	if (type == MASTER_LOG && fd >= 0) {
+		log_take(fd);
+		return;
+	}
 	io_close(fd);
 	if (type == MASTER_DRAIN)
 		leave(k);
+	else if (type == MASTER_SETTINGS)
+		take_settings(k, u);
 	else if (!command_master_said(k, type, id, u))
 		log_error("", "master-frame", "type=%u error=unexpected", type);
 }
@@ -342,17 +367,23 @@ on_master_closed(void *arg)
 
 /* ---- the keeper ---- */
 
+/* By slices: mail need not wait for it. */
 static void
 sweep(struct keeper *k)
 {
-	const struct history_limits limits = { k->conf->history_days,
-		k->conf->history_size };
+	const struct history_limits limits = { k->settings.history_days,
+		k->settings.history_size };
+	uint64_t now_us = keeper_clock_us();
 	struct error e;
-	int gone = history_expire(k->history, &limits, keeper_now_us(), &e);
+	int lines = history_expire(k->history, &limits, now_us, &e);
+	int held;
 
-	if (gone < 0)
+	if (lines < 0)
 		log_error("", "history", "error=\"%s\"", e.text);
-	else if (gone > 0) /* by slices: mail need not wait for it */
+	held = quarantine_expire(k->quarantine, now_us, &e);
+	if (held < 0)
+		log_error("", "quarantine", "error=\"%s\"", e.text);
+	if (lines > 0 || held > 0)
 		must(event_add(&k->sweep, &(struct timeval){ 0, 0 }) == 0);
 }
 
@@ -361,7 +392,7 @@ expire_counters(struct keeper *k)
 {
 	struct error e;
 
-	if (state_expire(k->state, keeper_now_us(), &e) < 0)
+	if (state_expire(k->state, keeper_clock_us(), &e) < 0)
 		log_error("", "state", "error=\"%s\"", e.text);
 }
 
@@ -395,10 +426,13 @@ on_recover(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (got == 0)
+		return;
 	if (got < 0)
 		log_error("", "quarantine", "error=\"%s\"", e.text);
-	if (got != 0)
-		(void)event_del(&k->recover); /* assigned: cannot fail */
+	(void)event_del(&k->recover); /* assigned: cannot fail */
+	k->alone = true;
+	release_resume(k);
 }
 
 static int
@@ -407,6 +441,7 @@ open_state(struct keeper *k, struct error *e)
 	k->quarantine = quarantine_open(k->conf->state_dir, e);
 	if (k->quarantine == NULL)
 		return -1;
+	quarantine_use(k->quarantine, &k->settings);
 	k->history = history_open(k->conf->state_dir, e);
 	if (k->history == NULL)
 		return -1;
@@ -414,9 +449,20 @@ open_state(struct keeper *k, struct error *e)
 	return k->state == NULL ? -1 : 0;
 }
 
+static void
+assign_events(struct keeper *k)
+{
+	struct event_base *base = loop_base(k->loop);
+
+	event_assign(&k->hourly, base, -1, EV_PERSIST, on_hour, k);
+	event_assign(&k->sweep, base, -1, 0, on_hour, k);
+	event_assign(&k->flush, base, -1, EV_PERSIST, on_flush, k);
+	event_assign(&k->recover, base, -1, EV_PERSIST, on_recover, k);
+	event_assign(&k->retry, base, -1, 0, release_on_retry, k);
+}
+
 struct keeper *
-keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
-    int master, struct error *e)
+keeper_new(struct loop *l, const struct keeper_start *start, struct error *e)
 {
 	static const struct ipc_ops ops = { on_master_message,
 		on_master_closed };
@@ -424,28 +470,29 @@ keeper_new(struct loop *l, const struct keeper_conf *conf, int control,
 
 	k->magic = KEEPER_MAGIC;
 	k->loop = l;
-	k->conf = conf;
+	k->conf = start->conf;
+	k->settings = start->conf->settings;
+	k->run_us = start->run_us;
 	k->metrics = metrics_new();
 	k->modules = modules_new();
 	LIST_INIT(&k->links);
 	LIST_INIT(&k->releases);
 	LIST_INIT(&k->questions);
 	LIST_INIT(&k->searches);
-	event_assign(&k->hourly, loop_base(l), -1, EV_PERSIST, on_hour, k);
-	event_assign(&k->sweep, loop_base(l), -1, 0, on_hour, k);
-	event_assign(&k->flush, loop_base(l), -1, EV_PERSIST, on_flush, k);
-	event_assign(&k->recover, loop_base(l), -1, EV_PERSIST, on_recover, k);
+	assign_events(k);
 	if (open_state(k, e) < 0) {
 		keeper_free(k);
 		return NULL;
 	}
-	if (control >= 0)
-		k->control = control_new(l, control, conf->control_uid,
-		    command_ask, k);
-	if (master >= 0)
-		k->master = ipc_new(l, master, &ops, k);
+	if (start->control >= 0)
+		k->control = control_new(l, start->control,
+		    start->conf->control_uid, command_ask, k);
+	if (start->master >= 0)
+		k->master = ipc_new(l, start->master, &ops, k);
+	k->alone = quarantine_recover(k->quarantine, e) > 0;
 	sweep(k);
 	expire_counters(k);
+	release_resume(k);
 	must(event_add(&k->flush, loop_timeout(l, STATE_FLUSH_MS)) == 0);
 	must(event_add(&k->hourly, loop_timeout(l, HOUR_MS)) == 0);
 	must(event_add(&k->recover, loop_timeout(l, RECOVER_MS)) == 0);
@@ -464,6 +511,7 @@ keeper_free(struct keeper *k)
 	MUST_BE(k, KEEPER);
 	(void)event_del(&k->hourly); /* assigned: cannot fail */
 	(void)event_del(&k->sweep);
+	(void)event_del(&k->retry);
 	(void)event_del(&k->recover);
 	(void)event_del(&k->flush);
 	control_free(k->control); /* first: nobody is answered any more */
@@ -474,6 +522,7 @@ keeper_free(struct keeper *k)
 	}
 	while ((r = LIST_FIRST(&k->releases)) != NULL) {
 		LIST_REMOVE(r, next); /* `releasing` on the disk: see release.c */
+		(void)event_del(&r->again);
 		free(r);
 	}
 	while ((l = LIST_FIRST(&k->links)) != NULL) {
@@ -481,6 +530,7 @@ keeper_free(struct keeper *k)
 		ipc_free(l->ipc);
 		free(l);
 	}
+	arena_free(k->arena);
 	ipc_free(k->master);
 	metrics_free(k->metrics);
 	modules_free(k->modules);
@@ -492,11 +542,11 @@ keeper_free(struct keeper *k)
 }
 
 _Noreturn void
-keeper_main(const struct keeper_conf *conf, int control, int master)
+keeper_main(const struct keeper_start *start)
 {
 	struct loop *l = loop_new();
 	struct error e;
-	struct keeper *k = keeper_new(l, conf, control, master, &e);
+	struct keeper *k = keeper_new(l, start, &e);
 
 	if (k == NULL) {
 		log_error("", "keeper", "error=\"%s\"", e.text);

@@ -19,7 +19,10 @@ libkeeper_la_SOURCES = \
 	proxy/keeper/quarantine.c proxy/keeper/quarantine.h \
 	proxy/keeper/quarantine_index.h \
 	proxy/keeper/quarantine_json.c \
+	proxy/keeper/quarantine_keep.c \
+	proxy/keeper/quarantine_release.c \
 	proxy/keeper/release.c \
+	proxy/keeper/settings.c proxy/keeper/settings.h \
 	proxy/keeper/state.c proxy/keeper/state.h \
 	proxy/keeper/suspect.c \
 	proxy/keeper/trace.c proxy/keeper/trace.h

@@ -1,5 +1,6 @@
 /* quarantine - see quarantine.h: files, index, and what a start puts right.
- * How a row reads as JSON stands in quarantine_json.c. */
+ * Releases stand in quarantine_release.c, what is deleted and when in
+ * quarantine_keep.c, how a row reads as JSON in quarantine_json.c. */
 #include "keeper/quarantine.h"
 
 #include <errno.h>
@@ -37,7 +38,34 @@ static const char schema[] =
     " code INTEGER NOT NULL DEFAULT 0, text TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY(id, n)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS quarantine_state ON quarantine(state);"
-    "CREATE INDEX IF NOT EXISTS quarantine_job ON quarantine(job);";
+    "CREATE INDEX IF NOT EXISTS quarantine_job ON quarantine(job);"
+    "CREATE INDEX IF NOT EXISTS quarantine_class ON quarantine(class, time_us);"
+    /* What each class holds, kept by triggers: a quota is asked for with
+     * every message, and must hold for two keepers, too. */
+    "CREATE TABLE IF NOT EXISTS usage("
+    " class TEXT NOT NULL, state TEXT NOT NULL, messages INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL, PRIMARY KEY(class, state)) WITHOUT ROWID;"
+    "CREATE TRIGGER IF NOT EXISTS usage_in AFTER INSERT ON quarantine BEGIN"
+    " INSERT INTO usage VALUES(new.class, new.state, 1, new.size)"
+    " ON CONFLICT DO UPDATE SET messages = messages + 1,"
+    " bytes = bytes + new.size; END;"
+    "CREATE TRIGGER IF NOT EXISTS usage_out AFTER DELETE ON quarantine BEGIN"
+    " UPDATE usage SET messages = messages - 1, bytes = bytes - old.size"
+    " WHERE class = old.class AND state = old.state; END;"
+    "CREATE TRIGGER IF NOT EXISTS usage_move AFTER UPDATE OF state"
+    " ON quarantine WHEN old.state <> new.state BEGIN"
+    " UPDATE usage SET messages = messages - 1, bytes = bytes - old.size"
+    " WHERE class = old.class AND state = old.state;"
+    " INSERT INTO usage VALUES(new.class, new.state, 1, new.size)"
+    " ON CONFLICT DO UPDATE SET messages = messages + 1,"
+    " bytes = bytes + new.size; END;";
+
+/* What the first version's table has not. */
+static const char *const later_columns[] = { "tries INTEGER NOT NULL DEFAULT 0",
+	"since_us INTEGER NOT NULL DEFAULT 0",
+	"next_us INTEGER NOT NULL DEFAULT 0",
+	"worker INTEGER NOT NULL DEFAULT 0",
+	"generation INTEGER NOT NULL DEFAULT 0" };
 
 /* ---- names ---- */
 
@@ -63,15 +91,15 @@ path_tmp(const struct quarantine *q, struct pn_str id, char out[PATH_MAX])
 	return out;
 }
 
-static char *
-path_folder(const struct quarantine *q, struct pn_str id, char out[PATH_MAX])
+char *
+quarantine_folder(const struct quarantine *q, struct pn_str id, char out[PATH_MAX])
 {
 	(void)snprintf(out, PATH_MAX, "%s/%.*s", q->dir, FOLDER_CHARS, id.p);
 	return out;
 }
 
-static char *
-path_file(const struct quarantine *q, struct pn_str id, char out[PATH_MAX])
+char *
+quarantine_file(const struct quarantine *q, struct pn_str id, char out[PATH_MAX])
 {
 	(void)snprintf(out, PATH_MAX, "%s/%.*s/%.*s.eml", q->dir, FOLDER_CHARS,
 	    id.p, PN_STR_ARG(id));
@@ -101,14 +129,14 @@ store_file(const struct quarantine *q, struct pn_str id, int from,
 {
 	char tmp[PATH_MAX], folder[PATH_MAX], file[PATH_MAX];
 
-	if (files_make_dir(path_folder(q, id, folder), 0700, e) < 0)
+	if (files_make_dir(quarantine_folder(q, id, folder), 0700, e) < 0)
 		return -1;
 	if (write_tmp(path_tmp(q, id, tmp), from, size, e) < 0) {
 		(void)unlink(tmp); /* else the next start does it */
 		return -1;
 	}
 	FAULT("keep-body");
-	if (rename(tmp, path_file(q, id, file)) < 0)
+	if (rename(tmp, quarantine_file(q, id, file)) < 0)
 		return error_errno(e, "%s", file);
 	return files_sync_dir(folder, e);
 }
@@ -174,8 +202,8 @@ store_row(struct quarantine *q, const struct keep_job *j, uint64_t size,
 	return db_commit(q->db, got, e);
 }
 
-static int
-is_there(struct quarantine *q, struct pn_str id, struct error *e)
+int
+quarantine_has(struct quarantine *q, struct pn_str id, struct error *e)
 {
 	sqlite3_stmt *s = db_query(q->db, e,
 	    "SELECT 1 FROM quarantine WHERE id = ?", "t", id);
@@ -196,13 +224,14 @@ quarantine_store(struct quarantine *q, const struct keep_job *j, int fd,
 		return error_set(e, "quarantine: not an id");
 	if (j->envelope.n_accepted == 0)
 		return error_set(e, "quarantine: for nobody");
-	there = is_there(q, j->id, e);
+	there = quarantine_has(q, j->id, e);
 	if (there != 0)
 		return there < 0 ? -1 : 0;
-	if (store_file(q, j->id, fd, size, e) < 0)
+	if (quarantine_make_room(q, j->class_name, size, e) < 0 ||
+	    store_file(q, j->id, fd, size, e) < 0)
 		return -1;
 	if (store_row(q, j, size, e) < 0) {
-		(void)unlink(path_file(q, j->id, file)); /* nobody was promised it */
+		(void)unlink(quarantine_file(q, j->id, file)); /* nobody was promised it */
 		return -1;
 	}
 	FAULT("keep-index");
@@ -263,12 +292,13 @@ read_recipient(sqlite3_stmt *s, struct envelope *m, struct arena *a)
 }
 
 static int
-read_recipients(struct quarantine *q, struct keep_job *j, struct arena *a,
-    struct error *e)
+read_recipients(struct quarantine *q, struct keep_job *j, bool again,
+    struct arena *a, struct error *e)
 {
 	sqlite3_stmt *s = db_query(q->db, e,
 	    "SELECT path, address, local, domain, params FROM recipient"
-	    " WHERE id = ? AND state <> 'released' ORDER BY n", "t", j->id);
+	    " WHERE id = ? AND iif(?, state IN ('waiting', 'unknown'),"
+	    " state <> 'released') ORDER BY n", "ti", j->id, (int64_t)again);
 	int got = -1;
 
 	while (s != NULL && (got = db_step(s, e)) > 0)
@@ -281,8 +311,8 @@ read_recipients(struct quarantine *q, struct keep_job *j, struct arena *a,
 }
 
 int
-quarantine_job(struct quarantine *q, struct pn_str id, struct keep_job *j,
-    struct arena *a, struct error *e)
+quarantine_job(struct quarantine *q, struct pn_str id, bool again,
+    struct keep_job *j, struct arena *a, struct error *e)
 {
 	sqlite3_stmt *s = db_query(q->db, e,
 	    "SELECT id, class, rule, subject, target, trace, path, address,"
@@ -297,7 +327,7 @@ quarantine_job(struct quarantine *q, struct pn_str id, struct keep_job *j,
 	if (got > 0 && !read_message(s, j, a))
 		got = error_set(e, "quarantine: memory short");
 	(void)sqlite3_finalize(s); /* repeats the step's error */
-	if (got > 0 && read_recipients(q, j, a, e) < 0)
+	if (got > 0 && read_recipients(q, j, again, a, e) < 0)
 		got = -1;
 	return got;
 }
@@ -312,148 +342,13 @@ quarantine_body(struct quarantine *q, struct pn_str id, uint64_t *size,
 
 	if (!quarantine_id_valid(id))
 		return error_set(e, "quarantine: not an id");
-	fd = open(path_file(q, id, file), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = open(quarantine_file(q, id, file), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		io_close(fd);
 		return error_set(e, "%s: %s", file, strerror(errno));
 	}
 	*size = (uint64_t)st.st_size;
 	return fd;
-}
-
-/* ---- releasing ---- */
-
-int
-quarantine_release(struct quarantine *q, struct pn_str id, uint64_t job,
-    struct error *e)
-{
-	int got;
-
-	if (db_begin(q->db, e) < 0)
-		return -1;
-	got = db_run(q->db, e, "UPDATE quarantine SET state = 'releasing',"
-	    " job = ? WHERE id = ? AND state NOT IN ('releasing', 'released')",
-	    "it", (int64_t)job, id);
-	if (got == 0 && sqlite3_changes(q->db) == 0)
-		got = error_set(e, "%.*s is released, or being released",
-		    PN_STR_ARG(id));
-	if (got == 0)
-		got = db_run(q->db, e, "UPDATE recipient SET state = 'releasing',"
-		    " code = 0, text = '' WHERE id = ? AND state <> 'released'",
-		    "t", id);
-	return db_commit(q->db, got, e);
-}
-
-static const char *
-state_of(uint16_t code)
-{
-	switch (code / 100) {
-	case 2:
-		return "released";
-	case 4:
-		return "held";
-	case 5:
-		return "refused";
-	default:
-		return "unknown";
-	}
-}
-
-/* The worst of its recipients is the message's state. */
-static int
-conclude(struct quarantine *q, int64_t job, bool *finished, struct error *e)
-{
-	int got = db_run(q->db, e,
-	    "UPDATE quarantine SET state = (SELECT CASE"
-	    " WHEN SUM(state = 'releasing') THEN 'releasing'"
-	    " WHEN SUM(state = 'unknown') THEN 'unknown'"
-	    " WHEN SUM(state = 'held') THEN 'held'"
-	    " WHEN SUM(state = 'refused') THEN 'refused'"
-	    " ELSE 'released' END FROM recipient"
-	    " WHERE recipient.id = quarantine.id) WHERE job = ?", "i", job);
-	sqlite3_stmt *s = got == 0 ? db_query(q->db, e, "SELECT 1 FROM quarantine"
-	    " WHERE job = ? AND state = 'releasing'", "i", job) : NULL;
-
-	got = s != NULL ? db_step(s, e) : -1;
-	*finished = got == 0;
-	(void)sqlite3_finalize(s); /* repeats the step's error */
-	return got < 0 ? -1 : 0;
-}
-
-/* `unknown` too: a keeper that died meanwhile marked them so, and here comes
- * the answer after all. */
-static int
-commit_reply(struct quarantine *q, int64_t job,
-    const struct keep_rcpt_outcome *o, struct error *e)
-{
-	return db_run(q->db, e,
-	    "UPDATE recipient SET state = ?, code = ?, text = ? WHERE path = ?"
-	    " AND state IN ('releasing', 'unknown')"
-	    " AND id IN (SELECT id FROM quarantine WHERE job = ?)",
-	    "tissi", pn_str_of(state_of(o->code)), (int64_t)o->code, o->text,
-	    o->path, job);
-}
-
-int
-quarantine_outcome(struct quarantine *q, uint64_t job,
-    const struct keep_outcome *o, bool *finished, struct error *e)
-{
-	int got = 0;
-
-	*finished = false;
-	if (job == 0) /* never released: no outcome can be its */
-		return error_set(e, "quarantine: an outcome of no release");
-	if (db_begin(q->db, e) < 0)
-		return -1;
-	for (uint32_t i = 0; i < o->n && got == 0; i++)
-		got = commit_reply(q, (int64_t)job, &o->rcpts[i], e);
-	if (got == 0)
-		got = conclude(q, (int64_t)job, finished, e);
-	return db_commit(q->db, got, e);
-}
-
-int
-quarantine_lost(struct quarantine *q, uint64_t job, struct error *e)
-{
-	bool finished;
-	int got;
-
-	if (db_begin(q->db, e) < 0)
-		return -1;
-	got = db_run(q->db, e, "UPDATE recipient SET state = 'unknown'"
-	    " WHERE state = 'releasing' AND id IN"
-	    " (SELECT id FROM quarantine WHERE job = ?)", "i", (int64_t)job);
-	if (got == 0)
-		got = conclude(q, (int64_t)job, &finished, e);
-	return db_commit(q->db, got, e);
-}
-
-/* ---- deleting ---- */
-
-int
-quarantine_delete(struct quarantine *q, struct pn_str id, struct error *e)
-{
-	char file[PATH_MAX], folder[PATH_MAX];
-	struct error ignored;
-	int gone = 0, got;
-
-	if (db_begin(q->db, e) < 0)
-		return -1;
-	got = db_run(q->db, e, "DELETE FROM quarantine WHERE id = ?"
-	    " AND state <> 'releasing'", "t", id);
-	gone = got == 0 ? sqlite3_changes(q->db) : 0;
-	if (gone)
-		got = db_run(q->db, e, "DELETE FROM recipient WHERE id = ?", "t",
-		    id);
-	if (db_commit(q->db, got, e) < 0)
-		return -1;
-	if (!gone)
-		return is_there(q, id, e) == 0 ? 0 : error_set(e,
-		    "%.*s is being released", PN_STR_ARG(id));
-	/* From here a crash leaves a file without a row: see recover(). */
-	(void)unlink(path_file(q, id, file));
-	(void)files_sync_dir(path_folder(q, id, folder), &ignored);
-	return 1;
 }
 
 /* ---- what a start puts right ---- */
@@ -481,7 +376,7 @@ check_file(void *arg, const char *folder, const char *name, struct error *e)
 	if (!pn_str_ends(id, PN_STR_V(".eml")))
 		return 0;
 	id.n -= strlen(".eml");
-	there = is_there(q, id, e);
+	there = quarantine_has(q, id, e);
 	if (there != 0)
 		return there < 0 ? -1 : 0;
 	q->orphans++;
@@ -513,25 +408,11 @@ report_missing(struct quarantine *q, struct error *e)
 	int got = -1;
 
 	while (s != NULL && (got = db_step(s, e)) > 0)
-		if (access(path_file(q, db_str(s, 0), file), F_OK) < 0)
+		if (access(quarantine_file(q, db_str(s, 0), file), F_OK) < 0)
 			log_error("", "quarantine-missing", "file=\"%s\" "
 			    "error=\"%s\"", file, strerror(errno));
 	(void)sqlite3_finalize(s); /* repeats the step's error */
 	return got;
-}
-
-/* Whether those went out is not known here; the operator says what follows.
- * A job's number is its time: what we began since is not meant. */
-static int
-forget_releases(struct quarantine *q, struct error *e)
-{
-	int got = db_run(q->db, e, "UPDATE recipient SET state = 'unknown'"
-	    " WHERE state = 'releasing' AND id IN (SELECT id FROM quarantine"
-	    " WHERE state = 'releasing' AND job < ?)", "i", q->began_us);
-
-	return got < 0 ? -1 : db_run(q->db, e, "UPDATE quarantine SET"
-	    " state = 'unknown' WHERE state = 'releasing' AND job < ?", "i",
-	    q->began_us);
 }
 
 static int
@@ -547,8 +428,7 @@ clean_up(struct quarantine *q, struct error *e)
 	if (q->index_is_new && q->orphans > 0)
 		log_error("", "quarantine-index-lost", "files=%u "
 		    "action=left-alone", q->orphans);
-	return db_commit(q->db, db_begin(q->db, e) < 0 ? -1 :
-	    forget_releases(q, e), e);
+	return 0;
 }
 
 int
@@ -579,6 +459,22 @@ make_folders(struct quarantine *q, const char *state_dir, struct error *e)
 	return q->lock < 0 ? error_set(e, "%s: %s", path, strerror(errno)) : 0;
 }
 
+static int
+upgrade(sqlite3 *db, struct error *e)
+{
+	char sql[128];
+	int had = db_has_column(db, "quarantine", "tries", e);
+
+	for (size_t i = 0; had == 0 && i < PN_COUNT(later_columns); i++) {
+		(void)snprintf(sql, sizeof(sql),
+		    "ALTER TABLE quarantine ADD COLUMN %s", later_columns[i]);
+		if (db_run(db, e, sql, "") < 0)
+			return -1;
+	}
+	return had < 0 ? -1 : db_run(db, e, "CREATE INDEX IF NOT EXISTS"
+	    " quarantine_next ON quarantine(next_us) WHERE next_us > 0", "");
+}
+
 struct quarantine *
 quarantine_open(const char *state_dir, struct error *e)
 {
@@ -586,11 +482,11 @@ quarantine_open(const char *state_dir, struct error *e)
 	char index[PATH_MAX];
 
 	q->lock = -1;
-	q->began_us = now_us();
 	(void)snprintf(q->dir, sizeof(q->dir), "%s/quarantine", state_dir);
 	(void)snprintf(index, sizeof(index), "%s/index.db", state_dir);
 	q->index_is_new = access(index, F_OK) < 0;
 	if (db_open(&q->db, index, DB_EACH_COMMIT, schema, e) == 0 &&
+	    upgrade(q->db, e) == 0 && quarantine_count_anew(q, e) == 0 &&
 	    make_folders(q, state_dir, e) == 0 &&
 	    quarantine_recover(q, e) >= 0)
 		return q;

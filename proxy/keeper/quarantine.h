@@ -17,12 +17,17 @@
  * States of a message, and of each of its recipients:
  *
  *   held -> releasing -> released          2xx
- *                     -> held              4xx
+ *                     -> waiting           4xx: tried again, see below
+ *                     -> unknown           no answer, or somebody died: tried
+ *                                          again too; it may be there already
  *                     -> refused           5xx
- *                     -> unknown           no answer, or somebody died meanwhile
+ *   waiting -> failed                      its time is over
  *
- * A release goes to all recipients that are not `released`, from any state but
- * releasing. Owned by keeper.c (or a test); one thread.
+ * A message is what the worst of its recipients is: releasing, unknown,
+ * waiting, failed, refused, released. A release that an operator asks for goes
+ * to all recipients that are not `released`, from any state but releasing; a
+ * further try to those alone that are waiting or unknown. Waits and the time
+ * in all are settings.h's. Owned by keeper.c (or a test); one thread.
  */
 #ifndef KEEPER_QUARANTINE_H
 #define KEEPER_QUARANTINE_H
@@ -32,6 +37,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "keeper/settings.h"
 #include "mail/keep.h"
 
 struct quarantine;
@@ -55,29 +61,75 @@ int quarantine_store(struct quarantine *, const struct keep_job *, int fd,
 bool quarantine_id_valid(struct pn_str id);
 
 /*
- * The job as it came, with the recipients a release goes to; all in the
- * arena. 1, or 0 when there is none of that id.
+ * The job as it came, with the recipients a release goes to (again: a further
+ * try); all in the arena. 1, or 0 when there is none of that id.
  */
-int quarantine_job(struct quarantine *, struct pn_str id, struct keep_job *,
-    struct arena *, struct error *e);
+int quarantine_job(struct quarantine *, struct pn_str id, bool again,
+    struct keep_job *, struct arena *, struct error *e);
 /* The message, read-only. */
 int quarantine_body(struct quarantine *, struct pn_str id, uint64_t *size,
     struct error *e);
 
-/* State of all (and of the recipients a release goes to) to `releasing`. */
-int quarantine_release(struct quarantine *, struct pn_str id, uint64_t job,
-    struct error *e);
+/* ---- releases: quarantine_release.c ---- */
+
+/* One try of a release: which, by whom, when. */
+struct quarantine_try {
+	uint64_t job; /* unique for ever */
+	unsigned worker, generation;
+	uint64_t now_us;
+	bool again; /* a further one; else an operator asked, and it begins anew */
+};
+/* State of all (and of the recipients it goes to) to `releasing`. */
+int quarantine_release(struct quarantine *, struct pn_str id,
+    const struct quarantine_try *, struct error *e);
 /*
  * Replies to some recipients of a release. An outcome of another job than the
  * last is nobody's and ignored. *finished: none is open any more.
  */
 int quarantine_outcome(struct quarantine *, uint64_t job,
-    const struct keep_outcome *, bool *finished, struct error *e);
-/* Nobody will answer this one. */
-int quarantine_lost(struct quarantine *, uint64_t job, struct error *e);
+    const struct keep_outcome *, uint64_t now_us, bool *finished,
+    struct error *e);
+/* Nobody will answer this one. unsent: nor did anybody begin with it. */
+int quarantine_lost(struct quarantine *, uint64_t job, bool unsent,
+    uint64_t now_us, struct error *e);
+/* A further try could not be begun: after the next wait, then. */
+int quarantine_put_off(struct quarantine *, struct pn_str id, uint64_t now_us,
+    struct error *e);
+/* Those that are `releasing`, each once. take: false ends it. */
+typedef bool quarantine_open_take(void *arg, struct pn_str id, uint64_t job,
+    unsigned worker, unsigned generation);
+int quarantine_releasing(struct quarantine *, quarantine_open_take *, void *arg,
+    struct error *e);
+/* The next one that is to be tried again: when and which; *next_us 0: none. */
+int quarantine_next(struct quarantine *, uint64_t *next_us, char id[32],
+    struct error *e);
 
+/* ---- what goes, and when: quarantine_keep.c ---- */
+
+/* Quota and retention from here on; borrowed. None: neither. */
+void quarantine_use(struct quarantine *, const struct keeper_settings *);
 /* 1 deleted, 0 no such id. Refused (-1) while it is being released. */
 int quarantine_delete(struct quarantine *, struct pn_str id, struct error *e);
+/*
+ * Delete what its class keeps no longer; what is being released, or is to be
+ * tried again, stays. QUARANTINE_SLICE messages at most: call again until 0.
+ * Returns how many went, or -1.
+ */
+#define QUARANTINE_SLICE 200
+int quarantine_expire(struct quarantine *, uint64_t now_us, struct error *e);
+
+struct quarantine_counts {
+	uint64_t expired, dropped; /* messages: too old; for room */
+	uint64_t refused;          /* no room was to be had */
+};
+void quarantine_counted(const struct quarantine *, struct quarantine_counts *);
+/* What each class holds in each state. */
+typedef void quarantine_use_of(void *arg, struct pn_str class_name,
+    struct pn_str state, int64_t messages, int64_t bytes);
+int quarantine_usage(struct quarantine *, quarantine_use_of *, void *arg,
+    struct error *e);
+
+/* ---- as JSON: quarantine_json.c ---- */
 
 /* As JSON: one object each, newest first, at most limit; older than `before`
  * (an id) unless that is "". Returns how many, or -1. */

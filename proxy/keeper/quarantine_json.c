@@ -56,10 +56,11 @@ put_recipients(struct quarantine *q, struct pn_str id, struct buf *b,
 static const struct field listed[] = { { "id", TEXT }, { "time_us", NUMBER },
 	{ "state", TEXT }, { "class", TEXT }, { "rule", TEXT },
 	{ "sender", TEXT }, { "subject", TEXT }, { "size", NUMBER },
-	{ "client", TEXT }, { NULL, TEXT } };
+	{ "client", TEXT }, { "tries", NUMBER }, { "next_us", NUMBER },
+	{ NULL, TEXT } };
 
 #define LISTED "SELECT id, time_us, state, class, rule, path, subject, size," \
-    " client_ip FROM quarantine "
+    " client_ip, tries, next_us FROM quarantine "
 
 static int
 put_listed(struct quarantine *q, const char *key, sqlite3_stmt *s,
@@ -117,12 +118,14 @@ quarantine_show(struct quarantine *q, struct pn_str id, struct buf *json,
 		{ "reverse_name", TEXT }, { "helo", TEXT },
 		{ "helo_verb", TEXT }, { "tls_version", TEXT },
 		{ "tls_cipher", TEXT }, { "login", TEXT }, { "listener", TEXT },
-		{ "trace", JSON }, { NULL, TEXT } };
+		{ "tries", NUMBER }, { "next_us", NUMBER }, { "trace", JSON },
+		{ NULL, TEXT } };
 	sqlite3_stmt *s = db_query(q->db, e,
 	    "SELECT id, time_us, state, class, rule, subject, size, target,"
 	    " path, params, client_ip, client_port, client_name,"
 	    " client_reverse_name, helo, helo_verb, tls_version, tls_cipher,"
-	    " login, listener, trace FROM quarantine WHERE id = ?", "t", id);
+	    " login, listener, tries, next_us, trace FROM quarantine"
+	    " WHERE id = ?", "t", id);
 	int got = s != NULL ? db_step(s, e) : -1;
 
 	if (got > 0) {
@@ -153,9 +156,9 @@ int
 quarantine_count(struct quarantine *q, int64_t *messages, int64_t *bytes,
     struct error *e)
 {
-	if (db_number(q->db, e, messages, "SELECT COUNT(*) FROM quarantine"
+	if (db_number(q->db, e, messages, "SELECT SUM(messages) FROM usage"
 	    " WHERE state <> 'released'") < 0)
 		return -1;
-	return db_number(q->db, e, bytes, "SELECT SUM(size) FROM quarantine"
+	return db_number(q->db, e, bytes, "SELECT SUM(bytes) FROM usage"
 	    " WHERE state <> 'released'");
 }

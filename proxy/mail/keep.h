@@ -27,7 +27,8 @@ enum keep_type {
 	KEEP_RELEASE,        /* fd, body as above; relay it; answered by _RELEASED */
 	/* worker -> keeper */
 	KEEP_RELEASED,       /* struct keep_outcome; several frames when one has
-				not room for every recipient */
+				not room for every recipient; told again to each
+				keeper until one answers with _RELEASED_OK */
 
 	KEEP_STATS = 32,     /* worker -> keeper: struct keep_stat, many a frame:
 				what changed since the last one, to a new keeper
@@ -36,8 +37,13 @@ enum keep_type {
 				when and why as KEEP_STATS */
 	KEEP_COUNTER,        /* worker -> keeper: struct keep_counter; answered by
 				KEEP_COUNTED or KEEP_FAILED, id 0 is not */
-	KEEP_COUNTED         /* keeper -> worker: u64 value (two's complement),
+	KEEP_COUNTED,        /* keeper -> worker: u64 value (two's complement),
 				u64 ms since its first add */
+	KEEP_RELEASED_OK,    /* keeper -> worker; id = job: committed, forget it */
+	KEEP_RELEASE_KNOWN   /* keeper -> worker; id = job: do you have it? Who
+				is at it says nothing; who is done tells again;
+				who never heard of it says _RELEASED with no
+				recipients */
 };
 /*
  * Or'ed to KEEP_QUARANTINE and KEEP_MAILDIR: an earlier keeper died with this

@@ -1,7 +1,7 @@
 """release - what a release came to, by what the next hop did.
 
 Before the message was sent in whole, a lost connection means that nothing was
-delivered: held, to be tried again. Behind its last dot it means that nobody
+delivered: waiting, and tried again by itself. Behind its last dot it means that nobody
 knows (RFC 1047), and the message must not pass for undelivered.
 """
 
@@ -18,8 +18,8 @@ POLICY = 'rule held { when subject contains "hold me"; then quarantine class tes
 MAIL = b"Subject: hold me\r\n\r\nbody\r\n"
 CASES = (
     ("refuses the recipient", "rcpt", b"550 5.1.1 not here\r\n", "refused"),
-    ("closes before the message", "data", DIE, "held"),
-    ("puts the message off", "body", b"451 4.3.0 later\r\n", "held"),
+    ("closes before the message", "data", DIE, "waiting"),
+    ("puts the message off", "body", b"451 4.3.0 later\r\n", "waiting"),
     ("closes behind the message", "body", DIE, "unknown"),
     ("takes it", None, None, "released"),
 )

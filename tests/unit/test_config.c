@@ -105,9 +105,9 @@ defaults_are_the_manuals(void **state)
 	assert_int_equal(c->spool.max_memory, 1 << 20);
 	assert_string_equal(c->keeper.state_dir, "/var/lib/postern");
 	assert_null(c->keeper.maildirs[0]);
-	assert_int_equal(c->keeper.history_days, 30);
-	assert_int_equal(c->keeper.history_size, 1 << 30);
-	assert_true(c->keeper.history_text);
+	assert_int_equal(c->keeper.settings.history_days, 30);
+	assert_int_equal(c->keeper.settings.history_size, 1 << 30);
+	assert_true(c->keeper.settings.history_text);
 	assert_null(c->engine.dns_server);
 	assert_int_equal(c->engine.dns_timeout_ms, 5000);
 	assert_true(c->engine.enforce);

@@ -1,6 +1,8 @@
 /* generation: who is due when, who serves, what the books say. */
 #include "cm.h"
 
+#include "base/json.h"
+
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -166,9 +168,11 @@ the_books_as_json(void **state)
 	(void)state;
 	g->state = GENERATION_SERVING;
 	g->slots[1].readers[0].pid = 0;
-	generations_json(&all, 5, 6, &b);
+	json_begin_object(&b, NULL);
+	generations_json(&all, 5, 6, NULL, &b);
+	json_end_object(&b);
 	assert_str(buf_str(&b),
-	    "{\"generation\":7,\"processes\":["
+	    "{\"generation\":7,\"missing\":5,\"processes\":["
 	    "{\"role\":\"master\",\"pid\":5},"
 	    "{\"role\":\"keeper\",\"pid\":6},"
 	    "{\"role\":\"worker\",\"pid\":170,\"generation\":7,\"worker\":14},"

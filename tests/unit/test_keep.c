@@ -57,7 +57,10 @@ struct town {
 	struct keep *keep;
 	int master; /* our end */
 	char socket[100];
+	uint64_t run_us;
 };
+
+static const uint64_t waits[] = { 60000 };
 
 static void
 turn(struct town *t)
@@ -88,7 +91,9 @@ keeper_begins(struct town *t, int *sock)
 
 	assert_int_equal(ipc_pair(link, &e), 0);
 	assert_int_equal(ipc_pair(master, &e), 0);
-	t->keeper = keeper_new(t->loop, &t->conf, listening(t), master[1], &e);
+	t->keeper = keeper_new(t->loop, &(struct keeper_start){
+	    .conf = &t->conf, .control = listening(t), .metrics = -1,
+	    .master = master[1], .run_us = t->run_us }, &e);
 	if (t->keeper == NULL)
 		fail_msg("%s", e.text);
 	t->master = master[0];
@@ -117,8 +122,11 @@ town_open(void **state)
 	(void)snprintf(t->socket, sizeof(t->socket), "%s/control", t->w->dir);
 	t->maildirs[0] = t->box;
 	t->conf = (struct keeper_conf){ .state_dir = t->w->dir,
-		.maildirs = t->maildirs, .history_days = 30,
-		.control_uid = (uid_t)-1 };
+		.maildirs = t->maildirs, .control_uid = (uid_t)-1,
+		.settings = { .history_days = 30, .history_text = true,
+		    .release_life_ms = 86400000, .release_retry_ms = waits,
+		    .n_release_retry = 1 } };
+	t->run_us = keeper_clock_us();
 	spool.dir = t->w->dir;
 	t->loop = loop_new();
 	t->pool = spool_pool_new(&spool);
@@ -689,7 +697,7 @@ a_release_is_relayed_and_committed(void **state)
 	reply(&d, 250, 451);
 	hear(t, s, &b);
 	answer = json_loads(buf_data(&b), 0, NULL);
-	assert_string_equal(state_of(answer), "held");
+	assert_string_equal(state_of(answer), "waiting");
 	json_decref(answer);
 	/* Again: to the one who has not got it. */
 	s = dial(t);
@@ -730,7 +738,7 @@ only_who_relays_reports(void **state)
 	assert_shown(t, "releasing");
 	reply(&d, 451, 451);
 	turn(t);
-	assert_shown(t, "held");
+	assert_shown(t, "waiting");
 	(void)close(s);
 	(void)close(link[0]);
 	buf_fini(&b);
@@ -762,10 +770,175 @@ a_dead_keeper_hears_the_outcome_later(void **state)
 	turn(t);
 	reply(&d, 250, 550);
 	keeper_begins(t, &sock);
-	assert_shown(t, "unknown");
+	assert_shown(t, "releasing");
 	keep_attach(t->keep, sock);
 	turn(t);
 	assert_shown(t, "refused");
+	(void)close(s);
+	buf_fini(&d.body);
+}
+
+/* What was told to a keeper that died with it in its hands is told again. */
+static void
+an_outcome_is_told_until_it_is_committed(void **state)
+{
+	struct town *t = *state;
+	struct door d = { 0 };
+	int s = begin_release(t, &d), sock;
+
+	reply(&d, 250, 451); /* sent, and never read */
+	keeper_dies(t);
+	turn(t);
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+	turn(t);
+	assert_shown(t, "waiting");
+	/* Committed: the next keeper hears nothing that is over. */
+	keeper_dies(t);
+	turn(t);
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+	turn(t);
+	assert_shown(t, "waiting");
+	(void)close(s);
+	buf_fini(&d.body);
+}
+
+/* The worker that was asked is known by number and generation, to a keeper
+ * that did not ask it, too: others are not believed. */
+static void
+a_new_keeper_believes_who_was_asked_alone(void **state)
+{
+	struct town *t = *state;
+	struct door d = { 0 };
+	struct keep_rcpt_outcome r[] = {
+		{ PN_STR("ada@example.com"), 250, PN_STR("gone") },
+		{ PN_STR("eve@example.com"), 250, PN_STR("gone") } };
+	struct keep_outcome o = { PN_STR("idaaaaaa"), 2, r };
+	struct buf b = { 0 };
+	struct error e;
+	int link[2], s = begin_release(t, &d), sock;
+
+	keeper_dies(t);
+	turn(t);
+	keeper_begins(t, &sock);
+	assert_int_equal(ipc_pair(link, &e), 0);
+	keeper_add_worker(t->keeper, link[1], 0, 2); /* a later generation's */
+	keep_outcome_pack(&o, &b);
+	assert_int_equal(ipc_write(link[0], KEEP_RELEASED, d.job, buf_data(&b),
+	    buf_len(&b), -1, &e), 0);
+	turn(t);
+	assert_shown(t, "releasing");
+	keep_attach(t->keep, sock);
+	turn(t);
+	assert_shown(t, "releasing"); /* it is at it, and says nothing */
+	reply(&d, 550, 550);
+	turn(t);
+	assert_shown(t, "refused");
+	(void)close(s);
+	(void)close(link[0]);
+	buf_fini(&b);
+	buf_fini(&d.body);
+}
+
+/* A keeper that died between writing it down and sending it. */
+static void
+a_release_that_never_arrived_waits(void **state)
+{
+	struct town *t = *state;
+	struct door d = { 0 };
+	int s = begin_release(t, &d), sock;
+
+	keeper_dies(t);
+	keep_free(t->keep); /* another one, that knows nothing of it */
+	keeper_begins(t, &sock);
+	t->keep = keep_new(t->loop, sock);
+	turn(t);
+	assert_shown(t, "waiting");
+	(void)close(s);
+	buf_fini(&d.body);
+}
+
+/* Another run of posternd: no worker of that one will ever say. */
+static void
+a_release_of_an_earlier_run_is_unknown(void **state)
+{
+	struct town *t = *state;
+	struct door d = { 0 };
+	int s = begin_release(t, &d), sock;
+
+	keeper_dies(t);
+	turn(t);
+	t->run_us = keeper_clock_us();
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+	turn(t);
+	assert_shown(t, "unknown");
+	(void)close(s);
+	buf_fini(&d.body);
+}
+
+static void
+what_waits_is_tried_again(void **state)
+{
+	static const uint64_t soon[] = { 100 };
+	struct town *t = *state;
+	struct door d = { 0 };
+	uint64_t first;
+	int s, sock;
+
+	t->conf.settings.release_retry_ms = soon;
+	keeper_dies(t);
+	turn(t);
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+	s = begin_release(t, &d);
+	first = d.job;
+	reply(&d, 250, 451);
+	for (int i = 0; i < 200 && d.job == first; i++) {
+		(void)usleep(5000);
+		turn(t);
+	}
+	assert_true(d.job > first);
+	assert_string_equal(d.rcpt_params, ""); /* eve alone */
+	reply(&d, 0, 250);
+	turn(t);
+	assert_shown(t, "released");
+	(void)close(s);
+	buf_fini(&d.body);
+}
+
+static void
+a_plan_survives_the_keeper(void **state)
+{
+	static const uint64_t soon[] = { 100 };
+	struct town *t = *state;
+	struct door d = { 0 };
+	uint64_t first;
+	int s, sock;
+
+	t->conf.settings.release_retry_ms = soon;
+	keeper_dies(t);
+	turn(t);
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+	s = begin_release(t, &d);
+	first = d.job;
+	reply(&d, 451, 451);
+	turn(t);
+	keeper_dies(t);
+	turn(t);
+	(void)usleep(150000);
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+	for (int i = 0; i < 200 && d.job == first; i++) {
+		(void)usleep(5000);
+		turn(t);
+	}
+	assert_true(d.job > first);
+	reply(&d, 250, 250);
+	turn(t);
+	assert_shown(t, "released");
 	(void)close(s);
 	buf_fini(&d.body);
 }
@@ -975,6 +1148,12 @@ main(void)
 		TEST(only_who_relays_reports),
 		TEST(who_asked_may_leave),
 		TEST(a_dead_keeper_hears_the_outcome_later),
+		TEST(an_outcome_is_told_until_it_is_committed),
+		TEST(a_new_keeper_believes_who_was_asked_alone),
+		TEST(a_release_that_never_arrived_waits),
+		TEST(a_release_of_an_earlier_run_is_unknown),
+		TEST(what_waits_is_tried_again),
+		TEST(a_plan_survives_the_keeper),
 		TEST(a_dead_worker_leaves_it_unknown),
 		TEST(summaries_arrive_in_batches),
 		TEST(hostile_frames_end_nothing),
