@@ -20,7 +20,8 @@ static const char *const stages[] = { [STAGE_CONNECT] = "connect",
 	[STAGE_RCPT] = "rcpt",
 	[STAGE_MESSAGE] = "message",
 	NULL };
-static const char *const item_words[] = { "set", "map", "people", "policy", NULL };
+static const char *const item_words[] = { "set", "map", "people", "policy",
+	NULL };
 
 static const struct pn_filter *const builtin[] = { PN_BUILTIN_FILTERS };
 
@@ -216,8 +217,11 @@ policy_describe(const struct policy *p, struct buf *b)
 		.keeper = p->keeper,
 		.spool = p->spool,
 		.modules = p->modules };
+	size_t n;
 
 	config_print(&c, b);
 	(void)buf_puts(b, "\n");
 	rules_describe(p->rules, b);
+	n = rules_lint(p->rules, b);
+	(void)buf_printf(b, "%zu warning%s\n", n, n == 1 ? "" : "s");
 }

@@ -310,14 +310,6 @@ take_words(struct making *m)
 
 /* ---- in ---- */
 
-static const char *
-kind_name(const struct list *l)
-{
-	return list_is_map(l)		? "map"
-	       : l->kind == LIST_PEOPLE ? "people"
-					: "set";
-}
-
 /* What is wrong with a member for this fact, or NULL. */
 static const char *
 member_misfit(struct making *m, struct pn_str member, struct net *net)
@@ -351,7 +343,7 @@ check_list(struct making *m, const struct list *l, const struct word *at)
 		    VIS(at->text), VIS(m->test->name.text));
 	if (misfit != NULL)
 		return lex_error(m->e, &at->pos,
-		    "%s \"%s\" %s, and \"%s\" is %s", kind_name(l),
+		    "%s \"%s\" %s, and \"%s\" is %s", list_noun(l),
 		    VIS(at->text), misfit, VIS(m->test->name.text),
 		    type_names[m->type]);
 	if (list_is_map(l))
@@ -361,7 +353,7 @@ check_list(struct making *m, const struct list *l, const struct word *at)
 
 		if (wrong != NULL)
 			return lex_error(m->e, &at->pos,
-			    "%s \"%s\" holds \"%s\", which %s", kind_name(l),
+			    "%s \"%s\" holds \"%s\", which %s", list_noun(l),
 			    VIS(at->text), VIS(w->text), wrong);
 	}
 	return 0;
@@ -492,7 +484,7 @@ take_claims(struct making *m)
 			return lex_error(m->e, &w->pos,
 			    "\"%s\" is a %s; after \"claims\" stands the name "
 			    "of a people block",
-			    VIS(w->text), kind_name(l));
+			    VIS(w->text), list_noun(l));
 		m->atom->lists[m->atom->n_lists++] = l;
 	}
 	return 0;
@@ -537,9 +529,10 @@ key_known(const struct rules_decl *d, const struct word *key, struct error *e)
 			return 0;
 		suggest_try(&near, pn_str_of(d->keys[i]));
 	}
-	return d->keys == NULL ? 0 : lex_error(e, &key->pos,
-	    "%s knows no \"%s\"%s", d->name, VIS(key->text),
-	    suggest_text(&near, text, sizeof(text)));
+	return d->keys == NULL ? 0
+			       : lex_error(e, &key->pos, "%s knows no \"%s\"%s",
+				     d->name, VIS(key->text),
+				     suggest_text(&near, text, sizeof(text)));
 }
 
 static int

@@ -1,7 +1,7 @@
 /*
  * describe - what posternd -t -v says of the policies: whom each is for, which
  * rules it has, from where, what they override, when and where they are
- * judged; and what cannot be meant.
+ * judged. What cannot be meant: lint.c.
  */
 #include "rules/tree.h"
 
@@ -34,32 +34,6 @@ describe_atoms(const struct rules *r, const struct expr *x, struct buf *b)
 		describe_atoms(r, k, b);
 }
 
-static bool
-refuses(const struct rule *rule)
-{
-	for (const struct action *a = rule->then; a != NULL; a = a->next)
-		if (a->kind == RULES_REJECT || a->kind == RULES_TEMPFAIL)
-			return !rule->shadow && !rule->always;
-	return false;
-}
-
-/* An allow of a later stage comes too late for this refusal. */
-static void
-warn_of_late_allows(const struct rules *r, const struct policy *policy,
-    const struct placed *at, struct buf *b)
-{
-	const struct placed *late = policy->placed;
-
-	for (; refuses(at->rule) && late != NULL; late = late->next)
-		if (late->rule->allows && late->stage > at->stage)
-			(void)buf_printf(b,
-			    "\t\t# warning: refuses at %s, before rule %.*s "
-			    "can allow at %s\n",
-			    r->decls->stages[at->stage],
-			    PN_STR_ARG(late->rule->name),
-			    r->decls->stages[late->stage]);
-}
-
 static void
 describe_origin(const struct rules *r, const struct policy *policy,
     const struct rule *rule, struct buf *b)
@@ -89,7 +63,6 @@ describe_rule(const struct rules *r, const struct policy *policy,
 	    rule->shadow ? ", in shadow" : "");
 	describe_origin(r, policy, rule, b);
 	put(b, "\n");
-	warn_of_late_allows(r, policy, at, b);
 	if (rule->policy != policy->nr)
 		return;
 	print_clauses(r, rule, ~0u & ~(unsigned)CLAUSE_MODE, b);

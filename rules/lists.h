@@ -106,6 +106,7 @@ bool address_is_valid(struct pn_str entry, bool domain_too);
  */
 enum tri list_has(const struct list *, struct rules_run *, struct pn_str value,
     struct pn_str domain);
+const char *list_noun(const struct list *); /* "set" "map" "people" */
 /* "holds addresses" if no fact of that type can be in it; else NULL. */
 const char *list_misfit(const struct list *, enum value_type);
 

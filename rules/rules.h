@@ -105,6 +105,11 @@ struct pn_str rules_policy_name(const struct rules *, unsigned policy);
 void rules_print(const struct rules *, struct buf *);
 /* What -t -v says: each rule with its stage, where its atoms run, its text. */
 void rules_describe(const struct rules *, struct buf *);
+/*
+ * What is allowed and cannot be meant: for each warning `file:line:column:
+ * warning: text`, the line and a caret, in the files' order. How many.
+ */
+size_t rules_lint(const struct rules *, struct buf *);
 /* Has any rule (or interpolated text) a use for this fact? Then it is worth
  * asking the world for it. */
 bool rules_uses(const struct rules *, uint32_t fact);

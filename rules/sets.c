@@ -115,6 +115,14 @@ list_has(const struct list *l, struct rules_run *run, struct pn_str value,
 }
 
 const char *
+list_noun(const struct list *l)
+{
+	return list_is_map(l)		? "map"
+	       : l->kind == LIST_PEOPLE ? "people"
+					: "set";
+}
+
+const char *
 list_misfit(const struct list *l, enum value_type type)
 {
 	switch (l->kind) {

@@ -337,8 +337,6 @@ what_a_rule_means(void **state)
 	static const char want[] =
 	    "policy p, for everybody else (policy.conf:1)\n"
 	    "rule soon (policy.conf:2), judged at connect\n"
-	    "\t\t# warning: refuses at connect, before rule late can allow at "
-	    "message\n"
 	    "\t\twhen client.ip in 10.0.0.0/8;\n"
 	    "\t\tthen reject 550 5.7.1 \"no\";\n"
 	    "\t\t# client.ip in 10.0.0.0/8: known at connect, tested by the "
