@@ -4,6 +4,9 @@ postern_SOURCES = \
 	proxy/cli/ask.c \
 	proxy/cli/cli.h \
 	proxy/cli/conf.c \
+	proxy/cli/doctor.c proxy/cli/doctor.h \
+	proxy/cli/doctor_dns.c \
+	proxy/cli/doctor_smtp.c \
 	proxy/cli/explain.c \
 	proxy/cli/facts.c \
 	proxy/cli/given.c \

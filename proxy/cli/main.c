@@ -101,6 +101,11 @@ static const struct command {
 	    "  --action WORD    accept, tag, reject, ...\n"
 	    "  --subject TEXT   stands in it\n"
 	    "  --limit N        default 100; 0 is all\n" },
+	{ "doctor", cli_doctor, "is all well with this machine and its neighbours",
+	    "usage: postern doctor\n\n"
+	    "Look at settings, folders, log and clock, ask the resolver and the DNS\n"
+	    "lists, and dial each next hop: does it see the client's address? One\n"
+	    "line each, with what to do. The exit code is 1 when something failed.\n" },
 	{ "quarantine", cli_quarantine, "list, show, release, delete held mail",
 	    "usage: postern quarantine list\n"
 	    "       postern quarantine show ID\n"

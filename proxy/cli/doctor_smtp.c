@@ -1,0 +1,204 @@
+/*
+ * doctor_smtp - does the MTA behind us see the client's address? Each server
+ * is dialled and asked as a worker would: the channel that is configured must
+ * be announced with ADDR, and taken. RFC 5321; Postfix XCLIENT, XFORWARD.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "cli/doctor.h"
+
+#define TIMEOUT_MS 10000
+#define REPLY_MAX 8192
+
+/* Documentation's (RFC 5737): nobody's. */
+#define SOMEBODY "192.0.2.1"
+
+struct talk {
+	int sock;
+	char reply[REPLY_MAX]; /* the last one, all lines, with its NUL */
+	struct error why;
+};
+
+static int
+dial(struct talk *t, const struct smtp_upstream *u)
+{
+	struct pollfd p = { .events = POLLOUT };
+	socklen_t n = sizeof(int);
+	int failed = 0;
+
+	t->sock = socket(u->addr.ss_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (t->sock < 0)
+		return error_set(&t->why, "%s", strerror(errno));
+	p.fd = t->sock;
+	if (connect(t->sock, (const struct sockaddr *)&u->addr, u->addr_len) <
+		0 && errno != EINPROGRESS)
+		return error_set(&t->why, "%s", strerror(errno));
+	if (poll(&p, 1, TIMEOUT_MS) != 1)
+		return error_set(&t->why, "no connection within 10 s");
+	if (getsockopt(t->sock, SOL_SOCKET, SO_ERROR, &failed, &n) < 0)
+		return error_set(&t->why, "%s", strerror(errno));
+	return failed != 0 ? error_set(&t->why, "%s", strerror(failed)) : 0;
+}
+
+/* Is there a last line, "250 ..."? */
+static bool
+is_whole(const char *reply, size_t n)
+{
+	const char *line = reply;
+
+	if (n < 5 || reply[n - 1] != '\n')
+		return false;
+	for (size_t i = 0; i + 1 < n; i++)
+		if (reply[i] == '\n')
+			line = reply + i + 1;
+	return n - (size_t)(line - reply) >= 4 && line[3] != '-';
+}
+
+/* The reply's code, or -1. */
+static int
+hear(struct talk *t)
+{
+	struct pollfd p = { .fd = t->sock, .events = POLLIN };
+	size_t n = 0;
+
+	while (!is_whole(t->reply, n)) {
+		ssize_t got;
+
+		if (n == REPLY_MAX - 1)
+			return error_set(&t->why, "its reply does not end");
+		if (poll(&p, 1, TIMEOUT_MS) != 1)
+			return error_set(&t->why, "silent for 10 s");
+		got = io_read(t->sock, t->reply + n, REPLY_MAX - 1 - n);
+		if (got <= 0)
+			return error_set(&t->why, "it closed the connection");
+		n += (size_t)got;
+	}
+	t->reply[n] = '\0';
+	return (int)strtol(t->reply, NULL, 10);
+}
+
+static int
+say(struct talk *t, const char *fmt, const char *arg)
+{
+	char line[512];
+	int n = snprintf(line, sizeof(line), fmt, arg);
+
+	if (send(t->sock, line, (size_t)n, MSG_NOSIGNAL) != n)
+		return error_set(&t->why, "it closed the connection");
+	return hear(t);
+}
+
+/* Does a line of the reply announce the keyword with ADDR? */
+static bool
+announces(const char *reply, const char *keyword)
+{
+	size_t n = strlen(keyword);
+
+	for (const char *line = reply; line != NULL && *line != '\0';
+	     line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+		const char *end = strchr(line, '\n');
+		const char *addr;
+
+		if (strlen(line) < 4 || strncasecmp(line + 4, keyword, n) != 0 ||
+		    (line[4 + n] != ' ' && line[4 + n] != '\r'))
+			continue;
+		addr = strcasestr(line + 4 + n, " ADDR");
+		return addr != NULL && (end == NULL || addr < end);
+	}
+	return false;
+}
+
+static const char *
+advice_for(enum smtp_identity by)
+{
+	return by == IDENTITY_XCLIENT
+	    ? "let our address use it: in Postfix's main.cf "
+	      "smtpd_authorized_xclient_hosts"
+	    : "let our address use it: in Postfix's main.cf "
+	      "smtpd_authorized_xforward_hosts";
+}
+
+/* It is announced: is it taken, too? */
+static void
+try_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
+    const char *what)
+{
+	bool xclient = u->identity == IDENTITY_XCLIENT;
+	int code = say(t, "%s ADDR=" SOMEBODY " NAME=[UNAVAILABLE]\r\n",
+	    xclient ? "XCLIENT" : "XFORWARD");
+
+	if (code == 220 || code == 250)
+		doctor_say(d, FINE, what, "", xclient
+		    ? "%s sees the client's address (XCLIENT)"
+		    : "%s logs the client's address (XFORWARD)", u->server);
+	else if (code < 0)
+		doctor_say(d, FAIL, what, advice_for(u->identity),
+		    "%s announces the client's identity and then: %s",
+		    u->server, t->why.text);
+	else
+		doctor_say(d, FAIL, what, advice_for(u->identity),
+		    "%s announces the client's identity and refuses it with %d",
+		    u->server, code);
+}
+
+static void
+converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
+    const char *hostname, const char *what)
+{
+	const char *keyword =
+	    u->identity == IDENTITY_XCLIENT ? "XCLIENT" : "XFORWARD";
+	int code = hear(t);
+
+	if (code == 220)
+		code = say(t, "EHLO %s\r\n", hostname);
+	if (code != 250 && code != 220 && code > 0)
+		doctor_say(d, FAIL, what, "see that server's log",
+		    "%s answers %d", u->server, code);
+	else if (code < 0)
+		doctor_say(d, FAIL, what, "see that server's log", "%s: %s",
+		    u->server, t->why.text);
+	else if (u->identity == IDENTITY_NONE)
+		doctor_say(d, WARN, what,
+		    "nothing there may trust our address; `identity xclient` "
+		    "tells it who is talking",
+		    "to %s every client is postern itself", u->server);
+	else if (announces(t->reply, keyword))
+		try_identity(d, t, u, what);
+	else
+		doctor_say(d, FAIL, what, advice_for(u->identity),
+		    "%s does not announce %s with ADDR to us: mail gets "
+		    "451 4.3.5", u->server, keyword);
+}
+
+static void
+check_server(struct doctor *d, const struct smtp_upstream *u,
+    const char *hostname)
+{
+	struct talk t = { .sock = -1 };
+	char what[128];
+
+	(void)snprintf(what, sizeof(what), "upstream %s", u->name);
+	if (dial(&t, u) < 0) {
+		doctor_say(d, FAIL, what, "is it running there?", "%s: %s",
+		    u->server, t.why.text);
+	} else {
+		converse(d, &t, u, hostname, what);
+		(void)say(&t, "%s\r\n", "QUIT"); /* whatever it answers */
+	}
+	io_close(t.sock);
+}
+
+void
+doctor_upstreams(struct doctor *d, const struct config *c)
+{
+	for (size_t i = 0; i < c->smtp.n_upstreams; i++)
+		if (c->smtp.upstreams[i].server != NULL)
+			check_server(d, &c->smtp.upstreams[i],
+			    c->smtp.hostname);
+}
