@@ -192,7 +192,7 @@ parse_integer(struct parser *p, const char *what, bool sign, int64_t *out)
 	if (sign && (digits.p[0] == '+' || digits.p[0] == '-'))
 		digits = pn_str_sub(digits, 1, digits.n);
 	*out = 0;
-	for (size_t i = 0; i < digits.n; i++) {
+	for (size_t i = 0; i < digits.n && digits.n <= 6; i++) {
 		if (digits.p[i] < '0' || digits.p[i] > '9')
 			digits.n = 0;
 		else
