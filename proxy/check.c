@@ -137,11 +137,10 @@ join(
 	for (size_t i = 0; i < r->n_effects; i++) {
 		const struct rules_effect *f = &r->effects[i];
 
-		/* A rule in shadow is tested as if live, by its own tests. */
+		if (f->shadow)
+			continue; /* another's: its own is tested as live */
 		if (pn_str_eq(f->rule, t->rule))
 			o->fired = true;
-		else if (f->shadow)
-			continue;
 		if (engine_action(f) > o->action) {
 			o->action = engine_action(f);
 			o->rule = f->rule;
@@ -159,6 +158,7 @@ judge(struct check *c, struct arena *arena, struct outcome *o, struct error *e)
 	const struct rules *rules = c->policy->rules;
 
 	*o = (struct outcome){ .action = VERDICT_ACCEPT };
+	rules_run_live(c->run, c->test);
 	for (unsigned stage = STAGE_CONNECT; stage <= STAGE_MESSAGE; stage++) {
 		unsigned policy =
 		    rules_policy_at(rules, c->test->policy, stage);

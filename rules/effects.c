@@ -152,7 +152,7 @@ take_effect(struct taking *t, const struct action *a)
 	*f = (struct rules_effect){ .action = a->kind,
 		.order = rule->order,
 		.rule = rule->name,
-		.shadow = rule->shadow,
+		.shadow = judge_in_shadow(j, rule),
 		.early = t->judged->early,
 		.code = a->code,
 		.status = a->status,
@@ -264,6 +264,6 @@ effects_take(struct judging *j, struct judged *judged)
 		return;
 	if (rule->on_unknown != NULL)
 		take_all(j, judged, rule->on_unknown, false);
-	else if (!rule->shadow)
+	else if (!judge_in_shadow(j, rule))
 		j->out->degraded = true;
 }

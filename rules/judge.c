@@ -190,6 +190,21 @@ eval(struct judging *j, const struct expr *x, uint32_t thing)
 
 /* ---- rules ---- */
 
+void
+rules_run_live(struct rules_run *run, const struct rules_test *test)
+{
+	run->live = test;
+}
+
+bool
+judge_in_shadow(const struct judging *j, const struct rule *rule)
+{
+	const struct rules_test *live = j->run->live;
+
+	return rule->shadow &&
+	       (live == NULL || !pn_str_eq(live->rule, rule->name));
+}
+
 static enum tri
 eval_rule(struct judging *j, const struct rule *rule)
 {
@@ -274,8 +289,8 @@ judge_stratum(struct judging *j, enum stratum stratum)
 		    (allowed && !judged->rule->always))
 			continue;
 		judge_rule(j, judged);
-		j->out->allowed |=
-		    judged->outcome == ALLOWED && !judged->rule->shadow;
+		j->out->allowed |= judged->outcome == ALLOWED &&
+				   !judge_in_shadow(j, judged->rule);
 	}
 }
 

@@ -23,7 +23,9 @@ struct judging {
 	bool full; /* the arena is */
 };
 
-/* judge.c: each of these is worked out once and remembered in the trace. */
+/* judge.c: does it only tell what it would do? */
+bool judge_in_shadow(const struct judging *, const struct rule *);
+/* Each of these is worked out once and remembered in the trace. */
 enum tri judge_worker_atom(struct judging *, const struct atom *);
 enum tri judge_quant(struct judging *, const struct expr *);
 /* ... but for this: is a quantifier's condition true of its nth thing? */

@@ -16,8 +16,8 @@
 
 static const char *const reserved[] = { "set", "map", "policy", "rule", "when",
 	"unless", "on", "unknown", "then", "test", "file", "with", "expect",
-	"and", "or", "not", "any", "all", "no", "at", "top", "depth", "in",
-	"is", "contains", "fires", "silent", "accept", "allow", "tag", "reject",
+	"and", "or", "not", "any", "all", "no", "at", "top", "in", "is",
+	"contains", "fires", "silent", "accept", "allow", "tag", "reject",
 	"tempfail", "quarantine", "discard", "class", "add", "prefix",
 	"extends", "for", "mode", "always", "early", "threshold", "group",
 	"off" };

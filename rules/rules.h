@@ -366,5 +366,8 @@ struct rules_test {
 	size_t n_given;
 };
 size_t rules_tests(const struct rules *, const struct rules_test **out);
+/* From now on the rule that this test stands in is judged as if it were live;
+ * NULL: none is. */
+void rules_run_live(struct rules_run *, const struct rules_test *);
 
 #endif

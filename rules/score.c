@@ -27,9 +27,10 @@ counts(const struct judging *j, const struct rules_effect *f)
 }
 
 static bool
-adds(const struct judged *judged)
+adds(const struct judging *j, const struct judged *judged)
 {
-	return judged->rule->adds != NULL && !judged->rule->shadow &&
+	return judged->rule->adds != NULL &&
+	       !judge_in_shadow(j, judged->rule) &&
 	       (judged->outcome == FIRED || judged->outcome == ALLOWED);
 }
 
@@ -42,7 +43,7 @@ count_additions(const struct judging *j)
 		for (size_t k = 0; k < j->earlier[i]->n_effects; k++)
 			n += counts(j, &j->earlier[i]->effects[k]);
 	for (size_t i = 0; i < j->trace->n_judged; i++)
-		n += adds(&j->trace->judged[i]);
+		n += adds(j, &j->trace->judged[i]);
 	return n;
 }
 
@@ -65,7 +66,7 @@ gather(const struct judging *j, struct addition *to)
 		const struct judged *judged = &j->trace->judged[i];
 		const struct rule *r = judged->rule;
 
-		if (adds(judged))
+		if (adds(j, judged))
 			*to++ = (struct addition){ .order = r->order,
 				.rule = r->name,
 				.group = r->adds->group.text,

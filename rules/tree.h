@@ -395,6 +395,7 @@ struct rules_run {
 	uint64_t messages; /* begun so far */
 	struct strike *strikes;
 	size_t n_strikes;
+	const struct rules_test *live; /* its rule is, though in shadow */
 };
 
 
