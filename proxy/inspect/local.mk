@@ -4,8 +4,15 @@ libinspect_la_SOURCES = \
 	proxy/inspect/archive.c \
 	proxy/inspect/charset.c \
 	proxy/inspect/charset.h \
+	proxy/inspect/clean.c \
+	proxy/inspect/clean.h \
+	proxy/inspect/css.c \
+	proxy/inspect/css.h \
 	proxy/inspect/decode.c \
 	proxy/inspect/decode.h \
+	proxy/inspect/entity.c \
+	proxy/inspect/entity.h \
+	proxy/inspect/entity_names.c \
 	proxy/inspect/findings.c \
 	proxy/inspect/findings.h \
 	proxy/inspect/format.c \
@@ -14,6 +21,8 @@ libinspect_la_SOURCES = \
 	proxy/inspect/header.h \
 	proxy/inspect/host.c \
 	proxy/inspect/host.h \
+	proxy/inspect/html.c \
+	proxy/inspect/html.h \
 	proxy/inspect/inspector.c \
 	proxy/inspect/inspector.h \
 	proxy/inspect/mailbox.c \
@@ -28,6 +37,8 @@ libinspect_la_SOURCES = \
 	proxy/inspect/probe.h \
 	proxy/inspect/rar.c \
 	proxy/inspect/rar.h \
+	proxy/inspect/text.c \
+	proxy/inspect/text.h \
 	proxy/inspect/tnef.c \
 	proxy/inspect/tnef.h \
 	proxy/inspect/type.c \

@@ -367,6 +367,7 @@ struct entity {
 	size_t n_encodings;
 	bool odd_encoding;             /* a word that names none we know */
 	bool uu;                       /* a word that names uuencode */
+	size_t n_dispositions, n_attached;
 	bool ambiguous;
 };
 
@@ -443,6 +444,8 @@ decoded_text(struct view *v, struct pn_str text)
 static void
 note_disposition(struct view *v, struct entity *e, struct pn_str body)
 {
+	e->n_attached += pn_str_eq(param_main(body, v->arena),
+	    PN_STR_V("attachment"));
 	param_read(&e->names, body, PN_STR_V("filename"), true, v->arena);
 	param_read(&e->names, body, PN_STR_V("name"), true, v->arena);
 }
@@ -523,6 +526,7 @@ read_fields(struct view *v, struct entity *e, size_t n, bool digest)
 			decoded = decoded_text(v, text);
 			if (decoded.n > 0)
 				note_disposition(v, e, decoded);
+			e->n_dispositions += 1 + (decoded.n > 0);
 		} else {
 			note_other_name(v, &others, f);
 		}
@@ -567,6 +571,19 @@ names_mislead(const struct param_values *names)
 	return false;
 }
 
+static void
+keep_charsets(struct pn_part *p, const struct param_values *charsets)
+{
+	p->charsets = arena_alloc(p->view->arena,
+	    charsets->n * sizeof(*p->charsets));
+	if (p->charsets == NULL) {
+		note(p->view, PN_DEFECT_LIMIT);
+		return;
+	}
+	for (size_t i = 0; i < charsets->n; i++)
+		p->charsets[p->n_charsets++] = charsets->v[i];
+}
+
 static struct pn_part *
 add_part(struct reading *r, const struct place *place, const struct entity *e,
     struct pn_str type, bool container)
@@ -583,6 +600,8 @@ add_part(struct reading *r, const struct place *place, const struct entity *e,
 		p->flags |= PN_PART_AMBIGUOUS;
 	if (e->names.more || e->header.cut)
 		p->flags |= PN_PART_LIMIT;
+	p->attached = e->n_attached > 0 && e->n_attached == e->n_dispositions;
+	keep_charsets(p, &e->charsets);
 	return p;
 }
 

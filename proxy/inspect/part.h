@@ -39,6 +39,9 @@ struct pn_part {
 	struct pn_str *names; /* [n_names] every reading */
 	size_t n_names;
 	struct pn_str type;   /* declared, lower case */
+	struct pn_str *charsets; /* [n_charsets] declared, every reading */
+	size_t n_charsets;
+	bool attached;        /* offered as a file, not shown */
 	struct pn_str path;
 	const char *magic;    /* one of type.h's words */
 };
@@ -53,6 +56,7 @@ struct view {
 	size_t n_members;     /* of all archives */
 	size_t unpacked;      /* bytes decoded or inflated in all */
 	unsigned defects;     /* enum pn_defect */
+	struct texts *texts;  /* once somebody asked (text) */
 	struct pn_mail *mail; /* whose hook runs (host) */
 	struct {              /* where pn_mailbox() stopped last (host) */
 		struct pn_str field;

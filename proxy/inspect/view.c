@@ -11,6 +11,10 @@ const struct view_limits view_limits_default = {
 	.max_archive_members = 10000,
 	.max_unpacked = 64u << 20,
 	.max_unpacked_total = 256u << 20,
+	.max_text = 1u << 20,
+	.max_text_total = 8u << 20,
+	.max_links = 2000,
+	.max_urls = 500,
 };
 
 struct view *

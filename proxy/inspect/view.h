@@ -22,6 +22,10 @@ struct view_limits {
 	size_t max_unpacked;      /* decoded or inflated bytes of one part or
 				     member that is looked into: 64 MiB */
 	size_t max_unpacked_total; /* of one message: 256 MiB */
+	size_t max_text;          /* decoded bytes of one text: 1 MiB */
+	size_t max_text_total;    /* of one message: 8 MiB */
+	size_t max_links;         /* of one page: 2000 */
+	size_t max_urls;          /* different ones of one message: 500 */
 };
 extern const struct view_limits view_limits_default;
 

@@ -82,7 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct pn_filter *const filters[] = { PN_BUILTIN_FILTERS,
 		&curious };
 	static const struct view_limits limits = { 40, 8, 100, 3, 50, 1 << 20,
-		2 << 20 };
+		2 << 20, 4096, 8192, 10, 10 };
 	struct arena *a = arena_new(64u << 20);
 	struct host_result *r;
 	struct chain chain;

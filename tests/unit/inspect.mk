@@ -7,6 +7,7 @@ inspect_tests = \
 	tests/unit/test_findings \
 	tests/unit/test_header \
 	tests/unit/test_host \
+	tests/unit/test_html \
 	tests/unit/test_inspector \
 	tests/unit/test_pool \
 	tests/unit/test_view
@@ -40,6 +41,9 @@ tests_unit_test_header_LDADD = $(inspect_libs)
 
 tests_unit_test_host_SOURCES = tests/unit/test_host.c
 tests_unit_test_host_LDADD = libfilters.la $(inspect_libs)
+
+tests_unit_test_html_SOURCES = tests/unit/test_html.c
+tests_unit_test_html_LDADD = $(inspect_libs)
 
 tests_unit_test_view_SOURCES = tests/unit/test_view.c tests/unit/viewdump.h
 tests_unit_test_view_LDADD = $(inspect_libs)

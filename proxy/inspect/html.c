@@ -1,0 +1,1122 @@
+/*
+ * html - see html.h.
+ *
+ *   page -> next token (13.2.5) -> what it opens and closes (13.2.6, as far as
+ *   it decides what is seen) -> text, through clean.c, into one buf or the
+ *   other; targets of attributes into the list of links.
+ *
+ * A page is walked twice if it has a <style>: first for its rules alone. Time
+ * is linear but for DEPTH: each tag looks at the elements around it at most
+ * once.
+ */
+#include "inspect/html.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "inspect/css.h"
+#include "inspect/entity.h"
+
+#define DEPTH 256      /* elements within one another; deeper ones are not
+			  followed */
+#define TAG_ROOM 24    /* letters of a tag's name, more than any known has */
+#define RULES 100      /* of style sheets */
+
+/* ---- elements ---- */
+
+enum {
+	VOID = 1,       /* has no content */
+	LINE = 2,       /* begins and ends a line */
+	RAW = 4,        /* its content is not markup */
+	REFERENCES = 8, /* RAW, but "&amp;" is read */
+	UNSEEN = 16,    /* nothing of its content is shown */
+	SPECIAL = 32,   /* stops the end tag of another inside */
+	ENDS_P = 64,    /* cannot be in a paragraph */
+	FORMAT = 128,   /* its end tag counts wherever it stands */
+	CELL = 256,     /* ends a word */
+	WALL = 512,     /* what is outside cannot be closed from inside */
+	PRE = 1024,     /* line ends are kept */
+	ROWS = 2048,    /* ends what is open in its table */
+	BLOCK = LINE | SPECIAL | ENDS_P
+};
+
+struct kind {
+	struct pn_str name;
+	unsigned flags;
+	struct pn_str closes; /* its start ends such an open one ... */
+	struct pn_str within; /* ... unless such a one stands between */
+};
+
+static const struct kind kinds[] = {
+#define K(what, ...) { PN_STR(what), __VA_ARGS__ }
+#define ENDS(what, inner) PN_STR(what), PN_STR(inner)
+#define NONE PN_STR(""), PN_STR("")
+	/* those that are in nearly every page first */
+	K("td", CELL | SPECIAL | WALL | ROWS, NONE),
+	K("tr", LINE | SPECIAL | ROWS, NONE),
+	K("a", FORMAT, ENDS("a", "table")),
+	K("span", 0, NONE),
+	K("font", FORMAT, NONE),
+	K("br", VOID | LINE, NONE),
+	K("p", BLOCK, NONE),
+	K("div", BLOCK, NONE),
+	K("img", VOID, NONE),
+	K("table", LINE | SPECIAL | WALL | ROWS, NONE),
+	K("tbody", LINE | SPECIAL | ROWS, NONE),
+	K("b", FORMAT, NONE),
+	K("i", FORMAT, NONE),
+	K("u", FORMAT, NONE),
+	K("strong", FORMAT, NONE),
+	K("em", FORMAT, NONE),
+	K("center", BLOCK, NONE),
+	K("li", BLOCK, ENDS("li", "ul")),
+	K("ul", BLOCK, NONE),
+	K("ol", BLOCK, NONE),
+	K("style", RAW | UNSEEN | SPECIAL, NONE),
+	K("script", RAW | UNSEEN | SPECIAL, NONE),
+	K("title", RAW | REFERENCES | UNSEEN | SPECIAL, NONE),
+	K("textarea", RAW | REFERENCES | SPECIAL, NONE),
+	K("xmp", RAW | BLOCK | PRE, NONE),
+	K("iframe", RAW | UNSEEN | SPECIAL, NONE),
+	K("noembed", RAW | UNSEEN | SPECIAL, NONE),
+	K("noframes", RAW | UNSEEN | SPECIAL, NONE),
+	K("plaintext", RAW | BLOCK | PRE, NONE),
+	K("html", LINE | SPECIAL | WALL, NONE),
+	K("head", LINE | SPECIAL, NONE),
+	K("body", LINE | SPECIAL, NONE),
+	K("meta", VOID, NONE),
+	K("link", VOID, NONE),
+	K("base", VOID, NONE),
+	K("hr", VOID | LINE | ENDS_P, NONE),
+	K("wbr", VOID, NONE),
+	K("area", VOID, NONE),
+	K("col", VOID, NONE),
+	K("embed", VOID, NONE),
+	K("input", VOID, NONE),
+	K("param", VOID, NONE),
+	K("source", VOID, NONE),
+	K("track", VOID, NONE),
+	K("basefont", VOID, NONE),
+	K("bgsound", VOID, NONE),
+	K("frame", VOID, NONE),
+	K("keygen", VOID, NONE),
+	K("thead", LINE | SPECIAL | ROWS, NONE),
+	K("tfoot", LINE | SPECIAL | ROWS, NONE),
+	K("th", CELL | SPECIAL | WALL | ROWS, NONE),
+	K("caption", LINE | SPECIAL | WALL | ROWS, NONE),
+	K("h1", BLOCK, NONE),
+	K("h2", BLOCK, NONE),
+	K("h3", BLOCK, NONE),
+	K("h4", BLOCK, NONE),
+	K("h5", BLOCK, NONE),
+	K("h6", BLOCK, NONE),
+	K("dd", BLOCK, ENDS("dd", "dl")),
+	K("dt", BLOCK, ENDS("dt", "dl")),
+	K("dl", BLOCK, NONE),
+	K("pre", BLOCK | PRE, NONE),
+	K("listing", BLOCK | PRE, NONE),
+	K("address", BLOCK, NONE),
+	K("article", BLOCK, NONE),
+	K("aside", BLOCK, NONE),
+	K("blockquote", BLOCK, NONE),
+	K("details", BLOCK, NONE),
+	K("dialog", BLOCK, NONE),
+	K("dir", BLOCK, NONE),
+	K("fieldset", BLOCK, NONE),
+	K("figcaption", BLOCK, NONE),
+	K("figure", BLOCK, NONE),
+	K("footer", BLOCK, NONE),
+	K("form", BLOCK, NONE),
+	K("header", BLOCK, NONE),
+	K("hgroup", BLOCK, NONE),
+	K("main", BLOCK, NONE),
+	K("menu", BLOCK, NONE),
+	K("nav", BLOCK, NONE),
+	K("search", BLOCK, NONE),
+	K("section", BLOCK, NONE),
+	K("summary", BLOCK, NONE),
+	K("legend", LINE, NONE),
+	K("option", LINE, ENDS("option", "select")),
+	K("optgroup", LINE, ENDS("option", "select")),
+	K("select", SPECIAL, NONE),
+	K("button", SPECIAL, ENDS("button", "table")),
+	K("template", UNSEEN | SPECIAL | WALL, NONE),
+	K("object", SPECIAL | WALL, NONE),
+	K("applet", SPECIAL | WALL, NONE),
+	K("marquee", SPECIAL | WALL, NONE),
+	K("audio", UNSEEN, NONE),
+	K("video", UNSEEN, NONE),
+	K("canvas", UNSEEN, NONE),
+	K("datalist", UNSEEN, NONE),
+	K("big", FORMAT, NONE),
+	K("code", FORMAT, NONE),
+	K("nobr", FORMAT, NONE),
+	K("s", FORMAT, NONE),
+	K("small", FORMAT, NONE),
+	K("strike", FORMAT, NONE),
+	K("tt", FORMAT, NONE),
+#undef K
+#undef ENDS
+#undef NONE
+};
+
+/* What is known to be HTML's and so ends drawings and formulas around it. */
+static bool
+breaks_out(const struct kind *k)
+{
+	return k != NULL && (k->flags & (RAW | VOID)) == 0 &&
+	       !pn_str_eq(k->name, PN_STR_V("a")) &&
+	       !pn_str_eq(k->name, PN_STR_V("font"));
+}
+
+static const struct kind *
+kind_of(struct pn_str name)
+{
+	for (size_t i = 0; i < PN_COUNT(kinds); i++)
+		if (pn_str_eq(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
+
+struct element {
+	const struct kind *kind; /* NULL: one we know nothing of */
+	char name[TAG_ROOM];
+	size_t n;
+	bool foreign;            /* drawing or formula: RAW means nothing */
+	struct css css;
+	struct css_style style;
+};
+
+/* ---- a page ---- */
+
+struct page {
+	struct html *html;
+	struct pn_str s;   /* what is not yet read */
+	bool collecting;   /* style sheets alone */
+	bool outlook;      /* inside "[if mso]" */
+	bool full;         /* the arena is */
+	bool gap;          /* what was seen lies between two hidden texts */
+	struct css_sheet sheet;
+	struct css_style plain; /* of text in no element */
+	struct element open[DEPTH];
+	size_t n_open;
+	size_t floor;      /* those below cannot be closed from here */
+	size_t link;       /* 1 + the one that is open, 0: none */
+};
+
+static void
+skip(struct page *p, size_t n)
+{
+	p->s = pn_str_sub(p->s, n, p->s.n);
+}
+
+static const struct css_style *
+style_now(const struct page *p)
+{
+	return p->n_open > 0 ? &p->open[p->n_open - 1].style : &p->plain;
+}
+
+static bool
+is_now(const struct page *p, unsigned flag)
+{
+	const struct kind *k =
+	    p->n_open > 0 ? p->open[p->n_open - 1].kind : NULL;
+
+	return k != NULL && (k->flags & flag) != 0;
+}
+
+static bool
+is_foreign(const struct page *p)
+{
+	return p->n_open > 0 && p->open[p->n_open - 1].foreign;
+}
+
+/* ---- text ---- */
+
+static void
+put_text(struct page *p, struct pn_str s)
+{
+	const struct css_style *style = style_now(p);
+	bool pre = is_now(p, PRE), hidden = css_hides(style);
+
+	if (p->collecting || s.n == 0)
+		return;
+	if (!hidden)
+		clean_words(&p->html->text, s, pre);
+	if (hidden || style->outlook) {
+		if (p->gap)
+			clean_break(&p->html->hidden, ' ');
+		clean_words(&p->html->hidden, s, pre);
+	}
+	p->gap = !hidden;
+}
+
+static void
+put_break(struct page *p, char how)
+{
+	if (p->collecting)
+		return;
+	clean_break(&p->html->text, how);
+	clean_break(&p->html->hidden, how);
+}
+
+/* Text with references. */
+static void
+put_data(struct page *p, struct pn_str s)
+{
+	while (s.n > 0 && !p->collecting) {
+		const char *amp = memchr(s.p, '&', s.n);
+		size_t n = amp == NULL ? s.n : (size_t)(amp - s.p);
+		struct pn_str text = PN_STR("&");
+		char room[4];
+
+		put_text(p, pn_str_sub(s, 0, n));
+		s = pn_str_sub(s, n, s.n);
+		if (s.n == 0)
+			return;
+		n = entity_read(s, false, room, &text);
+		put_text(p, text);
+		s = pn_str_sub(s, n > 0 ? n : 1, s.n);
+	}
+}
+
+/* ---- tags ---- */
+
+enum attribute {
+	A_HREF, A_SRC, A_ACTION, A_FORMACTION, A_BACKGROUND, A_ALT, A_STYLE,
+	A_CLASS, A_ID, A_HIDDEN, A_COLOR, A_BGCOLOR, A_CONTENT, A_HTTP_EQUIV,
+	A_VALUE, A_TYPE, A_TEXT, A_DATA, A_XLINK, A_CHARSET, A_PLACEHOLDER, A_POSTER,
+	ATTRIBUTES
+};
+static const struct pn_str attribute_names[ATTRIBUTES] = {
+	[A_HREF] = PN_STR("href"), [A_SRC] = PN_STR("src"),
+	[A_ACTION] = PN_STR("action"), [A_FORMACTION] = PN_STR("formaction"),
+	[A_BACKGROUND] = PN_STR("background"), [A_ALT] = PN_STR("alt"),
+	[A_STYLE] = PN_STR("style"), [A_CLASS] = PN_STR("class"),
+	[A_ID] = PN_STR("id"), [A_HIDDEN] = PN_STR("hidden"),
+	[A_COLOR] = PN_STR("color"), [A_BGCOLOR] = PN_STR("bgcolor"),
+	[A_CONTENT] = PN_STR("content"), [A_HTTP_EQUIV] = PN_STR("http-equiv"),
+	[A_VALUE] = PN_STR("value"), [A_TYPE] = PN_STR("type"),
+	[A_TEXT] = PN_STR("text"), [A_DATA] = PN_STR("data"), [A_XLINK] = PN_STR("xlink:href"),
+	[A_CHARSET] = PN_STR("charset"),
+	[A_PLACEHOLDER] = PN_STR("placeholder"),
+	[A_POSTER] = PN_STR("poster"),
+};
+
+struct tag {
+	char room[TAG_ROOM];
+	struct pn_str name;  /* lower case; of a longer one its beginning */
+	bool end, closed;    /* </x>, <x/> */
+	bool has[ATTRIBUTES];
+	struct pn_str value[ATTRIBUTES]; /* as written */
+};
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static struct pn_str
+trimmed(struct pn_str s)
+{
+	while (s.n > 0 && is_space(s.p[0]))
+		s = pn_str_sub(s, 1, s.n);
+	while (s.n > 0 && is_space(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+static size_t
+read_name(struct pn_str s, struct tag *t)
+{
+	size_t i = 0;
+
+	t->name.p = t->room;
+	for (; i < s.n && !is_space(s.p[i]) && s.p[i] != '/' && s.p[i] != '>';
+	     i++)
+		if (t->name.n < sizeof(t->room))
+			t->room[t->name.n++] =
+			    s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] | 32 :
+							     s.p[i];
+	return i;
+}
+
+/* 13.2.5.36 to 38: the value, quoted or not, and the bytes up to its end; 0:
+ * the page ends within. */
+static size_t
+read_value(struct pn_str s, struct pn_str *value)
+{
+	size_t i = 0, from;
+	const char *end;
+
+	while (i < s.n && is_space(s.p[i]))
+		i++;
+	if (i < s.n && (s.p[i] == '"' || s.p[i] == '\'')) {
+		end = memchr(s.p + i + 1, s.p[i], s.n - i - 1);
+		if (end == NULL)
+			return 0;
+		from = i + 1;
+		*value = pn_str_sub(s, from, (size_t)(end - s.p) - from);
+		return (size_t)(end - s.p) + 1;
+	}
+	from = i;
+	while (i < s.n && !is_space(s.p[i]) && s.p[i] != '>')
+		i++;
+	*value = pn_str_sub(s, from, i - from);
+	return i;
+}
+
+static void
+note_attribute(struct tag *t, struct pn_str name, struct pn_str value)
+{
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (pn_str_caseeq(attribute_names[i], name)) {
+			if (!t->has[i]) /* of two the first counts */
+				t->value[i] = value;
+			t->has[i] = true;
+			return;
+		}
+}
+
+/* 13.2.5.32 on: attributes up to '>'; 0: the page ends within. */
+static size_t
+read_attributes(struct pn_str s, struct tag *t)
+{
+	size_t i = 0;
+
+	for (;;) {
+		struct pn_str name, value = PN_STR("");
+		size_t from, n;
+
+		while (i < s.n && (is_space(s.p[i]) || s.p[i] == '/'))
+			i++;
+		if (i == s.n)
+			return 0;
+		if (s.p[i] == '>') {
+			t->closed = i > 0 && s.p[i - 1] == '/';
+			return i + 1;
+		}
+		from = i++; /* even a '=' begins a name */
+		while (i < s.n && !is_space(s.p[i]) && s.p[i] != '/' &&
+		    s.p[i] != '>' && s.p[i] != '=')
+			i++;
+		name = pn_str_sub(s, from, i - from);
+		for (n = i; n < s.n && is_space(s.p[n]);)
+			n++;
+		if (n < s.n && s.p[n] == '=') {
+			i = n + 1;
+			n = read_value(pn_str_sub(s, i, s.n), &value);
+			if (n == 0 && i < s.n && s.p[i] != '>')
+				return 0;
+			i += n;
+		}
+		note_attribute(t, name, value);
+	}
+}
+
+/* A tag whose name begins at s; its bytes, 0: the page ends within. */
+static size_t
+read_tag(struct pn_str s, struct tag *t)
+{
+	size_t n = read_name(s, t), more;
+
+	more = read_attributes(pn_str_sub(s, n, s.n), t);
+	return more == 0 ? 0 : n + more;
+}
+
+static struct pn_str
+attribute(struct page *p, const struct tag *t, enum attribute a)
+{
+	struct pn_str s = t->value[a], decoded;
+	struct buf b = { 0 };
+
+	if (s.n == 0 || memchr(s.p, '&', s.n) == NULL)
+		return s;
+	entity_decode(s, true, &b);
+	decoded = arena_str(p->html->arena, buf_str(&b));
+	buf_fini(&b);
+	p->full |= decoded.p == NULL;
+	return decoded;
+}
+
+/* ---- links ---- */
+
+/* 1 + its number, 0: there is no room. */
+static size_t
+add_link(struct page *p, enum html_kind kind, struct pn_str target)
+{
+	struct html *h = p->html;
+	size_t at = buf_len(h->text.out);
+
+	target = trimmed(target);
+	if (p->collecting || target.n == 0)
+		return 0;
+	if (h->links == NULL)
+		h->links =
+		    arena_alloc(h->arena, h->max_links * sizeof(*h->links));
+	if (h->links == NULL || h->n_links == h->max_links) {
+		h->more = true;
+		return 0;
+	}
+	h->links[h->n_links++] = (struct html_link){ kind, target, at, at };
+	return h->n_links;
+}
+
+static void
+end_link(struct page *p)
+{
+	if (p->link > 0)
+		p->html->links[p->link - 1].to = buf_len(p->html->text.out);
+	p->link = 0;
+}
+
+/* "0; url='x'" (4.2.4.7), and what is written for it. */
+static struct pn_str
+refresh_target(struct pn_str s)
+{
+	size_t i = 0;
+	const char *end;
+
+	while (i < s.n && (is_space(s.p[i]) || s.p[i] == '.' ||
+	    (s.p[i] >= '0' && s.p[i] <= '9')))
+		i++;
+	while (i < s.n && (is_space(s.p[i]) || s.p[i] == ';' || s.p[i] == ','))
+		i++;
+	s = pn_str_sub(s, i, s.n);
+	if (pn_str_caseeq(pn_str_sub(s, 0, 3), PN_STR_V("url"))) {
+		struct pn_str rest = trimmed(pn_str_sub(s, 3, s.n));
+
+		if (pn_str_starts(rest, PN_STR_V("=")))
+			s = trimmed(pn_str_sub(rest, 1, rest.n));
+	}
+	if (s.n == 0 || (s.p[0] != '"' && s.p[0] != '\''))
+		return s;
+	end = memchr(s.p + 1, s.p[0], s.n - 1);
+	return pn_str_sub(s, 1, end ? (size_t)(end - s.p) - 1 : s.n);
+}
+
+/* "url(x)" in a style. */
+static void
+note_pictures(struct page *p, struct pn_str style)
+{
+	const char *at;
+
+	while (style.n > 0 &&
+	    (at = memmem(style.p, style.n, "url(", 4)) != NULL) {
+		const char *end;
+		struct pn_str target;
+
+		style = pn_str_sub(style, (size_t)(at - style.p) + 4, style.n);
+		end = style.n > 0 ? memchr(style.p, ')', style.n) : NULL;
+		target = trimmed(pn_str_sub(style, 0,
+		    end ? (size_t)(end - style.p) : style.n));
+		if (target.n > 1 &&
+		    (target.p[0] == '"' || target.p[0] == '\''))
+			target = pn_str_sub(target, 1, target.n - 2);
+		(void)add_link(p, HTML_IMAGE, target); /* .more says it */
+	}
+}
+
+static bool
+is_tag(const struct tag *t, const char *name)
+{
+	return pn_str_eq(t->name, pn_str_of(name));
+}
+
+static void
+note_meta(struct page *p, const struct tag *t)
+{
+	if (pn_str_caseeq(trimmed(attribute(p, t, A_HTTP_EQUIV)),
+		PN_STR_V("refresh")))
+		(void)add_link(p, HTML_REFRESH, /* .more says it */
+		    refresh_target(attribute(p, t, A_CONTENT)));
+}
+
+static void
+note_href(struct page *p, const struct tag *t)
+{
+	enum attribute which = t->has[A_HREF] ? A_HREF : A_XLINK;
+	struct pn_str target = attribute(p, t, which);
+
+	if (is_tag(t, "base")) {
+		if (p->html->base.n == 0)
+			p->html->base = trimmed(target);
+	} else if (is_tag(t, "link")) {
+		(void)add_link(p, HTML_OTHER, target); /* .more says it */
+	} else if (is_tag(t, "area")) {
+		(void)add_link(p, HTML_LINK, target); /* .more says it */
+	} else {
+		end_link(p);
+		p->link = add_link(p, HTML_LINK, target);
+	}
+}
+
+static void
+note_links(struct page *p, const struct tag *t)
+{
+	static const struct {
+		enum attribute attribute;
+		enum html_kind kind;
+	} simple[] = {
+		{ A_ACTION, HTML_FORM },
+		{ A_FORMACTION, HTML_FORM },
+		{ A_BACKGROUND, HTML_IMAGE },
+		{ A_POSTER, HTML_IMAGE },
+		{ A_DATA, HTML_OTHER },
+	};
+	bool picture = is_tag(t, "img") || is_tag(t, "input") ||
+	    is_tag(t, "image") || is_tag(t, "v:imagedata") ||
+	    is_tag(t, "v:fill");
+
+	if (p->collecting)
+		return;
+	if (is_tag(t, "meta"))
+		note_meta(p, t);
+	if (t->has[A_HREF] || t->has[A_XLINK])
+		note_href(p, t);
+	if (t->has[A_SRC])
+		(void)add_link(p, picture ? HTML_IMAGE : HTML_OTHER,
+		    attribute(p, t, A_SRC)); /* .more says it */
+	for (size_t i = 0; i < PN_COUNT(simple); i++)
+		if (t->has[simple[i].attribute])
+			(void)add_link(p, simple[i].kind, /* .more says it */
+			    attribute(p, t, simple[i].attribute));
+}
+
+/* ---- what is open ---- */
+
+static struct css_style
+style_of(const struct page *p, size_t i)
+{
+	const struct element *e = &p->open[i];
+	struct css_style style =
+	    i > 0 ? p->open[i - 1].style : p->plain;
+
+	if (e->kind != NULL && e->kind->flags & UNSEEN)
+		style.gone = true;
+	css_apply(&style, &e->css);
+	return style;
+}
+
+static bool
+is_named(const struct element *e, struct pn_str name)
+{
+	return pn_str_eq((struct pn_str){ e->name, e->n }, name);
+}
+
+static void
+end_line(struct page *p, const struct kind *k)
+{
+	if (k != NULL && k->flags & (LINE | CELL))
+		put_break(p, k->flags & LINE ? '\n' : ' ');
+}
+
+static void
+close_down_to(struct page *p, size_t n)
+{
+	while (p->n_open > n && p->n_open > p->floor) {
+		const struct element *e = &p->open[--p->n_open];
+
+		end_line(p, e->kind);
+		if (p->link > 0 && is_named(e, PN_STR_V("a")))
+			end_link(p);
+	}
+}
+
+/* The innermost open one of that name; -1 when there is none, or a stop is
+ * nearer: one so called, or one with one of these flags. */
+static int
+find_open(const struct page *p, struct pn_str name, struct pn_str stop,
+    unsigned flags)
+{
+	for (size_t i = p->n_open; i-- > p->floor;) {
+		const struct element *e = &p->open[i];
+
+		if (is_named(e, name))
+			return (int)i;
+		if (is_named(e, stop) ||
+		    (e->kind != NULL && e->kind->flags & flags))
+			return -1;
+	}
+	return -1;
+}
+
+/* One goes, those inside it stay (13.2.6.4.7, "adoption agency"). */
+static void
+take_out(struct page *p, size_t i)
+{
+	if (p->link > 0 && is_named(&p->open[i], PN_STR_V("a")))
+		end_link(p);
+	memmove(&p->open[i], &p->open[i + 1],
+	    (p->n_open - i - 1) * sizeof(p->open[0]));
+	p->n_open--;
+	for (; i < p->n_open; i++)
+		p->open[i].style = style_of(p, i);
+}
+
+static void
+close_tag(struct page *p, const struct tag *t)
+{
+	const struct kind *k = kind_of(t->name);
+	unsigned flags = k != NULL ? k->flags : 0;
+	int i;
+
+	if (is_tag(t, "html") || is_tag(t, "body"))
+		return; /* what follows is in it all the same */
+	end_line(p, k);
+	if (is_tag(t, "br"))
+		return;
+	if (flags & FORMAT) {
+		i = find_open(p, t->name, PN_STR_V("table"), WALL);
+		if (i >= 0)
+			take_out(p, (size_t)i);
+		return;
+	}
+	i = find_open(p, t->name, PN_STR_V("table"),
+	    flags & ROWS ? 0 : flags & SPECIAL ? WALL : SPECIAL);
+	if (i >= 0)
+		close_down_to(p, (size_t)i);
+}
+
+/* A cell ends the cell before it, a row cells and rows, a body all. */
+static void
+close_rows(struct page *p, const struct kind *k)
+{
+	static const struct pn_str parts[] = { PN_STR("td"), PN_STR("th"),
+		PN_STR("caption"), PN_STR("tr"), PN_STR("tbody"),
+		PN_STR("thead"), PN_STR("tfoot") };
+	bool row = pn_str_eq(k->name, PN_STR_V("tr"));
+	size_t n = k->flags & CELL ? 3 : row ? 4 : PN_COUNT(parts);
+
+	if (pn_str_eq(k->name, PN_STR_V("table")))
+		return;
+	for (size_t c = 0; c < n; c++) {
+		int i = find_open(p, parts[c], PN_STR_V("table"), 0);
+
+		if (i >= 0)
+			close_down_to(p, (size_t)i);
+	}
+}
+
+/* What the start of another ends although nobody wrote so. */
+static void
+close_implied(struct page *p, const struct kind *k)
+{
+	int i;
+
+	if (is_foreign(p) && breaks_out(k))
+		while (is_foreign(p) && p->n_open > p->floor)
+			close_down_to(p, p->n_open - 1);
+	if (k == NULL)
+		return;
+	if (k->flags & ROWS)
+		close_rows(p, k);
+	if (k->flags & ENDS_P &&
+	    (i = find_open(p, PN_STR_V("p"), PN_STR_V("button"), WALL)) >= 0)
+		close_down_to(p, (size_t)i);
+	if (k->closes.n == 0)
+		return;
+	i = find_open(p, k->closes, k->within, WALL);
+	if (i < 0 && pn_str_eq(k->closes, PN_STR_V("dd")))
+		i = find_open(p, PN_STR_V("dt"), k->within, WALL);
+	if (i < 0 && pn_str_eq(k->closes, PN_STR_V("dt")))
+		i = find_open(p, PN_STR_V("dd"), k->within, WALL);
+	if (i >= 0 && k->flags & FORMAT)
+		take_out(p, (size_t)i);
+	else if (i >= 0)
+		close_down_to(p, (size_t)i);
+}
+
+/* Of a drawing or formula, unless its parent takes HTML (13.2.6.6). */
+static bool
+is_foreign_inside(const struct page *p, struct pn_str name)
+{
+	static const struct pn_str begins[] = { PN_STR("svg"),
+		PN_STR("math") };
+	static const struct pn_str takes_html[] = { PN_STR("foreignobject"),
+		PN_STR("desc"), PN_STR("title"), PN_STR("annotation-xml"),
+		PN_STR("mi"), PN_STR("mo"), PN_STR("mn"), PN_STR("ms"),
+		PN_STR("mtext") };
+
+	for (size_t i = 0; i < PN_COUNT(begins); i++)
+		if (pn_str_eq(begins[i], name))
+			return true;
+	if (!is_foreign(p))
+		return false;
+	for (size_t i = 0; i < PN_COUNT(takes_html); i++)
+		if (is_named(&p->open[p->n_open - 1], takes_html[i]))
+			return false;
+	return true;
+}
+
+static void
+read_style(struct page *p, const struct tag *t, struct css *css)
+{
+	if (p->sheet.n > 0)
+		css_match(&p->sheet, t->name, attribute(p, t, A_CLASS),
+		    attribute(p, t, A_ID), css);
+	if (t->has[A_BGCOLOR])
+		css->of[CSS_BACKGROUND] = (struct css_value){ .rank = 1,
+			.number = css_color(t->value[A_BGCOLOR]) };
+	if (t->has[A_BACKGROUND])
+		css->of[CSS_BACKGROUND] = (struct css_value){ .rank = 1,
+			.number = CSS_NO_COLOR };
+	if (is_tag(t, "body") && t->has[A_TEXT])
+		css->of[CSS_COLOR] = (struct css_value){ .rank = 1,
+			.number = css_color(t->value[A_TEXT]) };
+	if (t->has[A_COLOR])
+		css->of[CSS_COLOR] = (struct css_value){ .rank = 1,
+			.number = css_color(t->value[A_COLOR]) };
+	else if (is_tag(t, "a") && css->of[CSS_COLOR].rank == 0)
+		css->of[CSS_COLOR] =
+		    (struct css_value){ .rank = 1, .number = 0x0000ee };
+	if (t->has[A_HIDDEN] && css->of[CSS_DISPLAY].rank == 0)
+		css->of[CSS_DISPLAY] =
+		    (struct css_value){ .rank = 1, .number = 1 };
+	if (t->has[A_STYLE])
+		css_declare(css, attribute(p, t, A_STYLE), CSS_INLINE);
+}
+
+static void
+open_element(struct page *p, const struct tag *t, const struct kind *k)
+{
+	struct element *e = &p->open[p->n_open];
+
+	if (p->n_open == DEPTH)
+		return;
+	*e = (struct element){ .kind = k, .n = t->name.n,
+		.foreign = is_foreign_inside(p, t->name) };
+	memcpy(e->name, t->room, t->name.n);
+	read_style(p, t, &e->css);
+	p->n_open++;
+	e->style = style_of(p, p->n_open - 1);
+}
+
+/* What stands in the page's place of things that have no text. */
+static void
+put_replacement(struct page *p, const struct tag *t)
+{
+	struct pn_str type = trimmed(t->value[A_TYPE]);
+
+	if (p->collecting)
+		return;
+	if (is_tag(t, "img") || is_tag(t, "area")) {
+		put_text(p, attribute(p, t, A_ALT));
+	} else if (is_tag(t, "input") &&
+	    !pn_str_caseeq(type, PN_STR_V("hidden"))) {
+		bool picture = pn_str_caseeq(type, PN_STR_V("image"));
+
+		put_break(p, ' ');
+		put_text(p, attribute(p, t, picture ? A_ALT :
+		    t->value[A_VALUE].n > 0 ? A_VALUE : A_PLACEHOLDER));
+		put_break(p, ' ');
+	}
+}
+
+/* A void element's own style decides whether its alt text is seen. */
+static void
+put_void(struct page *p, const struct tag *t, const struct kind *k)
+{
+	size_t n = p->n_open;
+
+	open_element(p, t, k);
+	put_replacement(p, t);
+	p->n_open = n;
+}
+
+/* ---- what is not markup ---- */
+
+/* Up to the end tag of that name (13.2.5.12), which is left; or all. */
+static struct pn_str
+raw_text(struct pn_str s, struct pn_str name)
+{
+	size_t at = 0;
+	const char *lt;
+
+	while (at < s.n &&
+	    (lt = memmem(s.p + at, s.n - at, "</", 2)) != NULL) {
+		struct pn_str rest;
+
+		at = (size_t)(lt - s.p);
+		rest = pn_str_sub(s, at + 2, s.n);
+		if (rest.n > name.n && (is_space(rest.p[name.n]) ||
+		    strchr("/>", rest.p[name.n]) != NULL) &&
+		    rest.p[name.n] != '\0' &&
+		    pn_str_caseeq(pn_str_sub(rest, 0, name.n), name))
+			return pn_str_sub(s, 0, at);
+		at += 2;
+	}
+	return s;
+}
+
+static void
+read_raw(struct page *p, const struct tag *t, const struct kind *k)
+{
+	struct pn_str text = is_tag(t, "plaintext") ? p->s :
+						      raw_text(p->s, t->name);
+
+	if (p->collecting && !p->outlook && is_tag(t, "style"))
+		css_sheet_add(&p->sheet, text);
+	if (is_tag(t, "style"))
+		note_pictures(p, text);
+	else if (k->flags & REFERENCES)
+		put_data(p, text);
+	else if (!is_tag(t, "script") && !is_tag(t, "iframe"))
+		put_text(p, text);
+	skip(p, text.n);
+}
+
+static void
+open_tag(struct page *p, const struct tag *t)
+{
+	const struct kind *k = kind_of(t->name);
+	bool foreign;
+
+	close_implied(p, k);
+	foreign = is_foreign_inside(p, t->name);
+	note_links(p, t);
+	if (t->has[A_STYLE] && !p->collecting)
+		note_pictures(p, attribute(p, t, A_STYLE));
+	if ((is_tag(t, "html") || is_tag(t, "body")) &&
+	    find_open(p, t->name, PN_STR_V(""), 0) >= 0)
+		return; /* its attributes would join those that are there */
+	end_line(p, k);
+	if (k != NULL && k->flags & VOID && !foreign) {
+		put_void(p, t, k);
+		return;
+	}
+	if (foreign && t->closed)
+		return;
+	open_element(p, t, k);
+	if (k != NULL && k->flags & RAW && !foreign)
+		read_raw(p, t, k);
+}
+
+static void read_markup(struct page *p);
+
+/* "[if mso]>...<![endif]": Outlook reads what others take for a comment. */
+static void
+read_conditional(struct page *p, struct pn_str comment)
+{
+	const char *end = comment.n > 0 ? memmem(comment.p, comment.n, "]>", 2)
+					: NULL;
+	const char *endif;
+	struct pn_str rest = p->s, inside;
+	size_t floor = p->floor, link = p->link;
+
+	if (p->outlook || end == NULL ||
+	    !pn_str_caseeq(pn_str_sub(comment, 0, 3), PN_STR_V("[if")))
+		return;
+	inside = pn_str_sub(comment, (size_t)(end - comment.p) + 2, comment.n);
+	endif = inside.n > 0 ? memmem(inside.p, inside.n, "<![endif]", 9)
+			     : NULL;
+	if (endif != NULL)
+		inside.n = (size_t)(endif - inside.p);
+	p->outlook = true;
+	p->s = inside;
+	p->floor = p->n_open;
+	p->link = 0;
+	read_markup(p);
+	close_down_to(p, p->floor);
+	end_link(p);
+	p->outlook = false;
+	p->s = rest;
+	p->floor = floor;
+	p->link = link;
+}
+
+/* Behind "<!--" (13.2.5.43 on): its bytes with the end; *inside without. */
+static size_t
+comment_size(struct pn_str s, struct pn_str *inside)
+{
+	size_t at = 0;
+	const char *end;
+
+	*inside = pn_str_sub(s, 0, 0);
+	if (pn_str_starts(s, PN_STR_V(">")))
+		return 1;
+	if (pn_str_starts(s, PN_STR_V("->")))
+		return 2;
+	while (at < s.n &&
+	    (end = memmem(s.p + at, s.n - at, "--", 2)) != NULL) {
+		struct pn_str rest;
+
+		at = (size_t)(end - s.p);
+		rest = pn_str_sub(s, at + 2, s.n);
+		*inside = pn_str_sub(s, 0, at);
+		if (pn_str_starts(rest, PN_STR_V(">")))
+			return at + 3;
+		if (pn_str_starts(rest, PN_STR_V("!>")))
+			return at + 4;
+		at++;
+	}
+	*inside = s;
+	return s.n;
+}
+
+/* Behind "<!", "<?" or "</": a comment of another kind, to the next '>'. */
+static size_t
+bogus_size(struct pn_str s)
+{
+	const char *end = s.n > 0 ? memchr(s.p, '>', s.n) : NULL;
+
+	return end == NULL ? s.n : (size_t)(end - s.p) + 1;
+}
+
+static void
+read_declaration(struct page *p)
+{
+	struct pn_str inside;
+
+	if (pn_str_starts(p->s, PN_STR_V("<!--"))) {
+		skip(p, 4);
+		skip(p, comment_size(p->s, &inside));
+		read_conditional(p, inside);
+	} else if (is_foreign(p) &&
+	    pn_str_starts(p->s, PN_STR_V("<![CDATA["))) {
+		const char *end = memmem(p->s.p, p->s.n, "]]>", 3);
+		size_t n = end ? (size_t)(end - p->s.p) : p->s.n;
+
+		put_text(p, pn_str_sub(p->s, 9, n - 9));
+		skip(p, n + 3);
+	} else {
+		skip(p, 2);
+		skip(p, bogus_size(p->s));
+	}
+}
+
+/* At '<'. */
+static void
+read_angle(struct page *p)
+{
+	char next = p->s.n > 1 ? p->s.p[1] : '\0';
+	bool end = next == '/';
+	struct tag t = { .end = end };
+	size_t n;
+
+	if (next == '!' || next == '?') {
+		read_declaration(p);
+		return;
+	}
+	if (end && p->s.n > 2 && !is_letter(p->s.p[2])) {
+		skip(p, 2);
+		skip(p, bogus_size(p->s));
+		return;
+	}
+	if (p->s.n <= 1u + end || !is_letter(p->s.p[1 + end])) {
+		put_text(p, pn_str_sub(p->s, 0, 1));
+		skip(p, 1);
+		return;
+	}
+	skip(p, 1u + end);
+	n = read_tag(p->s, &t);
+	skip(p, n > 0 ? n : p->s.n);
+	if (n > 0 && end)
+		close_tag(p, &t);
+	else if (n > 0)
+		open_tag(p, &t);
+}
+
+static void
+read_markup(struct page *p)
+{
+	while (p->s.n > 0) {
+		const char *lt = memchr(p->s.p, '<', p->s.n);
+		size_t n = lt == NULL ? p->s.n : (size_t)(lt - p->s.p);
+
+		put_data(p, pn_str_sub(p->s, 0, n));
+		skip(p, n);
+		if (p->s.n > 0)
+			read_angle(p);
+	}
+}
+
+static void
+walk(struct page *p, struct pn_str s, bool collecting)
+{
+	p->s = s;
+	p->collecting = collecting;
+	p->n_open = 0;
+	p->link = 0;
+	read_markup(p);
+	close_down_to(p, 0);
+	end_link(p);
+}
+
+static bool
+has_word(struct pn_str s, const char *word)
+{
+	size_t n = strlen(word);
+	const char *at;
+
+	while (s.n > 0 && (at = memchr(s.p, '<', s.n)) != NULL) {
+		s = pn_str_sub(s, (size_t)(at - s.p) + 1, s.n);
+		if (pn_str_caseeq(pn_str_sub(s, 0, n),
+			(struct pn_str){ word, n }))
+			return true;
+	}
+	return false;
+}
+
+int
+html_read(struct html *h, struct pn_str s)
+{
+	struct page *p = xcalloc(1, sizeof(*p));
+	bool full;
+
+	p->html = h;
+	p->plain = css_style_default;
+	p->sheet = (struct css_sheet){ .max = RULES, .arena = h->arena };
+	if (has_word(s, "style"))
+		walk(p, s, true);
+	if (p->sheet.background)
+		p->plain.background = CSS_NO_COLOR;
+	walk(p, s, false);
+	full = p->full;
+	free(p);
+	return full ? -1 : 0;
+}
+
+struct pn_str
+html_charset(struct pn_str s)
+{
+	static const struct pn_str word = PN_STR("charset");
+	const char *lt;
+
+	s = pn_str_sub(s, 0, 1024);
+	while (s.n > 0 && (lt = memchr(s.p, '<', s.n)) != NULL) {
+		struct tag t = { .end = false };
+		struct pn_str at;
+
+		s = pn_str_sub(s, (size_t)(lt - s.p) + 1, s.n);
+		if (!pn_str_caseeq(pn_str_sub(s, 0, 4), PN_STR_V("meta")) ||
+		    read_tag(s, &t) == 0 || !is_tag(&t, "meta"))
+			continue;
+		if (t.has[A_CHARSET])
+			return trimmed(t.value[A_CHARSET]);
+		for (at = t.value[A_CONTENT]; at.n > word.n;
+		     at = pn_str_sub(at, 1, at.n)) {
+			struct pn_str rest;
+			size_t n = 0;
+
+			if (!pn_str_caseeq(pn_str_sub(at, 0, word.n), word))
+				continue;
+			rest = trimmed(pn_str_sub(at, word.n, at.n));
+			if (!pn_str_starts(rest, PN_STR_V("=")))
+				continue;
+			rest = trimmed(pn_str_sub(rest, 1, rest.n));
+			while (n < rest.n && rest.p[n] != ';' &&
+			    !is_space(rest.p[n]))
+				n++;
+			return pn_str_sub(rest, 0, n);
+		}
+	}
+	return PN_STR_V("");
+}

@@ -1,0 +1,214 @@
+/* text - see text.h. */
+#include "inspect/text.h"
+
+#include <stdlib.h>
+
+#include "inspect/charset.h"
+#include "inspect/clean.h"
+
+static const struct texts none = { .cut = true };
+
+static bool
+is_page(const struct pn_part *p)
+{
+	return pn_str_eq(p->type, PN_STR_V("text/html")) ||
+	       pn_str_eq(p->type, PN_STR_V("application/xhtml+xml"));
+}
+
+static bool
+is_shown(const struct pn_part *p)
+{
+	return !p->container && !p->member && !p->attached &&
+	       (is_page(p) || pn_str_starts(p->type, PN_STR_V("text/")));
+}
+
+/* ---- bytes ---- */
+
+/* How much of one part may be read now. */
+static size_t
+room_for(const struct view *v, size_t used)
+{
+	size_t left = v->limits.max_text_total - used;
+
+	return left < v->limits.max_text ? left : v->limits.max_text;
+}
+
+/* At most max decoded bytes; mem is freed by the caller. */
+static struct pn_str
+decoded(struct pn_part *p, size_t max, bool *cut, char **mem)
+{
+	size_t room = decode_room(p->encoding, p->bytes);
+	struct decoded d;
+
+	*mem = NULL;
+	if (p->encoding == ENCODING_NONE) {
+		*cut |= p->bytes.n > max;
+		return pn_str_sub(p->bytes, 0, max);
+	}
+	if (p->bytes.n == 0)
+		return PN_STR_V("");
+	if (!view_may_unpack(p->view, room < max ? room : max) ||
+	    (*mem = malloc(room < max ? room : max)) == NULL) {
+		*cut = true;
+		return PN_STR_V("");
+	}
+	d = decode(p->encoding, p->bytes, *mem, room < max ? room : max);
+	*cut |= d.used < p->bytes.n && d.n == max;
+	return (struct pn_str){ *mem, d.n };
+}
+
+/* ---- characters ---- */
+
+/* A byte order mark, which goes; n 0: none. */
+static struct pn_str
+marked_charset(struct pn_str *s)
+{
+	static const struct {
+		struct pn_str mark, name;
+	} marks[] = {
+		{ PN_STR("\xef\xbb\xbf"), PN_STR("utf-8") },
+		{ PN_STR("\xff\xfe"), PN_STR("utf-16le") },
+		{ PN_STR("\xfe\xff"), PN_STR("utf-16be") },
+	};
+
+	for (size_t i = 0; i < PN_COUNT(marks); i++)
+		if (pn_str_starts(*s, marks[i].mark)) {
+			*s = pn_str_sub(*s, marks[i].mark.n, s->n);
+			return marks[i].name;
+		}
+	return PN_STR_V("");
+}
+
+/* What a page says of itself was read as ASCII: what is none cannot be. */
+static struct pn_str
+own_charset(const struct pn_part *p, struct pn_str s)
+{
+	struct pn_str name = is_page(p) ? html_charset(s) : PN_STR_V("");
+
+	if (pn_str_caseeq(pn_str_sub(name, 0, 4), PN_STR_V("utf-")) ||
+	    !charset_is_read(name))
+		return PN_STR_V("");
+	return name;
+}
+
+/* As UTF-8 in the arena; .p NULL at its cap. */
+static struct pn_str
+converted(struct pn_part *p, struct pn_str s, struct pn_str declared)
+{
+	struct view *v = p->view;
+	struct buf b = { .max = 3 * s.n + 16 };
+	struct pn_str name = marked_charset(&s), out;
+
+	if (name.n == 0)
+		name = declared.n > 0 ? declared : own_charset(p, s);
+	if (!charset_read(name, s, &b))
+		v->defects |= PN_DEFECT_CHARSET;
+	out = arena_str(v->arena, buf_str(&b));
+	buf_fini(&b);
+	return out;
+}
+
+/* ---- one text ---- */
+
+static bool
+read_page(struct texts *all, struct text *t, struct view *v)
+{
+	struct buf seen = { .max = 2 * t->source.n + 64 };
+	struct buf hidden = { .max = 2 * t->source.n + 64 };
+	struct html h = { .text = { .out = &seen },
+		.hidden = { .out = &hidden },
+		.max_links = v->limits.max_links,
+		.arena = v->arena };
+	bool done = html_read(&h, t->source) == 0;
+
+	t->page = true;
+	t->text = arena_str(v->arena, buf_str(&seen));
+	t->hidden = arena_str(v->arena, buf_str(&hidden));
+	t->links = h.links;
+	t->n_links = h.n_links;
+	t->base = h.base;
+	all->invisible += h.text.invisible + h.hidden.invisible;
+	all->cut |= h.more || seen.full || hidden.full;
+	buf_fini(&seen);
+	buf_fini(&hidden);
+	return done && t->text.p != NULL && t->hidden.p != NULL;
+}
+
+static bool
+read_lines(struct texts *all, struct text *t, struct pn_str s, struct view *v)
+{
+	struct buf b = { .max = s.n + 1 };
+	struct clean c = { .out = &b };
+
+	clean_lines(&c, s);
+	t->text = arena_str(v->arena, buf_str(&b));
+	all->invisible += c.invisible;
+	buf_fini(&b);
+	return t->text.p != NULL;
+}
+
+static void
+read_one(struct texts *all, struct pn_part *p, struct pn_str bytes,
+    struct pn_str charset)
+{
+	struct text *t = &all->v[all->n];
+	struct pn_str s = converted(p, bytes, charset);
+	bool done = s.p != NULL;
+
+	*t = (struct text){ .part = p, .source = is_page(p) ? s :
+							      PN_STR_V("") };
+	if (done)
+		done = is_page(p) ? read_page(all, t, p->view) :
+				    read_lines(all, t, s, p->view);
+	if (done)
+		all->n++;
+	else
+		all->cut = true;
+}
+
+static void
+read_part(struct texts *all, struct pn_part *p, size_t *used)
+{
+	char *mem;
+	struct pn_str s = decoded(p, room_for(p->view, *used), &all->cut, &mem);
+
+	*used += s.n;
+	for (size_t i = 0; i < p->n_charsets; i++)
+		read_one(all, p, s, p->charsets[i]);
+	if (p->n_charsets == 0)
+		read_one(all, p, s, PN_STR_V(""));
+	free(mem);
+}
+
+const struct texts *
+view_texts(struct view *v)
+{
+	size_t n = 0, used = 0;
+
+	if (v->texts != NULL)
+		return v->texts;
+	for (const struct pn_part *p = v->first; p != NULL; p = p->next)
+		n += is_shown(p) ? 1 + p->n_charsets : 0;
+	v->texts = arena_alloc(v->arena, sizeof(*v->texts));
+	if (v->texts == NULL ||
+	    (v->texts->v = arena_alloc(v->arena, n * sizeof(struct text))) ==
+		NULL) {
+		v->defects |= PN_DEFECT_LIMIT;
+		return &none;
+	}
+	for (struct pn_part *p = v->first; p != NULL; p = p->next)
+		if (is_shown(p))
+			read_part(v->texts, p, &used);
+	if (v->texts->cut)
+		v->defects |= PN_DEFECT_LIMIT;
+	return v->texts;
+}
+
+const struct text *
+texts_page(const struct texts *all, size_t nth)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].page && nth-- == 0)
+			return &all->v[i];
+	return NULL;
+}
