@@ -88,6 +88,7 @@
 
 struct pn_mail; /* one mail, as a module may see it */
 struct pn_part; /* one leaf, container or archive member of its MIME tree */
+struct pn_url;  /* one address in its texts, or link of its pages */
 struct pn_setup; /* the configuration that is being read */
 struct pn_service; /* an address that can be asked */
 
@@ -376,6 +377,59 @@ void pn_part_fact_str(struct pn_part *, const char *name, struct pn_str);
 void pn_part_fact_number(struct pn_part *, const char *name, int64_t);
 void pn_part_fact_word(struct pn_part *, const char *name, const char *word);
 void pn_part_fact_unknown(struct pn_part *, const char *name);
+
+/*
+ * Does any rule ask for this fact of the module, or for any, all or no things
+ * of that name ("url")? What is dear to find out can be left out where none
+ * does.
+ */
+bool pn_wanted(struct pn_mail *, const char *name);
+
+/*
+ * What the reader sees: the nth text of the parts that are shown, pages
+ * reduced to theirs; of the nth page its source, and what in it is hidden. In
+ * UTF-8, line ends LF. False: no more, and *more (may be NULL) says whether
+ * there would be beyond a limit. The first call reads them all.
+ */
+bool pn_text(struct pn_mail *, unsigned nth, struct pn_str *, bool *more);
+bool pn_html(struct pn_mail *, unsigned nth, struct pn_str *, bool *more);
+bool pn_hidden(struct pn_mail *, unsigned nth, struct pn_str *, bool *more);
+/* Characters that show nothing (zero-width blanks, soft hyphens ...): they
+ * were taken out of the texts. */
+uint64_t pn_invisible(struct pn_mail *);
+
+/* Where the message leads, each once: NULL at the end. */
+struct pn_url *pn_first_url(struct pn_mail *);
+struct pn_url *pn_next_url(struct pn_mail *, struct pn_url *);
+bool pn_more_urls(struct pn_mail *); /* a limit stopped us */
+struct pn_str pn_url_scheme(struct pn_url *); /* "https", lower case */
+/* Lower case, IDNA in ASCII, addresses in one form; n 0: it has none. */
+struct pn_str pn_url_host(struct pn_url *);
+struct pn_str pn_url_domain(struct pn_url *); /* organisational */
+struct pn_str pn_url_path(struct pn_url *);   /* percent-decoded */
+struct pn_str pn_url_query(struct pn_url *);  /* likewise, without '?' */
+struct pn_str pn_url_whole(struct pn_url *);  /* without user and fragment */
+struct pn_str pn_url_text(struct pn_url *);   /* what is clicked on */
+/* "text" (it stands there), "link", "image", "form", "refresh", "other" */
+const char *pn_url_kind(struct pn_url *);
+
+enum pn_url_flag {
+	PN_URL_IP = 1,      /* the host is an address */
+	PN_URL_USER = 2,    /* something stands in front of '@' */
+	PN_URL_MISLEADS = 4 /* what is clicked on looks like an address of
+			       another organisational domain */
+};
+unsigned pn_url_flags(struct pn_url *);
+
+/* Facts of the thing url: "url.odd". */
+void pn_url_fact(struct pn_mail *, struct pn_url *, const char *name,
+    enum pn_bool);
+void pn_url_fact_str(struct pn_mail *, struct pn_url *, const char *name,
+    struct pn_str);
+void pn_url_fact_number(struct pn_mail *, struct pn_url *, const char *name,
+    int64_t);
+void pn_url_fact_word(struct pn_mail *, struct pn_url *, const char *name,
+    const char *word);
 
 /* Archive of the whole: names of what was odd about the message, in words. */
 unsigned pn_mime_defects(struct pn_mail *); /* enum pn_defect, or'ed */

@@ -3,7 +3,9 @@ noinst_LTLIBRARIES += libfilters.la
 libfilters_la_SOURCES = \
 	filters/attachment.c \
 	filters/builtin.h \
-	filters/header.c
+	filters/header.c \
+	filters/text.c \
+	filters/url.c
 
 # Modules that are loaded. What they call pn_* by is the program's.
 pkglib_LTLIBRARIES += dnsbl.la

@@ -29,13 +29,6 @@ static const struct pn_filter *const builtin[] = { PN_BUILTIN_FILTERS };
 static const struct rules_absent absent[] = {
 	{ "client.country", "geoip" },
 	{ "client.asn", "geoip" },
-	{ "text", "text" },
-	{ "html", "text" },
-	{ "url", "url" },
-	{ "url.host", "url" },
-	{ "url.domain", "url" },
-	{ "url.path", "url" },
-	{ "url.text-mismatch", "url" },
 	{ "spf", "spf" },
 	{ "dkim", "dkim" },
 	{ "dmarc", "dmarc" },
@@ -150,9 +143,20 @@ wants_client_name(const struct policy *p)
 	       rules_uses(p->rules, FACT_CLIENT_FCRDNS);
 }
 
+/* What is dear to find out is left out where no rule asks for it. */
+static void
+note_wanted(struct policy *p)
+{
+	for (uint32_t i = 0; i < p->chain.n_facts; i++)
+		p->chain.facts[i].wanted = rules_uses(p->rules, i);
+	for (uint32_t i = 0; i < THINGS; i++)
+		p->chain.wanted[i] = rules_counts(p->rules, i);
+}
+
 static void
 connect_parts(struct policy *p)
 {
+	note_wanted(p);
 	p->engine.chain = p->inspect.chain = &p->chain;
 	p->engine.rules = p->inspect.rules = p->rules;
 	p->engine.site = p->smtp.site;

@@ -182,6 +182,7 @@ check_quant(struct checking *c, struct expr *x)
 	no_earlier_than(c, c->b->rules->n_stages - 1);
 	if (x->quant == QUANT_ANY && c->in_when && !negated)
 		c->any_of[x->thing] = true;
+	c->b->rules->thing_used[x->thing] = true;
 	c->scope.thing = x->thing;
 	c->any = x->quant == QUANT_ANY ? x : NULL;
 	if (check_expr(c, x->first) < 0)
@@ -678,6 +679,7 @@ count_things(struct rules_builder *b)
 
 	while (d->things[r->n_things] != NULL)
 		r->n_things++;
+	r->thing_used = rules_alloc(b, r->n_things);
 	r->thing_content = rules_alloc(b, r->n_things);
 	for (uint32_t i = 0; i < d->n_facts; i++)
 		for (uint32_t t = 0; t < r->n_things; t++) {
@@ -756,6 +758,12 @@ rules_free(struct rules *r)
 		return;
 	pattern_free_all(r->patterns);
 	maps_close(r);
+}
+
+bool
+rules_counts(const struct rules *r, uint32_t thing)
+{
+	return thing < r->n_things && r->thing_used[thing];
 }
 
 bool

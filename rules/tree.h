@@ -257,6 +257,7 @@ struct rules {
 	size_t n_groups;
 	const struct pattern *patterns; /* by .next */
 	bool *uses;          /* [decls->n_facts] */
+	bool *thing_used;    /* [n_things]: some rule asks for any, all or no */
 	bool *thing_content; /* [n_things]: the inspector says how many */
 	struct rules_test *tests;
 	size_t n_tests;

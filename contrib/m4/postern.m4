@@ -77,3 +77,17 @@ AC_DEFUN([PN_COVERAGE], [
     PN_CFLAGS="$PN_CFLAGS -g -fprofile-instr-generate -fcoverage-mapping"
     PN_LDFLAGS="$PN_LDFLAGS -fprofile-instr-generate"])
 ])
+
+# PN_PSL_BUILTIN: the inspector opens no file, so libpsl must bring its list.
+AC_DEFUN([PN_PSL_BUILTIN], [
+	pn_save_CFLAGS=$CFLAGS pn_save_LIBS=$LIBS
+	CFLAGS="$CFLAGS $PSL_CFLAGS" LIBS="$LIBS $PSL_LIBS"
+	AC_CACHE_CHECK([whether libpsl has the list built in], [pn_cv_psl_builtin],
+	    [AC_RUN_IFELSE([AC_LANG_PROGRAM([[#include <libpsl.h>]],
+		[[return psl_builtin() ? 0 : 1;]])],
+		[pn_cv_psl_builtin=yes], [pn_cv_psl_builtin=no],
+		[pn_cv_psl_builtin=yes])])
+	CFLAGS=$pn_save_CFLAGS LIBS=$pn_save_LIBS
+	AS_IF([test "$pn_cv_psl_builtin" = no],
+	    [AC_MSG_ERROR([libpsl was built without a list of its own])])
+])

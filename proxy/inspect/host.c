@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "inspect/mailbox.h"
 #include "inspect/part.h"
+#include "inspect/urls.h"
 #include "mail/pn_mail.h"
 
 #define GIVEN_MAX (64u << 20) /* bytes of facts, a module and message */
@@ -17,7 +18,8 @@ struct host {
 	uint32_t room;             /* of result.facts */
 	uint32_t *start;           /* [n_ranks + 1] where each thing's facts begin */
 	uint32_t n_ranks;          /* things of all kinds, and the message */
-	int64_t raw, header;       /* facts served from the view, or -1 */
+	int64_t raw, header, text, html, hidden; /* facts served from the
+					    view, or -1 */
 	size_t given;              /* bytes of what this module gave */
 	bool too_much;
 	struct {                   /* the last value found, for the nth after it */
@@ -209,44 +211,243 @@ pn_mime_defects(struct pn_mail *m)
 	return v ? v->defects : 0;
 }
 
+bool
+pn_wanted(struct pn_mail *m, const char *name)
+{
+	const struct chain_fact *f = pn_mail_declared(m, name);
+
+	for (unsigned i = 0; i < THINGS; i++)
+		if (strcmp(thing_names[i], name) == 0)
+			return m->chain->wanted[i];
+	return f != NULL && f->wanted;
+}
+
+static void
+give_of(struct pn_mail *m, enum thing kind, uint32_t number, const char *name,
+    struct value v)
+{
+	const struct chain_fact *f = pn_mail_declared(m, name);
+
+	if (f != NULL && f->of_thing && f->thing != kind)
+		m->dropped++;
+	else
+		pn_mail_give(m, number, name, &v);
+}
+
+static void
+give_of_part(struct pn_part *p, const char *name, struct value v)
+{
+	give_of(p->view->mail, THING_PART, p->number, name, v);
+}
+
 void
 pn_part_fact(struct pn_part *p, const char *name, enum pn_bool b)
 {
-	struct value v = pn_value_bool(b);
-
-	pn_mail_give(p->view->mail, p->number, name, &v);
+	give_of_part(p, name, pn_value_bool(b));
 }
 
 void
 pn_part_fact_str(struct pn_part *p, const char *name, struct pn_str s)
 {
-	struct value v = pn_value_str(s);
-
-	pn_mail_give(p->view->mail, p->number, name, &v);
+	give_of_part(p, name, pn_value_str(s));
 }
 
 void
 pn_part_fact_number(struct pn_part *p, const char *name, int64_t n)
 {
-	struct value v = pn_value_number(n);
-
-	pn_mail_give(p->view->mail, p->number, name, &v);
+	give_of_part(p, name, pn_value_number(n));
 }
 
 void
 pn_part_fact_word(struct pn_part *p, const char *name, const char *word)
 {
-	struct value v = pn_value_word(word);
-
-	pn_mail_give(p->view->mail, p->number, name, &v);
+	give_of_part(p, name, pn_value_word(word));
 }
 
 void
 pn_part_fact_unknown(struct pn_part *p, const char *name)
 {
-	struct value v = pn_value_unknown();
+	give_of_part(p, name, pn_value_unknown());
+}
 
-	pn_mail_give(p->view->mail, p->number, name, &v);
+/* ---- texts and addresses, for modules ---- */
+
+/* The nth of one kind: .p NULL behind the last. */
+typedef struct pn_str nth_of(const struct texts *, unsigned nth);
+
+static bool
+nth_text(struct pn_mail *m, unsigned nth, struct pn_str *out, bool *more,
+    nth_of *get)
+{
+	struct view *v = view_of(m);
+	const struct texts *all = v != NULL ? view_texts(v) : NULL;
+	struct pn_str s = all != NULL ? get(all, nth) : PN_STR_V("");
+
+	if (more != NULL)
+		*more = all != NULL && all->cut;
+	if (all == NULL || s.p == NULL)
+		return false;
+	*out = s;
+	return true;
+}
+
+static struct pn_str
+text_seen(const struct texts *all, unsigned nth)
+{
+	return nth < all->n ? all->v[nth].text : (struct pn_str){ NULL, 0 };
+}
+
+static struct pn_str
+page_source(const struct texts *all, unsigned nth)
+{
+	const struct text *t = texts_page(all, nth);
+
+	return t != NULL ? t->source : (struct pn_str){ NULL, 0 };
+}
+
+static struct pn_str
+page_hidden(const struct texts *all, unsigned nth)
+{
+	const struct text *t = texts_page(all, nth);
+
+	return t != NULL ? t->hidden : (struct pn_str){ NULL, 0 };
+}
+
+bool
+pn_text(struct pn_mail *m, unsigned nth, struct pn_str *out, bool *more)
+{
+	return nth_text(m, nth, out, more, text_seen);
+}
+
+bool
+pn_html(struct pn_mail *m, unsigned nth, struct pn_str *out, bool *more)
+{
+	return nth_text(m, nth, out, more, page_source);
+}
+
+bool
+pn_hidden(struct pn_mail *m, unsigned nth, struct pn_str *out, bool *more)
+{
+	return nth_text(m, nth, out, more, page_hidden);
+}
+
+uint64_t
+pn_invisible(struct pn_mail *m)
+{
+	struct view *v = view_of(m);
+
+	return v != NULL ? view_texts(v)->invisible : 0;
+}
+
+struct pn_url *
+pn_first_url(struct pn_mail *m)
+{
+	struct view *v = view_of(m);
+
+	return v != NULL ? view_urls(v)->first : NULL;
+}
+
+struct pn_url *
+pn_next_url(struct pn_mail *m, struct pn_url *u)
+{
+	(void)m; /* it knows its place */
+	return u->next;
+}
+
+bool
+pn_more_urls(struct pn_mail *m)
+{
+	struct view *v = view_of(m);
+
+	return v != NULL && view_urls(v)->cut;
+}
+
+struct pn_str
+pn_url_scheme(struct pn_url *u)
+{
+	return u->url.scheme;
+}
+
+struct pn_str
+pn_url_host(struct pn_url *u)
+{
+	return u->url.host;
+}
+
+struct pn_str
+pn_url_domain(struct pn_url *u)
+{
+	return u->url.domain;
+}
+
+struct pn_str
+pn_url_path(struct pn_url *u)
+{
+	return u->url.path;
+}
+
+struct pn_str
+pn_url_query(struct pn_url *u)
+{
+	return u->url.query;
+}
+
+struct pn_str
+pn_url_whole(struct pn_url *u)
+{
+	return u->url.whole;
+}
+
+struct pn_str
+pn_url_text(struct pn_url *u)
+{
+	return u->text;
+}
+
+const char *
+pn_url_kind(struct pn_url *u)
+{
+	static const char *const words[] = { [HTML_LINK] = "link",
+		[HTML_IMAGE] = "image", [HTML_FORM] = "form",
+		[HTML_REFRESH] = "refresh", [HTML_OTHER] = "other",
+		[URL_TEXT] = "text" };
+
+	return words[u->kind];
+}
+
+unsigned
+pn_url_flags(struct pn_url *u)
+{
+	return (u->url.ip ? PN_URL_IP : 0u) | (u->url.user ? PN_URL_USER : 0u) |
+	       (u->mismatch ? PN_URL_MISLEADS : 0u);
+}
+
+void
+pn_url_fact(struct pn_mail *m, struct pn_url *u, const char *name,
+    enum pn_bool b)
+{
+	give_of(m, THING_URL, u->number, name, pn_value_bool(b));
+}
+
+void
+pn_url_fact_str(struct pn_mail *m, struct pn_url *u, const char *name,
+    struct pn_str s)
+{
+	give_of(m, THING_URL, u->number, name, pn_value_str(s));
+}
+
+void
+pn_url_fact_number(struct pn_mail *m, struct pn_url *u, const char *name,
+    int64_t n)
+{
+	give_of(m, THING_URL, u->number, name, pn_value_number(n));
+}
+
+void
+pn_url_fact_word(struct pn_mail *m, struct pn_url *u, const char *name,
+    const char *word)
+{
+	give_of(m, THING_URL, u->number, name, pn_value_word(word));
 }
 
 /* ---- collecting ---- */
@@ -327,6 +528,42 @@ give_unknown(struct host *h, uint32_t module)
 	}
 }
 
+/* Where it lies; message_size_limit keeps the numbers small. */
+static struct fact_thing
+thing_of(const struct pn_part *p)
+{
+	struct pn_str raw = p->view->raw;
+	struct fact_thing t = {
+		.depth = p->depth > 255 ? 255 : (uint8_t)p->depth,
+		.flags = (uint8_t)(p->lies |
+		    (p->flags & PN_PART_AMBIGUOUS ? THING_AMBIGUOUS : 0)),
+	};
+
+	if (raw.n <= UINT32_MAX) {
+		t.from = (uint32_t)(p->entity.p - raw.p);
+		t.size = (uint32_t)p->entity.n;
+	}
+	return t;
+}
+
+/* They are there once a module has asked for them. */
+static bool
+list_urls(struct host *h)
+{
+	struct fact_things *t = &h->result.things[THING_URL];
+	const struct urls *urls = h->view->urls;
+
+	if (urls == NULL || urls->n == t->n)
+		return true;
+	t->v = arena_alloc(h->view->arena, urls->n * sizeof(*t->v));
+	if (t->v == NULL)
+		return false;
+	t->n = urls->n;
+	for (const struct pn_url *u = urls->first; u != NULL; u = u->next)
+		t->v[u->number] = thing_of(u->part);
+	return true;
+}
+
 static void
 run_module(struct host *h, uint32_t module)
 {
@@ -351,6 +588,8 @@ run_module(struct host *h, uint32_t module)
 	    h->chain->modules[module].filter->inspect(&m) != PN_NEXT ||
 	    h->too_much;
 	h->view->mail = NULL;
+	if (!list_urls(h))
+		r->truncated = trouble.failed = true;
 	if (trouble.failed) {
 		r->n_facts = before;
 		give_unknown(h, module);
@@ -425,6 +664,20 @@ get_header(struct host *h, struct pn_str name, unsigned nth, struct value *out)
 	out->state = out->str.p == NULL ? VALUE_UNKNOWN : VALUE_KNOWN;
 }
 
+/* Behind those there are one is unknown where a limit cut them off: what is
+ * not found in them may be in it. */
+static void
+get_text(struct host *h, nth_of *of, unsigned nth, struct value *out)
+{
+	const struct texts *all = view_texts(h->view);
+
+	out->str = of(all, nth);
+	if (out->str.p != NULL)
+		out->state = VALUE_KNOWN;
+	else if (all->cut && (nth == 0 || of(all, nth - 1).p != NULL))
+		out->state = VALUE_UNKNOWN;
+}
+
 static void
 get_collected(struct host *h, uint32_t fact, uint32_t thing, unsigned nth,
     struct value *out)
@@ -469,6 +722,12 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	} else if (fact == h->raw) {
 		out->state = nth == 0 ? VALUE_KNOWN : VALUE_ABSENT;
 		out->str = h->view->raw;
+	} else if (fact == h->text) {
+		get_text(h, text_seen, nth, out);
+	} else if (fact == h->html) {
+		get_text(h, page_source, nth, out);
+	} else if (fact == h->hidden) {
+		get_text(h, page_hidden, nth, out);
 	} else if (fact == FACT_MIME_AMBIGUOUS) {
 		out->state = nth == 0 ? VALUE_KNOWN : VALUE_ABSENT;
 		out->number = (h->result.defects & PN_DEFECT_AMBIGUOUS) != 0;
@@ -492,24 +751,6 @@ depth(void *arg, const char *thing, uint32_t n)
 	const struct fact_things *t = facts_things(h->result.things, thing);
 
 	return n < t->n ? t->v[n].depth : 0;
-}
-
-/* Where it lies; message_size_limit keeps the numbers small. */
-static struct fact_thing
-thing_of(const struct pn_part *p)
-{
-	struct pn_str raw = p->view->raw;
-	struct fact_thing t = {
-		.depth = p->depth > 255 ? 255 : (uint8_t)p->depth,
-		.flags = (uint8_t)(p->lies |
-		    (p->flags & PN_PART_AMBIGUOUS ? THING_AMBIGUOUS : 0)),
-	};
-
-	if (raw.n <= UINT32_MAX) {
-		t.from = (uint32_t)(p->entity.p - raw.p);
-		t.size = (uint32_t)p->entity.n;
-	}
-	return t;
 }
 
 static bool
@@ -539,6 +780,9 @@ host_run(struct view *v, const struct chain *chain)
 	h->chain = chain;
 	h->raw = chain_find(chain, "raw");
 	h->header = chain_find(chain, "header");
+	h->text = chain_find(chain, "text");
+	h->html = chain_find(chain, "html");
+	h->hidden = chain_find(chain, "text.hidden");
 	h->last.fact = UINT32_MAX;
 	r->troubles = arena_alloc(v->arena,
 	    chain->n_modules * sizeof(*r->troubles));

@@ -43,10 +43,14 @@ libinspect_la_SOURCES = \
 	proxy/inspect/tnef.h \
 	proxy/inspect/type.c \
 	proxy/inspect/type.h \
+	proxy/inspect/url.c \
+	proxy/inspect/url.h \
+	proxy/inspect/urls.c \
+	proxy/inspect/urls.h \
 	proxy/inspect/uu.c \
 	proxy/inspect/uu.h \
 	proxy/inspect/view.c \
 	proxy/inspect/view.h \
 	proxy/inspect/zip.c \
 	proxy/inspect/zip.h
-libinspect_la_LIBADD = $(ARCHIVE_LIBS)
+libinspect_la_LIBADD = $(ARCHIVE_LIBS) $(IDN2_LIBS) $(PSL_LIBS)

@@ -57,6 +57,7 @@ struct view {
 	size_t unpacked;      /* bytes decoded or inflated in all */
 	unsigned defects;     /* enum pn_defect */
 	struct texts *texts;  /* once somebody asked (text) */
+	struct urls *urls;    /* likewise (urls) */
 	struct pn_mail *mail; /* whose hook runs (host) */
 	struct {              /* where pn_mailbox() stopped last (host) */
 		struct pn_str field;

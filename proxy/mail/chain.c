@@ -186,6 +186,7 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 			       (d->flags & PN_FACT_INSPECT) != 0),
 		.keyed = (d->flags & PN_FACT_KEYED) != 0,
 		.many = (d->flags & PN_FACT_MANY) != 0,
+		.wanted = true,
 		.of_thing = thing >= 0,
 		.thing = thing >= 0 ? (enum thing)thing : THING_PART,
 		.module = module,
@@ -315,6 +316,8 @@ chain_build_from(struct chain *c, const struct chain_module *modules,
 	};
 	if (c->modules == NULL || c->facts == NULL)
 		return error_set(e, "no room for the modules' facts");
+	for (unsigned i = 0; i < THINGS; i++)
+		c->wanted[i] = true;
 	memcpy(c->facts, core_facts, sizeof(core_facts));
 	for (size_t i = 0; i < n_modules; i++)
 		if (add_module(c, &modules[i], a, e) < 0)

@@ -23,6 +23,7 @@ struct chain_fact {
 	enum stage stage;
 	bool content;             /* given by an .inspect hook */
 	bool keyed, many;
+	bool wanted;              /* false: no rule asks for it */
 	bool of_thing;            /* "part.x" */
 	enum thing thing;         /* which, where of_thing */
 	uint32_t module;          /* index into chain.modules; CHAIN_CORE */
@@ -60,6 +61,7 @@ struct chain {
 	uint32_t n_modules;
 	struct chain_fact *facts;
 	uint32_t n_facts;
+	bool wanted[THINGS];      /* false: no rule counts them */
 };
 
 /* The core facts, in the order of enum core_fact, come first. */
@@ -76,6 +78,7 @@ enum core_fact {
  * two facts of one name, a fact of an unknown thing, a .inspect fact that is
  * not of stage message. A fact of stage message given by a module with
  * .inspect and no .message hook, or with PN_FACT_INSPECT, is a content fact.
+ * All are wanted: who knows the rules says what is not.
  */
 int chain_build_from(struct chain *, const struct chain_module *,
     size_t n_modules, struct arena *, struct error *e);

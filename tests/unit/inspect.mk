@@ -10,6 +10,7 @@ inspect_tests = \
 	tests/unit/test_html \
 	tests/unit/test_inspector \
 	tests/unit/test_pool \
+	tests/unit/test_urls \
 	tests/unit/test_view
 inspect_libs = libinspect.la libmail.la libbase.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(inspect_tests)
@@ -44,6 +45,9 @@ tests_unit_test_host_LDADD = libfilters.la $(inspect_libs)
 
 tests_unit_test_html_SOURCES = tests/unit/test_html.c
 tests_unit_test_html_LDADD = $(inspect_libs)
+
+tests_unit_test_urls_SOURCES = tests/unit/test_urls.c
+tests_unit_test_urls_LDADD = $(inspect_libs)
 
 tests_unit_test_view_SOURCES = tests/unit/test_view.c tests/unit/viewdump.h
 tests_unit_test_view_LDADD = $(inspect_libs)

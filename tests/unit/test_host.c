@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "filters/builtin.h"
 #include "inspect/host.h"
+#include "inspect/part.h"
 #include "mail/pn_mail.h"
 
 struct fixture {
@@ -267,6 +268,110 @@ a_failed_module_knows_nothing(void **state)
 }
 
 /* A list of recipients without end must not starve other facts. */
+#define TWO_TEXTS                                                              \
+	"Content-Type: multipart/alternative; boundary=b\r\n\r\n"              \
+	"--b\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n"        \
+	"gr\374n\r\nwww.a.example\r\n"                                        \
+	"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"              \
+	"<p>Vi&shy;agra<p style=display:none>x"                                \
+	"<a href=http://evil.co.uk/%61?b>www.bank.com</a>\r\n"                 \
+	"--b\r\nContent-Disposition: attachment\r\n\r\nunseen\r\n--b--\r\n"
+
+static void
+text_facts(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	run(&f, builtin, PN_COUNT(builtin), PN_STR_V(TWO_TEXTS));
+	assert_values(&f, "text", RULES_MESSAGE, "",
+	    "gr\303\274n\nwww.a.example|Viagra");
+	assert_values(&f, "text.hidden", RULES_MESSAGE, "", "xwww.bank.com");
+	assert_values(&f, "html", RULES_MESSAGE, "",
+	    "<p>Vi&shy;agra<p style=display:none>x<a "
+	    "href=http://evil.co.uk/%61?b>www.bank.com</a>");
+	assert_values(&f, "text.invisible", RULES_MESSAGE, "", "1");
+	assert_values(&f, "text.limit", RULES_MESSAGE, "", "0");
+	assert_values(&f, "text.urls", RULES_MESSAGE, "", "2");
+	assert_int_equal(f.r->ask.n_things(f.r->ask.arg, "url"), 2);
+	assert_int_equal(f.r->ask.depth(f.r->ask.arg, "url", 1), 0);
+	assert_values(&f, "url.host", 0, "", "www.a.example");
+	assert_values(&f, "url.kind", 0, "", "text");
+	assert_values(&f, "url.text", 0, "", "");
+	assert_values(&f, "url.kind", 1, "", "link");
+	assert_values(&f, "url.scheme", 1, "", "http");
+	assert_values(&f, "url.domain", 1, "", "evil.co.uk");
+	assert_values(&f, "url.path", 1, "", "/a");
+	assert_values(&f, "url.query", 1, "", "b");
+	assert_values(&f, "url.whole", 1, "", "http://evil.co.uk/%61?b");
+	assert_values(&f, "url.host", 2, "", "");
+	assert_true(f.r->things[THING_URL].v[1].size > 0);
+	assert_int_equal(f.r->dropped, 0);
+	arena_free(f.arena);
+}
+
+/* Nobody asked: nothing is read. */
+static void
+unwanted_texts_are_not_read(void **state)
+{
+	struct arena *a = arena_new(16u << 20);
+	struct chain chain;
+	struct host_result *r;
+	struct view *v;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(
+	    chain_build(&chain, builtin, PN_COUNT(builtin), a, &e), 0);
+	for (uint32_t i = 0; i < chain.n_facts; i++)
+		chain.facts[i].wanted = false;
+	for (int i = 0; i < THINGS; i++)
+		chain.wanted[i] = false;
+	v = view_new(PN_STR_V(TWO_TEXTS), &view_limits_default, a);
+	r = host_run(v, &chain);
+	assert_non_null(r);
+	assert_null(v->texts);
+	assert_null(v->urls);
+	assert_int_equal(r->things[THING_URL].n, 0);
+	chain.facts[chain_find(&chain, "url.ip")].wanted = true;
+	r = host_run(v, &chain);
+	assert_non_null(v->urls);
+	assert_int_equal(r->things[THING_URL].n, 2);
+	for (uint32_t i = 0; i < r->n_facts; i++)
+		assert_int_not_equal(
+		    r->facts[i].index, chain_find(&chain, "url.host"));
+	arena_free(a);
+}
+
+/* What a limit cut off may hold anything. */
+static void
+cut_texts_end_in_unknown(void **state)
+{
+	struct view_limits limits = view_limits_default;
+	struct fixture f = { .arena = arena_new(16u << 20) };
+	struct error e;
+
+	(void)state;
+	limits.max_text = 5;
+	assert_int_equal(chain_build(&f.chain, builtin, PN_COUNT(builtin),
+			     f.arena, &e),
+	    0);
+	f.r = host_run(view_new(PN_STR_V("\r\nabcde"), &limits, f.arena),
+	    &f.chain);
+	assert_values(&f, "text", RULES_MESSAGE, "", "abcde");
+	f.r = host_run(view_new(PN_STR_V("\r\nabcdef"), &limits, f.arena),
+	    &f.chain);
+	assert_values(&f, "text", RULES_MESSAGE, "", "abcde|?");
+	assert_values(&f, "html", RULES_MESSAGE, "", "?");
+	assert_values(&f, "text.limit", RULES_MESSAGE, "", "1");
+	assert_values(&f, "mime.limit", RULES_MESSAGE, "", "1");
+	limits.max_text_total = 0;
+	f.r = host_run(view_new(PN_STR_V("\r\nabc"), &limits, f.arena),
+	    &f.chain);
+	assert_values(&f, "text", RULES_MESSAGE, "", "|?");
+	arena_free(f.arena);
+}
+
 static void
 many_mailboxes_end_in_unknown(void **state)
 {
@@ -297,6 +402,9 @@ main(void)
 		cmocka_unit_test(endings_as_readers_see_them),
 		cmocka_unit_test(what_is_not_declared_is_dropped),
 		cmocka_unit_test(a_failed_module_knows_nothing),
+		cmocka_unit_test(text_facts),
+		cmocka_unit_test(unwanted_texts_are_not_read),
+		cmocka_unit_test(cut_texts_end_in_unknown),
 		cmocka_unit_test(many_mailboxes_end_in_unknown),
 	};
 
