@@ -7,6 +7,7 @@
 #include "cm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "rules_facts.h"
 
@@ -167,9 +168,10 @@ judge_message(struct session *s, unsigned policy)
 	say(s, "message", policy, &out);
 }
 
+/* The whole session under those policies, as text in `said`. */
 static void
-hold(const char *text, const struct test_value *values, const char *rcpts,
-    const char *want)
+transcribe(const char *text, const struct test_value *values, const char *rcpts,
+    struct buf *said)
 {
 	struct arena *arena = arena_new(POLICY_ARENA);
 	struct session s = { .arena = arena_new(1 << 20),
@@ -186,22 +188,32 @@ hold(const char *text, const struct test_value *values, const char *rcpts,
 		s.rcpts[n++] = rcpt;
 	s.r = compile_text(pn_str_of(text), "", arena, &e);
 	if (s.r == NULL)
-		print_error("%s\n", e.text);
+		print_error("%s\n%s\n", text, e.text);
 	assert_non_null(s.r);
 	judge_early(&s);
 	judge_rcpts(&s);
 	for (unsigned i = 0; i < rules_policies(s.r); i++)
 		judge_message(&s, i);
 	judge_message(&s, RULES_NO_POLICY);
-	if (!pn_str_eq(buf_str(&s.said), pn_str_of(want)))
-		print_error("%s\nwant:\n%s\ngot:\n%.*s\n", text, want,
-		    PN_STR_ARG(buf_str(&s.said)));
-	assert_true(pn_str_eq(buf_str(&s.said), pn_str_of(want)));
-	buf_fini(&s.said);
+	*said = s.said;
 	rules_run_free(s.run);
 	rules_free(s.r);
 	arena_free(s.arena);
 	arena_free(arena);
+}
+
+static void
+hold(const char *text, const struct test_value *values, const char *rcpts,
+    const char *want)
+{
+	struct buf said = { 0 };
+
+	transcribe(text, values, rcpts, &said);
+	if (!pn_str_eq(buf_str(&said), pn_str_of(want)))
+		print_error("%s\nwant:\n%s\ngot:\n%.*s\n", text, want,
+		    PN_STR_ARG(buf_str(&said)));
+	assert_true(pn_str_eq(buf_str(&said), pn_str_of(want)));
+	buf_fini(&said);
 }
 
 static const struct test_value letter[] = {
@@ -491,6 +503,201 @@ the_table(void **state)
 	}
 }
 
+/* ---- properties ---- */
+
+static unsigned
+choose(uint64_t *seed, unsigned n)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(*seed >> 33) % n;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What was said at each stage, as a set. */
+static void
+sort_lines(struct buf *said, char *out, size_t room)
+{
+	char *line, *save = NULL, *word, *more, *words[64];
+	size_t at = 0;
+
+	(void)buf_add(said, "", 1);
+	out[0] = '\0';
+	for (line = strtok_r(buf_data(said), "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		size_t n = 0;
+
+		for (word = strtok_r(line, ";", &more); word != NULL && n < 64;
+		     word = strtok_r(NULL, ";", &more))
+			words[n++] = word;
+		qsort(words + 1, n - 1, sizeof(*words), by_text);
+		for (size_t i = 0; i < n && at < room; i++)
+			at += (size_t)snprintf(
+			    out + at, room - at, "%s;", words[i]);
+	}
+}
+
+static const char *const shuffled[] = {
+	"rule a { when client.ip = 192.0.2.7; then score +3 \"a\" in g; }",
+	"rule b { when size > 1; then score +3 in g; }",
+	"rule c { when subject contains \"due\"; then score -4; }",
+	"rule d { mode shadow; when size > 1; then reject \"d\"; }",
+	"rule e { when score > 2; then tag, note \"$score\"; }",
+	"rule f { always; when score < 9; then header add X \"$score\"; }",
+	"rule h { when sender.domain = \"a.example\"; then tempfail; }",
+	"rule i { when tls.version = \"x\"; on unknown quarantine; then tag; }",
+	"rule j { when any part ( ext = \"exe\" ); then strip part; }",
+	"rule k { when helo.name ~ /-(?<n>\\d+)/; then note \"$n\"; }",
+	"rule l { when rcpt in @x.example; then score +2; }",
+	"rule m { always; when rcpt = a@x.example; then note \"always\"; }",
+	"rule n { when tls.version = \"y\"; then tag; }",
+	"rule o { when size > 2K; then allow, score +1; }",
+	"rule q { when rcpt = b@x.example; then allow; }",
+	"threshold tag 1;",
+	"threshold reject 4 \"r\";",
+	"group g cap 5;",
+	"rule r { mode shadow; when size > 1; then allow, score +9; }",
+};
+
+/* Not for what stands first in a text, but for all that is judged. */
+static void
+order_decides_nothing(void **state)
+{
+	uint64_t seed = 7;
+
+	(void)state;
+	for (unsigned run = 0; run < 400; run++) {
+		size_t order[PN_COUNT(shuffled)];
+		struct buf text[2] = { { 0 }, { 0 } }, said[2];
+		static char sorted[2][8192];
+		unsigned left_out = choose(&seed, PN_COUNT(shuffled) - 2);
+
+		for (size_t i = 0; i < PN_COUNT(order); i++)
+			order[i] = i;
+		for (size_t i = PN_COUNT(order) - 1; i > 0; i--) {
+			size_t k = choose(&seed, (unsigned)i + 1), o = order[i];
+
+			order[i] = order[k];
+			order[k] = o;
+		}
+		for (int t = 0; t < 2; t++) {
+			(void)buf_puts(&text[t], "policy p { ");
+			for (size_t i = 0; i < PN_COUNT(order); i++) {
+				size_t nth = t ? order[i] : i;
+
+				if (nth != left_out)
+					(void)buf_puts(&text[t], shuffled[nth]);
+			}
+			(void)buf_add(&text[t], "}", 2);
+			transcribe(buf_data(&text[t]), letter,
+			    "a@x.example b@x.example", &said[t]);
+			sort_lines(&said[t], sorted[t], sizeof(sorted[t]));
+			buf_fini(&said[t]);
+		}
+		if (strcmp(sorted[0], sorted[1]) != 0)
+			print_error("%s\n", buf_data(&text[1]));
+		assert_string_equal(sorted[0], sorted[1]);
+		buf_fini(&text[0]);
+		buf_fini(&text[1]);
+	}
+}
+
+/* Clauses that fit together in any way. */
+static const char *const whens[] = { "", "when size > 1;",
+	"when client.ip = 192.0.2.7;", "when subject ~ /due/;",
+	"when tls.version = \"x\";", "when score > 3;",
+	"when any part ( ext = \"exe\" );" };
+static const char *const unlesses[] = { "", "unless size > 9K;",
+	"unless sender.domain = \"a.example\";" };
+static const char *const thens[] = { "then tag;", "then note \"n $size\";",
+	"then reject \"no\";", "then quarantine copy, header add X \"1\";" };
+static const char *const unknowns[] = { "", "on unknown tag;",
+	"on unknown tempfail;" };
+static const char *const modes[] = { "", "mode shadow;", "mode live;" };
+static const struct {
+	const char *const *of;
+	unsigned n;
+} kinds[] = { { whens, PN_COUNT(whens) }, { unlesses, PN_COUNT(unlesses) },
+	{ thens, PN_COUNT(thens) }, { unknowns, PN_COUNT(unknowns) },
+	{ modes, PN_COUNT(modes) } };
+
+/* Rules nth of the base, of what overrides it, and of both in one. */
+static void
+put_rule(uint64_t *seed, unsigned nth, struct buf *base, struct buf *over,
+    struct buf *whole)
+{
+	bool overrides = choose(seed, 2), off = choose(seed, 6) == 0;
+
+	(void)buf_printf(base, "rule r%u {", nth);
+	if (off) {
+		(void)buf_printf(over, "rule r%u off; ", nth);
+		overrides = false;
+	} else {
+		(void)buf_printf(whole, "rule r%u {", nth);
+	}
+	if (overrides)
+		(void)buf_printf(over, "rule r%u {", nth);
+	for (size_t k = 0; k < PN_COUNT(kinds); k++) {
+		const char *one = kinds[k].of[choose(seed, kinds[k].n)];
+		const char *own = choose(seed, 2)
+				      ? kinds[k].of[choose(seed, kinds[k].n)]
+				      : "";
+
+		(void)buf_puts(base, one);
+		if (overrides)
+			(void)buf_puts(over, own);
+		if (!off)
+			(void)buf_puts(whole, overrides && *own ? own : one);
+	}
+	(void)buf_puts(base, "} ");
+	(void)buf_puts(overrides ? over : base, overrides ? "} " : "");
+	(void)buf_puts(whole, off ? "" : "} ");
+}
+
+/* An extending policy is what one would have written in full. */
+static void
+extending_is_writing_out(void **state)
+{
+	uint64_t seed = 11;
+
+	(void)state;
+	for (unsigned run = 0; run < 400; run++) {
+		struct buf base = { 0 }, over = { 0 }, whole = { 0 };
+		struct buf text[2] = { { 0 }, { 0 } }, said[2];
+
+		for (unsigned n = 1 + choose(&seed, 6); n > 0; n--)
+			put_rule(&seed, n, &base, &over, &whole);
+		(void)buf_printf(&text[0],
+		    "policy a { rule s { when size > 1; then score +4; } "
+		    "%.*s } policy b extends a for rcpt b@x.example { %.*s }",
+		    PN_STR_ARG(buf_str(&base)), PN_STR_ARG(buf_str(&over)));
+		(void)buf_printf(&text[1],
+		    "policy b for rcpt b@x.example { rule s { when size > 1; "
+		    "then score +4; } %.*s }",
+		    PN_STR_ARG(buf_str(&whole)));
+		for (int t = 0; t < 2; t++) {
+			(void)buf_add(&text[t], "", 1);
+			transcribe(buf_data(&text[t]), letter, "b@x.example",
+			    &said[t]);
+		}
+		if (!pn_str_eq(buf_str(&said[0]), buf_str(&said[1])))
+			print_error(
+			    "%s\n%s\n", buf_data(&text[0]), buf_data(&text[1]));
+		assert_true(pn_str_eq(buf_str(&said[0]), buf_str(&said[1])));
+		buf_fini(&base);
+		buf_fini(&over);
+		buf_fini(&whole);
+		for (int t = 0; t < 2; t++) {
+			buf_fini(&text[t]);
+			buf_fini(&said[t]);
+		}
+	}
+}
+
 /* Each rule with what decided it, and where the score comes from. */
 static void
 the_trace_tells_why(void **state)
@@ -581,6 +788,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_table),
+		cmocka_unit_test(order_decides_nothing),
+		cmocka_unit_test(extending_is_writing_out),
 		cmocka_unit_test(the_trace_tells_why),
 	};
 
