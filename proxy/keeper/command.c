@@ -18,6 +18,19 @@ asker_left(void *arg)
 	q->call = NULL;
 }
 
+static struct question *
+question_new(struct keeper *k, uint32_t type, uint32_t answer)
+{
+	struct question *q = xcalloc(1, sizeof(*q));
+
+	q->id = ++k->last_question;
+	q->answer = answer;
+	LIST_INSERT_HEAD(&k->questions, q, next);
+	/* False: command_master_gone() comes. */
+	(void)ipc_send(k->master, type, q->id, NULL, 0, -1);
+	return q;
+}
+
 static void
 ask_master(struct keeper *k, struct control_call *call, uint32_t type,
     uint32_t answer)
@@ -28,14 +41,21 @@ ask_master(struct keeper *k, struct control_call *call, uint32_t type,
 		control_refuse(call, EX_UNAVAILABLE, "the master is gone");
 		return;
 	}
-	q = xcalloc(1, sizeof(*q));
-	q->id = ++k->last_question;
-	q->answer = answer;
+	q = question_new(k, type, answer);
 	q->call = call;
-	LIST_INSERT_HEAD(&k->questions, q, next);
 	control_wait(call, asker_left, q);
-	/* False: command_master_gone() comes. */
-	(void)ipc_send(k->master, type, q->id, NULL, 0, -1);
+}
+
+void
+command_ask_status(struct keeper *k)
+{
+	const struct question *q;
+
+	LIST_FOREACH (q, &k->questions, next)
+		if (q->ours)
+			return;
+	if (k->master != NULL)
+		question_new(k, MASTER_STATUS, MASTER_STATUS_IS)->ours = true;
 }
 
 static void
@@ -50,7 +70,7 @@ put_counts(struct keeper *k, struct buf *b)
 		json_int(b, "bytes", bytes);
 		json_end_object(b);
 	}
-	if (history_count(k->history, &lines, &size, &e) == 0) {
+	if (keeper_count_history(k, &lines, &size, &e) == 0) {
 		json_begin_object(b, "history");
 		json_int(b, "messages", lines);
 		json_int(b, "bytes", size);
@@ -113,6 +133,7 @@ bool
 command_master_said(struct keeper *k, uint32_t type, uint64_t id,
     struct unpack u)
 {
+	struct pn_str said = { (const char *)u.p, u.n };
 	struct question *q;
 	struct control_call *call;
 
@@ -121,14 +142,15 @@ command_master_said(struct keeper *k, uint32_t type, uint64_t id,
 			break;
 	if (q == NULL)
 		return false;
+	if (q->ours && k->http != NULL)
+		http_master_said(k->http, said);
 	call = q->call;
 	LIST_REMOVE(q, next);
 	free(q);
 	if (call == NULL)
 		return true; /* who asked has left */
 	if (type == MASTER_STATUS_IS)
-		answer_status(k, call,
-		    (struct pn_str){ (const char *)u.p, u.n });
+		answer_status(k, call, said);
 	else if (type == MASTER_STOPPING)
 		answer_stopping(call);
 	else

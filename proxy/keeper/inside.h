@@ -8,6 +8,7 @@
 #include "base/ipc.h"
 #include "keeper/control.h"
 #include "keeper/history.h"
+#include "keeper/http.h"
 #include "keeper/keeper.h"
 #include "keeper/metrics.h"
 #include "keeper/modules.h"
@@ -44,7 +45,8 @@ struct question {
 	LIST_ENTRY(question) next;
 	uint64_t id;
 	uint32_t answer; /* the type that answers it */
-	struct control_call *call;
+	struct control_call *call; /* NULL: left, or nobody but http */
+	bool ours; /* http's */
 };
 
 struct keeper {
@@ -61,6 +63,11 @@ struct keeper {
 	struct modules *modules;
 	struct state *state;
 	struct control *control; /* NULL: no socket */
+	struct http *http;	 /* likewise */
+	char trouble[1100];	 /* the last error of our files, and when */
+	uint64_t trouble_us, troubles;
+	int64_t lines, bytes;	 /* of history, as of counted_us */
+	uint64_t counted_us;
 	struct ipc *master;      /* NULL: gone, or there is none */
 	bool leaving;            /* ends with the last link */
 	struct event hourly, sweep, recover, flush, retry;
@@ -72,12 +79,20 @@ struct keeper {
 	LIST_HEAD(, asked_history) searches;
 };
 
+/* keeper.c: an error of our files, for the log, /health and /metrics. */
+void keeper_trouble(struct keeper *, const char *event, const char *text);
+/* Many lines take a while to count: then it is what they were a minute ago. */
+int keeper_count_history(struct keeper *, int64_t *lines, int64_t *bytes,
+    struct error *e);
+
 /* ask_history.c: a search under way, from slice to slice. */
 struct asked_history;
 void ask_history(struct keeper *, struct control_call *, const json_t *request);
 void ask_history_free_all(struct keeper *);
 
 /* command.c */
+/* The master's status for http, unless that is asked already. */
+void command_ask_status(struct keeper *);
 control_ask command_ask;
 /* The master's answer; false: nobody asked. */
 bool command_master_said(struct keeper *, uint32_t type, uint64_t id,

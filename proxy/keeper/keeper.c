@@ -26,6 +26,8 @@
 #include "mail/parcel.h"
 
 #define SETTINGS_ARENA (8u << 20) /* the text they come from is no longer */
+#define MANY_LINES 100000
+#define COUNT_US 60000000ull
 #define HOUR_MS 3600000
 #define RECOVER_MS 2000 /* between looks whether an earlier keeper has gone */
 
@@ -36,6 +38,31 @@ keeper_clock_us(void)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void
+keeper_trouble(struct keeper *k, const char *event, const char *text)
+{
+	log_error("", event, "error=\"%s\"", text);
+	(void)snprintf(k->trouble, sizeof(k->trouble), "%s: %s", event, text);
+	k->trouble_us = keeper_clock_us();
+	k->troubles++;
+}
+
+int
+keeper_count_history(struct keeper *k, int64_t *lines, int64_t *bytes,
+    struct error *e)
+{
+	uint64_t now_us = keeper_clock_us();
+	int got = 0;
+
+	if (k->lines < MANY_LINES || now_us - k->counted_us > COUNT_US) {
+		got = history_count(k->history, &k->lines, &k->bytes, e);
+		k->counted_us = now_us;
+	}
+	*lines = k->lines;
+	*bytes = k->bytes;
+	return got;
 }
 
 /* ---- jobs ---- */
@@ -107,7 +134,10 @@ take_job(struct link *l, uint32_t type, uint64_t id, struct unpack u, int fd)
 		(void)ipc_send(l->ipc, KEEP_DONE, id, text, strlen(text), -1);
 		return;
 	}
-	log_error("", "keep", "error=\"%s\"", e.text);
+	if (e.no_room) /* of a class, or of the disk: health looks at that */
+		log_error("", "keep", "error=\"%s\"", e.text);
+	else
+		keeper_trouble(l->keeper, "keep", e.text);
 	say_failed(l, id, &e);
 }
 
@@ -129,7 +159,7 @@ take_suspect(struct link *l, uint32_t type, uint64_t id, struct unpack u)
 	struct error e;
 
 	if (count_suspect(l->keeper, type, u, &times, &e) < 0) {
-		log_error("", "suspect", "error=\"%s\"", e.text);
+		keeper_trouble(l->keeper, "suspect", e.text);
 		say_failed(l, id, &e);
 		return;
 	}
@@ -144,7 +174,7 @@ take_summaries(struct keeper *k, struct unpack u)
 	struct error e;
 
 	if (history_add(k->history, &u, k->settings.history_text, &e) < 0)
-		log_error("", "history", "error=\"%s\"", e.text);
+		keeper_trouble(k, "history", e.text);
 }
 
 static void
@@ -181,7 +211,7 @@ take_counter(struct link *l, uint64_t id, struct unpack u)
 	    state_count(l->keeper->state, &c, keeper_clock_us(), &value, &age_ms,
 		&e) : error_set(&e, "no counter of ours");
 	if (got < 0)
-		log_error("", "state", "error=\"%s\"", e.text);
+		keeper_trouble(l->keeper, "state", e.text);
 	if (id == 0)
 		return; /* nobody waits */
 	if (got < 0) {
@@ -362,6 +392,8 @@ on_master_closed(void *arg)
 	k->master = NULL;
 	command_master_gone(k);
 	control_stop(k->control);
+	http_free(k->http); /* so that another posternd can listen there */
+	k->http = NULL;
 	leave(k);
 }
 
@@ -379,10 +411,10 @@ sweep(struct keeper *k)
 	int held;
 
 	if (lines < 0)
-		log_error("", "history", "error=\"%s\"", e.text);
+		keeper_trouble(k, "history", e.text);
 	held = quarantine_expire(k->quarantine, now_us, &e);
 	if (held < 0)
-		log_error("", "quarantine", "error=\"%s\"", e.text);
+		keeper_trouble(k, "quarantine", e.text);
 	if (lines > 0 || held > 0)
 		must(event_add(&k->sweep, &(struct timeval){ 0, 0 }) == 0);
 }
@@ -393,7 +425,7 @@ expire_counters(struct keeper *k)
 	struct error e;
 
 	if (state_expire(k->state, keeper_clock_us(), &e) < 0)
-		log_error("", "state", "error=\"%s\"", e.text);
+		keeper_trouble(k, "state", e.text);
 }
 
 static void
@@ -405,7 +437,7 @@ on_flush(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (state_flush(k->state, &e) < 0)
-		log_error("", "state", "error=\"%s\"", e.text);
+		keeper_trouble(k, "state", e.text);
 }
 
 static void
@@ -429,7 +461,7 @@ on_recover(evutil_socket_t fd, short what, void *arg)
 	if (got == 0)
 		return;
 	if (got < 0)
-		log_error("", "quarantine", "error=\"%s\"", e.text);
+		keeper_trouble(k, "quarantine", e.text);
 	(void)event_del(&k->recover); /* assigned: cannot fail */
 	k->alone = true;
 	release_resume(k);
@@ -489,6 +521,8 @@ keeper_new(struct loop *l, const struct keeper_start *start, struct error *e)
 		    start->conf->control_uid, command_ask, k);
 	if (start->master >= 0)
 		k->master = ipc_new(l, start->master, &ops, k);
+	if (start->metrics >= 0)
+		k->http = http_new(k, start->metrics);
 	k->alone = quarantine_recover(k->quarantine, e) > 0;
 	sweep(k);
 	expire_counters(k);
@@ -514,6 +548,7 @@ keeper_free(struct keeper *k)
 	(void)event_del(&k->retry);
 	(void)event_del(&k->recover);
 	(void)event_del(&k->flush);
+	http_free(k->http);
 	control_free(k->control); /* first: nobody is answered any more */
 	ask_history_free_all(k);
 	while ((q = LIST_FIRST(&k->questions)) != NULL) {

@@ -9,6 +9,7 @@ libkeeper_la_SOURCES = \
 	proxy/keeper/history.c proxy/keeper/history.h \
 	proxy/keeper/history_db.h \
 	proxy/keeper/history_search.c \
+	proxy/keeper/http.c proxy/keeper/http.h \
 	proxy/keeper/inside.h \
 	proxy/keeper/keeper.c proxy/keeper/keeper.h \
 	proxy/keeper/maildir.c proxy/keeper/maildir.h \

@@ -276,7 +276,7 @@ release_plan(struct keeper *k)
 	(void)event_del(&k->retry); /* assigned: cannot fail */
 	while (!k->leaving && k->n_releases < UNDER_WAY_MAX) {
 		if (quarantine_next(k->quarantine, &next_us, id, &e) < 0) {
-			log_error("", "release", "error=\"%s\"", e.text);
+			keeper_trouble(k, "release", e.text);
 			wait_ms(k, NO_WORKER_MS);
 			return;
 		}
@@ -322,7 +322,7 @@ commit(struct release *r, const struct keep_outcome *o)
 	FAULT("release-outcome");
 	if (quarantine_outcome(k->quarantine, r->job, o, keeper_clock_us(),
 	    &finished, &e) < 0) {
-		log_error(r->id, "released", "error=\"%s\"", e.text);
+		keeper_trouble(k, "released", e.text);
 		must(event_add(&r->again,
 		    loop_timeout(k->loop, COMMIT_AGAIN_MS)) == 0);
 		return;
@@ -400,7 +400,7 @@ release_resume(struct keeper *k)
 	struct error e;
 
 	if (quarantine_releasing(k->quarantine, adopt, k, &e) < 0)
-		log_error("", "release", "error=\"%s\"", e.text);
+		keeper_trouble(k, "release", e.text);
 	release_plan(k);
 }
 

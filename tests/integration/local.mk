@@ -18,6 +18,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/scan_equal.py \
 	tests/integration/reload.py \
 	tests/integration/maps.py \
+	tests/integration/metrics.py \
 	tests/integration/process.py \
 	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)
