@@ -55,6 +55,16 @@ gave(struct hook *h, uint32_t index, const struct value *v, int done)
 		    "for this mail\"", h->mail.chain->facts[index].name);
 }
 
+/* One value that is not known stands for all that have no room. */
+static bool
+is_unknown(const struct hook *h, uint32_t index)
+{
+	struct value first;
+
+	return facts_nth(&h->t->facts, index, PN_STR_V(""), 0, &first) &&
+	    first.state == VALUE_UNKNOWN; /* sorted: it would stand first */
+}
+
 static void
 on_fact(struct pn_mail *m, uint32_t index, uint32_t thing,
     const struct value *given)
@@ -63,11 +73,13 @@ on_fact(struct pn_mail *m, uint32_t index, uint32_t thing,
 	struct value v = *given;
 
 	must(thing == FACT_OF_MESSAGE); /* things are the inspector's alone */
-	if (fits(h, &v) && m->chain->facts[index].many)
+	if (!m->chain->facts[index].many) {
+		(void)fits(h, &v);
+		gave(h, index, &v, facts_set(&h->t->facts, index, &v));
+	} else if (fits(h, &v) || !is_unknown(h, index)) {
 		gave(h, index, &v,
 		    facts_add(&h->t->facts, index, PN_STR_V(""), &v));
-	else
-		gave(h, index, &v, facts_set(&h->t->facts, index, &v));
+	}
 }
 
 static void

@@ -1,7 +1,7 @@
 # Tests with real servers; python3 and its standard library alone.
 EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py \
 	tests/lib/net.py tests/lib/postern.py tests/lib/postfix.py \
-	tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py
+	tests/lib/service.py tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py
 
 INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/postfix_snippets.py \
@@ -16,6 +16,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/logs.py \
 	tests/integration/release.py \
 	tests/integration/scan_equal.py \
+	tests/integration/module.py \
 	tests/integration/reload.py \
 	tests/integration/maps.py \
 	tests/integration/metrics.py \
@@ -23,6 +24,6 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)
 TESTS += $(INTEGRATION)
-EXTRA_DIST += tests/data/gateway tests/data/policies
+EXTRA_DIST += tests/data/gateway tests/data/module tests/data/policies
 
 include tests/faults/local.mk
