@@ -44,17 +44,58 @@ show_member(const char *key, const json_t *v)
 	(void)putchar('\n');
 }
 
+/* "2026-11-23 07:41:08 what", of an object with a time and a text. */
+static void
+show_event(const char *head, const json_t *event, const char *text)
+{
+	time_t at = (time_t)(json_integer_value(
+	    json_object_get(event, "time_us")) / 1000000);
+	const char *what = json_string_value(json_object_get(event, text));
+	char when[32];
+	struct tm tm;
+
+	(void)localtime_r(&at, &tm);
+	(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	(void)printf("    %s: %s (%s)\n", head, what ? what : "", when);
+}
+
+/* One that has no answer is what an operator looks for here. */
+static void
+show_module(const json_t *m)
+{
+	static const char *const numbers[] = { "calls", "failures", "timeouts",
+		"refused" };
+	const json_t *error = json_object_get(m, "last_error");
+	const json_t *parts = json_object_get(m, "parts"), *part;
+	size_t i;
+
+	(void)printf("  %-10s", json_string_value(json_object_get(m, "name")));
+	for (i = 0; i < PN_COUNT(numbers); i++)
+		(void)printf(" %s=%lld", numbers[i], (long long)
+		    json_integer_value(json_object_get(m, numbers[i])));
+	(void)putchar('\n');
+	if (error != NULL)
+		show_event("last error", error, "text");
+	json_array_foreach ((json_t *)parts, i, part)
+		show_event(json_string_value(json_object_get(part, "part")),
+		    part, "state");
+}
+
 static void
 show_status(const json_t *answer)
 {
 	const json_t *processes = json_object_get(answer, "processes");
+	const json_t *modules = json_object_get(answer, "modules");
 	const char *key;
 	json_t *v;
 	size_t i;
 
 	json_object_foreach ((json_t *)answer, key, v)
-		if (strcmp(key, "ok") != 0 && v != processes)
+		if (strcmp(key, "ok") != 0 && v != processes && v != modules)
 			show_member(key, v);
+	(void)puts("modules");
+	json_array_foreach (modules, i, v)
+		show_module(v);
 	(void)puts("processes");
 	json_array_foreach (processes, i, v)
 		show_process(v);
