@@ -233,19 +233,21 @@ add_rcpt(struct transaction *t, struct pn_str address)
 	return 0;
 }
 
-/* Nobody left is the end of the message: the rule that took the last one away
- * discards it. */
+/* However often the client named it. Nobody left is the end of the message:
+ * the rule that took the last one away discards it. */
 static int
 remove_rcpt(struct transaction *t, const struct rules_effect *e)
 {
 	struct verdict none_left = verdict_from(e);
+	struct rcpt *r;
 
 	none_left.action = VERDICT_DISCARD;
 	if (find_rcpt(t, e->address) == NULL)
 		return 0;
 	if (onward(t) == NULL)
 		return -1;
-	envelope_remove_rcpt(t->onward, find_rcpt(t, e->address));
+	while ((r = find_rcpt(t, e->address)) != NULL)
+		envelope_remove_rcpt(t->onward, r);
 	if (t->onward->n_accepted == 0)
 		verdict_join(&t->verdict, &none_left);
 	return 0;
@@ -309,6 +311,14 @@ copy_to(struct transaction *t, const struct rules_effect *e, void *arg)
 	return e->action == RULES_COPY ? add_rcpt(t, e->address) : 0;
 }
 
+/* What was meant for a message that goes on, when it does not. */
+static void
+forget(struct transaction *t)
+{
+	t->onward = NULL;
+	t->copy = (struct verdict){ 0 };
+}
+
 int
 effects_message(struct transaction *t)
 {
@@ -316,5 +326,9 @@ effects_message(struct transaction *t)
 	    effects_walk(t, change_rcpts, NULL) < 0 || effects_walk(t, redirect, NULL) < 0 ||
 	    effects_walk(t, copy_to, NULL) < 0)
 		return -1;
-	return strip_message(t);
+	if (t->verdict.action <= VERDICT_REDIRECT && strip_message(t) < 0)
+		return -1;
+	if (t->verdict.action > VERDICT_REDIRECT)
+		forget(t);
+	return 0;
 }

@@ -152,26 +152,31 @@ depth(void *arg, const char *thing, uint32_t n)
 
 /* ---- one policy at one stage ---- */
 
-/*
- * The results that the rules of this stage follow on from: those of connect,
- * helo and mail, and at the message those of this policy's recipients.
- */
+/* Do the rules of this stage follow on from that result? From those of
+ * connect, helo and mail, and at the message from those of this policy's
+ * recipients. */
+static bool
+is_earlier(const struct engine_run *r, unsigned policy,
+    const struct stage_result *s)
+{
+	return s->stage < STAGE_RCPT ||
+	    (s->stage == STAGE_RCPT && r->stage == STAGE_MESSAGE &&
+		is_of(s->rcpt, policy));
+}
+
 static const struct rules_result **
 earlier_results(const struct engine_run *r, unsigned policy, size_t *n)
 {
-	struct transaction *t = r->t;
 	const struct rules_result **list;
 	const struct stage_result *s;
 
 	*n = 0;
-	STAILQ_FOREACH (s, &t->past->results, next)
-		++*n;
-	list = arena_alloc(t->arena, *n * sizeof(*list));
+	STAILQ_FOREACH (s, &r->t->past->results, next)
+		*n += is_earlier(r, policy, s);
+	list = arena_alloc(r->t->arena, *n * sizeof(*list));
 	*n = 0;
-	STAILQ_FOREACH (s, &t->past->results, next)
-		if (list != NULL && (s->stage < STAGE_RCPT ||
-		    (s->stage == STAGE_RCPT && r->stage == STAGE_MESSAGE &&
-			is_of(s->rcpt, policy))))
+	STAILQ_FOREACH (s, &r->t->past->results, next)
+		if (list != NULL && is_earlier(r, policy, s))
 			list[(*n)++] = &s->rules;
 	return list;
 }
@@ -303,17 +308,6 @@ judge_stage(struct engine_run *r)
 
 /* ---- the message ---- */
 
-static bool
-is_judged(const struct transaction *t, unsigned policy)
-{
-	const struct stage_result *s;
-
-	STAILQ_FOREACH (s, &t->past->results, next)
-		if (s->stage == STAGE_MESSAGE && s->policy == policy)
-			return true;
-	return false;
-}
-
 static int
 judge_without_rcpt(struct engine_run *r)
 {
@@ -333,16 +327,21 @@ static int
 judge_policies(struct engine_run *r)
 {
 	struct transaction *t = r->t;
+	size_t n = rules_policies(r->engine->conf->rules);
+	bool *judged = arena_alloc(t->arena, n * sizeof(*judged));
 	int64_t highest = INT64_MIN;
 	const struct rcpt *rcpt;
 
+	if (judged == NULL)
+		return -1;
 	t->policy = (struct pn_str){ 0 };
 	if (TAILQ_EMPTY(&t->envelope.rcpts)) /* a scan without an envelope */
 		return judge_without_rcpt(r);
 	TAILQ_FOREACH (rcpt, &t->envelope.rcpts, next) {
 		if (!rcpt->accepted || rcpt->policy == RULES_NO_POLICY ||
-		    is_judged(t, rcpt->policy))
+		    judged[rcpt->policy])
 			continue;
+		judged[rcpt->policy] = true;
 		if (add_name(r, rcpt->policy) < 0 ||
 		    judge(r, rcpt->policy) == NULL)
 			return -1;

@@ -271,6 +271,7 @@ check_rcpt(struct session *s, struct pn_str arg)
 	if (s->n_rcpts >= s->smtp->conf->recipient_limit) {
 		count_refused(&s->smtp->count, REFUSED_BY_LIMITS);
 		session_say(s, 452, "4.5.3", "Error: too many recipients");
+		s->errors++; /* one that counts: the limit is wide */
 		return false;
 	}
 	return keep_rcpt(s, &a, params);

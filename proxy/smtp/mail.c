@@ -114,7 +114,7 @@ static void
 answer_ours(struct session *s, const struct answer *a)
 {
 	(void)buf_add_str(&s->wire.out, a->text);
-	s->errors += a->code >= 400;
+	session_count(s, a->code);
 }
 
 /* What waits for a next hop that is gone gets our own answer. */

@@ -137,10 +137,10 @@ session_id(const struct session *s)
 
 /* ---- saying ---- */
 
-static void
-count(struct session *s, uint16_t code)
+void
+session_count(struct session *s, uint16_t code)
 {
-	if (code >= 400)
+	if (code >= 400 && code != 452)
 		s->errors++;
 }
 
@@ -174,7 +174,7 @@ session_reply(struct session *s, const struct reply *r)
 	}
 	reply_put(&s->wire.out, r);
 	shape_reply(s, r);
-	count(s, r->code);
+	session_count(s, r->code);
 }
 
 void
@@ -200,7 +200,7 @@ session_pass_on(struct session *s, const struct reply_lines *r)
 {
 	(void)buf_add_str(&s->wire.out, r->raw);
 	shape_said(s, r->raw);
-	count(s, r->code);
+	session_count(s, r->code);
 }
 
 void

@@ -148,6 +148,9 @@ enum turn session_last_word(struct session *);
 void session_say(struct session *, uint16_t code, const char *status,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void session_reply(struct session *, const struct reply *);
+/* An error of the client's? 452 is none: who is told to come back with some of
+ * his recipients must not be sent away for having many. */
+void session_count(struct session *, uint16_t code);
 /* A next hop's reply, word for word. */
 void session_pass_on(struct session *, const struct reply_lines *);
 /* The last reply is said: send it, then close. */

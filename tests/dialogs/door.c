@@ -12,7 +12,7 @@
  * make the keeper fail. redirect, copy, rcpt-add, rcpt-remove and keep change
  * who gets it. HELO early and MAIL from early@ are refused on the spot, as is
  * the connection itself by early=reject and early=tempfail. RCPT to slow@ is
- * answered late.
+ * answered late; RCPT to other@ is told to come back alone.
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -174,6 +174,12 @@ engine_run(struct engine *g, struct transaction *t, enum stage stage)
 		if (pn_str_eq(t->rcpt->local, PN_STR_V("later")))
 			decide(t, &no, PN_STR_V("tempfail"));
 		t->rcpt_verdict = no;
+		if (pn_str_eq(t->rcpt->local, PN_STR_V("other")))
+			t->rcpt_verdict = (struct verdict){
+				.action = VERDICT_TEMPFAIL,
+				.reply = { 452, "4.5.3",
+				    PN_STR("send this recipient separately") }
+			};
 		if (pn_str_eq(t->rcpt->local, PN_STR_V("slow")))
 			t->delay_ms = 200;
 	}

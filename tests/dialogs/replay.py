@@ -235,6 +235,7 @@ spool {dir}/spool; state {dir}/state; control unix:{dir}/control;
 log stderr; log_level {level};
 listen smtp 127.0.0.1:0 {{ upstream up; {listed} }}
 upstream up {{ {up} }}
+policy other for rcpt other@example.com {{ }}
 policy default {{
     rule rejected {{ when rcpt.local = "rejected"; then reject 550 5.7.1 "not here"; }}
     rule later {{ when rcpt.local = "later"; then tempfail 451 4.7.1 "not now"; }}
