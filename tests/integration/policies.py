@@ -14,7 +14,8 @@ what it was told. Words of a case, one a line:
     score N   would ACTION RULE   note TEXT     in the summary line
     onward ADDRESS...      whom the next hop gets it for ("nobody")
     kept CLASS     held or copied, whole
-    edit + FIELD | - FIELD | first FIELD | subject TEXT | strip NOTE | body NOTE
+    edit + FIELD | - FIELD | first FIELD | subject TEXT
+    edit strip NOTE | body NOTE | block NOTE        parts, in their order
 
 What no edit names is as it was sent, octet for octet.
 """
@@ -22,6 +23,7 @@ What no edit names is as it was sent, octet for octet.
 import json
 import os
 import quopri
+import random
 import re
 import sys
 
@@ -85,6 +87,22 @@ def mails(kind):
         inner = b"Subject: inner\r\n" + multipart([TEXT, second], b"=_inner")
         return multipart([exe, b"Content-Type: message/rfc822\r\n\r\n" + inner]), \
             [exe, second]
+    if kind == "forwarded":
+        second = attachment(b"second.scr", PROGRAM)
+        inner = b"Subject: inner\r\n" + multipart([TEXT, second], b"=_inner")
+        return multipart([TEXT, b"Content-Type: message/rfc822\r\n\r\n" + inner]), [second]
+    if kind == "encoded":
+        second = attachment(b"second.scr", PROGRAM)
+        inner = b"Subject: inner\r\n" + multipart([TEXT, second], b"=_inner")
+        whole = attachment(b"mail.eml", inner).replace(b"application/octet-stream",
+                                                       b"message/rfc822")
+        return multipart([TEXT, whole]), [whole]
+    if kind == "uu":
+        import binascii
+        block = b"begin 644 tool.exe\r\n" + b"".join(
+            binascii.b2a_uu(PROGRAM[i:i + 45]).replace(b"\n", b"\r\n")
+            for i in range(0, len(PROGRAM), 45)) + b"`\r\nend\r\n"
+        return b"\r\nbefore\r\n" + block + b".after\r\n", [block]
     if kind == "ambiguous":
         return (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"one\";"
                 b" boundary=\"two\"\r\n\r\n"
@@ -195,6 +213,11 @@ def undone(case, got):
             note = got[begin:end].partition(b"\r\n\r\n")[2]
             assert text.encode() in quopri.decodestring(note), note
             sent, got = sent[at + len(part):], got[end:]
+        elif what == "block":
+            at = sent.index(parts[0])
+            end = got.index(b"]\r\n", at) + 3
+            assert got[:at] == sent[:at] and text.encode() in got[at:end], got
+            sent, got = sent[at + len(parts.pop(0)):], got[end:]
         elif what == "body":
             head, _, body = got.partition(b"\r\n\r\n")
             assert STRIPPED in head + b"\r\n", head
@@ -299,6 +322,98 @@ def gateway(t, sink, name, extra=""):
                    hosts={"192.0.2.7": "client.example"})
 
 
+def random_mail(dice):
+    """A tree of parts, some of them programs: the mail, and these in order."""
+    gone = []
+
+    def part(depth):
+        kind = dice.choice(["text", "text", "exe", "zip", "multi", "message"][:6 if depth < 3 else 4])
+        if kind == "exe":
+            gone.append(attachment(b"p%d.exe" % len(gone),
+                                   b"MZ" + dice.randbytes(dice.randrange(2, 3000))))
+            return gone[-1]
+        if kind == "zip":
+            gone.append(attachment(b"p%d.zip" % len(gone), zipped("x%d.scr" % len(gone),
+                                                                 PROGRAM)))
+            return gone[-1]
+        if kind == "multi":
+            return multi(depth + 1)
+        if kind == "message":
+            return b"Content-Type: message/rfc822\r\n\r\nSubject: f\r\n" + multi(depth + 1)
+        return b"Content-Type: text/plain\r\n\r\n" + b"".join(
+            dice.choice([b"line\r\n", b".dot\r\n", b"--\r\n", b"\r\n", b"\xc3\xa4\r\n"])
+            for _ in range(dice.randrange(6))) + b"end"
+
+    def multi(depth):
+        boundary = b"=_%d_%d" % (depth, dice.randrange(1 << 30))
+        return multipart([part(depth) for _ in range(dice.randrange(1, 5))], boundary)
+
+    return b"Subject: a tree\r\n" + multi(0), gone
+
+
+def trees(t, daemon, sink):
+    """Whatever the tree: each program becomes a note, no other octet moves."""
+    dice, wrong, parts = random.Random(3), [], 0
+    with net.Client(daemon.address) as c:
+        c.cmd("XCLIENT ADDR=192.0.2.7")
+        c.cmd("EHLO client.example")
+        for i in range(100):
+            had = len(sink.messages)
+            sent, gone = random_mail(dice)
+            reply = c.mail("ada@client.example", ["sam@sales.example.com"], sent)
+            got = sink.messages[had].raw if len(sink.messages) > had else b""
+            pieces = [b""]
+            for part in gone:
+                before, _, sent = sent.partition(part)
+                pieces[-1] += before
+                pieces.append(b"")
+                parts += 1
+            pieces[-1] += sent
+            pattern = rb"Content-Type: text/plain; charset=utf-8\r\n[^\0]{1,400}?".join(
+                re.escape(p) for p in pieces)
+            if reply.code != 250 or not re.fullmatch(pattern, got) or b"MZ" in got:
+                wrong.append((i, reply, len(gone), got[:2000]))
+    t.ok(not wrong, "100 trees with %d programs: each is a note, all else as it was" % parts,
+         *wrong[:2])
+
+
+def many(t, sink):
+    """As many recipients as the limit allows, of two policies."""
+    daemon = gateway(t, sink, "many", extra="mixed strictest;")
+    had = len(sink.messages)
+    to = ["u%d@%sexample.com" % (i, "sales." if i % 2 else "") for i in range(1000)]
+    with net.Client(daemon.address, timeout=60) as c:
+        replies = c.envelope("ada@client.example", to)[1:]
+        reply = c.data(b"Subject: invoice 1, archive\r\n\r\nhello\r\n")
+    t.ok(all(r.code == 250 for r in replies) and reply.code == 250 and
+         len(sink.messages) == had + 1 and len(sink.messages[-1].rcpts) == 1001,
+         "1000 recipients of two policies, and a copy", reply, replies[-1],
+         daemon.log()[-1000:])
+
+
+def own_maildir(t):
+    """What rules do to recipients where postern itself delivers."""
+    daemon = Postern(t, name="maildir", policy=None, top="include %s/policy.conf;" % DATA
+                     + ' policy far for rcpt far@example.com { rule out { when subject contains'
+                     ' "away"; then redirect ada@elsewhere.example; } }')
+
+    def send(to, subject):
+        return net.send(daemon.address, "ada@client.example", [to],
+                        b"Subject: %s\r\n\r\nhello\r\n" % subject)
+    reply = send("one@example.com", b"archive")
+    held = daemon.delivered(b"Subject: archive\n")
+    t.ok(reply.code == 250 and held == 2 and
+         daemon.delivered(b"Delivered-To: archive@example.com") == 1,
+         "a maildir has the mail, once for each", reply, held)
+    reply = send("one@example.com", b"divert")
+    t.ok(reply.code == 250 and daemon.delivered(b"Delivered-To: abuse@example.com") == 1,
+         "and what is redirected", reply)
+    reply = send("far@example.com", b"away")
+    t.ok(reply.code == 451 and daemon.delivered(b"Subject: away") == 0 and
+         daemon.wait_log("ev=onward.*relay_domains"),
+         "what would have to leave is 451, and the log says why", reply)
+
+
 def mixed(t, sink):
     """Recipients of three policies in one mail: defer, strictest."""
     defer = gateway(t, sink, "defer")
@@ -376,7 +491,10 @@ def test(t):
     for case in cases:
         one_case(t, daemon, sink, case, ask)
     explains(t, daemon, ask)
+    trees(t, daemon, sink)
     mixed(t, sink)
+    many(t, sink)
+    own_maildir(t)
     nothing_enforced(t, sink)
 
 
