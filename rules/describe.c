@@ -49,6 +49,22 @@ describe_origin(const struct rules *r, const struct policy *policy,
 		    PN_STR_ARG(r->policies[over->policy]->name));
 }
 
+/* The policies that have another one in its place, or do without. */
+static void
+describe_overrides(const struct rules *r, struct rule *rule, struct buf *b)
+{
+	const struct rule *root = rule;
+
+	while (root->over != NULL)
+		root = root->over;
+	for (const struct rule *o = root->overs; o != NULL; o = o->next_over)
+		if (o->over == rule)
+			(void)buf_printf(b, "\t\t# %s in policy %.*s (%s:%u)\n",
+			    o->kind == RULE_OFF ? "off" : "overridden",
+			    PN_STR_ARG(r->policies[o->policy]->name),
+			    o->pos.file, o->pos.line);
+}
+
 /* What is inherited as it is was described where it stands. */
 static void
 describe_rule(const struct rules *r, const struct policy *policy,
@@ -68,6 +84,7 @@ describe_rule(const struct rules *r, const struct policy *policy,
 	print_clauses(r, rule, ~0u & ~(unsigned)CLAUSE_MODE, b);
 	describe_atoms(r, rule->when, b);
 	describe_atoms(r, rule->unless, b);
+	describe_overrides(r, at->rule, b);
 }
 
 static void

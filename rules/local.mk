@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += librules.la
 librules_la_SOURCES = \
 	rules/rules.h rules/tree.h rules/lists.h rules/text.h rules/parse.h rules/judge.h \
 	rules/parse.c rules/parse_words.c rules/parse_expr.c rules/parse_action.c \
-	rules/parse_rule.c rules/parse_policy.c rules/parse_list.c \
+	rules/parse_rule.c rules/parse_policy.c rules/roster.c rules/parse_list.c \
 	rules/sets.c rules/nets.c rules/map.c rules/map_file.c rules/people.c \
 	rules/names.c rules/pattern.c \
 	rules/literal.h rules/literal.c rules/regex.c rules/prefilter.h \

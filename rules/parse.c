@@ -165,5 +165,6 @@ rules_builder_free(struct rules_builder *b)
 	arena_free(b->scratch);
 	arena_free(b->building);
 	free(b->table);
+	free(b->roster.slots);
 	free(b);
 }

@@ -44,6 +44,18 @@ struct pn_str parse_under_base(struct rules_builder *b, struct pn_str path);
 /* parse_policy.c: behind `policy` */
 int parse_policy(struct parser *p);
 
+/*
+ * roster.c: a policy's list of rules while it is read. An entry without
+ * .placed: the policy has no such rule (yet, or any more).
+ */
+struct roster_entry *roster_find(struct roster *, struct pn_str name);
+void roster_begin(struct parser *p, struct policy *policy);
+/* Behind all others, or in the place of what it overrides. */
+void roster_place(struct parser *p, struct policy *policy, struct rule *rule);
+void roster_take_out(struct policy *policy, struct roster_entry *entry);
+/* What was taken out leaves the list. */
+void roster_end(struct policy *policy);
+
 /* parse_rule.c: behind "{", up to its "}" */
 int parse_rule_body(struct parser *p, struct rule *r);
 

@@ -34,30 +34,6 @@ policy_cap(const struct policy *policy, struct pn_str group)
 
 /* ---- the list of rules ---- */
 
-static struct placed **
-find_placed(struct policy *policy, struct pn_str name)
-{
-	struct placed **at = &policy->placed;
-
-	while (*at != NULL && !pn_str_eq((*at)->rule->name, name))
-		at = &(*at)->next;
-	return at;
-}
-
-static void
-inherit(struct parser *p, struct policy *policy)
-{
-	struct placed **last = &policy->placed;
-
-	for (const struct placed *of = policy->base->placed; of;
-	     of = of->next) {
-		*last = rules_alloc(p->b, sizeof(**last));
-		(*last)->rule = of->rule;
-		last = &(*last)->next;
-	}
-	policy->n_placed = policy->base->n_placed;
-}
-
 /* Texts are cut anew for each rule: what they may name depends on its when. */
 static struct action *
 copy_actions(struct parser *p, const struct action *a)
@@ -92,19 +68,6 @@ take_from_base(struct parser *p, struct rule *r)
 	r->early |= over->early;
 }
 
-/* Behind all others, or in the place of what it overrides. */
-static void
-place(struct parser *p, struct policy *policy, struct rule *r)
-{
-	struct placed **at = find_placed(policy, r->name);
-
-	if (*at == NULL) {
-		*at = rules_alloc(p->b, sizeof(**at));
-		policy->n_placed++;
-	}
-	(*at)->rule = r;
-}
-
 /* The root of its overrides: their orders lie at the root's. */
 static void
 hang_on_root(struct rule *r)
@@ -121,28 +84,28 @@ hang_on_root(struct rule *r)
 }
 
 static int
-check_is_new(struct parser *p, const struct policy *policy, const char *what,
-    const struct word *name)
+check_is_new(struct parser *p, const char *what, const struct word *name)
 {
-	for (const struct rule *r = policy->own; r != NULL; r = r->next)
-		if (pn_str_eq(r->name, name->text))
-			return lex_error(p->e, &name->pos,
-			    "%s \"%s\" stands already at %s:%u", what,
-			    VIS(name->text), r->pos.file, r->pos.line);
-	return 0;
+	const struct rule *r = roster_find(&p->b->roster, name->text)->own;
+
+	if (r == NULL)
+		return 0;
+	return lex_error(p->e, &name->pos, "%s \"%s\" stands already at %s:%u",
+	    what, VIS(name->text), r->pos.file, r->pos.line);
 }
 
 static struct rule *
 rule_new(struct parser *p, struct policy *policy, const struct word *name)
 {
 	struct rule *r = rules_alloc(p->b, sizeof(*r));
-	struct placed **over = find_placed(policy, name->text);
+	struct roster_entry *entry = roster_find(&p->b->roster, name->text);
 
 	r->name = name->text;
 	r->pos = name->pos;
 	r->policy = policy->nr;
-	if (*over != NULL)
-		r->over = (*over)->rule;
+	if (entry->placed != NULL)
+		r->over = entry->placed->rule;
+	entry->own = r;
 	hang_on_root(r);
 	*policy->last_own = r;
 	policy->last_own = &r->next;
@@ -153,24 +116,22 @@ rule_new(struct parser *p, struct policy *policy, const struct word *name)
 static int
 take_out(struct parser *p, struct policy *policy, const struct word *name)
 {
-	struct placed **over = find_placed(policy, name->text);
+	struct roster_entry *entry = roster_find(&p->b->roster, name->text);
 	struct suggest s = suggest_for(name->text);
-	struct rule *r;
 	char near[96];
 
-	if (*over == NULL) {
+	if (entry->placed == NULL) {
 		for (struct placed *of = policy->placed; of; of = of->next)
-			suggest_try(&s, of->rule->name);
+			if (of->rule != NULL)
+				suggest_try(&s, of->rule->name);
 		return lex_error(p->e, &name->pos,
 		    "policy \"%s\" has no \"%s\" from another policy to "
 		    "take out%s",
 		    VIS(policy->name), VIS(name->text),
 		    suggest_text(&s, near, sizeof(near)));
 	}
-	r = rule_new(p, policy, name);
-	r->kind = RULE_OFF;
-	*over = (*over)->next;
-	policy->n_placed--;
+	rule_new(p, policy, name)->kind = RULE_OFF;
+	roster_take_out(policy, entry);
 	return lex_expect(p->l, ";", p->e);
 }
 
@@ -183,8 +144,7 @@ parse_rule(struct parser *p, struct policy *policy)
 	struct rule *r;
 
 	if (parse_name(p, "the name of a rule", &name) < 0 ||
-	    check_is_new(p, policy, "rule", &name) < 0 ||
-	    lex_next(p->l, &t, p->e) < 0)
+	    check_is_new(p, "rule", &name) < 0 || lex_next(p->l, &t, p->e) < 0)
 		return -1;
 	if (lex_is(&t, "off"))
 		return take_out(p, policy, &name);
@@ -204,7 +164,7 @@ parse_rule(struct parser *p, struct policy *policy)
 		    "rule \"%s\" cannot be early: whom policy \"%s\" is for "
 		    "is known at rcpt",
 		    VIS(r->name), VIS(policy->name));
-	place(p, policy, r);
+	roster_place(p, policy, r);
 	return 0;
 }
 
@@ -303,7 +263,7 @@ parse_threshold(struct parser *p, struct policy *policy)
 		return parse_unexpected(
 		    p->e, &t, "tag, quarantine or reject", NULL, 0);
 	name = (struct word){ .text = pn_str_of(of[i].name), .pos = t.pos };
-	if (check_is_new(p, policy, "the", &name) < 0 ||
+	if (check_is_new(p, "the", &name) < 0 ||
 	    (off = lex_accept(p->l, "off", p->e)) < 0)
 		return -1;
 	if (off)
@@ -315,7 +275,7 @@ parse_threshold(struct parser *p, struct policy *policy)
 		r->then->text = r->over->then->text;
 		r->then->name = r->over->then->name;
 	}
-	place(p, policy, r);
+	roster_place(p, policy, r);
 	return lex_expect(p->l, ";", p->e);
 }
 
@@ -400,7 +360,6 @@ parse_base(struct parser *p, struct policy *policy)
 	policy->base = policy_find(p->b, name.text);
 	if (policy->base != NULL) {
 		policy_find(p->b, name.text)->is_base = true;
-		inherit(p, policy);
 		return 0;
 	}
 	s = suggest_for(name.text);
@@ -479,8 +438,12 @@ parse_policy(struct parser *p)
 	policy->nr = (unsigned)p->b->rules->n_policies++;
 	policy->last_own = &policy->own;
 	policy->last_cap = &policy->caps;
-	if (parse_heading(p, policy) < 0 || parse_policy_body(p, policy) < 0)
+	if (parse_heading(p, policy) < 0)
 		return -1;
+	roster_begin(p, policy);
+	if (parse_policy_body(p, policy) < 0)
+		return -1;
+	roster_end(policy);
 	*p->b->last_policy = policy;
 	p->b->last_policy = &policy->next;
 	return 0;

@@ -193,6 +193,7 @@ struct policy {
 	struct rule *own, **last_own; /* as written, `off` among them */
 	struct cap *caps, **last_cap; /* written here */
 	struct placed *placed;	      /* all that hold, by rising order */
+	struct placed **last_placed;  /* while it is read */
 	size_t n_placed;
 	const struct placed ***at_stage; /* [n_stages]: NULL-terminated */
 	unsigned score_stage;		 /* from which on `score` is known */
@@ -265,6 +266,17 @@ struct rules {
 
 struct pattern_memory;
 
+/* The rules of the policy being read, by name. */
+struct roster_entry {
+	struct pn_str name;
+	struct placed *placed;
+	const struct rule *own; /* written in this policy */
+};
+struct roster {
+	struct roster_entry *slots; /* open addressing; .name.p NULL: free */
+	size_t n_slots, n_used;	    /* a power of two */
+};
+
 struct rules_builder {
 	struct arena *arena;
 	const struct rules_decls *decls;
@@ -272,6 +284,7 @@ struct rules_builder {
 	struct rules *rules;
 	struct list **last_list;
 	struct policy *policies, **last_policy;
+	struct roster roster;
 	struct pn_str source; /* the caller's text last seen, and our copy */
 	struct pn_str copy;
 	const char *copy_file;

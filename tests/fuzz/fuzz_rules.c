@@ -5,7 +5,7 @@
  * same text; any frame is refused or judged.
  *
  * Covers: proxy/base/lex.c rules/parse.c rules/parse_words.c rules/parse_expr.c
- * rules/parse_rule.c rules/parse_policy.c rules/place.c rules/effects.c
+ * rules/parse_rule.c rules/parse_policy.c rules/roster.c rules/place.c rules/effects.c
  * rules/score.c rules/describe.c
  * rules/parse_action.c rules/parse_list.c rules/check.c rules/atoms.c
  * rules/ask.c rules/text.c rules/answers.c rules/sets.c rules/nets.c
