@@ -14,7 +14,8 @@ take_rules(const struct policy *p, rules_name_take *take, void *arg)
 				.name = r->name,
 				.policy = p->name,
 				.pos = &r->pos,
-				.shadow = r->shadow });
+				.shadow = r->shadow,
+				.mode_here = r->own & CLAUSE_MODE });
 }
 
 void

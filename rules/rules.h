@@ -345,6 +345,7 @@ struct rules_name {
 	const char *path;     /* map: its file */
 	const struct lex_pos *pos;
 	bool shadow;	      /* rule */
+	bool mode_here;	      /* ... and its `mode` is not inherited */
 };
 typedef void rules_name_take(void *arg, const struct rules_name *);
 /* Sets and maps, then each policy and the rules that are written in it. */

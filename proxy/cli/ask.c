@@ -144,14 +144,7 @@ static void
 say_error(struct pn_str s)
 {
 	(void)fputs("postern: ", stderr);
-	while (s.n > 0) {
-		const char *nl = memchr(s.p, '\n', s.n);
-		size_t n = nl ? (size_t)(nl - s.p) : s.n;
-
-		show_text(stderr, pn_str_sub(s, 0, n));
-		(void)fputc('\n', stderr);
-		s = pn_str_sub(s, n + (nl != NULL), s.n);
-	}
+	show_lines(stderr, s);
 }
 
 static int

@@ -26,7 +26,7 @@ struct cli {
 typedef int cli_run(const struct cli *, int argc, char **argv);
 cli_run cli_status, cli_reload, cli_scan, cli_test, cli_explain,
     cli_quarantine, cli_conf, cli_facts, cli_map, cli_history, cli_try,
-    cli_drain, cli_top, cli_doctor;
+    cli_drain, cli_top, cli_doctor, cli_promote;
 
 /* `postern: ...` to stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...)
@@ -67,6 +67,8 @@ int read_settings(const struct cli *, struct arena *, struct config *);
 /* Text of the network, harmless on a terminal: valid UTF-8 as it is, but
  * controls, and what turns the direction of text, as \xNN. */
 void show_text(FILE *, struct pn_str);
+/* The same, of several lines, tabs as they are. */
+void show_lines(FILE *, struct pn_str);
 /* A member of an object; "" when it is none or no string. */
 struct pn_str member(const json_t *object, const char *key);
 /* Any scalar, as text. */

@@ -14,6 +14,7 @@ postern_SOURCES = \
 	proxy/cli/letter.c \
 	proxy/cli/main.c \
 	proxy/cli/map.c \
+	proxy/cli/promote.c \
 	proxy/cli/quarantine.c \
 	proxy/cli/render.c \
 	proxy/cli/scan.c proxy/cli/scan.h \

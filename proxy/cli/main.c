@@ -106,6 +106,13 @@ static const struct command {
 	    "Look at settings, folders, log and clock, ask the resolver and the DNS\n"
 	    "lists, and dial each next hop: does it see the client's address? One\n"
 	    "line each, with what to do. The exit code is 1 when something failed.\n" },
+	{ "promote", cli_promote, "make a rule in shadow live",
+	    "usage: postern promote [--policy NAME] [--dry-run] [--no-reload] RULE\n\n"
+	    "Take `mode shadow;` out of the rule in the file it stands in, show the\n"
+	    "change, and have the daemon reload.\n"
+	    "  --policy NAME   where several policies have a rule of that name\n"
+	    "  --dry-run       show the change alone\n"
+	    "  --no-reload     write it, no more\n" },
 	{ "quarantine", cli_quarantine, "list, show, release, delete held mail",
 	    "usage: postern quarantine list\n"
 	    "       postern quarantine show ID\n"

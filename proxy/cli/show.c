@@ -1,4 +1,5 @@
 /* show - text of the network for a terminal; see cli.h. */
+#include <string.h>
 #include <time.h>
 
 #include "base/utf8.h"
@@ -42,6 +43,29 @@ show_text(FILE *f, struct pn_str s)
 				    (unsigned char)s.p[i]);
 		}
 		s = pn_str_sub(s, n, s.n);
+	}
+}
+
+void
+show_lines(FILE *f, struct pn_str s)
+{
+	while (s.n > 0) {
+		const char *nl = memchr(s.p, '\n', s.n);
+		size_t n = nl ? (size_t)(nl - s.p) : s.n;
+		const char *tab;
+
+		/* A tab moves the cursor no further than it says. */
+		while ((tab = memchr(s.p, '\t', n)) != NULL) {
+			size_t before = (size_t)(tab - s.p);
+
+			show_text(f, pn_str_sub(s, 0, before));
+			(void)fputc('\t', f);
+			s = pn_str_sub(s, before + 1, s.n);
+			n -= before + 1;
+		}
+		show_text(f, pn_str_sub(s, 0, n));
+		(void)fputc('\n', f);
+		s = pn_str_sub(s, n + (nl != NULL), s.n);
 	}
 }
 

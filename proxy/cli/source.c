@@ -57,7 +57,7 @@ find_end(struct lex *l)
 }
 
 static void
-show_lines(FILE *f, struct pn_str text, unsigned first, unsigned last)
+show_range(FILE *f, struct pn_str text, unsigned first, unsigned last)
 {
 	for (unsigned line = 1; text.n > 0 && line <= last; line++) {
 		const char *nl = memchr(text.p, '\n', text.n);
@@ -65,17 +65,8 @@ show_lines(FILE *f, struct pn_str text, unsigned first, unsigned last)
 
 		if (line >= first) {
 			(void)fprintf(f, "    %5u | ", line);
-			for (size_t i = 0; i < n; i++) /* tabs as they are */
-				if (text.p[i] == '\t')
-					(void)fputs("    ", f);
-				else
-					break;
-			while (n > 0 && text.p[0] == '\t') {
-				text = pn_str_sub(text, 1, text.n);
-				n--;
-			}
-			show_text(f, pn_str_sub(text, 0, n));
-			(void)fputc('\n', f);
+			show_lines(f, n > 0 ? pn_str_sub(text, 0, n)
+					    : PN_STR_V("\n"));
 		}
 		text = pn_str_sub(text, n + (nl != NULL), text.n);
 	}
@@ -106,7 +97,7 @@ show_rule(FILE *f, const char *path, struct pn_str text, struct pn_str name,
 		last = first;
 	if (last - first >= LINES_MAX)
 		last = first + LINES_MAX - 1;
-	show_lines(f, text, first, last);
+	show_range(f, text, first, last);
 }
 
 void

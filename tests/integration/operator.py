@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import net
@@ -321,6 +322,80 @@ def history(t, daemon):
         t.same(daemon.cli("history", *words).returncode, 64, "64: history " + " ".join(words))
 
 
+RULES = """\
+# kept
+policy default {
+    rule a {
+        mode shadow;      # since monday
+        when size > 0; then reject "a";
+    }
+    rule b { mode shadow; when subject ~ /mode shadow;}/; then reject "b"; }   # kept, too
+    rule c {
+	when size > 1;
+	mode    shadow ;
+	then reject "c";
+    }
+    rule d { when size > 1G; then reject "d"; mode shadow; }
+    rule live { when size > 2G; then reject "l"; }
+}
+policy other extends default for rcpt @sales.example.com {
+    rule a { mode shadow; }
+    rule c { when size > 3; }
+}
+"""
+
+
+def promote(t, daemon):
+    policy = t.write("postern/policy.conf", RULES)
+    os.chmod(policy, 0o640)
+    daemon.cli("reload")
+    generation = daemon.status()["generation"]
+
+    def text():
+        with open(policy) as f:
+            return f.read()
+
+    done = daemon.cli("promote", "--dry-run", "c")
+    t.ok(done.returncode == 0 and text() == RULES and done.stdout == """\
+--- {0}
++++ {0}
+@@ -8,5 +8,4 @@
+     rule c {{
+ \twhen size > 1;
+-\tmode    shadow ;
+ \tthen reject "c";
+     }}
+""".format(policy), "promote --dry-run", done.stdout, done.stderr)
+    done = daemon.cli("promote", "c")
+    t.ok(done.returncode == 0 and done.stdout.endswith("reloaded\n")
+         and text() == RULES.replace("\tmode    shadow ;\n", "")
+         and os.stat(policy).st_mode & 0o777 == 0o640,
+         "a line of its own goes, the rest stays", done.stdout, done.stderr, text())
+    t.ok(tap.until(lambda: daemon.status()["generation"] == generation + 1), "and it is reloaded")
+    for rule, words, old, new in (
+            ("b", (), "rule b { mode shadow; when subject", "rule b { when subject"),
+            ("d", (), 'reject "d"; mode shadow; }', 'reject "d"; }'),
+            ("a", ("--policy", "default"), "        mode shadow;      # since", "        # since")):
+        before = text()
+        done = daemon.cli("promote", "--no-reload", *words, rule)
+        t.ok(done.returncode == 0 and text() == before.replace(old, new)
+             and done.stdout.endswith("written; not reloaded\n"), "promote " + rule,
+             done.stdout, done.stderr, text())
+    t.write("postern/policy.conf", RULES)
+    for words, code, said in ((("a",), 64, "--policy"), (("live",), 65, "live already"),
+                              (("nosuch",), 64, "there is no rule"), ((), 64, "usage"),
+                              (("--policy", "other", "c"), 65, "by the policy that")):
+        done = daemon.cli("promote", *words)
+        t.ok(done.returncode == code and said in done.stderr and text() == RULES,
+             "%d: promote %s" % (code, " ".join(words)), done.stdout, done.stderr)
+    done = daemon.cli("promote", "--no-reload", "--json", "d")
+    got = json.loads(done.stdout)
+    t.ok(got["rule"] == "d" and got["policy"] == "default" and got["written"] is True
+         and got["reloaded"] is False and "-    rule d" in got["diff"], "promote --json", got)
+    t.write("postern/policy.conf", "policy default {\n" + POLICY + "}\n")
+    t.same(daemon.cli("reload").returncode, 0, "all as before")
+
+
 def top(t, daemon):
     def counted():
         return daemon.status().get("series", {}).get('rules_fired_total{rule="not-two"}', 0)
@@ -364,6 +439,7 @@ def drain(t, daemon):
         t.same(said, None, "nobody new is greeted")
     waits = subprocess.Popen([os.path.join(daemon.build, "postern"), "-c", daemon.conf, "drain",
                               "--wait"], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.5)  # it asks
     t.same(c.data(MAIL % b"at last").code, 250, "who was there goes on")
     t.ok(c.quit().code == 221 and daemon.process.wait(20) == 0, "then it ends")
     t.same((waits.communicate(timeout=20)[0], waits.returncode), ("ended\n", 0), "drain --wait")
@@ -380,6 +456,7 @@ def test(t):
     explain(t, daemon, policy)
     history(t, daemon)
     top(t, daemon)
+    promote(t, daemon)
     drain(t, daemon)
 
 
