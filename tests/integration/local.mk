@@ -15,6 +15,8 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/doctor.py \
 	tests/integration/logs.py \
 	tests/integration/release.py \
+	tests/integration/release_retry.py \
+	tests/integration/rotate.py \
 	tests/integration/scan_equal.py \
 	tests/integration/module.py \
 	tests/integration/reload.py \

@@ -68,7 +68,7 @@ state {dir}/state;
 control unix:{dir}/control;
 dns 127.0.0.1:{dns};
 dns_timeout 2s;
-log stderr;
+log {log_target};
 log_level {log_level};
 {listeners}
 {upstreams}
@@ -88,7 +88,8 @@ class Postern:
 
     def __init__(self, t, upstream="maildir", policy=None, listen=None, extra="",
                  env=None, args=(), workers=1, build_dir=None, name="postern",
-                 hosts=(), start=True, log_level="info", top="", wrap=()):
+                 hosts=(), start=True, log_level="info", top="", wrap=(),
+                 log_target="stderr"):
         self.t = t
         self.name = name
         self.build = build_dir or build()
@@ -118,7 +119,7 @@ class Postern:
         self._give(self.maildir, 2)
         self.values = dict(
             dir=self.dir, dns=self.dns.port, workers=workers, extra=extra,
-            log_level=log_level,
+            log_level=log_level, log_target=log_target,
             users="user %s; inspect_user %s; keeper_user %s;" % self.users
             if self.users else "",
             listeners=listen or "listen smtp 127.0.0.1:0 { upstream up; }",
