@@ -8,4 +8,8 @@ check_PROGRAMS += tests/unit/test_engine
 TESTS += tests/unit/test_engine
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/dnsserver.c tests/unit/dnsserver.h
 tests_unit_test_engine_LDADD = libengine.la librules.la libmail.la libbase.la $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_shuffle
+TESTS += tests/unit/test_shuffle
+tests_unit_test_shuffle_SOURCES = tests/unit/test_shuffle.c
+tests_unit_test_shuffle_LDADD = libengine.la librules.la libmail.la libbase.la $(CMOCKA_LIBS)
 endif
