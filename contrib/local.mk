@@ -25,3 +25,4 @@ include contrib/systemd/local.mk
 include contrib/debian/local.mk
 include contrib/postfix/local.mk
 include contrib/fail2ban/local.mk
+include contrib/completion/local.mk

@@ -1,6 +1,7 @@
-TESTS += tests/arrows.sh tests/arrows_test.sh tests/names.sh tests/man.sh
+TESTS += tests/arrows.sh tests/arrows_test.sh tests/names.sh tests/man.sh \
+	tests/completion.sh
 EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh tests/names.sh \
-	tests/man.sh tests/unit/cm.h
+	tests/man.sh tests/completion.sh tests/unit/cm.h
 EXTRA_DIST += tests/bench
 
 # Memory over 200,000 messages and a reload a second; minutes, so by hand.

@@ -34,6 +34,9 @@ int cli_fail(int code, const char *fmt, ...)
 /* The command's usage to stderr; returns EX_USAGE. */
 int cli_usage(const struct cli *);
 
+/* complete.c: the names of a kind, for the shell's completion. */
+int complete(const struct cli *, const char *kind);
+
 /* ---- ask.c: the keeper, by keeper/protocol.h ---- */
 
 /*

@@ -3,6 +3,7 @@ bin_PROGRAMS += postern
 postern_SOURCES = \
 	proxy/cli/ask.c \
 	proxy/cli/cli.h \
+	proxy/cli/complete.c \
 	proxy/cli/conf.c \
 	proxy/cli/doctor.c proxy/cli/doctor.h \
 	proxy/cli/doctor_dns.c \

@@ -219,11 +219,23 @@ run(struct cli *c, int argc, char **argv)
 	return code;
 }
 
+/* Commands are known here alone. */
+static int
+complete_any(const struct cli *c, const char *kind)
+{
+	if (strcmp(kind, "commands") != 0)
+		return complete(c, kind);
+	for (size_t i = 0; i < PN_COUNT(commands); i++)
+		(void)puts(commands[i].name);
+	return EX_OK;
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "complete", required_argument, NULL, 'C' },
 		{ "help", no_argument, NULL, 'h' }, { 0 } };
 	struct cli c = { .conf = CONF };
 	int o;
@@ -235,6 +247,8 @@ main(int argc, char **argv)
 			c.socket = optarg;
 		} else if (o == 'j') {
 			c.json = true;
+		} else if (o == 'C') {
+			return complete_any(&c, optarg);
 		} else {
 			overview(o == 'h' ? stdout : stderr);
 			return o == 'h' ? EX_OK : EX_USAGE;
