@@ -112,9 +112,8 @@ test_atom(const struct asking *q, const struct atom *atom,
 	if (*tri == TRI_TRUE)
 		return 0;
 	run->limit = RULES_NO_LIMIT;
-	one = spans != NULL
-		  ? atom_test_in(atom, q->decl, run, q->v, spans, &m)
-		  : atom_test(atom, q->decl, run, q->v, &m);
+	one = spans != NULL ? atom_test_in(atom, q->decl, run, q->v, spans, &m)
+			    : atom_test(atom, q->decl, run, q->v, &m);
 	if (one != TRI_FALSE)
 		*tri = (uint8_t)one;
 	if (run->limit != RULES_NO_LIMIT)

@@ -12,9 +12,9 @@
 #include "rules/tree.h"
 
 #define UNBOUND UINT32_MAX
-#define SET_MAX 32   /* strings of one set */
+#define SET_MAX 32    /* strings of one set */
 #define STRING_MAX 32 /* bytes of one, while parts are joined */
-#define WINDOW_MAX 8 /* bytes of one that is looked for */
+#define WINDOW_MAX 8  /* bytes of one that is looked for */
 #define PAIRS_MAX 4
 #define WAYS_MAX (1u << 20)
 #define DEGREE_MAX 9
@@ -60,29 +60,32 @@ struct need {
 
 /* What a part of a pattern can be. */
 struct part {
-	bool exact;           /* its text is one of head, which equals tail */
+	bool exact;	      /* its text is one of head, which equals tail */
 	struct strings head;  /* its text begins with one of these */
 	struct strings tail;  /* and ends with one of these, */
 	struct range tail_at; /* that far behind its beginning */
 	struct literals best; /* of what lies between, or of all of it */
 	struct range length;
-	struct bytes first, last;  /* byte, where it is not empty */
+	struct bytes first, last;     /* byte, where it is not empty */
 	struct pair pairs[PAIRS_MAX]; /* one of these is in it */
 	uint32_t n_pairs;
-	double pair_share;  /* how common those are: of all pairs in mail */
-	uint32_t span;      /* bytes it looks at */
-	uint32_t ways;      /* in which it can match, up to WAYS_MAX */
+	double pair_share; /* how common those are: of all pairs in mail */
+	uint32_t span;	   /* bytes it looks at */
+	uint32_t ways;	   /* in which it can match, up to WAYS_MAX */
 	unsigned degree;
 };
 
 /* ---- literal.c ---- */
 
+#define COMMON_BITS 65536
 struct analysis {
 	struct arena *scratch;
+	uint64_t common[COMMON_BITS / 64]; /* pieces of what is in most mails */
 	bool want_pairs;
 	bool failed; /* not understood, or no memory */
 };
 
+void analysis_init(struct analysis *, struct arena *scratch);
 /* Matches the empty text: an assertion, too. */
 struct part part_empty(struct analysis *);
 /* One character whose bytes are all in set; exact: it is one byte of them. */

@@ -25,8 +25,9 @@
 
 #define PATTERN_MAX (64 * 1024) /* bytes of one regex */
 #define GROUPS_MAX 250		/* ( ) of one regex */
-#define STARTS_MAX (16u << 20) /* a match that begins behind them is unknown */
-#define MATCH_LIMIT 1000000    /* steps from one start */
+#define STARTS_MAX (16u << 20)	/* a match that begins behind them is unknown  \
+				 */
+#define MATCH_LIMIT 1000000	/* steps from one start */
 #define DEPTH_LIMIT 10000
 #define HEAP_LIMIT (20 * 1024) /* KiB */
 #define JIT_STACK (512 * 1024)
@@ -125,11 +126,11 @@ pattern_memory_close(struct pattern_memory *m)
 
 /* ---- compiling ---- */
 
-/* How one call of PCRE2 is kept short. */
+/* How one call of PCRE2 is kept short: starts times steps stays the same. */
 struct effort {
-	size_t starts;  /* places where a match may begin */
-	size_t reach;   /* bytes behind the last that it sees */
-	uint32_t steps; /* from each start */
+	size_t starts; /* places where a match may begin */
+	size_t reach;  /* bytes behind the last that it sees */
+	size_t steps;  /* from each start, as PCRE2 counts them */
 };
 
 struct pattern {
@@ -205,9 +206,10 @@ take_names(struct pattern *p, const struct word *regex, struct error *e)
 }
 
 /*
- * One call does CALL_STEPS at most, or so: a step takes about a third of a
- * nanosecond. What can take the text's length squared sees little of it first;
- * what reads on from each start to the text's end, some.
+ * One call takes two or three milliseconds at most. A step may read on to the
+ * window's end, at a third of a nanosecond a byte: so the three numbers are
+ * such that their product is CALL_STEPS, the window being starts and reach.
+ * Where a start has few ways to go on (need.steps), they take steps' place.
  */
 #define CALL_STEPS (8u << 20)
 #define TAME_STEPS (CALL_STEPS / 64)
@@ -227,7 +229,7 @@ choose_effort(struct pattern *p)
 	else if (need->known && need->degree == 1 && steps <= 16)
 		p->effort = (struct effort){ 1024 / steps, 4096, MATCH_LIMIT };
 	else
-		p->effort = (struct effort){ 64, 448, 256 };
+		p->effort = (struct effort){ 512, 448, 32 };
 }
 
 /*
@@ -274,10 +276,10 @@ compile(struct rules_builder *b, struct pattern *p, const struct word *regex,
 	choose_effort(p);
 	/* Without JIT (not built in, or a pattern it does not do) PCRE2
 	 * interprets: slower, the same answers. */
-	(void)pcre2_jit_compile(p->code,
-	    p->effort.reach == SIZE_MAX
-		? PCRE2_JIT_COMPLETE
-		: PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
+	(void)pcre2_jit_compile(
+	    p->code, p->effort.reach == SIZE_MAX
+			 ? PCRE2_JIT_COMPLETE
+			 : PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
 	return take_names(p, regex, e);
 }
 
@@ -354,9 +356,10 @@ pattern_need(const struct pattern *p)
  * match may begin (the offset limit) and sees the text up to a window's end.
  * Where it wants to see more it says so (PCRE2_PARTIAL_HARD), and that one
  * place is tried again with a window four times as wide; where it runs out of
- * steps, with four times as many, as long as there is time for that. So each
- * call takes at most a few times as long as one that was measured, the answer
- * is that of a single call, and between any two of them time can be up.
+ * steps, an eighth of the places with eight times the steps, as long as there
+ * is time for that. So each call takes at most a few times as long as one that
+ * was measured, the answer is that of a single call, and between any two of
+ * them time can be up.
  */
 
 struct pattern_scratch {
@@ -396,6 +399,7 @@ struct search {
 	struct pn_str subject;
 	struct effort effort; /* of the next call */
 	bool timed;
+	uint64_t now; /* when the last call ended */
 	struct budget budget;
 	int n; /* pairs of the match */
 	enum rules_limit limit;
@@ -443,62 +447,71 @@ call(struct search *s, size_t from, size_t last, size_t end)
 	uint32_t options = end < s->subject.n ? PCRE2_PARTIAL_HARD : 0;
 
 	s->run->spent.calls++;
-	(void)pcre2_set_match_limit(scratch->context, s->effort.steps);
+	(void)pcre2_set_match_limit(
+	    scratch->context, (uint32_t)s->effort.steps);
 	(void)pcre2_set_offset_limit(scratch->context, last);
 	return pcre2_match(s->p->code,
 	    (PCRE2_SPTR)(s->subject.n ? s->subject.p : ""), end, from, options,
 	    scratch->data, scratch->context);
 }
 
-/* False: the next call would take too long, or has no right to. */
+/* False: the next call, which may take so many times as long as this one, has
+ * no time. */
 static bool
-has_time(struct search *s, uint64_t ns)
+has_time(struct search *s, unsigned longer)
 {
-	if (!s->timed) {
-		s->timed = true;
-		budget_start(
-		    s->run, &s->budget, s->run->limits.pattern_us * 1000);
-	}
-	if (!budget_has(s->run, &s->budget, ns)) {
+	struct rules_run *run = s->run;
+	uint64_t now = run_now(run), took = s->timed ? now - s->now : 0;
+
+	if (!s->timed)
+		budget_start(&s->budget, now, run->limits.pattern_us * 1000);
+	s->timed = true;
+	s->now = now;
+	if (!budget_has(run, &s->budget, now, longer * took))
 		s->limit = RULES_LIMIT_PATTERN;
-		return false;
-	}
-	if (budget_gone(s->run, &s->run->message)) {
+	else if (!budget_has(run, &run->message, now, 0))
 		s->limit = RULES_LIMIT_MESSAGE;
-		return false;
-	}
-	return true;
+	return s->limit == RULES_NO_LIMIT;
 }
 
-/* What to try next where a call met its limits: one start, then more of what
- * it lacked. False: that is too much. */
+/* A call met its limits: fewer starts, then more of what it lacked. */
 static bool
-try_harder(struct search *s, bool partial, uint64_t took)
+try_harder(struct search *s, bool partial)
 {
-	if (s->effort.starts > 1) {
-		s->effort.starts = 1;
-		return has_time(s, took);
+	struct effort *e = &s->effort;
+	size_t fewer = e->starts > 8 ? e->starts / 8 : 1;
+
+	if (e->starts > 1) {
+		e->steps *= e->starts / fewer;
+		e->starts = fewer;
+		if (e->steps > MATCH_LIMIT)
+			e->steps = MATCH_LIMIT;
+		return has_time(s, 1);
 	}
 	if (partial)
-		s->effort.reach *= 4;
+		e->reach *= 4;
 	else
-		s->effort.steps *= 4;
-	if (s->effort.steps > MATCH_LIMIT) {
-		s->limit = RULES_LIMIT_PATTERN;
-		return false;
-	}
-	return has_time(s, 4 * took);
+		e->steps *= 4;
+	if (e->steps <= MATCH_LIMIT)
+		return has_time(s, 4);
+	s->limit = RULES_LIMIT_PATTERN;
+	return false;
 }
 
+/* A call found that nothing begins there. */
 static void
 relax(struct search *s)
 {
 	const struct effort *usual = &s->p->effort;
-	size_t starts = s->effort.starts;
+	size_t starts = 2 * s->effort.starts;
 
 	s->effort = *usual;
-	if (starts < usual->starts / 2)
-		s->effort.starts = 2 * starts;
+	if (starts >= usual->starts)
+		return;
+	s->effort.starts = starts;
+	s->effort.steps = usual->steps * (usual->starts / starts);
+	if (s->effort.steps > MATCH_LIMIT)
+		s->effort.steps = MATCH_LIMIT;
 }
 
 /* Where the call got to, if it says so for certain: \K moves it. */
@@ -518,10 +531,8 @@ static enum tri
 search(struct search *s, size_t from, size_t to)
 {
 	while (from <= to) {
-		size_t next =
-		    end_of_unit(s, plus(from, s->effort.starts));
+		size_t next = end_of_unit(s, plus(from, s->effort.starts));
 		size_t end = plus(next, s->effort.reach);
-		uint64_t before = s->timed ? run_now(s->run) : 0, took = 0;
 		int n;
 
 		next = next > to ? to + 1 : next;
@@ -529,16 +540,15 @@ search(struct search *s, size_t from, size_t to)
 		n = s->n = call(s, from, next - 1, end);
 		if (n > 0)
 			return TRI_TRUE;
-		took = s->timed ? run_now(s->run) - before : 0;
 		if (n == PCRE2_ERROR_NOMATCH) {
 			from = next;
 			relax(s);
-			if (from <= to && !has_time(s, 0))
+			if (from <= to && !has_time(s, 1))
 				return TRI_UNKNOWN;
 		} else if (n == PCRE2_ERROR_PARTIAL ||
 			   n == PCRE2_ERROR_MATCHLIMIT) {
 			from = failing_start(s, n, from, next);
-			if (!try_harder(s, n == PCRE2_ERROR_PARTIAL, took))
+			if (!try_harder(s, n == PCRE2_ERROR_PARTIAL))
 				return TRI_UNKNOWN;
 		} else {
 			/* stack, depth, heap: more would be needed */
@@ -581,8 +591,7 @@ take_match(const struct search *s, struct match *m)
 static bool
 is_costly(const struct pattern *p, struct pn_str subject)
 {
-	return p->effort.reach != SIZE_MAX ||
-	       subject.n > p->effort.starts / 64;
+	return p->effort.reach != SIZE_MAX || subject.n > p->effort.starts / 64;
 }
 
 enum tri
@@ -597,7 +606,8 @@ pattern_match_in(const struct pattern *p, struct rules_run *run,
 
 	if (run_is_benched(run, p))
 		s.limit = RULES_LIMIT_ON_BENCH;
-	else if (is_costly(p, subject) && budget_gone(run, &run->message))
+	else if (is_costly(p, subject) &&
+		 !budget_has(run, &run->message, run_now(run), 0))
 		s.limit = RULES_LIMIT_MESSAGE;
 	for (int i = 0; i < LANES && s.limit == RULES_NO_LIMIT; i++) {
 		size_t from = spans[i].from > next ? spans[i].from : next;
@@ -619,8 +629,8 @@ pattern_match_in(const struct pattern *p, struct rules_run *run,
 	if (s.limit == RULES_NO_LIMIT)
 		return TRI_FALSE;
 	run->spent.limits++;
-	run->limit = s.limit == RULES_LIMIT_PATTERN ? run_strike(run, p)
-						    : s.limit;
+	run->limit =
+	    s.limit == RULES_LIMIT_PATTERN ? run_strike(run, p) : s.limit;
 	return TRI_UNKNOWN;
 }
 

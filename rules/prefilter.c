@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "rules/literal.h"
 
-#define WORTH_IT 3	    /* atoms that have something to look for */
+#define WORTH_IT 3	      /* atoms that have something to look for */
 #define TABLE_MAX (32u << 20) /* bytes of an automaton */
 #define BUILD_MAX ((size_t)256 << 20)
 #define ONE_LANE 256 /* bytes: shorter texts are read in one go */
@@ -41,7 +41,7 @@ struct prefilter {
 	size_t n_atoms, n_words;
 	uint64_t *always; /* atoms that are tested whatever is found */
 	uint32_t *closed; /* those of them that a literal or a gate opens */
-	uint32_t *open;   /* and those that nothing is known of */
+	uint32_t *open;	  /* and those that nothing is known of */
 	size_t n_closed, n_open;
 
 	unsigned char class[256];
@@ -72,11 +72,11 @@ lower(char c)
 /* ---- building ---- */
 
 struct state {
-	uint32_t *next;   /* [classes]; 0: none, or the root */
+	uint32_t *next; /* [classes]; 0: none, or the root */
 	uint32_t fail;
-	uint32_t first;   /* needle that ends here, or NONE */
-	uint32_t number;  /* in the order of the finished table */
-	bool finds;       /* itself, or a suffix of it */
+	uint32_t first;	 /* needle that ends here, or NONE */
+	uint32_t number; /* in the order of the finished table */
+	bool finds;	 /* itself, or a suffix of it */
 };
 
 struct building {
@@ -123,10 +123,9 @@ add_text(struct prefilter *pf, uint32_t i, const struct atom *a)
 {
 	struct pn_str head = pn_str_sub(a->text, 0, WINDOW_MAX);
 
-	pf->needles[pf->n_needles++] = (struct needle){ .atom = i,
-		.n = (uint32_t)head.n,
-		.p = head.p,
-		.fold = true };
+	pf->needles[pf->n_needles++] = (struct needle){
+		.atom = i, .n = (uint32_t)head.n, .p = head.p, .fold = true
+	};
 }
 
 static void
@@ -162,11 +161,11 @@ gate_kind(unsigned char c)
 		return 52;
 	if (at != NULL)
 		return 53 + (unsigned)(at - marks);
-	return c == ' '	   ? 59
-	       : c < ' '   ? 60
-	       : c >= 128  ? 61
-	       : c >= '['  ? 62
-			   : 63;
+	return c == ' '	  ? 59
+	       : c < ' '  ? 60
+	       : c >= 128 ? 61
+	       : c >= '[' ? 62
+			  : 63;
 }
 
 static uint64_t
@@ -242,8 +241,7 @@ new_state(struct building *m)
 	struct prefilter *pf = m->pf;
 	struct state *s = &m->states[pf->n_states];
 
-	s->next =
-	    arena_alloc(m->memory, pf->n_classes * sizeof(*s->next));
+	s->next = arena_alloc(m->memory, pf->n_classes * sizeof(*s->next));
 	s->first = NONE;
 	pf->n_states++;
 	return s->next != NULL;
@@ -317,8 +315,8 @@ write_rows(struct building *m)
 {
 	struct prefilter *pf = m->pf;
 
-	pf->next = rules_alloc(m->b,
-	    (size_t)pf->n_states * pf->n_classes * sizeof(*pf->next));
+	pf->next = rules_alloc(
+	    m->b, (size_t)pf->n_states * pf->n_classes * sizeof(*pf->next));
 	for (uint32_t i = 0; i < pf->n_states; i++) {
 		const struct state *s = &m->states[i];
 		uint32_t *row = pf->next + (size_t)s->number * pf->n_classes;
@@ -338,8 +336,8 @@ write_lists(struct building *m, uint32_t plain)
 	for (int pass = 0; pass < 2; pass++) {
 		if (pass == 1) {
 			pf->lists = rules_alloc(m->b, n * sizeof(*pf->lists));
-			pf->found = rules_alloc(m->b,
-			    (pf->n_states - plain) * sizeof(*pf->found));
+			pf->found = rules_alloc(
+			    m->b, (pf->n_states - plain) * sizeof(*pf->found));
 			pf->size += n * sizeof(*pf->lists);
 		}
 		n = 0;
@@ -411,8 +409,8 @@ prefilter_alloc(
 	pf->needles = rules_alloc(b, needles * sizeof(*pf->needles));
 	pf->gates = rules_alloc(b, gates * sizeof(*pf->gates));
 	pf->size = sizeof(*pf) + pf->n_words * sizeof(*pf->always) +
-		   2 * n * sizeof(*pf->open) +
-		   needles * sizeof(*pf->needles) + gates * sizeof(*pf->gates);
+		   2 * n * sizeof(*pf->open) + needles * sizeof(*pf->needles) +
+		   gates * sizeof(*pf->gates);
 	return pf;
 }
 
@@ -513,8 +511,7 @@ found_state(struct scan *s, uint32_t state, size_t end, int lane)
 {
 	const struct prefilter *pf = s->pf;
 	const uint32_t *list =
-	    pf->lists +
-	    pf->found[(state - pf->first_found) / pf->n_classes];
+	    pf->lists + pf->found[(state - pf->first_found) / pf->n_classes];
 
 	for (; *list != NONE; list++)
 		found_needle(s, &pf->needles[*list], end, lane);
@@ -527,8 +524,8 @@ scan_lane(struct scan *s, uint32_t state, size_t from, size_t to, int lane)
 	const struct prefilter *pf = s->pf;
 
 	for (size_t i = from; i < to; i++) {
-		state = pf->next[state +
-				 pf->class[(unsigned char)s->text.p[i]]];
+		state =
+		    pf->next[state + pf->class[(unsigned char)s->text.p[i]]];
 		if (state >= pf->first_found)
 			found_state(s, state, i + 1, lane);
 	}
@@ -606,13 +603,12 @@ scan_pairs(struct scan *s)
 	for (unsigned c = 0; shut && c < 256; c++)
 		kinds[c] = (unsigned char)gate_kind((unsigned char)c);
 	while (shut && i < s->text.n) {
-		size_t end = s->text.n - i > GATE_BLOCK ? i + GATE_BLOCK
-							: s->text.n;
+		size_t end =
+		    s->text.n - i > GATE_BLOCK ? i + GATE_BLOCK : s->text.n;
 
 		for (; i < end; i++)
 			seen[kinds[(unsigned char)s->text.p[i - 1]]] |=
-			    (uint64_t)1
-			    << kinds[(unsigned char)s->text.p[i]];
+			    (uint64_t)1 << kinds[(unsigned char)s->text.p[i]];
 		shut = open_gates(s, seen);
 	}
 }
@@ -640,8 +636,8 @@ count_set(const struct candidates *c, size_t words)
 }
 
 void
-prefilter_scan(const struct prefilter *pf, struct rules_run *run,
-    struct pn_str text)
+prefilter_scan(
+    const struct prefilter *pf, struct rules_run *run, struct pn_str text)
 {
 	struct scan s = { pf, &run->candidates, text };
 

@@ -68,8 +68,9 @@ is_alpha(char c)
 static void
 skip_blanks(struct reader *r)
 {
-	while (r->extended && !at_end(r) &&
-	       (peek(r, 0) == ' ' || (peek(r, 0) >= '\t' && peek(r, 0) <= '\r')))
+	while (
+	    r->extended && !at_end(r) &&
+	    (peek(r, 0) == ' ' || (peek(r, 0) >= '\t' && peek(r, 0) <= '\r')))
 		r->at++;
 	if (r->extended && peek(r, 0) == '#')
 		give_up(r);
@@ -256,8 +257,8 @@ byte_part(struct reader *r, unsigned char c)
 	bytes_add(&b, c);
 	if (folds_away(r, &b))
 		return one_of(r, &b, true);
-	return part_string(&r->l, (struct pn_str){ &letter, 1 },
-	    r->fold && is_alpha(letter));
+	return part_string(
+	    &r->l, (struct pn_str){ &letter, 1 }, r->fold && is_alpha(letter));
 }
 
 /* The character of the text at hand. */
@@ -314,12 +315,13 @@ read_posix(struct reader *r, struct bytes *b)
 			r->at = at;
 			continue;
 		}
-		/* With /i upper and lower are both alpha, also when inverted. */
+		/* With /i upper and lower are both alpha, also when inverted.
+		 */
 		if (inverted && r->fold && posix[i].is_case)
 			give_up(r);
 		for (const char *p = posix[i].ranges; *p != '\0'; p += 2)
-			add_range(&own, (unsigned char)p[0],
-			    (unsigned char)p[1]);
+			add_range(
+			    &own, (unsigned char)p[0], (unsigned char)p[1]);
 		if (inverted)
 			invert(&own);
 		for (int k = 0; k < 4; k++)
@@ -459,8 +461,8 @@ read_flags(struct reader *r)
 static bool
 skip_name(struct reader *r, char end)
 {
-	while (is_alpha(peek(r, 0)) || is_digit(peek(r, 0)) ||
-	       peek(r, 0) == '_')
+	while (
+	    is_alpha(peek(r, 0)) || is_digit(peek(r, 0)) || peek(r, 0) == '_')
 		r->at++;
 	if (peek(r, 0) != end)
 		return false;
@@ -673,8 +675,8 @@ sequence_ends(struct reader *r)
 		if (peek(r, 0) == '\\' && peek(r, 1) == 'E')
 			give_up(r); /* nothing, between what and what? */
 	}
-	return at_end(r) || (!r->quoted &&
-				(peek(r, 0) == '|' || peek(r, 0) == ')'));
+	return at_end(r) ||
+	       (!r->quoted && (peek(r, 0) == '|' || peek(r, 0) == ')'));
 }
 
 static struct part
@@ -714,8 +716,13 @@ read_alternatives(struct reader *r)
 /* ---- the whole ---- */
 
 static bool
-read_pattern(struct reader *r, struct pn_str flags, struct part *out)
+read_pattern(
+    struct reader *r, struct pn_str text, struct pn_str flags, struct part *out)
 {
+	r->s = text;
+	r->at = 0;
+	r->fold = r->extended = r->utf = r->quoted = false;
+	r->nested = 0;
 	for (size_t i = 0; i < flags.n; i++) {
 		r->fold = r->fold || flags.p[i] == 'i';
 		r->extended = r->extended || flags.p[i] == 'x';
@@ -765,12 +772,13 @@ struct need
 regex_need(struct rules_builder *b, struct arena *scratch, struct pn_str text,
     struct pn_str flags)
 {
-	struct reader r = { .l = { .scratch = scratch }, .s = text };
+	struct reader r;
 	struct need need = { 0 };
 	struct literals found;
 	struct part p;
 
-	if (!read_pattern(&r, flags, &p)) {
+	analysis_init(&r.l, scratch);
+	if (!read_pattern(&r, text, flags, &p)) {
 		arena_reset(scratch);
 		return need;
 	}
@@ -782,10 +790,8 @@ regex_need(struct rules_builder *b, struct arena *scratch, struct pn_str text,
 		keep_literals(b, &need, &found);
 	}
 	if (need.known && found.set.n == 0) {
-		r = (struct reader){ .l = { .scratch = scratch,
-					 .want_pairs = true },
-			.s = text };
-		if (read_pattern(&r, flags, &p))
+		r.l.want_pairs = true;
+		if (read_pattern(&r, text, flags, &p))
 			keep_pairs(b, &need, &p);
 	}
 	arena_reset(scratch);

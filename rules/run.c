@@ -15,13 +15,13 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-#define STRIKES 3       /* messages, then the bench */
+#define STRIKES 3	/* messages, then the bench */
 #define STRIKES_MAX 256 /* patterns kept in mind */
 
 struct strike {
 	const struct pattern *pattern;
 	unsigned count;
-	uint64_t message; /* the last that counted */
+	uint64_t message;	/* the last that counted */
 	uint64_t benched_until; /* 0: it is not */
 };
 
@@ -43,9 +43,9 @@ rules_run_new(void)
 
 	run->scratch = pattern_scratch_new();
 	run->clock.now = real_clock;
-	run->limits = (struct rules_limits){ .pattern_us = 5000,
-		.message_us = 250000,
-		.bench_us = 60000000 };
+	run->limits = (struct rules_limits){
+		.pattern_us = 5000, .message_us = 250000, .bench_us = 60000000
+	};
 	run_begin(run);
 	return run;
 }
@@ -89,18 +89,21 @@ run_now(struct rules_run *run)
 }
 
 void
-budget_start(struct rules_run *run, struct budget *b, uint64_t ns)
+budget_start(struct budget *b, uint64_t now, uint64_t ns)
 {
-	*b = (struct budget){ .half_ns = ns / 2,
-		.wall_end = run_now(run) + ns / 2 };
+	*b = (struct budget){ .half_ns = ns / 2, .wall_end = now + ns / 2 };
 }
 
 bool
-budget_has(struct rules_run *run, struct budget *b, uint64_t ns)
+budget_has(struct rules_run *run, struct budget *b, uint64_t now, uint64_t ns)
 {
 	uint64_t cpu;
 
-	if (b->cpu_end == 0 && run_now(run) + ns < b->wall_end)
+	/* Who was kept waiting seems to have taken long: half of what is left
+	 * then must do. */
+	if (ns > b->half_ns / 2)
+		ns = b->half_ns / 2;
+	if (b->cpu_end == 0 && now + ns < b->wall_end)
 		return true;
 	cpu = run->clock.now(run->clock.arg, true);
 	if (b->cpu_end == 0)
@@ -108,17 +111,12 @@ budget_has(struct rules_run *run, struct budget *b, uint64_t ns)
 	return cpu + ns < b->cpu_end;
 }
 
-bool
-budget_gone(struct rules_run *run, struct budget *b)
-{
-	return !budget_has(run, b, 0);
-}
-
 void
 run_begin(struct rules_run *run)
 {
 	run->messages++;
-	budget_start(run, &run->message, run->limits.message_us * 1000);
+	budget_start(
+	    &run->message, run_now(run), run->limits.message_us * 1000);
 }
 
 /* ---- the bench ---- */

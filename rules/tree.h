@@ -379,11 +379,11 @@ struct budget {
 	uint64_t wall_end;
 	uint64_t cpu_end; /* 0: not begun */
 };
-void budget_start(struct rules_run *, struct budget *, uint64_t ns);
-bool budget_gone(struct rules_run *, struct budget *);
-/* Is so much of it left by now? */
-bool budget_has(struct rules_run *, struct budget *, uint64_t ns);
 uint64_t run_now(struct rules_run *);
+void budget_start(struct budget *, uint64_t now, uint64_t ns);
+/* Is so much of it left now? */
+bool budget_has(
+    struct rules_run *, struct budget *, uint64_t now, uint64_t ns);
 /* A message, or a judging, begins. */
 void run_begin(struct rules_run *);
 /* The pattern met a limit: what to say of it. */

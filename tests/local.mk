@@ -34,6 +34,7 @@ include tests/unit/smtp.mk
 include tests/unit/engine.mk
 include tests/unit/keeper.mk
 include tests/unit/proxy.mk
+include tests/bench/local.mk
 include tests/fuzz/local.mk
 include tests/integration/local.mk
 include tests/dialogs/local.mk

@@ -19,7 +19,7 @@ TESTS += $(inspect_tests)
 tests_unit_test_archive_SOURCES = tests/unit/test_archive.c tests/unit/viewdump.h
 tests_unit_test_archive_LDADD = $(inspect_libs)
 
-tests_unit_test_corpus_SOURCES = tests/unit/test_corpus.c
+tests_unit_test_corpus_SOURCES = tests/unit/test_corpus.c tests/unit/corpus.h
 tests_unit_test_corpus_LDADD = $(inspect_libs)
 
 tests_unit_test_decode_SOURCES = tests/unit/test_decode.c

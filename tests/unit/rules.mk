@@ -22,9 +22,11 @@ tests_unit_test_rules_print_LDADD = $(rules_test_libs)
 tests_unit_test_rules_answers_SOURCES = tests/unit/test_rules_answers.c tests/unit/rules_facts.h
 tests_unit_test_rules_answers_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_answers_LDADD = $(rules_test_libs)
-tests_unit_test_prefilter_SOURCES = tests/unit/test_prefilter.c tests/unit/rules_facts.h
+tests_unit_test_prefilter_SOURCES = tests/unit/test_prefilter.c \
+	tests/unit/rules_facts.h tests/unit/raw_facts.h tests/unit/corpus.h \
+	tests/unit/patterns.h
 tests_unit_test_prefilter_CFLAGS = $(rules_test_cflags)
-tests_unit_test_prefilter_LDADD = $(rules_test_libs)
+tests_unit_test_prefilter_LDADD = $(rules_test_libs) $(ARCHIVE_LIBS)
 endif
 EXTRA_DIST += tests/data/mail tests/data/policy/broken \
 	tests/data/policy/exe-attachment.conf \
@@ -33,4 +35,4 @@ EXTRA_DIST += tests/data/mail tests/data/policy/broken \
 	tests/data/policy/quantified.conf \
 	tests/data/policy/organisation.conf tests/data/policy/partners
 TESTS += tests/unit/test_rules_samples.sh
-EXTRA_DIST += tests/unit/test_rules_samples.sh
+EXTRA_DIST += tests/unit/test_rules_samples.sh tests/data/patterns

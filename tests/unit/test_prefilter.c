@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "corpus.h"
+#include "patterns.h"
+#include "raw_facts.h"
 #include "rules_facts.h"
 
 #include "base/log.h"
@@ -53,8 +56,8 @@ struct made {
 };
 
 static const char *const words[] = { "ab", "kite", "sk", "viagra", "a", "b",
-	"Xq", "k", "S", "0", "free", "zz", "http:", "\xc3\xa9", "K", "-",
-	"q7", "ss", " ", "=", "@", ", ", "{x", "}" };
+	"Xq", "k", "S", "0", "free", "zz", "http:", "\xc3\xa9", "K", "-", "q7",
+	"ss", " ", "=", "@", ", ", "{x", "}" };
 static const char *const classes[][2] = { { "[abc]", "b" }, { "[^abc]", "x" },
 	{ "[a-k]", "k" }, { "[[:alpha:]]", "s" }, { "[[:^upper:]]", "u" },
 	{ "[^[:lower:]]", "L" }, { "[^[:^lower:]]", "l" }, { "\\d", "7" },
@@ -70,10 +73,10 @@ static const char *const classes[][2] = { { "[abc]", "b" }, { "[^abc]", "x" },
 static const char *const empties[] = { "^", "$", "\\b", "\\B", "\\A", "\\z",
 	"\\Z", "(?=.)", "(?!zz)", "(?<=k)", "(?<!x)", "(?=\\w{2})" };
 /* What is not read, and may stand anywhere. */
-static const char *const odd[] = { "\\K", "(?#x)", "\\E",
-	"(?<n>k)", "(a)", "\\1", "(?1)", "(?(1)a|b)", "\\Q\\E", "(?|(a)|b)",
-	"\\pL", "\\X", "[[:cntrl:]]", "(?x: a b )", "(?^:a)", "\\o{141}",
-	"\\141", "\\cA", "(?>ab|a)", "\\N{U+4b}" };
+static const char *const odd[] = { "\\K", "(?#x)", "\\E", "(?<n>k)", "(a)",
+	"\\1", "(?1)", "(?(1)a|b)", "\\Q\\E", "(?|(a)|b)", "\\pL", "\\X",
+	"[[:cntrl:]]", "(?x: a b )", "(?^:a)", "\\o{141}", "\\141", "\\cA",
+	"(?>ab|a)", "\\N{U+4b}" };
 static const char *const repeats[] = { "*", "+", "?", "{2}", "{1,3}", "{2,}",
 	"*?", "+?", "??", "{0}", "{0,2}", "++", "*+", "?+", "{1,3}?", "{5}",
 	"{7,9}", "{1,}+" };
@@ -83,8 +86,8 @@ static void make(struct made *, unsigned depth);
 static void
 make_group(struct made *m, unsigned depth)
 {
-	static const char *const opens[] = { "(", "(?:", "(?i:", "(?-i:",
-		"(?>", "(?s:", "(?<name>", "(?=", "(?!", "(?i)(?:" };
+	static const char *const opens[] = { "(", "(?:", "(?i:", "(?-i:", "(?>",
+		"(?s:", "(?<name>", "(?=", "(?!", "(?i)(?:" };
 	unsigned alternatives = 1 + chance(3), kept;
 	size_t before = buf_len(&m->sample);
 	struct buf sample = { 0 };
@@ -212,18 +215,6 @@ make_text(struct buf *to, const struct made *patterns, unsigned n)
 
 /* ---- asking both ---- */
 
-static void
-get_raw(void *arg, uint32_t fact, uint32_t thing, struct pn_str key,
-    unsigned nth, struct value *out)
-{
-	(void)fact;
-	(void)thing;
-	(void)key;
-	*out = (struct value){ .state = nth == 0 ? VALUE_KNOWN : VALUE_ABSENT,
-		.type = VALUE_STRING,
-		.str = *(struct pn_str *)arg };
-}
-
 static pcre2_code *
 plain_code(struct pn_str text, struct pn_str flags, bool jit)
 {
@@ -237,13 +228,12 @@ plain_code(struct pn_str text, struct pn_str flags, bool jit)
 		options |= flags.p[i] == 'i'   ? PCRE2_CASELESS
 			   : flags.p[i] == 'm' ? PCRE2_MULTILINE
 			   : flags.p[i] == 's' ? PCRE2_DOTALL
-			   : flags.p[i] == 'x'
-			       ? PCRE2_EXTENDED
-			       : PCRE2_UTF | PCRE2_UCP |
-				     PCRE2_MATCH_INVALID_UTF;
+			   : flags.p[i] == 'x' ? PCRE2_EXTENDED
+					       : PCRE2_UTF | PCRE2_UCP |
+						     PCRE2_MATCH_INVALID_UTF;
 	pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
-	code = pcre2_compile((PCRE2_SPTR)text.p, text.n, options, &error, &at,
-	    context);
+	code = pcre2_compile(
+	    (PCRE2_SPTR)text.p, text.n, options, &error, &at, context);
 	pcre2_compile_context_free(context);
 	if (code != NULL && jit)
 		(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
@@ -270,13 +260,12 @@ tells_match(const struct atom *atom)
 static struct said
 ask_plainly(const struct atom *atom, struct pn_str text, bool jit)
 {
-	pcre2_code *code = plain_code(pattern_text(atom->pattern),
-	    pattern_flags(atom->pattern), jit);
+	pcre2_code *code = plain_code(
+	    pattern_text(atom->pattern), pattern_flags(atom->pattern), jit);
 	pcre2_match_data *data = pcre2_match_data_create(300, NULL);
 	PCRE2_SIZE *pair = pcre2_get_ovector_pointer(data);
 	struct said said = { TRI_UNKNOWN, { "", 0 } };
-	int n = pcre2_match(
-	    code, (PCRE2_SPTR)text.p, text.n, 0, 0, data, NULL);
+	int n = pcre2_match(code, (PCRE2_SPTR)text.p, text.n, 0, 0, data, NULL);
 
 	if (n > 0 && pair[1] >= pair[0] && tells_match(atom))
 		said.match = pn_str_sub(text, pair[0], pair[1] - pair[0]);
@@ -298,16 +287,16 @@ same(const struct said *a, const struct said *b)
 static bool
 add_rule(struct buf *policy, struct made *m, unsigned i)
 {
-	static const char *const flags[] = { "", "i", "u", "iu", "s", "m",
-		"im", "is", "x", "ix" };
+	static const char *const flags[] = { "", "i", "u", "iu", "s", "m", "im",
+		"is", "x", "ix" };
 	struct pn_str f = pn_str_of(ONE_OF(flags));
 	pcre2_code *code = plain_code(buf_str(&m->text), f, false);
 
 	if (code == NULL)
 		return false;
 	pcre2_code_free(code);
-	buf_printf(policy, "rule r%u { when raw %s /", i,
-	    chance(8) ? "~" : "!~");
+	buf_printf(
+	    policy, "rule r%u { when raw %s /", i, chance(8) ? "~" : "!~");
 	buf_add_str(policy, buf_str(&m->text));
 	buf_printf(policy, "/%s; then tag; }\n", f.p);
 	return true;
@@ -339,8 +328,7 @@ static void
 compare(const struct rules *r, struct rules_run *run, struct pn_str text,
     struct counted *counted)
 {
-	struct rules_facts facts = { &text, get_raw, test_n_things,
-		test_depth };
+	struct rules_facts facts = RAW_FACTS(&text);
 	struct arena *arena = arena_new(16 << 20);
 	struct rules_answers *a = rules_inspect(r, run, &facts, arena);
 
@@ -392,8 +380,8 @@ round_of(unsigned round, struct counted *counted)
 		make_text(&text, patterns, n);
 		compare(r, run, buf_str(&text), counted);
 	}
-	counted->ruled_out += r->n_content * TEXTS -
-			      rules_run_spent(run).candidates;
+	counted->ruled_out +=
+	    r->n_content * TEXTS - rules_run_spent(run).candidates;
 	for (n = 0; n < PATTERNS; n++) {
 		buf_fini(&patterns[n].text);
 		buf_fini(&patterns[n].sample);
@@ -415,9 +403,9 @@ filtered_is_as_plain(void **state)
 	(void)state;
 	for (unsigned i = 1; i <= n; i++)
 		round_of(i, &counted);
-	print_message("# %llu asked, %llu hold, %llu ruled out, %llu unknown, %llu as JIT\n",
-	    (unsigned long long)counted.asked,
-	    (unsigned long long)counted.held,
+	print_message("# %llu asked, %llu hold, %llu ruled out, %llu unknown, "
+		      "%llu as JIT\n",
+	    (unsigned long long)counted.asked, (unsigned long long)counted.held,
 	    (unsigned long long)counted.ruled_out,
 	    (unsigned long long)counted.unknown,
 	    (unsigned long long)counted.by_jit);
@@ -426,11 +414,107 @@ filtered_is_as_plain(void **state)
 	assert_true(counted.unknown * 1000 < counted.asked);
 }
 
+/* ---- real patterns, real mail ---- */
+
+struct reading {
+	struct rules *r;
+	struct rules_run *run;
+	pcre2_code **codes; /* [r->n_content], with JIT: there is much to do */
+	pcre2_match_data *data;
+	size_t mails, read;
+	struct counted counted;
+};
+
+static void
+read_mail(struct pn_str mail, void *arg)
+{
+	struct reading *in = arg;
+	struct rules_facts facts = RAW_FACTS(&mail);
+	struct arena *arena = arena_new(16 << 20);
+	struct rules_answers *a;
+
+	if (in->mails++ % 25 != 0) {
+		arena_free(arena);
+		return;
+	}
+	in->read++;
+	a = rules_inspect(in->r, in->run, &facts, arena);
+	assert_non_null(a);
+	for (uint32_t i = 0; i < in->r->n_content; i++) {
+		enum tri got = answers_get(a, in->r->content[i], 0);
+		int n = pcre2_match(in->codes[i], (PCRE2_SPTR)mail.p, mail.n, 0,
+		    0, in->data, NULL);
+
+		in->counted.asked++;
+		in->counted.held += got == TRI_TRUE;
+		in->counted.unknown += got == TRI_UNKNOWN;
+		if (got != TRI_UNKNOWN && n >= PCRE2_ERROR_NOMATCH &&
+		    got != tri_of(n > 0))
+			fail_msg("mail %zu: %s is %d, %d plainly", in->mails,
+			    VIS(in->r->content[i]->canonical), got, n);
+	}
+	arena_free(arena);
+}
+
+static void
+real_mail_is_read_as_plainly(void **state)
+{
+	struct arena *arena = arena_new_mapped(64 << 20);
+	struct reading in = { .run = rules_run_new(),
+		.data = pcre2_match_data_create(300, NULL) };
+	struct buf policy = { 0 };
+	struct patterns patterns;
+	struct error e;
+	char path[4096];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/tests/data/patterns/mail.txt",
+	    getenv("srcdir") ? getenv("srcdir") : "..");
+	assert_true(patterns_read(&patterns, path));
+	assert_int_equal(patterns.n, 1500);
+	patterns_policy(&patterns, &policy);
+	in.r = compile_text(buf_str(&policy), "", arena, &e);
+	if (in.r == NULL)
+		fail_msg("%s", e.text);
+	assert_int_equal(in.r->n_content, 1500);
+	in.codes = calloc(in.r->n_content, sizeof(pcre2_code *));
+	for (uint32_t i = 0; i < in.r->n_content; i++) {
+		const struct pattern *p = in.r->content[i]->pattern;
+
+		in.codes[i] =
+		    plain_code(pattern_text(p), pattern_flags(p), true);
+		assert_non_null(in.codes[i]);
+	}
+	if (corpus_dir() != NULL) {
+		corpus_each(read_mail, &in);
+		print_message("# %zu mails, %llu asked, %llu hold, %llu "
+			      "unknown, %llu candidates\n",
+		    in.read, (unsigned long long)in.counted.asked,
+		    (unsigned long long)in.counted.held,
+		    (unsigned long long)in.counted.unknown,
+		    (unsigned long long)rules_run_spent(in.run).candidates);
+		assert_true(in.read > 0);
+		assert_true(in.counted.unknown * 10000 < in.counted.asked);
+		assert_true(
+		    rules_run_spent(in.run).candidates * 10 < in.counted.asked);
+	}
+	for (uint32_t i = 0; i < in.r->n_content; i++)
+		pcre2_code_free(in.codes[i]);
+	free(in.codes);
+	pcre2_match_data_free(in.data);
+	buf_fini(&policy);
+	patterns_free(&patterns);
+	rules_run_free(in.run);
+	rules_free(in.r);
+	arena_free(arena);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(filtered_is_as_plain),
+		cmocka_unit_test(real_mail_is_read_as_plainly),
 	};
 
 	return cmocka_run_group_tests_name("prefilter", tests, NULL, NULL);
