@@ -246,7 +246,7 @@ hold(struct transaction *t, const struct rules_effect *e, const char *why)
 
 struct stripping {
 	struct pieces pieces;
-	const struct rules_effect *failed;
+	const struct rules_effect *last, *failed;
 	const char *why;
 };
 
@@ -258,6 +258,7 @@ gather(struct transaction *t, const struct rules_effect *e, void *arg)
 
 	if (e->action != RULES_STRIP || s->failed != NULL)
 		return 0;
+	s->last = e;
 	p = find_piece(t, e, &s->why);
 	if (p != NULL && add_piece(&s->pieces, p))
 		return 0;
@@ -267,6 +268,20 @@ gather(struct transaction *t, const struct rules_effect *e, void *arg)
 	return 0;
 }
 
+/* The worker reads no MIME, but knows where the header ends; the inspector's
+ * word is not taken for it. */
+static void
+try_edits(struct transaction *t, struct stripping *s)
+{
+	struct edit_ranges ranges;
+	struct error e;
+
+	if (edits_resolve(&t->edits, t->spool, t->arena, &ranges, &e) == 0)
+		return;
+	s->failed = s->last;
+	s->why = "parts to remove lie in the header or across each other";
+}
+
 int
 strip_message(struct transaction *t)
 {
@@ -274,12 +289,14 @@ strip_message(struct transaction *t)
 	struct piece *p;
 	int done = effects_walk(t, gather, &s);
 
-	if (done == 0 && s.failed != NULL)
-		done = hold(t, s.failed, s.why);
 	STAILQ_FOREACH (p, &s.pieces, next) {
 		if (done == 0 && s.failed == NULL)
 			done = replace(t, p);
 		buf_fini(&p->notes);
 	}
+	if (done == 0 && s.failed == NULL && s.last != NULL)
+		try_edits(t, &s);
+	if (done == 0 && s.failed != NULL)
+		done = hold(t, s.failed, s.why);
 	return done < 0 ? -1 : 0;
 }

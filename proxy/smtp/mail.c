@@ -262,7 +262,8 @@ static void
 refuse_rcpt(struct session *s, const struct reply *r)
 {
 	s->t->rcpt->code = r->code;
-	count_refused(&s->smtp->count, REFUSED_BY_RULES);
+	if (r->code != 452) /* for now, and by no rule */
+		count_refused(&s->smtp->count, REFUSED_BY_RULES);
 	shape_refused(s, s->t->rcpt, about(s), r);
 	session_say(s, r->code, r->status, "%.*s [ref %s]",
 	    PN_STR_ARG(r->text), s->t->id);

@@ -205,6 +205,7 @@ compile(struct bench *b, const char *policy)
 	struct rules_builder *builder;
 	struct rules *rules = NULL;
 	struct error e;
+	struct lex_token token;
 	struct lex l;
 
 	for (uint32_t i = 0; i < b->chain.n_facts; i++) {
@@ -220,8 +221,10 @@ compile(struct bench *b, const char *policy)
 		.stages = stages };
 	builder = rules_builder_new(b->arena, decls);
 	lex_init(&l, "test", pn_str_of(policy));
-	if (rules_parse_item(builder, &l, ".", &e) < 0 ||
-	    (rules = rules_compile(builder, &e)) == NULL)
+	while (lex_peek(&l, &token, &e) == 0 && token.kind != LEX_END)
+		if (rules_parse_item(builder, &l, ".", &e) < 0)
+			fail_msg("%s", e.text);
+	if ((rules = rules_compile(builder, &e)) == NULL)
 		fail_msg("%s", e.text);
 	rules_builder_free(builder);
 	return rules;
@@ -485,6 +488,126 @@ directions(void **state)
 	bench_down(&b);
 }
 
+#define TWO                                                                    \
+	"policy default { rule d { when rcpt.local = \"no\"; then reject 550 "  \
+	"5.1.1 \"no\"; } rule t { when size >= 0; then tag; } }"                \
+	"policy x for rcpt @x { rule h { when size >= 0; then quarantine; } }"
+
+/* What becomes of recipients of two policies in one message. */
+static void
+mixed(void **state)
+{
+	struct bench b;
+	struct transaction *t;
+	struct rcpt *first;
+
+	(void)state;
+	bench_up(&b, TWO);
+	t = new_mail(&b, "192.0.2.7");
+	run_to_rcpt(&b, t, "clean.example.org");
+	add_rcpt(&b, t, "no@y")->code = 550; /* refused: not the first */
+	assert_int_equal(t->rcpt_verdict.action, VERDICT_REJECT);
+	first = add_rcpt(&b, t, "a@y");
+	first->accepted = false; /* the next hop has yet to speak */
+	add_rcpt(&b, t, "a@x")->code = 452;
+	assert_int_equal(t->rcpt_verdict.reply.code, 452);
+	assert_string_equal(t->rcpt_verdict.reply.status, "4.5.3");
+	add_rcpt(&b, t, "b@y");
+	assert_int_equal(t->rcpt_verdict.action, VERDICT_ACCEPT);
+	assert_str(t->policy, "default");
+	transaction_free(t);
+
+	t = new_mail(&b, "192.0.2.7");
+	run_to_rcpt(&b, t, "clean.example.org");
+	first = add_rcpt(&b, t, "a@y");
+	first->accepted = false;
+	first->code = 550; /* it has: the second is the first now */
+	add_rcpt(&b, t, "a@x");
+	assert_int_equal(t->rcpt_verdict.action, VERDICT_ACCEPT);
+	run_message(&b, t, POOL_FOUND);
+	assert_int_equal(t->verdict.action, VERDICT_QUARANTINE);
+	assert_str(t->policy, "x");
+	transaction_free(t);
+
+	b.conf.mixed = MIXED_STRICTEST;
+	t = new_mail(&b, "192.0.2.7");
+	run_to_rcpt(&b, t, "clean.example.org");
+	add_rcpt(&b, t, "a@y");
+	add_rcpt(&b, t, "a@x");
+	add_rcpt(&b, t, "b@y");
+	assert_int_equal(t->envelope.n_accepted, 3);
+	run_message(&b, t, POOL_FOUND);
+	assert_int_equal(t->verdict.action, VERDICT_QUARANTINE);
+	assert_str(t->verdict.rule, "h");
+	assert_str(t->policy, "default,x");
+	transaction_free(t);
+	bench_down(&b);
+}
+
+/* Without a policy for everybody a recipient may have none. */
+static void
+whom_no_policy_is_for(void **state)
+{
+	struct bench b;
+	struct transaction *t;
+
+	(void)state;
+	bench_up(&b, "policy x for rcpt @x { rule h { when size >= 0; "
+		     "then reject 550 5.7.1 \"no\"; } }");
+	t = new_mail(&b, "192.0.2.7");
+	run_to_rcpt(&b, t, "clean.example.org");
+	add_rcpt(&b, t, "a@y");
+	assert_int_equal(t->rcpt_verdict.action, VERDICT_ACCEPT);
+	add_rcpt(&b, t, "a@x")->code = 452;
+	assert_int_equal(t->rcpt_verdict.reply.code, 452);
+	run_message(&b, t, POOL_FOUND);
+	assert_int_equal(t->verdict.action, VERDICT_ACCEPT);
+	assert_int_equal(t->policy.n, 0);
+	transaction_free(t);
+	bench_down(&b);
+}
+
+/* A name refused at HELO is forgotten with the next one, an allow as well. */
+static void
+helo_is_said_again(void **state)
+{
+	static const struct {
+		const char *name;
+		enum verdict_action early;
+	} names[] = { { "evil", VERDICT_REJECT }, { "good", VERDICT_ACCEPT },
+		{ "evil", VERDICT_REJECT }, { "free", VERDICT_ACCEPT },
+		{ "evil", VERDICT_REJECT } };
+	struct bench b;
+	struct transaction *t, *next;
+
+	(void)state;
+	bench_up(&b, "policy default {"
+		     " rule e { when helo.name = \"evil\"; early; "
+		     "   then reject 550 5.7.1 \"no\"; }"
+		     " rule f { when helo.name = \"free\"; then allow; }"
+		     " rule d { when helo.name = \"free\"; always; "
+		     "   then delay 2s; } }");
+	t = new_mail(&b, "192.0.2.7");
+	run(&b, t, STAGE_CONNECT);
+	for (size_t i = 0; i < PN_COUNT(names); i++) {
+		t->client.helo = pn_str_of(names[i].name);
+		run(&b, t, STAGE_HELO);
+		if (t->early.action != names[i].early)
+			fail_msg("%zu: %s", i, names[i].name);
+		assert_int_equal(t->delay_ms,
+		    strcmp(names[i].name, "free") == 0 ? 2000 : 0);
+	}
+	t->client.helo = PN_STR_V("free");
+	run(&b, t, STAGE_HELO);
+	next = transaction_new();
+	assert_int_equal(engine_inherit(b.engine, next, t), 0);
+	assert_int_equal(next->verdict.action, VERDICT_ACCEPT);
+	assert_int_equal(next->delay_ms, 0); /* had its time */
+	transaction_free(next);
+	transaction_free(t);
+	bench_down(&b);
+}
+
 static void
 what_breaks_the_inspector_waits_and_is_held(void **state)
 {
@@ -607,6 +730,9 @@ main(void)
 		cmocka_unit_test(
 		    a_refused_recipient_decides_nothing_for_the_others),
 		cmocka_unit_test(directions),
+		cmocka_unit_test(mixed),
+		cmocka_unit_test(whom_no_policy_is_for),
+		cmocka_unit_test(helo_is_said_again),
 		cmocka_unit_test(what_breaks_the_inspector_waits_and_is_held),
 		cmocka_unit_test(what_cannot_be_found_is_unknown),
 		cmocka_unit_test(after_a_cancel_nothing_is_heard),
