@@ -20,6 +20,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/scan_equal.py \
 	tests/integration/module.py \
 	tests/integration/reload.py \
+	tests/integration/errors.py \
 	tests/integration/maps.py \
 	tests/integration/metrics.py \
 	tests/integration/process.py \
