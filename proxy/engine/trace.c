@@ -327,6 +327,7 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 	if (g->keep == NULL)
 		return;
 	tally(g, t);
+	hooks_end(g, t);
 	if (v->action != VERDICT_ACCEPT || refused_some(t))
 		engine_trace(g, t);
 	s.trace = buf_str(&t->trace);

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -228,15 +229,25 @@ def reloaded(t, daemon):
         raise RuntimeError("reload: " + done.stdout + done.stderr)
 
 
+def ended(daemon):
+    """What the module counted under that name, from the keeper's own file."""
+    with sqlite3.connect("file:%s/state.db?mode=ro" % daemon.state, uri=True) as db:
+        got = db.execute("SELECT value FROM counter WHERE key = ?",
+                         (b"ended",)).fetchone()
+    return got and got[0]
+
+
 def keeper_away(t, build, run):
-    """Counters fail at once when nobody keeps them."""
-    service = Service()
+    """Counters do not wait for a keeper that hangs. And what .end counts."""
+    service = Service(path=t.path("service"))
     t.defer(service.close)
     daemon = Postern(
         t, name="away", build_dir=run, policy="rule c { when sender.count > 0; then tag; }",
         extra="module good %s { server %s; timeout 1s; }\ntrace_accept_percent 100;" % (
             os.path.join(build.out, "good.so"), service.address))
     send(daemon)
+    t.same(trace_of(daemon)["facts"].get("repute"), "none", "a service on a unix socket")
+    t.same(tap.until(lambda: ended(daemon)), 1, ".end has counted")
     keeper = daemon.pids("keeper")[0]
     with net.Client(daemon.address) as c:
         os.kill(keeper, 19)  # STOP: it is there, and does not answer

@@ -4,27 +4,30 @@ Senders it does not know are "none"; "silence" is never answered. .opinions
 may change at any time; .connections and .asked count.
 """
 
+import os
 import socket
 import threading
 
 
 class Service:
-    def __init__(self, opinions=()):
+    def __init__(self, opinions=(), path=None):
+        """path: of a unix socket, instead of a free port."""
         self.opinions = dict(opinions)
         self.connections = 0
         self.asked = []
         self.mode = "lines"  # or "close": after each reply
-        self.sock = socket.socket()
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind(("127.0.0.1", 0))
+        if path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.bind(path)
+            os.chmod(path, 0o777)
+            self.address = "unix:" + path
+        else:
+            self.sock = socket.socket()
+            self.sock.bind(("127.0.0.1", 0))
+            self.address = "inet:127.0.0.1:%d" % self.sock.getsockname()[1]
         self.sock.listen(64)
-        self.port = self.sock.getsockname()[1]
         self.peers = []
         threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def address(self):
-        return "inet:127.0.0.1:%d" % self.port
 
     def close(self):
         """Away, with all that is open. Harmless when it is."""

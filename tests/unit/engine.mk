@@ -16,4 +16,8 @@ check_PROGRAMS += tests/unit/test_shuffle
 TESTS += tests/unit/test_shuffle
 tests_unit_test_shuffle_SOURCES = tests/unit/test_shuffle.c
 tests_unit_test_shuffle_LDADD = libengine.la librules.la libmail.la libbase.la $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_service
+TESTS += tests/unit/test_service
+tests_unit_test_service_SOURCES = tests/unit/test_service.c
+tests_unit_test_service_LDADD = libengine.la libmail.la libbase.la $(CMOCKA_LIBS)
 endif

@@ -5,6 +5,7 @@ keeper_tests = \
 	tests/unit/test_maildir \
 	tests/unit/test_history \
 	tests/unit/test_metrics \
+	tests/unit/test_state \
 	tests/unit/test_stats \
 	tests/unit/test_keep
 check_PROGRAMS += $(keeper_tests)
@@ -17,6 +18,8 @@ tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/unit/keeper_wo
 tests_unit_test_history_LDADD = libkeeper.la $(CMOCKA_LIBS)
 tests_unit_test_keep_SOURCES = tests/unit/test_keep.c tests/unit/keeper_world.h
 tests_unit_test_keep_LDADD = libengine.la libkeeper.la $(CMOCKA_LIBS)
+tests_unit_test_state_SOURCES = tests/unit/test_state.c tests/unit/keeper_world.h
+tests_unit_test_state_LDADD = libkeeper.la $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = libkeeper.la $(CMOCKA_LIBS)
 tests_unit_test_stats_SOURCES = tests/unit/test_stats.c

@@ -303,6 +303,78 @@ suspects_are_counted(void **state)
 	assert_int_equal(d.calls, 4);
 }
 
+/* ---- counters that workers share ---- */
+
+struct number {
+	int calls;
+	bool known;
+	int64_t value;
+};
+
+static void
+numbered(void *arg, bool known, int64_t value, uint64_t age_ms)
+{
+	struct number *n = arg;
+
+	(void)age_ms;
+	n->calls++;
+	n->known = known;
+	n->value = value;
+}
+
+static void
+workers_share_counters(void **state)
+{
+	struct town *t = *state;
+	const struct keep_counter c = { PN_STR("m"), PN_STR("key"), 2, 60000 };
+	struct number n = { 0 };
+
+	assert_non_null(keep_count(t->keep, &c, numbered, &n));
+	assert_int_equal(n.calls, 0); /* never from within the call */
+	turn(t);
+	assert_true(n.calls == 1 && n.known && n.value == 2);
+	assert_true(keep_count_only(t->keep, &c));
+	assert_non_null(keep_count(t->keep, &c, numbered, &n));
+	turn(t);
+	assert_true(n.calls == 2 && n.known && n.value == 6);
+}
+
+/* Asked again it would count twice: who waits hears at once that it is gone. */
+static void
+a_counter_is_asked_of_one_keeper(void **state)
+{
+	struct town *t = *state;
+	const struct keep_counter c = { PN_STR("m"), PN_STR("key"), 1, 60000 };
+	struct number n[3] = { 0 };
+	int sock;
+
+	for (int i = 0; i < 3; i++)
+		assert_non_null(keep_count(t->keep, &c, numbered, &n[i]));
+	keeper_dies(t);
+	turn(t);
+	for (int i = 0; i < 3; i++)
+		assert_true(n[i].calls == 1 && !n[i].known);
+	assert_null(keep_count(t->keep, &c, numbered, &n[0]));
+	assert_false(keep_count_only(t->keep, &c));
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+	assert_non_null(keep_count(t->keep, &c, numbered, &n[0]));
+	turn(t);
+	assert_true(n[0].calls == 2 && n[0].known && n[0].value == 1);
+}
+
+static void
+a_cancelled_counter_is_silent(void **state)
+{
+	struct town *t = *state;
+	const struct keep_counter c = { PN_STR("m"), PN_STR("key"), 1, 60000 };
+	struct number n = { 0 };
+
+	keep_cancel(keep_count(t->keep, &c, numbered, &n));
+	turn(t);
+	assert_int_equal(n.calls, 0);
+}
+
 /* It had read nothing: the next one does the job. */
 static void
 the_next_keeper_does_it(void **state)
@@ -1135,6 +1207,9 @@ main(void)
 		TEST(a_full_memory_is_told_apart),
 		TEST(a_cancelled_ticket_is_silent),
 		TEST(suspects_are_counted),
+		TEST(workers_share_counters),
+		TEST(a_counter_is_asked_of_one_keeper),
+		TEST(a_cancelled_counter_is_silent),
 		TEST(the_next_keeper_does_it),
 		TEST(the_next_keeper_knows_it_is_done),
 		TEST(no_job_kills_keepers_for_ever),
