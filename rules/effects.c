@@ -9,7 +9,8 @@
 /* Of the rule whose effects are being taken. */
 struct taking {
 	struct judging *j;
-	const struct judged *judged;
+	const struct rule *rule;
+	bool early;
 	uint32_t *found;
 	uint32_t part; /* index of that thing */
 };
@@ -90,7 +91,8 @@ capture_of(struct judging *j, const struct named *n, struct pn_str *out)
 		return asked_capture(j, n, thing, out);
 	if (judge_worker_atom(j, n->atom) != TRI_TRUE || j->full)
 		return false;
-	*out = j->trace->seen[n->atom->index].captures[n->index];
+	*out = j->trace->texts[trace_seen(j->trace, n->atom)->text]
+		   .captures[n->index];
 	return true;
 }
 
@@ -101,7 +103,7 @@ find_capture(void *arg, struct pn_str name)
 	const struct taking *t = arg;
 	struct pn_str out = { "", 0 };
 
-	for (const struct named *n = t->judged->rule->named; n; n = n->next)
+	for (const struct named *n = t->rule->named; n; n = n->next)
 		if (pn_str_eq(named_name(n), name) && capture_of(t->j, n, &out))
 			return out.p != NULL ? out : (struct pn_str){ "", 0 };
 	return out;
@@ -134,7 +136,7 @@ static void
 take_effect(struct taking *t, const struct action *a)
 {
 	struct judging *j = t->j;
-	const struct rule *rule = t->judged->rule;
+	const struct rule *rule = t->rule;
 	struct rules_effect *f = effect_new(j);
 	bool reply = a->kind == RULES_REJECT || a->kind == RULES_TEMPFAIL;
 	struct text_source from = { .r = j->r,
@@ -153,7 +155,7 @@ take_effect(struct taking *t, const struct action *a)
 		.order = rule->order,
 		.rule = rule->name,
 		.shadow = judge_in_shadow(j, rule),
-		.early = t->judged->early,
+		.early = t->early,
 		.code = a->code,
 		.status = a->status,
 		.edit = a->edit,
@@ -208,7 +210,7 @@ most_things(struct taking *t, const struct expr *x)
 static void
 take_strip(struct taking *t, const struct action *a)
 {
-	const struct expr *when = t->judged->rule->when;
+	const struct expr *when = t->rule->when;
 	const struct rules_decls *d = t->j->r->decls;
 	uint32_t first, n;
 
@@ -229,11 +231,11 @@ take_strip(struct taking *t, const struct action *a)
 }
 
 static void
-take_all(struct judging *j, struct judged *judged, const struct action *first,
+take_all(struct judging *j, const struct placed *at, const struct action *first,
     bool fired)
 {
-	const struct rule *rule = judged->rule;
-	struct taking t = { .j = j, .judged = judged };
+	const struct rule *rule = at->rule;
+	struct taking t = { .j = j, .rule = rule, .early = at->early };
 
 	t.found = arena_alloc(j->arena, j->r->n_things * sizeof(*t.found));
 	if (t.found == NULL) {
@@ -244,26 +246,26 @@ take_all(struct judging *j, struct judged *judged, const struct action *first,
 		t.found[i] = NO_THING;
 	if (fired && rule->when != NULL)
 		find_things(j, rule->when, false, t.found);
-	judged->first_effect = j->out->n_effects;
 	for (const struct action *a = first; a != NULL && !j->full; a = a->next)
 		if (a->kind == RULES_STRIP)
 			take_strip(&t, a);
 		else
 			take_effect(&t, a);
-	judged->n_effects = j->out->n_effects - judged->first_effect;
 }
 
 void
-effects_take(struct judging *j, struct judged *judged)
+effects_take(struct judging *j, size_t nth)
 {
-	const struct rule *rule = judged->rule;
+	const struct placed *at = j->trace->rules[nth];
+	struct judged *judged = &j->trace->judged[nth];
 
+	judged->first_effect = (uint32_t)j->out->n_effects & 0xfffffff;
 	if (judged->outcome == FIRED || judged->outcome == ALLOWED)
-		take_all(j, judged, rule->then, true);
+		take_all(j, at, at->rule->then, true);
 	if (judged->outcome != UNKNOWN)
 		return;
-	if (rule->on_unknown != NULL)
-		take_all(j, judged, rule->on_unknown, false);
-	else if (!judge_in_shadow(j, rule))
+	if (at->rule->on_unknown != NULL)
+		take_all(j, at, at->rule->on_unknown, false);
+	else if (!judge_in_shadow(j, at->rule))
 		j->out->degraded = true;
 }

@@ -43,18 +43,21 @@ explain_captures(
 static void
 explain_seen(struct explaining *x, const struct atom *a)
 {
-	const struct seen *seen = &x->t->seen[a->index];
+	const struct seen *seen = trace_seen(x->t, a);
+	const struct seen_text *text;
 
 	json_cstr(x->b, "result", seen->asked ? tris[seen->result] : "unasked");
 	if (!seen->asked)
 		return;
-	if (seen->state == VALUE_KNOWN)
-		json_str(x->b, "value", seen->text);
-	else
+	if (seen->state != VALUE_KNOWN) {
 		json_cstr(x->b, "value_is",
 		    seen->state == VALUE_ABSENT ? "absent" : "unknown");
-	if (seen->captures != NULL)
-		explain_captures(x, a, seen->captures);
+		return;
+	}
+	text = &x->t->texts[seen->text];
+	json_str(x->b, "value", text->text);
+	if (text->captures != NULL)
+		explain_captures(x, a, text->captures);
 }
 
 /* Of a content atom: what matched first, if that is what is asked about. */
@@ -194,25 +197,37 @@ explain_effect(struct explaining *x, const struct rules_effect *f)
 }
 
 static void
-explain_rule(struct explaining *x, const struct judged *j)
+explain_effects(struct explaining *x, unsigned order, size_t first)
 {
-	x->unasked = j->outcome == SKIPPED;
-	json_begin_object(x->b, NULL);
-	json_str(x->b, "rule", j->rule->name);
-	json_cstr(x->b, "file", j->rule->pos.file);
-	json_int(x->b, "line", j->rule->pos.line);
-	json_cstr(x->b, "stage", x->r->decls->stages[x->t->stage]);
-	if (j->rule->shadow)
-		json_cstr(x->b, "mode", "shadow");
-	json_cstr(x->b, "result", outcomes[j->outcome]);
-	if (j->rule->when != NULL)
-		explain_expr(x, "when", j->rule->when, NO_THING);
-	if (j->rule->unless != NULL)
-		explain_expr(x, "unless", j->rule->unless, NO_THING);
+	const struct rules_trace *t = x->t;
+
 	json_begin_array(x->b, "actions");
-	for (size_t i = 0; i < j->n_effects; i++)
-		explain_effect(x, &x->t->effects[j->first_effect + i]);
+	for (size_t i = first; i < t->n_effects && t->effects[i].order == order;
+	     i++)
+		explain_effect(x, &t->effects[i]);
 	json_end_array(x->b);
+}
+
+static void
+explain_rule(struct explaining *x, size_t nth)
+{
+	const struct rule *rule = x->t->rules[nth]->rule;
+	const struct judged *judged = &x->t->judged[nth];
+
+	x->unasked = judged->outcome == SKIPPED;
+	json_begin_object(x->b, NULL);
+	json_str(x->b, "rule", rule->name);
+	json_cstr(x->b, "file", rule->pos.file);
+	json_int(x->b, "line", rule->pos.line);
+	json_cstr(x->b, "stage", x->r->decls->stages[x->t->stage]);
+	if (rule->shadow)
+		json_cstr(x->b, "mode", "shadow");
+	json_cstr(x->b, "result", outcomes[judged->outcome]);
+	if (rule->when != NULL)
+		explain_expr(x, "when", rule->when, NO_THING);
+	if (rule->unless != NULL)
+		explain_expr(x, "unless", rule->unless, NO_THING);
+	explain_effects(x, rule->order, judged->first_effect);
 	json_end_object(x->b);
 }
 
@@ -220,14 +235,15 @@ explain_rule(struct explaining *x, const struct judged *j)
 static struct pn_str
 why_of(const struct explaining *x, const struct addition *a)
 {
-	const struct rules_effect *f = a->before;
+	const struct rules_trace *t = x->t;
 
-	for (size_t i = 0; f == NULL && i < a->now->n_effects; i++) {
-		f = &x->t->effects[a->now->first_effect + i];
-		if (f->action != RULES_SCORE)
-			f = NULL;
-	}
-	return f != NULL ? f->text : (struct pn_str){ "", 0 };
+	if (a->before != NULL)
+		return a->before->text;
+	for (size_t i = 0; i < t->n_effects; i++)
+		if (t->effects[i].order == a->order &&
+		    t->effects[i].action == RULES_SCORE)
+			return t->effects[i].text;
+	return (struct pn_str){ "", 0 };
 }
 
 /* {"score":7,"from":[...]} once something counts, or all has been added. */
@@ -262,7 +278,7 @@ rules_trace_json(
 
 	json_begin_array(b, NULL);
 	for (size_t i = 0; t != NULL && i < t->n_judged; i++)
-		explain_rule(&x, &t->judged[i]);
+		explain_rule(&x, i);
 	if (t != NULL)
 		explain_score(&x);
 	json_end_array(b);

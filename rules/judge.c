@@ -12,16 +12,73 @@
 
 /* ---- expressions ---- */
 
-static void
-keep_captures(struct judging *j, struct seen *seen, const struct match *m)
+#define TEXTS_LOOKED_BACK 8 /* rules of one stage ask for few facts */
+
+static struct seen_text *
+text_new(struct judging *j)
 {
-	seen->captures =
-	    arena_alloc(j->arena, m->n_captures * sizeof(*seen->captures));
-	j->full |= seen->captures == NULL;
-	for (size_t i = 0; !j->full && i < m->n_captures; i++) {
-		seen->captures[i] = arena_str(j->arena, m->captures[i].text);
-		j->full |= seen->captures[i].p == NULL;
+	struct rules_trace *t = j->trace;
+	size_t room = t->room ? 2 * t->room : 8;
+	struct seen_text *more;
+
+	if (t->n_texts == t->room) {
+		more = arena_alloc(j->arena, room * sizeof(*more));
+		if (more == NULL)
+			return NULL;
+		if (t->n_texts > 0)
+			memcpy(more, t->texts, t->n_texts * sizeof(*more));
+		t->texts = more;
+		t->room = room;
 	}
+	return &t->texts[t->n_texts++];
+}
+
+static void
+keep_captures(struct judging *j, struct seen_text *to, const struct match *m)
+{
+	to->captures =
+	    arena_alloc(j->arena, m->n_captures * sizeof(*to->captures));
+	j->full |= to->captures == NULL;
+	for (size_t i = 0; !j->full && i < m->n_captures; i++) {
+		to->captures[i] = arena_str(j->arena, m->captures[i].text);
+		j->full |= to->captures[i].p == NULL;
+	}
+}
+
+/* The same text was seen a moment ago, most often. */
+static bool
+share_text(const struct rules_trace *t, struct pn_str text, struct seen *seen)
+{
+	for (size_t i = t->n_texts; i > 0 && i + TEXTS_LOOKED_BACK > t->n_texts;
+	     i--)
+		if (t->texts[i - 1].captures == NULL &&
+		    pn_str_eq(t->texts[i - 1].text, text)) {
+			seen->text = (uint32_t)(i - 1);
+			return true;
+		}
+	return false;
+}
+
+static void
+keep_text(struct judging *j, const struct atom *a, struct seen *seen,
+    const struct match *m)
+{
+	bool captures =
+	    seen->result == TRI_TRUE && a->op == OP_MATCH && m->n_captures > 0;
+	struct seen_text *to;
+
+	if (!captures && share_text(j->trace, m->text, seen))
+		return;
+	to = text_new(j);
+	if (to == NULL) {
+		j->full = true;
+		return;
+	}
+	seen->text = (uint32_t)(to - j->trace->texts);
+	to->text = arena_str(j->arena, m->text);
+	j->full |= to->text.p == NULL;
+	if (captures)
+		keep_captures(j, to, m);
 }
 
 /* The score is no one's fact but this policy's. */
@@ -37,29 +94,32 @@ ask_score(struct judging *j, const struct atom *a, enum value_state *state,
 	return atom_test(a, &j->r->decls->facts[a->fact], j->run, &v, m);
 }
 
+struct seen *
+trace_seen(const struct rules_trace *t, const struct atom *a)
+{
+	return &t->seen[t->policy->at_stage[t->stage].slots[a->index]];
+}
+
 enum tri
 judge_worker_atom(struct judging *j, const struct atom *a)
 {
-	struct seen *seen = &j->trace->seen[a->index];
+	struct seen *seen = trace_seen(j->trace, a);
 	enum value_state state;
+	enum tri result;
 	struct match m;
 
 	if (seen->asked)
 		return (enum tri)seen->result;
-	seen->asked = true;
 	m.n_captures = 0;
-	seen->result = (uint8_t)(a->fact == j->r->score
-				     ? ask_score(j, a, &state, &m)
-				     : atom_ask(j->r, a, j->run, j->facts,
-					   RULES_MESSAGE, &state, &m));
-	seen->state = (uint8_t)state;
-	if (state == VALUE_KNOWN) {
-		seen->text = arena_str(j->arena, m.text);
-		j->full |= seen->text.p == NULL;
-	}
-	if (seen->result == TRI_TRUE && a->op == OP_MATCH)
-		keep_captures(j, seen, &m);
-	return (enum tri)seen->result;
+	result = a->fact == j->r->score ? ask_score(j, a, &state, &m)
+					: atom_ask(j->r, a, j->run, j->facts,
+					      RULES_MESSAGE, &state, &m);
+	*seen = (struct seen){ .asked = 1,
+		.result = (unsigned)result & 3,
+		.state = (unsigned)state & 3 };
+	if (state == VALUE_KNOWN)
+		keep_text(j, a, seen, &m);
+	return result;
 }
 
 static enum tri
@@ -220,18 +280,16 @@ eval_rule(struct judging *j, const struct rule *rule)
 	return unless == TRI_UNKNOWN ? TRI_UNKNOWN : when;
 }
 
-static void
-judge_rule(struct judging *j, struct judged *judged)
+static enum outcome
+judge_rule(struct judging *j, const struct rule *rule)
 {
-	switch (eval_rule(j, judged->rule)) {
+	switch (eval_rule(j, rule)) {
 	case TRI_TRUE:
-		judged->outcome = judged->rule->allows ? ALLOWED : FIRED;
-		break;
+		return rule->allows ? ALLOWED : FIRED;
 	case TRI_UNKNOWN:
-		judged->outcome = UNKNOWN;
-		break;
+		return UNKNOWN;
 	default:
-		judged->outcome = SILENT;
+		return SILENT;
 	}
 }
 
@@ -240,31 +298,27 @@ judge_rule(struct judging *j, struct judged *judged)
 static int
 trace_new(struct judging *j, unsigned stage)
 {
-	const struct rules *r = j->r;
-	const struct placed **at = j->policy->at_stage[stage];
+	const struct staged *at = &j->policy->at_stage[stage];
 	struct rules_trace *t = arena_alloc(j->arena, sizeof(*t));
+	uint32_t n_quants = stage + 1 == j->r->n_stages ? j->r->n_quants : 0;
 
 	if (t == NULL)
 		return -1;
-	while (at[t->n_judged] != NULL)
-		t->n_judged++;
 	t->stage = stage;
 	t->policy = j->policy;
 	t->answers = j->answers;
+	t->rules = at->rules;
+	t->n_judged = at->n_rules;
 	t->judged = arena_alloc(j->arena, t->n_judged * sizeof(*t->judged));
-	if (t->judged == NULL)
+	t->seen = arena_alloc(j->arena, at->n_slots * sizeof(*t->seen));
+	/* What asks about things is judged at the last stage. */
+	t->quants = arena_alloc(j->arena, n_quants * sizeof(*t->quants));
+	if (t->judged == NULL || t->seen == NULL || t->quants == NULL)
 		return -1;
-	for (size_t i = 0; i < t->n_judged; i++) {
-		t->judged[i].rule = at[i]->rule;
-		t->judged[i].early = at[i]->early;
+	for (size_t i = 0; i < t->n_judged; i++)
 		t->judged[i].outcome = SKIPPED;
-	}
 	j->trace = j->out->trace = t;
-	if (t->n_judged == 0)
-		return 0;
-	t->seen = arena_alloc(j->arena, r->n_worker * sizeof(*t->seen));
-	t->quants = arena_alloc(j->arena, r->n_quants * sizeof(*t->quants));
-	return t->seen != NULL && t->quants != NULL ? 0 : -1;
+	return 0;
 }
 
 /* What is judged one after the other. */
@@ -283,14 +337,15 @@ judge_stratum(struct judging *j, enum stratum stratum)
 	bool allowed = j->out->allowed;
 
 	for (size_t i = 0; i < j->trace->n_judged; i++) {
-		struct judged *judged = &j->trace->judged[i];
+		const struct rule *rule = j->trace->rules[i]->rule;
+		enum outcome outcome;
 
-		if (stratum_of(judged->rule) != stratum ||
-		    (allowed && !judged->rule->always))
+		if (stratum_of(rule) != stratum || (allowed && !rule->always))
 			continue;
-		judge_rule(j, judged);
-		j->out->allowed |= judged->outcome == ALLOWED &&
-				   !judge_in_shadow(j, judged->rule);
+		outcome = judge_rule(j, rule);
+		j->trace->judged[i].outcome = (unsigned)outcome & 7;
+		j->out->allowed |=
+		    outcome == ALLOWED && !judge_in_shadow(j, rule);
 	}
 }
 
@@ -323,8 +378,9 @@ judge_stage(struct judging *j, unsigned stage)
 	score_add_up(j);
 	judge_stratum(j, READS);
 	for (size_t i = 0; i < j->trace->n_judged; i++)
-		effects_take(j, &j->trace->judged[i]);
+		effects_take(j, i);
 	j->trace->effects = j->out->effects;
+	j->trace->n_effects = j->out->n_effects;
 	j->out->score = j->score;
 	return j->full ? -1 : 0;
 }

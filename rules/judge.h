@@ -32,7 +32,7 @@ enum tri judge_quant(struct judging *, const struct expr *);
 bool judge_is_true_of(struct judging *, const struct expr *quant, uint32_t n);
 
 /* effects.c: what a rule wants, its outcome being known. */
-void effects_take(struct judging *, struct judged *);
+void effects_take(struct judging *, size_t nth);
 
 /* score.c: what was added so far, into the trace and j->score. */
 void score_add_up(struct judging *);

@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/must.h"
 
+#define NO_SLOT UINT32_MAX
+
 /* An override lies where its root does, but has a number of its own. */
 void
 rules_order(struct rules_builder *b)
@@ -77,26 +79,50 @@ score_stage_of(const struct rules *r, struct policy *policy)
 	return any ? stage : r->n_stages - 1;
 }
 
+/* The worker's atoms of one expression. */
+static void
+take_slots(const struct expr *x, struct staged *at)
+{
+	const struct atom *a = x != NULL ? x->atom : NULL;
+
+	if (a != NULL && !a->content && a->thing == NO_THING &&
+	    at->slots[a->index] == NO_SLOT)
+		at->slots[a->index] = at->n_slots++;
+	for (x = x != NULL ? x->first : NULL; x != NULL; x = x->next)
+		take_slots(x, at);
+}
+
+static void
+take_stage(struct rules_builder *b, const struct policy *policy, unsigned stage,
+    struct staged *to)
+{
+	uint32_t n_worker = b->rules->n_worker;
+	size_t n = 0;
+
+	for (const struct placed *at = policy->placed; at; at = at->next)
+		n += at->stage == stage;
+	if (n == 0)
+		return;
+	to->rules = rules_alloc(b, n * sizeof(*to->rules));
+	to->slots = rules_alloc(b, n_worker * sizeof(*to->slots));
+	for (uint32_t i = 0; i < n_worker; i++)
+		to->slots[i] = NO_SLOT;
+	for (const struct placed *at = policy->placed; at; at = at->next)
+		if (at->stage == stage) {
+			to->rules[to->n_rules++] = at;
+			take_slots(at->rule->when, to);
+			take_slots(at->rule->unless, to);
+		}
+}
+
 static void
 sort_by_stage(struct rules_builder *b, struct policy *policy)
 {
 	unsigned n_stages = b->rules->n_stages;
 
 	policy->at_stage = rules_alloc(b, n_stages * sizeof(*policy->at_stage));
-	for (unsigned s = 0; s < n_stages; s++) {
-		size_t n = 0;
-
-		for (const struct placed *at = policy->placed; at;
-		     at = at->next)
-			n += at->stage == s;
-		policy->at_stage[s] =
-		    rules_alloc(b, (n + 1) * sizeof(**policy->at_stage));
-		n = 0;
-		for (const struct placed *at = policy->placed; at;
-		     at = at->next)
-			if (at->stage == s)
-				policy->at_stage[s][n++] = at;
-	}
+	for (unsigned s = 0; s < n_stages; s++)
+		take_stage(b, policy, s, &policy->at_stage[s]);
 }
 
 /* ---- the policy for everybody else ---- */

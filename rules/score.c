@@ -27,11 +27,13 @@ counts(const struct judging *j, const struct rules_effect *f)
 }
 
 static bool
-adds(const struct judging *j, const struct judged *judged)
+adds(const struct judging *j, size_t nth)
 {
-	return judged->rule->adds != NULL &&
-	       !judge_in_shadow(j, judged->rule) &&
-	       (judged->outcome == FIRED || judged->outcome == ALLOWED);
+	const struct rule *rule = j->trace->rules[nth]->rule;
+	enum outcome outcome = (enum outcome)j->trace->judged[nth].outcome;
+
+	return rule->adds != NULL && !judge_in_shadow(j, rule) &&
+	       (outcome == FIRED || outcome == ALLOWED);
 }
 
 static size_t
@@ -43,7 +45,7 @@ count_additions(const struct judging *j)
 		for (size_t k = 0; k < j->earlier[i]->n_effects; k++)
 			n += counts(j, &j->earlier[i]->effects[k]);
 	for (size_t i = 0; i < j->trace->n_judged; i++)
-		n += adds(j, &j->trace->judged[i]);
+		n += adds(j, i);
 	return n;
 }
 
@@ -63,14 +65,12 @@ gather(const struct judging *j, struct addition *to)
 					.add = f->score };
 		}
 	for (size_t i = 0; i < j->trace->n_judged; i++) {
-		const struct judged *judged = &j->trace->judged[i];
-		const struct rule *r = judged->rule;
+		const struct rule *r = j->trace->rules[i]->rule;
 
-		if (adds(j, judged))
+		if (adds(j, i))
 			*to++ = (struct addition){ .order = r->order,
 				.rule = r->name,
 				.group = r->adds->group.text,
-				.now = judged,
 				.add = r->adds->score };
 	}
 }

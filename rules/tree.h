@@ -183,6 +183,15 @@ struct placed {
 	struct placed *next;
 };
 
+/* The rules of one stage, and a place in its trace for each atom that the
+ * worker asks for them: .slots[atom->index]. */
+struct staged {
+	const struct placed **rules;
+	size_t n_rules;
+	uint32_t *slots;
+	uint32_t n_slots;
+};
+
 struct policy {
 	struct pn_str name;
 	struct lex_pos pos;
@@ -195,7 +204,7 @@ struct policy {
 	struct placed *placed;	      /* all that hold, by rising order */
 	struct placed **last_placed;  /* while it is read */
 	size_t n_placed;
-	const struct placed ***at_stage; /* [n_stages]: NULL-terminated */
+	struct staged *at_stage;	 /* [n_stages] */
 	unsigned score_stage;		 /* from which on `score` is known */
 	bool scores;			 /* some rule adds or reads */
 	struct policy *next;
@@ -483,10 +492,14 @@ enum tri answers_get(const struct rules_answers *, const struct atom *,
     uint32_t thing);
 
 /* judge.c: what explain.c prints. */
+/* One a recipient and atom: so they are small, and share their texts. */
 struct seen {
-	bool asked;
-	uint8_t result; /* enum tri */
-	uint8_t state;  /* enum value_state */
+	uint32_t text : 26; /* index into .texts, if known */
+	uint32_t asked : 1;
+	uint32_t result : 2; /* enum tri */
+	uint32_t state : 2;  /* enum value_state */
+};
+struct seen_text {
 	struct pn_str text; /* up to MATCH_KEPT bytes */
 	struct pn_str *captures; /* [the pattern's named ones], if true */
 };
@@ -497,34 +510,40 @@ struct quant_seen {
 	uint32_t thing; /* the first that decided, or NO_THING */
 };
 enum outcome { SILENT, FIRED, UNKNOWN, SKIPPED, ALLOWED };
+/* One a recipient and rule, in the order of the policy's .at_stage. Its
+ * effects are those with its order from the first one on. */
 struct judged {
-	const struct rule *rule;
-	bool early;
-	enum outcome outcome;
-	size_t first_effect, n_effects;
+	uint32_t first_effect : 28;
+	uint32_t outcome : 3; /* enum outcome */
 };
 /* What one rule added to the score, at this stage or before. */
 struct addition {
 	unsigned order;
 	struct pn_str rule, group;
 	const struct rules_effect *before; /* of an earlier result, or NULL */
-	const struct judged *now;
 	int64_t add, counted;
 };
 struct rules_trace {
 	unsigned stage;
 	const struct policy *policy;
+	const struct placed *const *rules; /* [n_judged] */
 	struct judged *judged;
 	size_t n_judged;
-	struct seen *seen;         /* [n_worker] */
+	struct seen *seen; /* [the stage's n_slots] */
+	struct seen_text *texts;
+	size_t n_texts, room;
 	struct quant_seen *quants; /* [n_quants] */
 	const struct rules_answers *answers;
 	const struct rules_effect *effects;
+	size_t n_effects;
 	bool scored; /* the score is known from this stage on */
 	int64_t score;
 	struct addition *additions; /* by rising order */
 	size_t n_additions;
 };
+
+/* What was seen of an atom that the worker asks for a rule of that stage. */
+struct seen *trace_seen(const struct rules_trace *, const struct atom *);
 
 /* print.c */
 void print_string(struct buf *, struct pn_str);

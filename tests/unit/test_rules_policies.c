@@ -698,6 +698,42 @@ extending_is_writing_out(void **state)
 	}
 }
 
+/* A thousand rules asked for each of a hundred recipients leave traces that a
+ * mail has room for. */
+static void
+traces_are_small(void **state)
+{
+	struct arena *policy = arena_new(64 << 20);
+	struct arena *arena = arena_new(2 << 20);
+	struct test_mail mail = { .values = letter };
+	struct rules_facts facts = FACTS_OF(&mail);
+	struct rules_run *run = rules_run_new();
+	struct buf text = { 0 };
+	struct rules_result out;
+	struct rules *r;
+	struct error e;
+
+	(void)state;
+	(void)buf_puts(&text, "policy p for sender @a.example { ");
+	for (unsigned i = 0; i < 1000; i++)
+		(void)buf_printf(&text,
+		    "rule r%u { when client.ip in 10.%u.%u.0/24 or helo.name ~ "
+		    "/x%u/; then tag; } ",
+		    i, i / 256, i % 256, i);
+	(void)buf_puts(&text, "}");
+	r = compile_text(buf_str(&text), "", policy, &e);
+	assert_non_null(r);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(rules_judge(r, run, 0, RCPT, &facts, NULL,
+				     NULL, 0, arena, &out),
+		    0);
+	buf_fini(&text);
+	rules_run_free(run);
+	rules_free(r);
+	arena_free(arena);
+	arena_free(policy);
+}
+
 /* Each rule with what decided it, and where the score comes from. */
 static void
 the_trace_tells_why(void **state)
@@ -790,6 +826,7 @@ main(void)
 		cmocka_unit_test(the_table),
 		cmocka_unit_test(order_decides_nothing),
 		cmocka_unit_test(extending_is_writing_out),
+		cmocka_unit_test(traces_are_small),
 		cmocka_unit_test(the_trace_tells_why),
 	};
 
