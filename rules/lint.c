@@ -423,6 +423,10 @@ look_at_conds(struct lint *l)
 			    "and no policy extends it",
 			    VIS(b->name));
 	}
+	if (r->n_policies > 0 && r->fallback == NULL)
+		lint_warn(l, &r->policies[r->n_policies - 1]->pos,
+		    "no policy is for everybody else: mail to those whom no "
+		    "\"for\" means is judged by no rule");
 }
 
 /* ---- what nothing uses ---- */

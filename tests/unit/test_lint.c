@@ -228,6 +228,9 @@ static const struct lint_case cases[] = {
 	  "sender in s ); then tag; } }",
 	    { NULL } },
 	{ "set s = a@b; policy p for rcpt s { } policy default { }", { NULL } },
+	{ "policy p for rcpt @a { }\npolicy q for rcpt @b { }",
+	    { "2:8: no policy is for everybody else: mail to those whom no "
+	      "\"for\" means is judged by no rule" } },
 	{ "policy p { group g cap 5; }",
 	    { "1:18: group \"g\" is never used: no rule adds to it" } },
 	{ "policy p { group g cap 5; }\npolicy q extends p for rcpt @a { rule "
