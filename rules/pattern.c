@@ -349,6 +349,12 @@ pattern_need(const struct pattern *p)
 	return &p->need;
 }
 
+bool
+pattern_is_tame(const struct pattern *p)
+{
+	return p->effort.reach == SIZE_MAX;
+}
+
 /* ---- the search ---- */
 
 /*
@@ -543,7 +549,7 @@ search(struct search *s, size_t from, size_t to)
 		if (n == PCRE2_ERROR_NOMATCH) {
 			from = next;
 			relax(s);
-			if (from <= to && !has_time(s, 1))
+			if (from <= to && !has_time(s, 0))
 				return TRI_UNKNOWN;
 		} else if (n == PCRE2_ERROR_PARTIAL ||
 			   n == PCRE2_ERROR_MATCHLIMIT) {
@@ -591,7 +597,7 @@ take_match(const struct search *s, struct match *m)
 static bool
 is_costly(const struct pattern *p, struct pn_str subject)
 {
-	return p->effort.reach != SIZE_MAX || subject.n > p->effort.starts / 64;
+	return !pattern_is_tame(p) || subject.n > p->effort.starts / 64;
 }
 
 enum tri

@@ -414,6 +414,16 @@ prefilter_alloc(
 	return pf;
 }
 
+/* What may be slow is worth being ruled out, even alone. */
+static size_t
+worth_of(const struct atom *a)
+{
+	if (count_needles(a) == 0 && !has_gate(a))
+		return 0;
+	return a->pattern != NULL && !pattern_is_tame(a->pattern) ? WORTH_IT
+								  : 1;
+}
+
 const struct prefilter *
 prefilter_new(
     struct rules_builder *b, const struct atom *const *atoms, size_t n)
@@ -422,7 +432,7 @@ prefilter_new(
 	size_t worth = 0;
 
 	for (size_t i = 0; i < n; i++)
-		worth += count_needles(atoms[i]) > 0 || has_gate(atoms[i]);
+		worth += worth_of(atoms[i]);
 	if (worth < WORTH_IT)
 		return NULL;
 	if (b->building == NULL)

@@ -353,6 +353,8 @@ enum tri pattern_match_in(const struct pattern *, struct rules_run *,
     struct pn_str subject, const struct span[LANES], struct match *);
 struct need;
 const struct need *pattern_need(const struct pattern *);
+/* Does a search take time that grows no faster than the text? */
+bool pattern_is_tame(const struct pattern *);
 struct pattern_scratch *pattern_scratch_new(void);
 void pattern_scratch_free(struct pattern_scratch *);
 struct pn_str pattern_text(const struct pattern *);

@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 rules_tests = tests/unit/test_rules_errors tests/unit/test_rules_judge \
 	tests/unit/test_rules_print tests/unit/test_rules_answers \
-	tests/unit/test_rules_policies tests/unit/test_prefilter
+	tests/unit/test_rules_policies tests/unit/test_prefilter tests/unit/test_rules_time
 check_PROGRAMS += $(rules_tests)
 TESTS += $(rules_tests)
 rules_test_libs = librules.la libbase.la $(CMOCKA_LIBS)
@@ -22,6 +22,10 @@ tests_unit_test_rules_print_LDADD = $(rules_test_libs)
 tests_unit_test_rules_answers_SOURCES = tests/unit/test_rules_answers.c tests/unit/rules_facts.h
 tests_unit_test_rules_answers_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_answers_LDADD = $(rules_test_libs)
+tests_unit_test_rules_time_SOURCES = tests/unit/test_rules_time.c \
+	tests/unit/rules_facts.h tests/unit/raw_facts.h
+tests_unit_test_rules_time_CFLAGS = $(rules_test_cflags)
+tests_unit_test_rules_time_LDADD = $(rules_test_libs)
 tests_unit_test_prefilter_SOURCES = tests/unit/test_prefilter.c \
 	tests/unit/rules_facts.h tests/unit/raw_facts.h tests/unit/corpus.h \
 	tests/unit/patterns.h
