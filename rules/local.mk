@@ -7,7 +7,7 @@ librules_la_SOURCES = \
 	rules/sets.c rules/nets.c rules/map.c rules/map_file.c rules/people.c \
 	rules/names.c rules/pattern.c \
 	rules/literal.h rules/literal.c rules/regex.c rules/prefilter.h \
-	rules/prefilter.c rules/run.c \
+	rules/prefilter.c rules/run.c rules/limited.c \
 	rules/atoms.c rules/ask.c rules/check.c rules/place.c rules/text.c \
 	rules/answers.c rules/judge.c rules/effects.c rules/score.c \
 	rules/explain.c rules/print.c rules/describe.c \

@@ -25,9 +25,10 @@
 
 #define PATTERN_MAX (64 * 1024) /* bytes of one regex */
 #define GROUPS_MAX 250		/* ( ) of one regex */
-#define STARTS_MAX (16u << 20)	/* a match that begins behind them is unknown  \
-				 */
-#define MATCH_LIMIT 1000000	/* steps from one start */
+#define STARTS_MAX                                                             \
+	(16u << 20)	    /* a match that begins behind them is unknown      \
+			     */
+#define MATCH_LIMIT 1000000 /* steps from one start */
 #define DEPTH_LIMIT 10000
 #define HEAP_LIMIT (20 * 1024) /* KiB */
 #define JIT_STACK (512 * 1024)

@@ -184,6 +184,8 @@ enum rules_limit {
 	RULES_LIMIT_SIZE     /* the text is too long */
 };
 #define RULES_LIMITS 6
+/* "pattern", "benched", "on-bench", "message", "size". */
+const char *rules_limit_name(enum rules_limit);
 
 /*
  * What the inspector found: one tri-state a content atom, one vector an
@@ -205,6 +207,19 @@ struct rules_answers *rules_inspect(const struct rules *, struct rules_run *,
 void rules_answers_pack(const struct rules_answers *, struct buf *);
 struct rules_answers *rules_answers_unpack(const struct rules *, struct unpack *,
     struct arena *);
+
+/* A test that is unknown for a limit, and the first of the rules that ask it. */
+struct rules_limited {
+	enum rules_limit limit;
+	struct pn_str test; /* as it is written */
+	struct pn_str rule;
+	const char *file;
+	unsigned line;
+	unsigned n_rules;
+};
+/* The next from *at on, which begins at 0. False: no more. */
+bool rules_next_limited(const struct rules_answers *, uint32_t *at,
+    struct rules_limited *out);
 
 /* ---- judging ---- */
 

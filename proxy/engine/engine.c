@@ -98,6 +98,7 @@ on_findings(void *arg, enum pool_result result, const struct findings *f)
 	if (result == POOL_FOUND) {
 		r->t->past->findings = *f;
 		r->t->past->inspected = true;
+		limits_tell(r->engine, r->t, f->answers);
 		hooks_inspected(r);
 	} else if (result == POOL_SUSPECT) {
 		r->phase = PHASE_BLAME;

@@ -9,6 +9,7 @@ libengine_la_SOURCES = \
 	proxy/engine/host.c \
 	proxy/engine/judge.c \
 	proxy/engine/keep.c proxy/engine/keep.h \
+	proxy/engine/limits.c \
 	proxy/engine/missing.c \
 	proxy/engine/object.c \
 	proxy/engine/run.h \

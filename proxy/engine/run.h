@@ -139,6 +139,10 @@ int missing_edit(struct engine_run *);
 void missing_inherit(struct engine *, struct transaction *to,
     const struct transaction *from);
 
+/* limits.c: answers that are unknown because a pattern met a limit. */
+void limits_tell(struct engine *, const struct transaction *,
+    const struct rules_answers *);
+
 /* client_name.c: PTR and its confirmation, into t->client. */
 void client_name_start(struct engine_run *);
 void client_name_cancel(struct engine_run *);

@@ -61,9 +61,9 @@ fixture_of(const char *policy)
 static void
 use_clock(struct fixture *f, uint64_t wall_step, uint64_t cpu_step)
 {
-	f->clock = (struct ticking){ .wall = 1000 * MS,
-		.wall_step = wall_step,
-		.cpu_step = cpu_step };
+	f->clock = (struct ticking){
+		.wall = 1000 * MS, .wall_step = wall_step, .cpu_step = cpu_step
+	};
 	rules_run_clock(f->run, (struct rules_clock){ tick, &f->clock });
 }
 
@@ -138,8 +138,9 @@ hostile_texts_are_unknown(void **state)
 		struct rules_answers *a;
 		struct fixture f;
 
-		buf_printf(&policy, "policy p { rule r { when raw ~ %s; then "
-				    "tag; } }",
+		buf_printf(&policy,
+		    "policy p { rule r { when raw ~ %s; then "
+		    "tag; } }",
 		    hostile[i].regex);
 		buf_add(&policy, "", 1);
 		f = fixture_of(buf_data(&policy));
@@ -163,8 +164,8 @@ hostile_texts_are_unknown(void **state)
 static void
 a_pattern_has_so_much(void **state)
 {
-	struct fixture f =
-	    fixture_of("policy p { rule r { when raw ~ /a+b\\d/; then tag; } }");
+	struct fixture f = fixture_of(
+	    "policy p { rule r { when raw ~ /a+b\\d/; then tag; } }");
 
 	(void)state;
 	repeat(&f.text, "a", 1 << 20);
@@ -179,13 +180,13 @@ a_pattern_has_so_much(void **state)
 static void
 who_waits_is_not_blamed(void **state)
 {
-	struct fixture f =
-	    fixture_of("policy p { rule r { when raw ~ /a+b\\d/; then tag; } }");
+	struct fixture f = fixture_of(
+	    "policy p { rule r { when raw ~ /a+b\\d/; then tag; } }");
 
 	(void)state;
 	repeat(&f.text, "aaab ", 200000);
-	rules_run_limit(f.run,
-	    &(struct rules_limits){ 5000, 10000000, 60000000 });
+	rules_run_limit(
+	    f.run, &(struct rules_limits){ 5000, 10000000, 60000000 });
 	use_clock(&f, 20 * MS, MS / 100);
 	assert_int_equal(
 	    answers_get(inspect(&f), f.r->content[0], 0), TRI_FALSE);
@@ -209,11 +210,10 @@ a_message_has_so_much(void **state)
 		buf_printf(&policy,
 		    "rule r%d { when raw ~ /a+b\\d{%d}/; then tag; }", i,
 		    i + 1);
-	buf_puts(&policy,
-	    "rule s { when raw contains \"aab\"; then tag; }"
-	    "rule t { when raw ~ /qx/; then tag; }"
-	    "rule u { when raw ~ /kqv/; then tag; }"
-	    "rule v { when raw ~ /zjq/; then tag; } }");
+	buf_puts(&policy, "rule s { when raw contains \"aab\"; then tag; }"
+			  "rule t { when raw ~ /qx/; then tag; }"
+			  "rule u { when raw ~ /kqv/; then tag; }"
+			  "rule v { when raw ~ /zjq/; then tag; } }");
 	buf_add(&policy, "", 1);
 	f = fixture_of(buf_data(&policy));
 	repeat(&f.text, "a", 100000);
@@ -262,8 +262,8 @@ again_and_again_is_benched(void **state)
 		a = inspect(&f);
 		assert_int_equal(a->of[0].all, TRI_UNKNOWN);
 		assert_int_equal(a->of[0].limit, messages[i].want);
-		assert_int_equal(rules_run_spent(f.run).calls > calls,
-		    messages[i].called);
+		assert_int_equal(
+		    rules_run_spent(f.run).calls > calls, messages[i].called);
 	}
 	buf_clear(&f.text);
 	buf_puts(&f.text, "ab1");
@@ -297,19 +297,90 @@ one_message_is_one_strike(void **state)
 static void
 behind_the_cap_is_unknown(void **state)
 {
-	struct fixture f = fixture_of(
-	    "policy p { rule r { when raw ~ /b\\d/; then tag; } "
-	    "rule s { when raw ~ /\\Ab/; then tag; } }");
+	struct fixture f =
+	    fixture_of("policy p { rule r { when raw ~ /b\\d/; then tag; } "
+		       "rule s { when raw ~ /\\Ab/; then tag; } }");
 	struct rules_answers *a;
 
 	(void)state;
 	repeat(&f.text, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", (16 << 20) + 100);
-	rules_run_limit(f.run,
-	    &(struct rules_limits){ 60000000, 60000000, 60000000 });
+	rules_run_limit(
+	    f.run, &(struct rules_limits){ 60000000, 60000000, 60000000 });
 	a = inspect(&f);
 	assert_int_equal(a->of[0].all, TRI_UNKNOWN);
 	assert_int_equal(a->of[0].limit, RULES_LIMIT_SIZE);
 	assert_int_equal(a->of[1].all, TRI_FALSE);
+	fixture_end(&f);
+}
+
+/* What was met crosses the wire, and is told with its rules. */
+static void
+the_worker_hears_whose_it_is(void **state)
+{
+	struct fixture f =
+	    fixture_of("policy p { rule one { when raw contains \"zz\"; then "
+		       "tag; }\n"
+		       "rule two { when raw ~ /(a+)+b$/; then tag; }\n"
+		       "rule three { when not raw ~ /(a+)+b$/; then tag; } }");
+	struct buf frame = { 0 };
+	struct rules_limited l;
+	struct rules_answers *a;
+	struct unpack u;
+	uint32_t at = 0;
+
+	(void)state;
+	repeat(&f.text, "a", 10000);
+	use_clock(&f, MS / 10, MS / 10);
+	rules_answers_pack(inspect(&f), &frame);
+	u = unpack_of(buf_data(&frame), buf_len(&frame));
+	a = rules_answers_unpack(f.r, &u, f.arena);
+	assert_non_null(a);
+	assert_true(rules_next_limited(a, &at, &l));
+	assert_int_equal(l.limit, RULES_LIMIT_PATTERN);
+	assert_string_equal(rules_limit_name(l.limit), "pattern");
+	assert_true(pn_str_eq(l.rule, PN_STR_V("two")));
+	assert_true(pn_str_eq(l.test, PN_STR_V("raw ~ /(a+)+b$/")));
+	assert_int_equal(l.line, 2);
+	assert_int_equal(l.n_rules, 2);
+	assert_false(rules_next_limited(a, &at, &l));
+	buf_fini(&frame);
+	fixture_end(&f);
+}
+
+/* A test that has no pattern cannot have met a limit, and there are six. */
+static void
+a_liar_is_refused(void **state)
+{
+	static const struct {
+		uint32_t atom;
+		uint8_t flags;
+		bool taken;
+	} frames[] = { { 1, RULES_LIMIT_PATTERN << 1, true },
+		{ 1, RULES_LIMIT_SIZE << 1, true },
+		{ 1, RULES_LIMITS << 1, false }, { 1, 0xfe, false },
+		{ 0, RULES_LIMIT_PATTERN << 1, false }, { 0, 0, true } };
+	struct fixture f = fixture_of(
+	    "policy p { rule one { when raw contains \"zz\" or raw ~ /b/; then "
+	    "tag; } }");
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(frames); i++) {
+		struct buf frame = { 0 };
+		struct unpack u;
+
+		pack_u32(&frame, f.r->n_content);
+		for (uint32_t k = 0; k < f.r->n_things; k++)
+			pack_u32(&frame, 0);
+		pack_u32(&frame, frames[i].atom);
+		pack_u8(&frame, 2); /* all unknown */
+		pack_u8(&frame, frames[i].flags);
+		pack_u32(&frame, UINT32_MAX);
+		pack_u32(&frame, f.r->n_content);
+		u = unpack_of(buf_data(&frame), buf_len(&frame));
+		assert_int_equal(rules_answers_unpack(f.r, &u, f.arena) != NULL,
+		    frames[i].taken);
+		buf_fini(&frame);
+	}
 	fixture_end(&f);
 }
 
@@ -324,6 +395,8 @@ main(void)
 		cmocka_unit_test(again_and_again_is_benched),
 		cmocka_unit_test(one_message_is_one_strike),
 		cmocka_unit_test(behind_the_cap_is_unknown),
+		cmocka_unit_test(the_worker_hears_whose_it_is),
+		cmocka_unit_test(a_liar_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("rules_time", tests, NULL, NULL);
