@@ -3,24 +3,28 @@
  * inherits the set.
  *
  * text is a table of members as a set is; cidr and pcre have an order, and the
- * first entry that fits is the answer; a cdb stays a file, mapped before the
- * fork (so the sandboxed inspector sees it, too), found in by tinycdb, which
- * checks each offset. An entry whose value is DUNNO says that its key is not
- * in the map, as in Postfix's access(5).
+ * first entry that fits is the answer; a cdb is copied as it is and mapped
+ * before the fork (so the sandboxed inspector sees it, too), found in by
+ * tinycdb, which checks each offset. An entry whose value is DUNNO says that
+ * its key is not in the map, as in Postfix's access(5).
  */
 #include "rules/tree.h"
 
 #include <cdb.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/ip.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/suggest.h"
 
 #define MAP_FILE_MAX (256u << 20)
+#define COPY_STEP (64u << 10)
 
 static const char *const kind_words[] = { [LIST_TEXT] = "text",
 	[LIST_CIDR] = "cidr",
@@ -95,23 +99,55 @@ load_text(struct rules_builder *b, enum list_kind kind, const struct word *file,
 	return 0;
 }
 
+/*
+ * A copy of our own: who writes into the file, or cuts it, cannot take pages
+ * from under a process that looks into it. -1 with errno.
+ */
+static int
+copy_file(int from)
+{
+	int to = memfd_create("cdb", MFD_CLOEXEC);
+	char *bytes = xcalloc(1, COPY_STEP);
+	size_t all = 0;
+	ssize_t n = -1;
+
+	while (to >= 0 && (n = io_read(from, bytes, COPY_STEP)) > 0) {
+		all += (size_t)n;
+		if (all > MAP_FILE_MAX)
+			errno = EFBIG;
+		if (all > MAP_FILE_MAX ||
+		    io_write_all(to, bytes, (size_t)n) < 0)
+			break;
+	}
+	free(bytes);
+	if (n == 0)
+		return to;
+	io_close(to);
+	return -1;
+}
+
+static int
+map_cdb(const char *path, struct cdb *cdb)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int copy = fd < 0 ? -1 : copy_file(fd);
+	int done = copy < 0 ? -1 : cdb_init(cdb, copy);
+
+	io_close(copy); /* the mapping stays */
+	io_close(fd);
+	return done;
+}
+
 static int
 load_cdb(struct rules_builder *b, const struct word *file, const char *path,
     struct list **out, struct error *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), failed;
-	struct cdb *cdb;
+	struct cdb *cdb = rules_alloc(b, sizeof(*cdb));
 
-	if (fd < 0)
-		return lex_error(
-		    e, &file->pos, "%s: %s", path, strerror(errno));
 	*out = rules_alloc(b, sizeof(**out));
-	cdb = rules_alloc(b, sizeof(*cdb));
-	failed = cdb_init(cdb, fd) < 0 ? errno : 0;
-	io_close(fd); /* the mapping stays */
-	if (failed)
-		return lex_error(
-		    e, &file->pos, "%s is no cdb: %s", path, strerror(failed));
+	if (map_cdb(path, cdb) < 0)
+		return lex_error(e, &file->pos, "%s: %s", path,
+		    errno == EPROTO ? "this is no cdb" : strerror(errno));
 	(*out)->cdb = cdb;
 	return 0;
 }

@@ -154,7 +154,7 @@ LISTS = [
     ("map m = pcre:pcre-open;", "pcre-open:1:1", "the pattern does not end on its line"),
     ("map m = pcre:pcre-group;", "pcre-group:1:14", "the pattern has no group 2"),
     ("map m = pcre:pcre-flag;", "pcre-flag:1:5", 'flag "k" is none of i m s x'),
-    ("map m = cdb:no-cdb;", "1:9", '{dir}/no-cdb is no cdb: Protocol error'),
+    ("map m = cdb:no-cdb;", "1:9", '{dir}/no-cdb: this is no cdb'),
     ("map m = text:text;\n" + rule("subject in m"), "2:37",
      'map "m" holds addresses, and "subject" is a string'),
     ("map m = cidr:cidr;\n" + rule("sender in m"), "2:36",

@@ -231,7 +231,7 @@ static const struct error_case mistakes[] = {
 	    "map:1:6: a group's number must follow the $ ($$ is a dollar)" },
 	{ "pcre", "/a/ ${1\n",
 	    "map:1:5: a group's number must follow the $ ($$ is a dollar)" },
-	{ "cdb", "no cdb at all\n", "map is no cdb: " },
+	{ "cdb", "no cdb at all\n", "map: this is no cdb" },
 };
 
 static void
@@ -450,6 +450,27 @@ finds_in_cdb(void **state)
 		arena_free(arena);
 	}
 	rules_run_free(run);
+}
+
+/* Written into, and cut to nothing, while it is looked into. */
+static void
+cut_cdb_is_survived(void **state)
+{
+	struct rules_run *run = rules_run_new();
+	struct arena *arena = arena_new(POLICY_ARENA);
+	struct error e;
+	struct rules *r;
+
+	(void)state;
+	write_cdb("map.cdb", pairs, false);
+	r = compile("map m = cdb:map.cdb;", arena, &e);
+	assert_non_null(r);
+	write_file("map.cdb", PN_STR_V(""));
+	for (size_t k = 0; in_cdb.cases[k].key != NULL; k++)
+		check_find(&in_cdb, r, run, &in_cdb.cases[k]);
+	rules_free(r);
+	rules_run_free(run);
+	arena_free(arena);
 }
 
 /* Each byte broken: some answer or unknown, never beyond the file. */
@@ -703,6 +724,7 @@ main(void)
 		cmocka_unit_test(rules_ask_them),
 		cmocka_unit_test(limits_are_unknown),
 		cmocka_unit_test(finds_in_cdb),
+		cmocka_unit_test(cut_cdb_is_survived),
 		cmocka_unit_test(broken_cdb_is_survived),
 		cmocka_unit_test(many_addresses),
 		cmocka_unit_test(many_networks),
