@@ -201,9 +201,9 @@ look(struct lint *l, const struct placed *at)
 }
 
 static bool
-same_rows(const struct rows *a, const struct rows *b)
+same_rows(const struct lint *l, const struct rows *a, const struct rows *b)
 {
-	return lint_covers(a, b) && lint_covers(b, a);
+	return lint_covers(l, a, b) && lint_covers(l, b, a);
 }
 
 /* b stands behind a; a's condition is true wherever b's is. */
@@ -211,7 +211,7 @@ static void
 compare(struct lint *l, const struct looked *a, const struct looked *b)
 {
 	const struct rule *x = a->at->rule, *y = b->at->rule;
-	bool same = same_rows(&a->rows, &b->rows);
+	bool same = same_rows(l, &a->rows, &b->rows);
 
 	if (x->allows && !y->always && !y->allows &&
 	    a->at->stage <= b->at->stage)
@@ -265,7 +265,7 @@ look_at_pairs(struct lint *l, const struct policy *policy,
 			    x->kind != RULE_PLAIN || y->kind != RULE_PLAIN ||
 			    !is_new(policy, &of[i], &of[k]))
 				continue;
-			if (lint_covers(&of[i].rows, &of[k].rows))
+			if (lint_covers(l, &of[i].rows, &of[k].rows))
 				compare(l, &of[i], &of[k]);
 		}
 }
@@ -293,6 +293,33 @@ look_at_late_allows(
 			    VIS(at->rule->name), l->r->decls->stages[at->stage],
 			    VIS(late->rule->name), late->rule->pos.line,
 			    l->r->decls->stages[late->stage]);
+}
+
+/* A weaker threshold as high as a stronger one is passed with it. */
+static void
+look_at_thresholds(struct lint *l, const struct policy *policy,
+    const struct looked *of, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++) {
+			const struct rule *x = of[i].at->rule;
+			const struct rule *y = of[k].at->rule;
+
+			if (x->kind == RULE_THRESHOLD &&
+			    y->kind == RULE_THRESHOLD &&
+			    is_new(policy, &of[i], &of[k]) &&
+			    strength(of[i].verdict->kind) >
+				strength(of[k].verdict->kind) &&
+			    x->when->atom->number <= y->when->atom->number)
+				lint_warn(l, &y->pos,
+				    "%s %lld never counts: %s %lld (line %u) "
+				    "is passed before",
+				    VIS(y->name),
+				    (long long)y->when->atom->number,
+				    VIS(x->name),
+				    (long long)x->when->atom->number,
+				    x->pos.line);
+		}
 }
 
 /* ---- one policy ---- */
@@ -346,6 +373,7 @@ look_at_policy(struct lint *l, const struct policy *policy)
 		look_at_late_allows(l, policy, &of[i]);
 	}
 	look_at_pairs(l, policy, of, n);
+	look_at_thresholds(l, policy, of, n);
 	look_at_overrides(l, policy);
 	free(of);
 }

@@ -59,7 +59,8 @@ struct rows lint_rows(
 bool lint_never(struct lint *, const struct rows *, const struct bounds *,
     const struct literal **here, const struct literal **there);
 /* Is `a` true wherever `b` is? Told only where it is plain to see. */
-bool lint_covers(const struct rows *a, const struct rows *b);
+bool lint_covers(
+    const struct lint *, const struct rows *a, const struct rows *b);
 
 /* ---- lint_pattern.c ---- */
 

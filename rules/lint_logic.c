@@ -461,27 +461,60 @@ lint_never(struct lint *l, const struct rows *rows, const struct bounds *score,
 
 /* ---- one condition within another ---- */
 
+/* Is a, on the same fact, true of every value that b is true of? */
 static bool
-has_literal(const struct row *row, const struct literal *a)
+is_wider(const struct lint *l, const struct literal *a, const struct literal *b)
 {
-	for (size_t i = 0; i < row->n; i++)
-		if (same_literal(&row->literals[i], a))
-			return true;
-	return false;
+	const struct atom *atom = b->x->atom;
+	const struct rules_decl *d = &l->r->decls->facts[atom->fact];
+	struct bounds wide = { INT64_MIN, INT64_MAX }, narrow_one = wide;
+	enum op op = a->x->atom->op;
+
+	if (d->type == VALUE_NUMBER) {
+		narrow(a, &wide);
+		narrow(b, &narrow_one);
+		return op_of(a) != OP_NE && op_of(b) != OP_NE &&
+		       wide.least <= narrow_one.least &&
+		       narrow_one.most <= wide.most;
+	}
+	if (d->type == VALUE_WORD && n_words(d) <= 64)
+		return (words_of(d, b) & ~words_of(d, a)) == 0;
+	/* One text: what is told of texts, and what maps hold may change. */
+	return atom->op == OP_EQ && (op == OP_EQ || op == OP_NE) &&
+	       d->type != VALUE_IP && allows(d->type, a, atom->text);
 }
 
-/* All of a's literals stand in b: then b is the narrower. */
+/* Does b say more than a, so that a is true wherever b is? */
 static bool
-row_covers(const struct row *a, const struct row *b)
+follows(const struct lint *l, const struct literal *a, const struct literal *b)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (!has_literal(b, &a->literals[i]))
+	if (same_literal(a, b))
+		return true;
+	if (a->x->kind != EXPR_TEST || b->x->kind != EXPR_TEST ||
+	    !b->positive || !same_fact(a->x->atom, b->x->atom))
+		return false;
+	/* Of several values a may be false of one that b does not mean. */
+	return (a->positive || has_one_value(l, a->x->atom)) &&
+	       is_wider(l, a, b);
+}
+
+/* All that a wants follows from what b wants: then b is the narrower. */
+static bool
+row_covers(const struct lint *l, const struct row *a, const struct row *b)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < b->n && !found; k++)
+			found = follows(l, &a->literals[i], &b->literals[k]);
+		if (!found)
 			return false;
+	}
 	return true;
 }
 
 bool
-lint_covers(const struct rows *a, const struct rows *b)
+lint_covers(const struct lint *l, const struct rows *a, const struct rows *b)
 {
 	if (a->too_many || b->too_many || b->n == 0)
 		return false;
@@ -489,7 +522,7 @@ lint_covers(const struct rows *a, const struct rows *b)
 		bool covered = false;
 
 		for (size_t k = 0; k < a->n && !covered; k++)
-			covered = row_covers(&a->rows[k], &b->rows[i]);
+			covered = row_covers(l, &a->rows[k], &b->rows[i]);
 		if (!covered)
 			return false;
 	}

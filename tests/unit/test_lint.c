@@ -170,6 +170,30 @@ static const struct lint_case cases[] = {
 	  "rule b { always; when login = \"x\" and size > 5; then tag; } }",
 	    { NULL } },
 
+	{ "policy p { rule a { when size > 5; then reject \"x\"; }\n"
+	  "rule b { when size > 10; then tag; } }",
+	    { "2:6: rule \"b\" never counts: wherever it fires, rule \"a\" "
+	      "(line 1) rejects, too" } },
+	{ "policy p { rule a { when size > 10; then reject \"x\"; }\n"
+	  "rule b { when size > 5; then tag; } }",
+	    { NULL } },
+	{ "policy p { rule a { when not size > 10; then reject \"x\"; }\n"
+	  "rule b { when size < 5; then tag; } }",
+	    { "2:6: rule \"b\" never counts: wherever it fires, rule \"a\" "
+	      "(line 1) rejects, too" } },
+	{ "policy p { rule a { when client.fcrdns is none or temporary; then "
+	  "reject \"x\"; }\n"
+	  "rule b { when client.fcrdns is none; then tag; } }",
+	    { "2:6: rule \"b\" never counts: wherever it fires, rule \"a\" "
+	      "(line 1) rejects, too" } },
+	{ "policy p { rule a { when sender != \"a@b\"; then reject \"x\"; }\n"
+	  "rule b { when sender = \"c@d\"; then tag; } }",
+	    { "2:6: rule \"b\" never counts: wherever it fires, rule \"a\" "
+	      "(line 1) rejects, too" } },
+	{ "policy p { rule a { when not to = \"a@b\"; then reject \"x\"; }\n"
+	  "rule b { when to = \"c@d\"; then tag; } }",
+	    { NULL } }, /* the other may be there, too */
+
 	/* ---- contradictions ---- */
 	{ "policy p { rule a { when size > 5; then accept; }\n"
 	  "rule b { when size > 5; then reject \"y\"; } }",
@@ -213,6 +237,13 @@ static const struct lint_case cases[] = {
 	      "the score" } },
 	{ "policy p { rule a { when size > 5; then score +7; }\n"
 	  "rule b { when score > 6; then tag; } }",
+	    { NULL } },
+	{ "policy p { threshold tag 5; threshold reject 5; rule a { when "
+	  "mime.broken; then score +7; } }",
+	    { "1:22: threshold tag 5 never counts: threshold reject 5 (line 1) "
+	      "is passed before" } },
+	{ "policy p { threshold tag 4; threshold reject 5; rule a { when "
+	  "mime.broken; then score +7; } }",
 	    { NULL } },
 	{ "policy p { threshold reject 5; }",
 	    { "1:22: threshold reject 5 is never reached: the rules of policy "
