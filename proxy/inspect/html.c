@@ -861,14 +861,16 @@ read_raw(struct page *p, const struct tag *t, const struct kind *k)
 {
 	struct pn_str text = is_tag(t, "plaintext") ? p->s :
 						      raw_text(p->s, t->name);
+	bool silent = is_tag(t, "title") || is_tag(t, "script") ||
+		      is_tag(t, "iframe");
 
 	if (p->collecting && !p->outlook && is_tag(t, "style"))
 		css_sheet_add(&p->sheet, text);
 	if (is_tag(t, "style"))
 		note_pictures(p, text);
-	else if (k->flags & REFERENCES)
+	else if (!silent && k->flags & REFERENCES)
 		put_data(p, text);
-	else if (!is_tag(t, "script") && !is_tag(t, "iframe"))
+	else if (!silent)
 		put_text(p, text);
 	skip(p, text.n);
 }

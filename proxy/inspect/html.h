@@ -5,8 +5,9 @@
  *
  * Called by text. Elements that stand in lines of their own give line ends,
  * cells and pictures (by their alt text) words. Hidden is what css.h says,
- * what the attribute `hidden` says, and what elements show nothing of
- * themselves (title, script). Text that only Outlook hides is in both; what
+ * what the attribute `hidden` says, and what stands in elements of which
+ * nothing is shown (template, noframes); titles, scripts and styles are no text.
+ * Text that only Outlook hides is in both; what
  * only Outlook shows (in "<!--[if mso]>") is text.
  *
  * Not followed: the order that misplaced things in tables get, formatting that

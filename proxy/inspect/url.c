@@ -414,6 +414,26 @@ read_relative(struct url *u, struct pn_str s, const struct url *base,
 	return set_whole(u, path, query, a);
 }
 
+/* name is NUL-terminated and in lower case. */
+static bool
+has_suffix(struct pn_str name)
+{
+	const char *dot = memrchr(name.p, '.', name.n);
+
+	return dot != NULL && name.n <= HOST_MAX &&
+	    psl_registrable_domain(psl_builtin(), name.p) != NULL &&
+	    psl_is_public_suffix2(psl_builtin(), dot + 1,
+		PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}
+
+bool
+url_is_public(const struct url *u, struct arena *a)
+{
+	struct pn_str copy = arena_str(a, u->host);
+
+	return u->ip || (copy.p != NULL && copy.n > 0 && has_suffix(copy));
+}
+
 bool
 url_looks_like_host(struct pn_str s, struct arena *a)
 {
@@ -426,14 +446,9 @@ url_looks_like_host(struct pn_str s, struct arena *a)
 		return false;
 	if (pn_str_caseeq(pn_str_sub(host, 0, 4), PN_STR_V("www.")))
 		return true;
-	copy = lowered(host, a);
-	copy = arena_str(a, copy); /* NUL-terminated */
-	return copy.p != NULL && !ends_in_number(copy) &&
-	    psl_registrable_domain(psl_builtin(), copy.p) != NULL &&
-	    psl_is_public_suffix2(psl_builtin(),
-		memrchr(copy.p, '.', copy.n) != NULL ?
-		    (const char *)memrchr(copy.p, '.', copy.n) + 1 : copy.p,
-		PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+	copy = arena_str(a, lowered(host, a)); /* NUL-terminated */
+	return copy.p != NULL && copy.n > 0 && !ends_in_number(copy) &&
+	    has_suffix(copy);
 }
 
 bool

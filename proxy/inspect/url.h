@@ -34,6 +34,8 @@ struct url {
  */
 bool url_parse(struct url *, struct pn_str s, const struct url *base,
     struct arena *);
+/* Is its host an IP address, or below a public suffix there is? */
+bool url_is_public(const struct url *, struct arena *);
 /* Does s begin with a host name that exists: one label and a public suffix, or
  * "www."? */
 bool url_looks_like_host(struct pn_str s, struct arena *);

@@ -214,7 +214,7 @@ find_shown(struct pn_str text, struct url *shown, struct arena *a)
 		    memchr(s.p, '@', s.n) != NULL)
 			return false;
 	}
-	return url_parse(shown, s, NULL, a) && shown->host.n > 0;
+	return url_parse(shown, s, NULL, a) && url_is_public(shown, a);
 }
 
 static bool

@@ -14,7 +14,7 @@ const struct view_limits view_limits_default = {
 	.max_text = 1u << 20,
 	.max_text_total = 8u << 20,
 	.max_links = 2000,
-	.max_urls = 500,
+	.max_urls = 1000,
 };
 
 struct view *

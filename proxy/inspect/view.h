@@ -25,7 +25,7 @@ struct view_limits {
 	size_t max_text;          /* decoded bytes of one text: 1 MiB */
 	size_t max_text_total;    /* of one message: 8 MiB */
 	size_t max_links;         /* of one page: 2000 */
-	size_t max_urls;          /* different ones of one message: 500 */
+	size_t max_urls;          /* different ones of one message: 1000 */
 };
 extern const struct view_limits view_limits_default;
 

@@ -4,16 +4,44 @@
  */
 #include "cm.h"
 
+#include "base/utf8.h"
 #include "corpus.h"
-#include "inspect/part.h"
+#include "inspect/urls.h"
 
 #define MAX_MEMORY (64u << 20)
 
 struct seen {
-	size_t mails, ambiguous;
+	size_t mails, ambiguous, limited;
+	size_t texts, pages, hiding; /* mails with some */
+	size_t leading, urls, misleading;
+	size_t charset; /* with text nobody reads */
 };
 
-/* Each has a part and meets no limit. */
+static void
+look_at_text(struct view *v, struct seen *seen)
+{
+	const struct texts *texts = view_texts(v);
+	const struct urls *urls = view_urls(v);
+	size_t text = 0, hidden = 0, misleading = 0;
+
+	for (size_t i = 0; i < texts->n; i++) {
+		assert_true(utf8_valid(texts->v[i].text));
+		assert_true(utf8_valid(texts->v[i].hidden));
+		text += pn_str_trim(texts->v[i].text).n;
+		hidden += pn_str_trim(texts->v[i].hidden).n;
+	}
+	for (const struct pn_url *u = urls->first; u != NULL; u = u->next)
+		misleading += u->mismatch;
+	seen->texts += text > 0;
+	seen->pages += texts_page(texts, 0) != NULL;
+	seen->hiding += hidden > 0;
+	seen->leading += urls->n > 0;
+	seen->urls += urls->n;
+	seen->misleading += misleading > 0;
+	seen->charset += (v->defects & PN_DEFECT_CHARSET) != 0;
+}
+
+/* Each has a part. */
 static void
 look_at(struct pn_str mail, void *arg)
 {
@@ -22,7 +50,8 @@ look_at(struct pn_str mail, void *arg)
 	struct view *v = view_new(mail, &view_limits_default, a);
 
 	assert_non_null(v->first);
-	assert_false(v->defects & PN_DEFECT_LIMIT);
+	look_at_text(v, seen);
+	seen->limited += (v->defects & PN_DEFECT_LIMIT) != 0;
 	seen->ambiguous += (v->defects & PN_DEFECT_AMBIGUOUS) != 0;
 	seen->mails++;
 	arena_free(a);
@@ -37,7 +66,19 @@ real_mail_is_plain(void **state)
 	corpus_each(look_at, &seen);
 	print_message(
 	    "# %zu mails, %zu ambiguous\n", seen.mails, seen.ambiguous);
+	print_message("# %zu with text, %zu with pages, %zu hide some, %zu "
+		      "lead somewhere (%zu in all), %zu mislead, %zu in "
+		      "charsets not read\n",
+	    seen.texts, seen.pages, seen.hiding, seen.leading, seen.urls,
+	    seen.misleading, seen.charset);
 	assert_true(seen.mails > 0 && seen.ambiguous * 50 <= seen.mails);
+	/* One links to more than three thousand places. */
+	assert_true(seen.limited * 5000 <= seen.mails);
+	assert_true(seen.texts * 100 >= seen.mails * 99);
+	assert_in_range(seen.pages * 100 / seen.mails, 10, 60);
+	assert_in_range(seen.leading * 100 / seen.mails, 60, 99);
+	assert_true(seen.misleading * 20 <= seen.mails);
+	assert_true(seen.charset * 200 <= seen.mails);
 }
 
 int

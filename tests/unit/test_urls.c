@@ -398,6 +398,8 @@ static const struct {
 	    "link http://a.example/[offer.zip]"),
 	MAIL("no such suffix", HTML "<a href=http://a.example/>Node.js</a>",
 	    "link http://a.example/[Node.js]"),
+	MAIL("www. of nothing", HTML "<a href=http://a.example/>www.soft2reg</a>",
+	    "link http://a.example/[www.soft2reg]"),
 	MAIL("a mail address", HTML "<a href=http://a.example/>me@bank.com</a>",
 	    "link http://a.example/[me@bank.com]"),
 	MAIL("mail to another", HTML "<a href=mailto:x@evil.example>bank.com</a>",
