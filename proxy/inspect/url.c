@@ -261,11 +261,13 @@ set_host(struct url *u, struct pn_str s, struct arena *a)
 		u->domain = u->host;
 		return u->ip;
 	}
-	while (s.n > 0 && s.p[s.n - 1] == '.')
+	if (s.p[0] == '.' || memmem(s.p, s.n, "..", 2) != NULL)
+		return false; /* no name has an empty label */
+	if (s.p[s.n - 1] == '.')
 		s.n--;
 	u->host = s;
 	u->domain = domain_of(s, a);
-	return s.n > 0;
+	return true;
 }
 
 /* user:password@host:port */
@@ -437,12 +439,12 @@ url_is_public(const struct url *u, struct arena *a)
 bool
 url_looks_like_host(struct pn_str s, struct arena *a)
 {
-	struct pn_str host = pn_str_sub(s, 0, span_to(s, "/\\?#:@"));
+	struct pn_str host = pn_str_sub(s, 0, span_to(s, "/\\?#:"));
 	struct pn_str copy;
 
 	if (host.n > HOST_MAX || host.n == 0 ||
 	    memchr(host.p, '.', host.n) == NULL || host.p[0] == '.' ||
-	    span_to(host, " <>\"'()[]{},;!") < host.n)
+	    span_to(host, " <>\"'()[]{},;!@") < host.n)
 		return false;
 	if (pn_str_caseeq(pn_str_sub(host, 0, 4), PN_STR_V("www.")))
 		return true;

@@ -2,13 +2,14 @@
  * fuzz_mime - a whole message through the view, the built-in modules and what
  * rules ask of them. Limits are small, so that each is met.
  *
- * Covers: proxy/inspect/archive.c proxy/inspect/charset.c
+ * Covers: proxy/inspect/archive.c
  * proxy/inspect/decode.c proxy/inspect/format.c proxy/inspect/header.c
  * proxy/inspect/host.c proxy/inspect/mailbox.c proxy/inspect/mime.c
  * proxy/inspect/uu.c proxy/inspect/param.c
  * proxy/inspect/rar.c proxy/inspect/tnef.c
  * proxy/inspect/type.c proxy/inspect/view.c proxy/inspect/zip.c
- * proxy/base/utf8.c filters/attachment.c filters/header.c
+ * proxy/inspect/text.c proxy/base/utf8.c filters/attachment.c
+ * filters/header.c filters/text.c filters/url.c
  */
 #include <stdlib.h>
 
@@ -33,8 +34,29 @@ touch(struct pn_str s)
 static const struct pn_fact_decl facts[] = {
 	{ .name = "raw-size", .type = PN_NUMBER, .stage = PN_STAGE_MESSAGE },
 	{ .name = "part.odd", .type = PN_BOOL, .stage = PN_STAGE_MESSAGE },
+	{ .name = "url.size", .type = PN_NUMBER, .stage = PN_STAGE_MESSAGE },
 	{ .name = NULL },
 };
+
+static void
+look_at_texts(struct pn_mail *m)
+{
+	struct pn_str s;
+	bool more;
+
+	for (unsigned i = 0; pn_text(m, i, &s, &more); i++)
+		touch(s);
+	for (unsigned i = 0; pn_html(m, i, &s, NULL); i++)
+		touch(s);
+	for (unsigned i = 0; pn_hidden(m, i, &s, NULL); i++)
+		touch(s);
+	for (struct pn_url *u = pn_first_url(m); u; u = pn_next_url(m, u)) {
+		touch(pn_url_whole(u));
+		touch(pn_url_text(u));
+		pn_url_fact_number(m, u, "url.size",
+		    (int64_t)pn_url_path(u).n);
+	}
+}
 
 /* A module that asks more than the built-in ones, and fails at odd sizes. */
 static enum pn_step
@@ -42,6 +64,7 @@ inspect(struct pn_mail *m)
 {
 	struct pn_part *p;
 
+	look_at_texts(m);
 	touch(pn_raw(m));
 	pn_fact_number(m, "raw-size", (int64_t)pn_raw(m).n);
 	for (p = pn_first_part(m); p != NULL; p = pn_next_part(m, p)) {
@@ -94,11 +117,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    &chain);
 	must(r != NULL && r->dropped == 0 &&
 	    r->things[THING_PART].n <= limits.max_parts);
-	for (uint32_t i = 0; i < r->things[THING_PART].n; i++) {
-		const struct fact_thing *t = &r->things[THING_PART].v[i];
+	for (unsigned kind = 0; kind < THINGS; kind++)
+		for (uint32_t i = 0; i < r->things[kind].n; i++) {
+			const struct fact_thing *t = &r->things[kind].v[i];
 
-		must(t->from <= size && t->size <= size - t->from);
-	}
+			must(t->from <= size && t->size <= size - t->from);
+		}
 	ask_all(&r->ask, &chain);
 	arena_free(a);
 	return 0;
