@@ -128,6 +128,8 @@ log_verdict(const struct transaction *t, uint16_t code)
 	put_client(&b, &t->client);
 	put_envelope(&b, &t->envelope);
 	json_int(&b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
+	json_str(&b, "policy", t->policy);
+	json_int(&b, "score", t->score);
 	put_rules(&b, "fired", t, false);
 	put_rules(&b, "shadow", t, true);
 	json_end_object(&b);

@@ -29,7 +29,7 @@ put_rules(struct buf *b, const struct transaction *t)
 	if (t->score != 0)
 		(void)buf_printf(b, " score=%lld", (long long)t->score);
 	if (t->would.action != VERDICT_ACCEPT)
-		(void)buf_printf(b, " would=%s:%s",
+		(void)buf_printf(b, " would=\"%s:%s\"",
 		    verdict_action_name(t->would.action), VIS(t->would.rule));
 	if (t->onward != NULL) {
 		struct buf to = { 0 };
@@ -79,6 +79,7 @@ record_early(const struct session *s, struct transaction *t, uint16_t code)
 {
 	put_line(s, t, &t->early, code, "refused");
 	shape_early(s, t, code);
+	buf_clear(&t->trace); /* of a name that was refused before this one */
 	engine_summarise(s->smtp->engine, t, code);
 }
 

@@ -153,7 +153,8 @@ def verdicts(t, daemon):
                  "degraded": False, "rule": "spam", "client": "127.0.0.7", "name": "",
                  "helo": "client.example", "authenticated": False,
                  "sender": "ada@client.example", "recipients": ["one@example.com"],
-                 "accepted": 1, "refused": 0, "fired": ["spam"], "shadow": ["shadow"]},
+                 "accepted": 1, "refused": 0, "policy": "default", "score": 0,
+                 "fired": ["spam"], "shadow": ["shadow"]},
            "and everything else")
 
 
