@@ -11,7 +11,7 @@
 
 #define TRACE_MAX (96 * 1024) /* with the rest of a summary, under IPC_MAX */
 #define REFUSED_MAX 100 /* recipients named with what they heard */
-#define RCPTS_TEXT 1024 /* of the summary: enough to find a mail by */
+#define RCPTS_TEXT (32 * 1024) /* of the summary: what it is found by */
 
 static uint64_t
 now_us(void)
@@ -276,13 +276,18 @@ static void
 rcpts_text(const struct envelope *e, struct buf *b)
 {
 	const struct rcpt *r;
+	size_t left_out = 0;
 
 	TAILQ_FOREACH (r, &e->rcpts, next) {
-		if (buf_len(b) + r->address.n > RCPTS_TEXT)
-			return;
+		if (buf_len(b) + r->address.n > RCPTS_TEXT) {
+			left_out++;
+			continue;
+		}
 		(void)buf_puts(b, buf_len(b) ? "," : "");
 		(void)buf_add_str(b, r->address);
 	}
+	if (left_out > 0)
+		(void)buf_printf(b, ",+%zu", left_out);
 }
 
 /* A rule refused a recipient of a message that others may have got: somebody
@@ -320,6 +325,9 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 		.client_ip = t->client.ip,
 		.sender = t->envelope.address,
 		.subject = t->subject,
+		.policy = t->policy,
+		.scored = t->score != 0,
+		.score = t->score,
 		.size = t->spool ? spool_size(t->spool) : 0 };
 
 	if (g->conf->log_verdicts)

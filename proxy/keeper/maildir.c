@@ -29,6 +29,7 @@ struct delivery {
 	const char *path;
 	const struct keep_job *job;
 	struct copy *copies; /* [n] */
+	struct copy **by_name; /* [n], sorted: thousands of recipients */
 	size_t n;
 };
 
@@ -57,7 +58,7 @@ path_of(const struct delivery *d, const char *folder, const struct copy *c,
 	return out;
 }
 
-/* FNV-1a: short, stable, and no secret. See find_twin() for the rest. */
+/* FNV-1a: short, stable, and no secret. See find_twins() for the rest. */
 static uint64_t
 hash(struct pn_str s)
 {
@@ -174,33 +175,65 @@ write_copy(const struct delivery *d, const struct copy *c, int body,
 	return files_finish(fd, tmp, e);
 }
 
-/* A reader moves a copy to cur/NAME or cur/NAME:2,FLAGS. */
+static int
+order(struct pn_str a, struct pn_str b)
+{
+	int by_bytes = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return by_bytes != 0 ? by_bytes : (a.n > b.n) - (a.n < b.n);
+}
+
+/* By name; of one name, in the order of the recipients. */
+static int
+by_name(const void *a, const void *b)
+{
+	const struct copy *const *x = a, *const *y = b;
+	int names = order(pn_str_of((*x)->name), pn_str_of((*y)->name));
+
+	return names != 0 ? names : (*x > *y) - (*x < *y);
+}
+
+static int
+is_named(const void *key, const void *entry)
+{
+	const struct copy *const *c = entry;
+
+	return order(*(const struct pn_str *)key, pn_str_of((*c)->name));
+}
+
+/* A reader moves a copy to cur/NAME or cur/NAME:2,FLAGS. A twin is "there"
+ * already, whichever of the two is found. */
 static int
 seen_in_cur(void *arg, const char *folder, const char *name, struct error *e)
 {
 	struct delivery *d = arg;
+	struct pn_str key = { name, strcspn(name, ":") };
+	struct copy **found = bsearch(&key, d->by_name, d->n,
+	    sizeof(struct copy *), is_named);
 
 	(void)folder;
 	(void)e;
-	for (size_t i = 0; i < d->n; i++) {
-		struct pn_str want = pn_str_of(d->copies[i].name);
-
-		if (pn_str_starts(pn_str_of(name), want) &&
-		    (name[want.n] == '\0' || name[want.n] == ':'))
-			d->copies[i].there = true;
-	}
+	if (found == NULL)
+		return 0;
+	while (found > d->by_name && strcmp(found[-1]->name,
+	    found[0]->name) == 0)
+		found--; /* the first of its name is the one that is written */
+	(*found)->there = true;
 	return 0;
 }
 
 /* The same recipient twice is one recipient. Two with one name are an attack
  * on the hash: refused, for one of them would get nothing. */
 static int
-find_twin(const struct delivery *d, struct copy *c, struct error *e)
+find_twins(const struct delivery *d, struct error *e)
 {
-	for (const struct copy *o = d->copies; o < c; o++) {
-		if (strcmp(o->name, c->name) != 0)
+	for (size_t i = 1; i < d->n; i++) {
+		const struct copy *before = d->by_name[i - 1];
+		struct copy *c = d->by_name[i];
+
+		if (strcmp(before->name, c->name) != 0)
 			continue;
-		if (!pn_str_eq(o->rcpt, c->rcpt))
+		if (!pn_str_eq(before->rcpt, c->rcpt))
 			return error_set(e, "maildir: two recipients, one name");
 		c->there = true;
 	}
@@ -220,11 +253,11 @@ name_copies(struct delivery *d, struct error *e)
 		c->rcpt = r->address;
 		make_name(c, d->job->id, c->rcpt);
 		c->there = access(path_of(d, "new", c, path), F_OK) == 0;
-		if (find_twin(d, c, e) < 0)
-			return -1;
+		d->by_name[c - d->copies] = c;
 		c++;
 	}
-	return 0;
+	qsort(d->by_name, d->n, sizeof(struct copy *), by_name);
+	return find_twins(d, e);
 }
 
 static int
@@ -300,6 +333,7 @@ maildir_deliver(const char *path, const struct keep_job *j, int fd,
 	if (maildir_make(path, e) < 0)
 		return -1;
 	d.copies = xcalloc(d.n, sizeof(*d.copies));
+	d.by_name = xcalloc(d.n, sizeof(*d.by_name));
 	got = find_delivered(&d, again, e);
 	if (got == 0)
 		got = write_copies(&d, fd, size, e);
@@ -308,5 +342,6 @@ maildir_deliver(const char *path, const struct keep_job *j, int fd,
 	if (got < 0)
 		take_back(&d);
 	free(d.copies);
+	free(d.by_name);
 	return got;
 }

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import net
 import tap
 from postern import Postern
-from sink import DIE, Sink
+from sink import Sink
 
 POLICY = 'rule held { when subject contains "hold"; then quarantine class tests; }'
 RCPTS = ("ada@example.com", "eve@example.com")
