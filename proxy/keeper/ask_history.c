@@ -51,29 +51,6 @@ asker_left(void *arg)
 
 /* ---- the question ---- */
 
-/* A member that is there, of that type; false: it is of another. */
-static bool
-text_of(const json_t *request, const char *key, struct pn_str *out)
-{
-	const json_t *v = json_object_get(request, key);
-
-	if (v == NULL)
-		return true;
-	*out = (struct pn_str){ json_string_value(v), json_string_length(v) };
-	return json_is_string(v);
-}
-
-static bool
-number_of(const json_t *request, const char *key, uint64_t *out)
-{
-	const json_t *v = json_object_get(request, key);
-
-	if (v == NULL)
-		return true;
-	*out = (uint64_t)json_integer_value(v);
-	return json_is_integer(v) && json_integer_value(v) >= 0;
-}
-
 /* NULL, or what is wrong. */
 static const char *
 read_query(const json_t *request, struct history_query *q)
@@ -81,18 +58,18 @@ read_query(const json_t *request, struct history_query *q)
 	struct pn_str client = { NULL, 0 };
 	uint64_t limit = CONTROL_PAGE;
 
-	if (!number_of(request, "since", &q->since_us) ||
-	    !number_of(request, "until", &q->until_us) ||
-	    !number_of(request, "limit", &limit))
+	if (!control_number(request, "since", &q->since_us) ||
+	    !control_number(request, "until", &q->until_us) ||
+	    !control_number(request, "limit", &limit))
 		return "since, until and limit are numbers";
-	if (!text_of(request, "from", &q->from) ||
-	    !text_of(request, "to", &q->to) ||
-	    !text_of(request, "client", &client) ||
-	    !text_of(request, "rule", &q->rule) ||
-	    !text_of(request, "action", &q->action) ||
-	    !text_of(request, "policy", &q->policy) ||
-	    !text_of(request, "subject", &q->subject) ||
-	    !text_of(request, "before", &q->before))
+	if (!control_text(request, "from", &q->from) ||
+	    !control_text(request, "to", &q->to) ||
+	    !control_text(request, "client", &client) ||
+	    !control_text(request, "rule", &q->rule) ||
+	    !control_text(request, "action", &q->action) ||
+	    !control_text(request, "policy", &q->policy) ||
+	    !control_text(request, "subject", &q->subject) ||
+	    !control_text(request, "before", &q->before))
 		return "what history is asked for are texts";
 	if (limit < 1 || limit > CONTROL_LIST_MAX)
 		return "limit is 1 to 1000";

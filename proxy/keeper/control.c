@@ -135,6 +135,28 @@ control_wait(struct control_call *c, void (*gone)(void *), void *arg)
 
 /* ---- questions ---- */
 
+bool
+control_text(const json_t *request, const char *key, struct pn_str *out)
+{
+	const json_t *v = json_object_get(request, key);
+
+	if (v == NULL)
+		return true;
+	*out = (struct pn_str){ json_string_value(v), json_string_length(v) };
+	return json_is_string(v);
+}
+
+bool
+control_number(const json_t *request, const char *key, uint64_t *out)
+{
+	const json_t *v = json_object_get(request, key);
+
+	if (v == NULL)
+		return true;
+	*out = (uint64_t)json_integer_value(v);
+	return json_is_integer(v) && json_integer_value(v) >= 0;
+}
+
 static void
 ask(struct control_call *c, const char *line, size_t n)
 {

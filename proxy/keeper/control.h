@@ -41,6 +41,10 @@ void control_answer_file(struct control_call *, struct buf *, int fd,
 /* exit: of sysexits.h, what postern(1) ends with. */
 void control_refuse(struct control_call *, int exit, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A member of a question, if it is there; false: it is of another type, or a
+ * number below 0. The text is the question's. */
+bool control_text(const json_t *request, const char *key, struct pn_str *out);
+bool control_number(const json_t *request, const char *key, uint64_t *out);
 /* The client left before it was answered; then gone is called instead. */
 void control_wait(struct control_call *, void (*gone)(void *), void *arg);
 

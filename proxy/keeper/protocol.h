@@ -29,7 +29,9 @@
  *                         time_us, action, rule, policy, code, client, sender,
  *                         recipients ("a@x,b@y"), size, subject, score (null
  *                         where none is kept)
- *   quarantine.list       "messages", newest first; {"before":ID,"limit":N}
+ *   quarantine.list       "messages", newest first. As for history: since,
+ *                         until, from, to, client, rule, subject, before,
+ *                         limit (1000 unless said); and state, class: a name
  *   quarantine.show ID    "message"
  *   quarantine.release ID answered when every recipient is: "message"
  *   quarantine.delete ID

@@ -37,6 +37,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "keeper/match.h"
 #include "keeper/settings.h"
 #include "mail/keep.h"
 
@@ -131,9 +132,19 @@ int quarantine_usage(struct quarantine *, quarantine_use_of *, void *arg,
 
 /* ---- as JSON: quarantine_json.c ---- */
 
-/* As JSON: one object each, newest first, at most limit; older than `before`
- * (an id) unless that is "". Returns how many, or -1. */
-int quarantine_list(struct quarantine *, struct pn_str before, unsigned limit,
+/* All that are set hold together. */
+struct quarantine_query {
+	uint64_t since_us, until_us; /* since <= time < until; until 0: now */
+	struct pn_str from, to; /* as of match_address(); "": any */
+	bool null_sender;	/* from <> alone */
+	struct pn_str state, class_name, rule, subject; /* "": any */
+	bool has_client;
+	struct match_net client;
+	struct pn_str before; /* an id: older than that one, or "" */
+	unsigned limit;
+};
+/* One object each, newest first, into "messages". Returns how many, or -1. */
+int quarantine_list(struct quarantine *, const struct quarantine_query *,
     struct buf *json, struct error *e);
 /* One of the list's lines, "message". 1, 0 no such id, -1. */
 int quarantine_brief(struct quarantine *, struct pn_str id, struct buf *json,

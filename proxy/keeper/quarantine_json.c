@@ -75,22 +75,72 @@ put_listed(struct quarantine *q, const char *key, sqlite3_stmt *s,
 	return got;
 }
 
-int
-quarantine_list(struct quarantine *q, struct pn_str before, unsigned limit,
-    struct buf *json, struct error *e)
+static bool
+is_or_any(struct pn_str wanted, struct pn_str value)
+{
+	return wanted.n == 0 || pn_str_eq(wanted, value);
+}
+
+/* One of its recipients? 1, 0 or -1. */
+static int
+goes_to(struct quarantine *q, struct pn_str wanted, struct pn_str id,
+    struct error *e)
 {
 	sqlite3_stmt *s = db_query(q->db, e,
-	    LISTED "WHERE ? OR id < ? ORDER BY id DESC LIMIT ?", "iti", (int64_t)(before.n == 0), before,
-	    (int64_t)limit);
-	int got = -1, n = 0;
+	    "SELECT address FROM recipient WHERE id = ?", "t", id);
+	int got = -1;
+
+	while (s != NULL && (got = db_step(s, e)) > 0)
+		if (match_address(wanted, db_str(s, 0)))
+			break;
+	(void)sqlite3_finalize(s); /* repeats the step's error */
+	return got;
+}
+
+/* By the place of the columns in LISTED. */
+enum { ID, TIME, STATE, CLASS, RULE, SENDER, SUBJECT, SIZE, CLIENT };
+
+static int
+matches(struct quarantine *q, const struct quarantine_query *x,
+    sqlite3_stmt *s, struct error *e)
+{
+	struct pn_str sender = db_str(s, SENDER);
+
+	if (!is_or_any(x->state, db_str(s, STATE)) ||
+	    !is_or_any(x->class_name, db_str(s, CLASS)) ||
+	    !is_or_any(x->rule, db_str(s, RULE)) ||
+	    (x->null_sender && sender.n > 0) ||
+	    (x->from.n > 0 && !match_address(x->from, sender)) ||
+	    (x->subject.n > 0 &&
+		!match_text(x->subject, db_str(s, SUBJECT))) ||
+	    (x->has_client && !match_net(&x->client, db_str(s, CLIENT))))
+		return 0;
+	return x->to.n == 0 ? 1 : goes_to(q, x->to, db_str(s, ID), e);
+}
+
+int
+quarantine_list(struct quarantine *q, const struct quarantine_query *x,
+    struct buf *json, struct error *e)
+{
+	sqlite3_stmt *s = db_query(q->db, e, LISTED
+	    "WHERE (? OR id < ?) AND time_us >= ? AND time_us < ?"
+	    " ORDER BY id DESC", "itii", (int64_t)(x->before.n == 0),
+	    x->before, (int64_t)x->since_us,
+	    x->until_us > 0 ? (int64_t)x->until_us : INT64_MAX);
+	unsigned n = 0;
+	int got = -1;
 
 	json_begin_array(json, "messages");
-	while (s != NULL && (got = db_step(s, e)) > 0 &&
-	    (got = put_listed(q, NULL, s, json, e)) >= 0)
-		n++;
+	while (s != NULL && n < x->limit && (got = db_step(s, e)) > 0) {
+		got = matches(q, x, s, e);
+		if (got > 0 && (got = put_listed(q, NULL, s, json, e)) >= 0)
+			n++;
+		if (got < 0)
+			break;
+	}
 	json_end_array(json);
 	(void)sqlite3_finalize(s); /* repeats the step's error */
-	return got < 0 ? -1 : n;
+	return got < 0 ? -1 : (int)n;
 }
 
 int

@@ -673,17 +673,78 @@ lists_newest_first_in_pages(void **state)
 	store(q, w, "idaaaaaa");
 	store(q, w, "idcccccc");
 	store(q, w, "idbbbbbb");
-	assert_int_equal(quarantine_list(q, PN_STR_V(""), 2, &b, &e), 2);
+	assert_int_equal(quarantine_list(q,
+	    &(struct quarantine_query){ .limit = 2 }, &b, &e), 2);
 	assert_true(buf_add(&b, "", 1));
 	assert_true(strstr(buf_data(&b), "idcccccc") <
 	    strstr(buf_data(&b), "idbbbbbb"));
 	assert_null(strstr(buf_data(&b), "idaaaaaa"));
 	buf_clear(&b);
-	assert_int_equal(quarantine_list(q, PN_STR_V("idbbbbbb"), 2, &b, &e), 1);
+	assert_int_equal(quarantine_list(q,
+	    &(struct quarantine_query){ .limit = 2,
+	    .before = PN_STR("idbbbbbb") }, &b, &e), 1);
 	assert_true(buf_add(&b, "", 1));
 	assert_non_null(strstr(buf_data(&b), "idaaaaaa"));
 	assert_non_null(strstr(buf_data(&b), "\"params\":\"NOTIFY=NEVER\""));
 	buf_fini(&b);
+	quarantine_close(q);
+}
+
+static struct match_net
+net(const char *text)
+{
+	struct match_net n;
+
+	assert_true(match_net_parse(pn_str_of(text), &n));
+	return n;
+}
+
+/* bob@example.net to ada@ and eve@example.com, from 192.0.2.7, rule exe. */
+static void
+a_list_holds_what_is_meant(void **state)
+{
+	struct world *w = *state;
+	struct quarantine *q = opened(w);
+	const uint64_t now = now_us();
+	const struct {
+		struct quarantine_query x;
+		int n;
+	} cases[] = { { { .state = PN_STR("held") }, 2 },
+		{ { .state = PN_STR("releasing") }, 1 },
+		{ { .class_name = PN_STR("spam") }, 1 },
+		{ { .class_name = PN_STR("spam"), .state = PN_STR("releasing") },
+		    0 },
+		{ { .rule = PN_STR("exe") }, 3 }, { { .rule = PN_STR("ex") }, 0 },
+		{ { .from = PN_STR("BOB@example.net") }, 3 },
+		{ { .from = PN_STR("@example.com") }, 0 },
+		{ { .null_sender = true }, 0 },
+		{ { .to = PN_STR("eve@example.com") }, 3 },
+		{ { .to = PN_STR("@EXAMPLE.com") }, 3 },
+		{ { .to = PN_STR("zoe@example.com") }, 0 },
+		{ { .subject = PN_STR("rechnung f") }, 3 },
+		{ { .subject = PN_STR("invoice") }, 0 },
+		{ { .has_client = true, .client = net("192.0.2.0/24") }, 3 },
+		{ { .has_client = true, .client = net("192.0.2.8") }, 0 },
+		{ { .since_us = now + DAY_MS * 1000 }, 0 },
+		{ { .until_us = now + DAY_MS * 1000 }, 3 },
+		{ { .until_us = 1 }, 0 } };
+	struct error e;
+
+	store(q, w, "idaaaaaa");
+	store(q, w, "idbbbbbb");
+	assert_int_equal(store_in(q, w, "idcccccc", "spam", &e), 0);
+	assert_int_equal(release(q, 7), 0);
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct quarantine_query x = cases[i].x;
+		struct buf b = { 0 };
+		int got;
+
+		x.limit = 100;
+		got = quarantine_list(q, &x, &b, &e);
+		if (got != cases[i].n)
+			fail_msg("case %zu: %d", i, got);
+		buf_fini(&b);
+	}
 	quarantine_close(q);
 }
 
@@ -712,6 +773,7 @@ main(void)
 		TEST(a_class_may_drop_its_oldest),
 		TEST(an_index_of_the_first_version_is_taken_over),
 		TEST(lists_newest_first_in_pages),
+		TEST(a_list_holds_what_is_meant),
 	};
 
 	return cmocka_run_group_tests_name("quarantine", tests, NULL, NULL);
