@@ -54,6 +54,16 @@ bool ask_is_there(const struct cli *);
 /* {"cmd":cmd} or {"cmd":cmd,"id":id}. */
 json_t *question(const char *cmd, const char *id);
 
+/* ---- search.c: which messages are meant ---- */
+
+struct mail_search {
+	json_t *query; /* the question; options become its members */
+	long limit;    /* 0: all */
+};
+/* held: of the quarantine, which has states and classes. 0, an exit code that
+ * was explained, or -1: a usage error. */
+int search_options(struct mail_search *, bool held, int argc, char **argv);
+
 /* ---- settings.c: postern.conf ---- */
 
 #define CLI_ARENA_MAX (64u << 20)

@@ -20,6 +20,7 @@ postern_SOURCES = \
 	proxy/cli/render.c \
 	proxy/cli/scan.c proxy/cli/scan.h \
 	proxy/cli/scanner.c proxy/cli/scanner.h \
+	proxy/cli/search.c \
 	proxy/cli/settings.c \
 	proxy/cli/show.c \
 	proxy/cli/source.c \

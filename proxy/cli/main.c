@@ -114,7 +114,11 @@ static const struct command {
 	    "  --dry-run       show the change alone\n"
 	    "  --no-reload     write it, no more\n" },
 	{ "quarantine", cli_quarantine, "list, show, release, delete held mail",
-	    "usage: postern quarantine list\n"
+	    "usage: postern quarantine list [--state NAME] [--class NAME]\n"
+	    "           [--since TIME] [--until TIME] [--from ADDRESS] "
+	    "[--to ADDRESS]\n"
+	    "           [--client NET] [--rule NAME] [--subject TEXT] "
+	    "[--limit N]\n"
 	    "       postern quarantine show ID\n"
 	    "       postern quarantine export ID\n"
 	    "       postern quarantine release ID...\n"

@@ -32,25 +32,26 @@ show_line(const json_t *m)
 	(void)putchar('\n');
 }
 
-/* Pages, until one is not full; *last names the page's oldest. */
+/* Pages, until one is not full. */
 static int
-next_page(const struct cli *c, json_t *all, char last[64], bool *more)
+next_page(const struct cli *c, struct mail_search *s, json_t *all, bool *more)
 {
-	json_t *q = question("quarantine.list", NULL), *answer, *page;
+	long n = s->limit == 0 || s->limit > CONTROL_LIST_MAX ? CONTROL_LIST_MAX
+							      : s->limit;
+	json_t *answer, *page;
+	size_t got;
 	int code;
 
-	(void)json_object_set_new(q, "limit", json_integer(CONTROL_LIST_MAX));
-	if (last[0] != '\0')
-		(void)json_object_set_new(q, "before", json_string(last));
-	code = ask(c, q, &answer, NULL);
+	(void)json_object_set_new(s->query, "limit", json_integer(n));
+	code = ask(c, json_deep_copy(s->query), &answer, NULL);
 	if (code != 0)
 		return code;
 	page = json_object_get(answer, "messages");
-	*more = json_array_size(page) == CONTROL_LIST_MAX;
-	if (*more)
-		(void)snprintf(last, 64, "%s", json_string_value(
-		    json_object_get(json_array_get(page, CONTROL_LIST_MAX - 1),
-		    "id")));
+	got = json_array_size(page);
+	*more = got == (size_t)n && (s->limit == 0 || (s->limit -= n) > 0);
+	if (got > 0)
+		(void)json_object_set(s->query, "before",
+		    json_object_get(json_array_get(page, got - 1), "id"));
 	(void)json_array_extend(all, page);
 	json_decref(answer);
 	return 0;
@@ -70,23 +71,32 @@ show_list(const struct cli *c, const json_t *answer)
 }
 
 static int
-list(const struct cli *c, int argc, char **argv)
+list_pages(const struct cli *c, struct mail_search *s)
 {
-	char last[64] = "";
+	json_t *all = json_array(), *answer = json_pack("{s:o}", "messages", all);
 	bool more = true;
-	json_t *answer, *all;
 	int code = 0;
 
-	(void)argv;
-	if (argc != 0)
-		return cli_usage(c);
-	all = json_array();
-	answer = json_pack("{s:o}", "messages", all);
 	while (more && code == 0)
-		code = next_page(c, all, last, &more);
+		code = next_page(c, s, all, &more);
 	if (code == 0)
 		show_list(c, answer);
 	json_decref(answer);
+	return code;
+}
+
+/* argv: behind "list". */
+static int
+list(const struct cli *c, int argc, char **argv)
+{
+	struct mail_search s = { .query = question("quarantine.list", NULL) };
+	int code = search_options(&s, true, argc + 1, argv - 1);
+
+	if (code < 0)
+		code = cli_usage(c);
+	else if (code == 0)
+		code = list_pages(c, &s);
+	json_decref(s.query);
 	return code;
 }
 
@@ -126,8 +136,11 @@ show_message(const json_t *m)
 		    strcmp(key, "recipients") == 0 ||
 		    (json_is_string(v) && json_string_length(v) == 0))
 			continue;
-		if (strcmp(key, "time_us") == 0) {
-			(void)printf("%-13s ", "time");
+		if (strcmp(key, "next_us") == 0 && json_integer_value(v) == 0)
+			continue; /* nothing is planned */
+		if (strcmp(key, "time_us") == 0 || strcmp(key, "next_us") == 0) {
+			(void)printf("%-13s ", key[0] == 't' ? "time" :
+			    "next try");
 			show_time(stdout, v);
 		} else {
 			(void)printf("%-13s ", key);

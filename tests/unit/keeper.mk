@@ -6,6 +6,7 @@ keeper_tests = \
 	tests/unit/test_history \
 	tests/unit/test_metrics \
 	tests/unit/test_state \
+	tests/unit/test_settings \
 	tests/unit/test_stats \
 	tests/unit/test_keep
 check_PROGRAMS += $(keeper_tests)
@@ -22,6 +23,8 @@ tests_unit_test_state_SOURCES = tests/unit/test_state.c tests/unit/keeper_world.
 tests_unit_test_state_LDADD = libkeeper.la $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = libkeeper.la $(CMOCKA_LIBS)
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
+tests_unit_test_settings_LDADD = libkeeper.la $(CMOCKA_LIBS)
 tests_unit_test_stats_SOURCES = tests/unit/test_stats.c
 tests_unit_test_stats_LDADD = libmail.la libbase.la $(CMOCKA_LIBS)
 endif

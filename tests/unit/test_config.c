@@ -126,6 +126,10 @@ everything_can_be_said(void **state)
 	    "message_size_limit 1M; recipient_limit 100;\n"
 	    "spool \"/tmp/a b\"; state /tmp/s; control unix:/tmp/c;\n"
 	    "dns [::1]:5353; dns_timeout 250ms; enforce no; mixed strictest;\n"
+	    "metrics [::1]:9155; release_retry 1s 90m; release_life 1d;\n"
+	    "history_days 7; history_size 2M; history_text no;\n"
+	    "quarantine spam { keep 7d; quota 3M; when full drop-oldest; }\n"
+	    "quarantine default { }\n"
 	    "log syslog mail; log_level debug;\n"
 	    "listen smtp *:25 { upstream mta; }\n"
 	    "listen smtp [::1]:2525 { upstream re;\n"
@@ -136,6 +140,7 @@ everything_can_be_said(void **state)
 	    "upstream box2 { deliver maildir /tmp/box; }\n"
 	    "policy p { x; }\n");
 	const struct smtp_conf *s = &r.conf.smtp;
+	const struct keeper_settings *k = &r.conf.keeper.settings;
 
 	(void)state;
 	assert_int_equal(r.status, 0);
@@ -164,6 +169,21 @@ everything_can_be_said(void **state)
 	assert_null(s->upstreams[2].server);
 	assert_string_equal(r.conf.keeper.maildirs[0], "/tmp/box");
 	assert_null(r.conf.keeper.maildirs[1]);
+	assert_string_equal(r.conf.daemon.metrics, "[::1]:9155");
+	assert_int_equal(k->history_days, 7);
+	assert_int_equal(k->history_size, 2 << 20);
+	assert_false(k->history_text);
+	assert_int_equal(k->n_release_retry, 2);
+	assert_int_equal(k->release_retry_ms[1], 5400000);
+	assert_int_equal(k->release_life_ms, 86400000);
+	assert_int_equal(k->n_classes, 2);
+	assert_string_equal(k->classes[0].name, "spam");
+	assert_int_equal(k->classes[0].keep_ms, 7 * 86400000ull);
+	assert_int_equal(k->classes[0].quota, 3 << 20);
+	assert_true(k->classes[0].drop_oldest);
+	assert_int_equal(k->classes[1].keep_ms, 30 * 86400000ull);
+	assert_int_equal(k->classes[1].quota, 0);
+	assert_false(k->classes[1].drop_oldest);
 	arena_free(r.arena);
 }
 
@@ -172,6 +192,10 @@ printed_it_reads_to_the_same(void **state)
 {
 	struct reading r = read_text("spool \"/tmp/\\\"a\\\" b\"; dns [::1];\n"
 				     "mynetworks [::1] 10.0.0.0/8;\n"
+				     "metrics *:9155 public;\n"
+				     "release_retry 1s 90m;\n"
+				     "quarantine a { keep 7d; quota 3M; }\n"
+				     "quarantine b { when full drop-oldest; }\n"
 				     "relay_domains a.example b.example;\n"
 				     "listen smtp *:25 { upstream mta; identity"
 				     " from 10.0.0.0/8 xclient; }\n"
@@ -272,6 +296,23 @@ static const struct {
 	{ "map_check 99ms;", "1:1: \"map_check\" must be at least 100ms, or 0: never" },
 	{ "map_check 2d;", "1:11: \"map_check\" must be at most 1d" },
 	{ "map_check 5;", "1:11: \"5\" is not a time (500ms, 30s, 5m, 2h, 7d)" },
+	{ "metrics 9155;", "1:9: \"9155\" has no port" },
+	{ "metrics 0.0.0.0:9155;", "1:9: \"0.0.0.0:9155\" is not a loopback address: everybody who reaches it could read the metrics (write \"metrics 0.0.0.0:9155 public;\" if they may)" },
+	{ "metrics 127.0.0.1:9155 private;", "1:24: \";\" must stand here, not \"private\"" },
+	{ "history_days 0;", "1:14: \"history_days\" must be at least 1" },
+	{ "history_size much;", "1:14: \"much\" is not a size (64K, 50M, 1G)" },
+	{ "release_retry;", "1:14: \"release_retry\" needs a value here" },
+	{ "release_retry 1m soon;", "1:18: \"soon\" is not a time (500ms, 30s, 5m, 2h, 7d)" },
+	{ "release_retry 1m 10ms;", "1:18: \"release_retry\" must be at least 100ms" },
+	{ "release_life 0;", "1:14: \"release_life\" must be at least 1s" },
+	{ "quarantine { }", "1:12: \"quarantine\" needs a value here" },
+	{ "quarantine \"a b\" { }", "1:12: a class's name is a word without quotes" },
+	{ "quarantine spam { keep 30; }", "1:24: \"30\" is not a time (500ms, 30s, 5m, 2h, 7d)" },
+	{ "quarantine spam { kep 30d; }", "1:19: unknown setting \"kep\" in a quarantine block, did you mean \"keep\"?" },
+	{ "quarantine spam { when empty; }", "1:24: \"full\" must stand here, not \"empty\"" },
+	{ "quarantine spam { when full drop; }", "1:29: unknown way out \"drop\"" },
+	{ "quarantine spam { keep 1d;", "1:27: a quarantine block is not closed with \"}\"" },
+	{ "quarantine spam { }\nquarantine spam { }", "2:12: there is a quarantine \"spam\" already" },
 	{ "drain_timeout 2d;", "1:15: \"drain_timeout\" must be at most 1d" },
 	{ "mixed split;", "1:7: unknown way of mixing \"split\"" },
 	{ "enforce maybe;", "1:9: \"enforce\" is yes or no, not \"maybe\"" },

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "keeper/http.h"
 #include "keeper/metrics.h"
 #include "mail/keep.h"
 
@@ -131,6 +132,28 @@ status_names_each_worker(void **state)
 	metrics_free(m);
 }
 
+static void
+a_disk_is_sick_before_it_is_full(void **state)
+{
+	static const struct {
+		uint64_t room_mib, size_mib;
+		bool well;
+	} cases[] = { { 255, 1000, false }, { 256, 1000, true },
+		{ 300, 100000, false }, { 1000, 100000, true },
+		{ 10239, 10000000, false }, { 10240, 10000000, true },
+		{ 0, 0, false } };
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct health x = { { 0 } };
+
+		health_disk(&x, "/state", cases[i].room_mib << 20,
+		    cases[i].size_mib << 20);
+		assert_int_equal(buf_len(&x.reasons) == 0, cases[i].well);
+		buf_fini(&x.reasons);
+	}
+}
+
 int
 main(void)
 {
@@ -140,6 +163,7 @@ main(void)
 		cmocka_unit_test(a_frame_of_another_shape_is_refused),
 		cmocka_unit_test(series_are_bounded),
 		cmocka_unit_test(status_names_each_worker),
+		cmocka_unit_test(a_disk_is_sick_before_it_is_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
