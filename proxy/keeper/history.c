@@ -28,8 +28,8 @@ static int
 split_traces(sqlite3 *db, struct error *e)
 {
 	static const char *const steps[] = {
-		"INSERT OR REPLACE INTO trace SELECT id, trace FROM history"
-		" WHERE trace <> ''",
+		("INSERT OR REPLACE INTO trace SELECT id, trace FROM history"
+		 " WHERE trace <> ''"),
 		"ALTER TABLE history DROP COLUMN trace",
 		"ALTER TABLE history ADD COLUMN subject TEXT",
 		"ALTER TABLE history ADD COLUMN policy TEXT",
