@@ -49,32 +49,39 @@ blotted(const json_t *text)
 }
 
 /*
- * Below these keys every text is the message's: facts by their names, finds by
- * theirs, captures. Elsewhere only what stands under one of `texts`.
+ * Texts of the rules, the envelope and the verdict stand under these keys;
+ * under any other, and everywhere below `facts`, `found` and `captures`, they
+ * may be the message's. An unknown key is one of those: what is added to
+ * traces later is blotted until it is named here.
  */
 static void
-blot(json_t *v, bool all)
+blot(json_t *v, const char *under, bool all)
 {
 	static const char *const below[] = { "facts", "found", "captures",
 		NULL };
-	static const char *const texts[] = { "value", "text", "why", "note",
-		"subject", NULL };
+	static const char *const kept[] = { "action", "address", "all", "any",
+		"at", "class", "edit", "file", "group", "helo", "id", "in",
+		"ip", "listener", "login", "mode", "name", "no", "onward",
+		"policy", "rcpt", "recipients", "refused", "result", "rule",
+		"sender", "skipped", "stage", "status", "test", "time",
+		"value_is", NULL };
 	const char *key;
 	json_t *inner;
 	size_t i;
 	void *next;
 
+	all = all || is_one_of(under, below);
 	json_object_foreach_safe (v, next, key, inner) {
-		if (json_is_string(inner) && (all || is_one_of(key, texts)))
+		if (!json_is_string(inner))
+			blot(inner, key, all);
+		else if (all || !is_one_of(key, kept))
 			(void)json_object_set_new(v, key, blotted(inner));
-		else
-			blot(inner, all || is_one_of(key, below));
 	}
 	json_array_foreach (v, i, inner) {
-		if (json_is_string(inner) && all)
+		if (!json_is_string(inner))
+			blot(inner, under, all);
+		else if (all || !is_one_of(under, kept))
 			(void)json_array_set_new(v, i, blotted(inner));
-		else
-			blot(inner, all);
 	}
 }
 
@@ -86,7 +93,7 @@ trace_redact(struct pn_str trace, struct buf *b)
 
 	if (v == NULL)
 		return; /* not a trace: nothing of it is kept */
-	blot(v, false);
+	blot(v, "", false);
 	text = json_dumps(v, JSON_COMPACT);
 	if (text != NULL)
 		(void)buf_puts(b, text); /* no cap */

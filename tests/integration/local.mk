@@ -23,6 +23,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/errors.py \
 	tests/integration/maps.py \
 	tests/integration/metrics.py \
+	tests/integration/privacy.py \
 	tests/integration/process.py \
 	tests/integration/single.py
 EXTRA_DIST += $(INTEGRATION)
