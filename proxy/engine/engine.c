@@ -102,6 +102,8 @@ on_findings(void *arg, enum pool_result result, const struct findings *f)
 		hooks_inspected(r);
 	} else if (result == POOL_SUSPECT) {
 		r->phase = PHASE_BLAME;
+		if (f != NULL)
+			hooks_blame(r, f->troubles[0].module);
 	} else {
 		no_inspector(r);
 	}

@@ -282,6 +282,19 @@ hooks_inspected(struct engine_run *r)
 	}
 }
 
+void
+hooks_blame(struct engine_run *r, uint32_t module)
+{
+	struct hook *h;
+
+	if (hooks_room(r->engine, r->t) < 0)
+		return;
+	h = &r->t->past->hooks[module];
+	h->mail.stage = STAGE_MESSAGE;
+	stat_add(r->engine->modules[module].calls, 1);
+	module_failed(h, "its .inspect crashed, or did not end");
+}
+
 /* ---- beside all mail ---- */
 
 static void

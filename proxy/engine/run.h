@@ -115,6 +115,8 @@ void hooks_cancel(struct engine_run *);
 void hooks_end(struct engine *, struct transaction *);
 /* What .inspect of each module came to, for the counters. */
 void hooks_inspected(struct engine_run *);
+/* The inspector did not survive this one's. */
+void hooks_blame(struct engine_run *, uint32_t module);
 /* An ask was answered, or this hook's function returned: what follows. */
 void hook_step(struct hook *, enum pn_step);
 /* -1 at the arena's cap. */

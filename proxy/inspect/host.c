@@ -1,6 +1,8 @@
 /* host - see host.h, and filter.h for what each pn_* promises. */
 #include "inspect/host.h"
 
+#include <stdatomic.h>
+
 #include "base/must.h"
 #include "inspect/mailbox.h"
 #include "inspect/part.h"
@@ -584,10 +586,14 @@ run_module(struct host *h, uint32_t module)
 	h->given = 0;
 	h->too_much = false;
 	h->view->mail = &m;
+	if (h->view->running != NULL)
+		atomic_store(h->view->running, (uint64_t)module + 1);
 	trouble.failed =
 	    h->chain->modules[module].filter->inspect(&m) != PN_NEXT ||
 	    h->too_much;
 	h->view->mail = NULL;
+	if (h->view->running != NULL)
+		atomic_store(h->view->running, 0);
 	if (!list_urls(h))
 		r->truncated = trouble.failed = true;
 	if (trouble.failed) {

@@ -31,6 +31,7 @@
 #include "base/sandbox.h"
 #include "inspect/findings.h"
 #include "inspect/host.h"
+#include "inspect/part.h"
 #include "inspect/probe.h"
 
 #define INSPECTOR_MAGIC 0x696e7370u
@@ -91,7 +92,7 @@ int
 inspect_channel_make(
     struct inspect_channel *ch, size_t max_message, struct error *e)
 {
-	void *page = mmap(NULL, sizeof(*ch->working_on), PROT_READ | PROT_WRITE,
+	void *page = mmap(NULL, INSPECT_WORDS * sizeof(*ch->working_on), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	*ch = (struct inspect_channel){ .slot_fd = -1,
@@ -124,7 +125,8 @@ inspect_channel_free(struct inspect_channel *ch)
 		(void)munmap(
 		    (void *)ch->slots_ro, INSPECT_SLOTS * ch->slot_size);
 	if (ch->working_on != NULL)
-		(void)munmap(ch->working_on, sizeof(*ch->working_on));
+		(void)munmap(ch->working_on,
+		    INSPECT_WORDS * sizeof(*ch->working_on));
 	*ch = (struct inspect_channel){ .slot_fd = -1 };
 }
 
@@ -142,8 +144,11 @@ look(struct inspector *in, struct pn_str raw, struct findings *f)
 {
 	const struct inspect_conf *conf = in->conf;
 	struct view *v = view_new(raw, &conf->limits, in->arena);
-	struct host_result *r = v ? host_run(v, conf->chain) : NULL;
+	struct host_result *r;
 
+	if (v != NULL)
+		v->running = &in->channel->working_on[1];
+	r = v ? host_run(v, conf->chain) : NULL;
 	if (r == NULL) {
 		out_of_room(f);
 		return;

@@ -24,8 +24,12 @@
 enum inspect_lane { LANE_SMALL, LANE_LARGE, INSPECT_LANES };
 
 /* Shared between one worker and one inspector; made by the master. */
+#define INSPECT_WORDS 2
+
 struct inspect_channel {
-	_Atomic uint64_t *working_on; /* page both map: id of the request at hand, 0 none */
+	_Atomic uint64_t *working_on; /* page both map, INSPECT_WORDS of it: id of
+					 the request at hand, 0 none; 1 + number of
+					 the module whose .inspect runs, 0 none */
 	int slot_fd;                  /* memfd of all slots, sealed against future writing */
 	char *slots;                  /* worker's writable mapping; NULL in the inspector */
 	const char *slots_ro;         /* inspector's */

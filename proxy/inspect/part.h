@@ -59,6 +59,7 @@ struct view {
 	struct texts *texts;  /* once somebody asked (text) */
 	struct urls *urls;    /* likewise (urls) */
 	struct pn_mail *mail; /* whose hook runs (host) */
+	_Atomic uint64_t *running; /* where to tell of it, or NULL (host) */
 	struct {              /* where pn_mailbox() stopped last (host) */
 		struct pn_str field;
 		unsigned nth;

@@ -52,6 +52,8 @@ struct pool_job {
 	enum place place;
 	enum pool_result result; /* finished */
 	bool alone;		 /* a suspect */
+	uint32_t blamed;	 /* ... that broke it in this module's .inspect;
+				    CHAIN_CORE: in no module's */
 	unsigned deaths;
 	uint32_t slot;
 };
@@ -149,6 +151,18 @@ job_tell(struct pool_job *j, enum pool_result result, const struct findings *f)
 		done(arg, result, f);
 }
 
+/* What a suspect has beside itself: whose .inspect it broke the inspector in. */
+static void
+tell_finished(struct pool_job *j)
+{
+	struct chain_trouble trouble = { j->blamed, 0, true };
+	const struct findings blame = { .troubles = &trouble, .n_troubles = 1 };
+
+	job_tell(j, j->result,
+	    j->result == POOL_SUSPECT && j->blamed != CHAIN_CORE ? &blame
+								 : NULL);
+}
+
 static void
 on_deliver(evutil_socket_t fd, short what, void *arg)
 {
@@ -159,7 +173,7 @@ on_deliver(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	MUST_BE(p, POOL);
 	while ((j = TAILQ_FIRST(&p->finished)) != NULL)
-		job_tell(j, j->result, NULL);
+		tell_finished(j);
 }
 
 /* ---- sending ---- */
@@ -334,10 +348,23 @@ survive(struct pool_job *j, bool suspect)
 	job_put(j, JOB_WAITING);
 }
 
+/* Whose .inspect was running; the word may say anything. */
+static uint32_t
+named_module(struct pool *p)
+{
+	const struct chain *c = p->conf->chain;
+	uint64_t word = atomic_exchange(&p->channel->working_on[1], 0);
+
+	return c != NULL && word >= 1 && word <= c->n_modules &&
+		c->modules[word - 1].filter->inspect != NULL
+	    ? (uint32_t)(word - 1) : CHAIN_CORE;
+}
+
 static void
 inspector_gone(struct pool *p, struct pool_job *suspect)
 {
 	struct jobs queue = TAILQ_HEAD_INITIALIZER(queue);
+	uint32_t module = named_module(p);
 	struct pool_job *j;
 
 	ipc_free(p->ipc);
@@ -347,8 +374,12 @@ inspector_gone(struct pool *p, struct pool_job *suspect)
 	if (suspect == NULL && !TAILQ_EMPTY(&p->sent) &&
 	    TAILQ_FIRST(&p->sent)->alone)
 		suspect = TAILQ_FIRST(&p->sent); /* who else */
-	log_warn("", "inspector_died", "outstanding=%u suspect=%llu", p->n_sent,
-	    suspect ? (unsigned long long)suspect->id : 0);
+	log_warn("", "inspector_died", "outstanding=%u suspect=%llu module=%s",
+	    p->n_sent, suspect ? (unsigned long long)suspect->id : 0,
+	    module == CHAIN_CORE ? "none"
+				 : p->conf->chain->modules[module].filter->name);
+	if (suspect != NULL)
+		suspect->blamed = module;
 	/* Those that were out go first again, the suspect behind them. */
 	TAILQ_CONCAT(&queue, &p->waiting, next);
 	if (suspect != NULL)

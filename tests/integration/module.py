@@ -42,7 +42,8 @@ def install(t):
     found = {}
     for folder, _, files in os.walk(root):
         for name in files:
-            found.setdefault(name, os.path.join(folder, name))
+            if "completion" not in folder:
+                found.setdefault(name, os.path.join(folder, name))
     run = t.folder("run")
     for name in ("posternd", "postern"):
         os.symlink(found[name], os.path.join(run, name))
@@ -330,6 +331,9 @@ def rude(t, build, run):
                reply, daemon.log()[-2000:])
         t.ok(any(m.get("class") == "failed" for m in daemon.quarantine()),
              "which is held", daemon.quarantine())
+        t.ok(re.search('module=rude result=failed stage=message why="its .inspect '
+                       'crashed, or did not end"', daemon.log()),
+             "and the log names the module", daemon.log()[-2000:])
     t.same(daemon.pids("worker"), workers, "no worker died of it")
 
 
