@@ -21,7 +21,8 @@ static const char *const tris[] = {
 struct explaining {
 	const struct rules *r;
 	const struct rules_trace *t;
-	bool unasked; /* its rule was skipped */
+	bool unasked;			/* its rule was skipped */
+	const struct quant_seen *quant; /* the one around */
 	struct buf *b;
 };
 
@@ -41,9 +42,9 @@ explain_captures(
 }
 
 static void
-explain_seen(struct explaining *x, const struct atom *a)
+explain_seen(
+    struct explaining *x, const struct atom *a, const struct seen *seen)
 {
-	const struct seen *seen = trace_seen(x->t, a);
 	const struct seen_text *text;
 
 	json_cstr(x->b, "result", seen->asked ? tris[seen->result] : "unasked");
@@ -82,6 +83,17 @@ explain_answer(struct explaining *x, const struct atom *a, uint32_t thing)
 }
 
 static void
+explain_of_thing(struct explaining *x, const struct atom *a)
+{
+	const struct thing_seen *of = x->quant->of;
+
+	while (of != NULL && of->atom != a)
+		of = of->next;
+	if (of != NULL)
+		explain_seen(x, a, &of->seen);
+}
+
+static void
 explain_atom(struct explaining *x, const struct atom *a, uint32_t thing)
 {
 	json_str(x->b, "test", a->canonical);
@@ -90,7 +102,9 @@ explain_atom(struct explaining *x, const struct atom *a, uint32_t thing)
 	else if (a->content)
 		explain_answer(x, a, thing);
 	else if (a->thing == NO_THING)
-		explain_seen(x, a);
+		explain_seen(x, a, trace_seen(x->t, a));
+	else
+		explain_of_thing(x, a);
 }
 
 static void explain_expr(struct explaining *x, const char *key,
@@ -113,6 +127,7 @@ explain_quant(struct explaining *x, const struct expr *e)
 		json_int(x->b, "of", q->n);
 	if (thing != NO_THING)
 		json_int(x->b, "decided_by", thing);
+	x->quant = q;
 	explain_expr(x, "that", e->first, thing);
 }
 

@@ -100,26 +100,33 @@ trace_seen(const struct rules_trace *t, const struct atom *a)
 	return &t->seen[t->policy->at_stage[t->stage].slots[a->index]];
 }
 
-enum tri
-judge_worker_atom(struct judging *j, const struct atom *a)
+/* Ask it now, of the message or of a thing. */
+static enum tri
+see(struct judging *j, const struct atom *a, uint32_t thing, struct seen *seen)
 {
-	struct seen *seen = trace_seen(j->trace, a);
 	enum value_state state;
 	enum tri result;
 	struct match m;
 
-	if (seen->asked)
-		return (enum tri)seen->result;
 	m.n_captures = 0;
-	result = a->fact == j->r->score ? ask_score(j, a, &state, &m)
-					: atom_ask(j->r, a, j->run, j->facts,
-					      RULES_MESSAGE, &state, &m);
+	result = a->fact == j->r->score
+		     ? ask_score(j, a, &state, &m)
+		     : atom_ask(j->r, a, j->run, j->facts, thing, &state, &m);
 	*seen = (struct seen){ .asked = 1,
 		.result = (unsigned)result & 3,
 		.state = (unsigned)state & 3 };
 	if (state == VALUE_KNOWN)
 		keep_text(j, a, seen, &m);
 	return result;
+}
+
+enum tri
+judge_worker_atom(struct judging *j, const struct atom *a)
+{
+	struct seen *seen = trace_seen(j->trace, a);
+
+	return seen->asked ? (enum tri)seen->result
+			   : see(j, a, RULES_MESSAGE, seen);
 }
 
 static enum tri
@@ -184,6 +191,28 @@ at_top(struct judging *j, const struct expr *x, uint32_t nth)
 	return tri_of(j->facts->depth(j->facts->arg, thing, nth) == 0);
 }
 
+/* For the trace: what the worker's tests say of the thing that decided. */
+static void
+keep_deciding(struct judging *j, const struct expr *x, struct quant_seen *to)
+{
+	const struct atom *a = x->atom;
+	struct thing_seen *of;
+
+	for (const struct expr *kid = x->first; kid != NULL; kid = kid->next)
+		keep_deciding(j, kid, to);
+	if (a == NULL || a->content || a->thing == NO_THING)
+		return;
+	of = arena_alloc(j->arena, sizeof(*of));
+	if (of == NULL) {
+		j->full = true;
+		return;
+	}
+	of->atom = a;
+	(void)see(j, a, to->thing, &of->seen); /* known to be so */
+	of->next = to->of;
+	to->of = of;
+}
+
 /* `all ( e )` is `no ( not e )`, `no` is `not any`: so one loop. */
 static enum tri
 find_one(struct judging *j, const struct expr *x, struct quant_seen *seen)
@@ -227,6 +256,8 @@ judge_quant(struct judging *j, const struct expr *x)
 	if (j->answers != NULL || !j->r->thing_content[x->thing]) {
 		seen->n = count_things(j, x->thing);
 		found = find_one(j, x, seen);
+		if (seen->thing != NO_THING)
+			keep_deciding(j, x->first, seen);
 	}
 	seen->result =
 	    (uint8_t)(x->quant == QUANT_ANY ? found : opposite(found));

@@ -505,11 +505,18 @@ struct seen_text {
 	struct pn_str text; /* up to MATCH_KEPT bytes */
 	struct pn_str *captures; /* [the pattern's named ones], if true */
 };
+/* What the worker saw of one atom in the thing that decided a quantifier. */
+struct thing_seen {
+	const struct atom *atom;
+	struct seen seen;
+	struct thing_seen *next;
+};
 struct quant_seen {
 	bool asked;
 	uint8_t result;
 	uint32_t n;     /* things looked at */
 	uint32_t thing; /* the first that decided, or NO_THING */
+	struct thing_seen *of; /* that one */
 };
 enum outcome { SILENT, FIRED, UNKNOWN, SKIPPED, ALLOWED };
 /* One a recipient and rule, in the order of the policy's .at_stage. Its

@@ -604,28 +604,34 @@ the_trace_is_complete_json(void **state)
 	    "\"size > 1\",\"result\":\"true\",\"value\":\"2048\"},{\"test\":"
 	    "\"tls.version = \\\"v\\\"\",\"result\":\"unasked\"}]},\"actions\":"
 	    "[{\"action\":\"tag\"}]}]";
-	struct arena *arena = arena_new(POLICY_ARENA);
-	struct rules_run *run = rules_run_new();
+	const struct rules_decls *decls[] = { &test_decls, in_one_place() };
 	struct rules_facts facts = FACTS_OF(&the_letter);
-	struct rules_result result;
-	struct buf frame = { 0 }, json = { 0 };
-	struct error e;
-	struct rules *r = compile_text(PN_STR_V(policy), "", arena, &e);
 
 	(void)state;
-	assert_non_null(r);
-	assert_int_equal(
-	    rules_judge(r, run, rules_policy_early(r), MESSAGE, &facts,
-		over_the_wire(r, run, &facts, arena, &frame), NULL, 0, arena,
-		&result),
-	    0);
-	rules_trace_json(r, result.trace, &json);
-	assert_str(buf_str(&json), want);
-	buf_fini(&frame);
-	buf_fini(&json);
-	rules_run_free(run);
-	rules_free(r);
-	arena_free(arena);
+	/* Whoever asks, the inspector or the worker. */
+	for (size_t i = 0; i < PN_COUNT(decls); i++) {
+		struct arena *arena = arena_new(POLICY_ARENA);
+		struct rules_run *run = rules_run_new();
+		struct rules_result result;
+		struct buf frame = { 0 }, json = { 0 };
+		struct error e;
+		struct rules *r =
+		    compile_with(decls[i], PN_STR_V(policy), "", arena, &e);
+
+		assert_non_null(r);
+		assert_int_equal(
+		    rules_judge(r, run, rules_policy_early(r), MESSAGE, &facts,
+			over_the_wire(r, run, &facts, arena, &frame), NULL, 0,
+			arena, &result),
+		    0);
+		rules_trace_json(r, result.trace, &json);
+		assert_str(buf_str(&json), want);
+		buf_fini(&frame);
+		buf_fini(&json);
+		rules_run_free(run);
+		rules_free(r);
+		arena_free(arena);
+	}
 }
 
 /* Whatever the room, judging says no or is complete. */
