@@ -98,6 +98,16 @@ struct asking {
 	const struct value *v;
 };
 
+static void
+spend(struct rules_run *run, size_t which, uint64_t began, bool hit)
+{
+	struct rules_cost *c = &run->costs[which];
+
+	c->ns += run_now(run) - began;
+	c->tests++;
+	c->hits += hit;
+}
+
 /* One atom on one value. spans: where its pattern may match, or NULL. */
 static int
 test_atom(const struct asking *q, const struct atom *atom,
@@ -106,6 +116,7 @@ test_atom(const struct asking *q, const struct atom *atom,
 	struct answer *to = &q->in->a->of[atom->index];
 	uint8_t *tri = to->each ? &to->each[q->thing] : &to->all;
 	struct rules_run *run = q->in->run;
+	uint64_t began = run->costs != NULL ? run_now(run) : 0;
 	struct match m;
 	enum tri one;
 
@@ -114,6 +125,8 @@ test_atom(const struct asking *q, const struct atom *atom,
 	run->limit = RULES_NO_LIMIT;
 	one = spans != NULL ? atom_test_in(atom, q->decl, run, q->v, spans, &m)
 			    : atom_test(atom, q->decl, run, q->v, &m);
+	if (run->costs != NULL)
+		spend(run, atom->index, began, one == TRI_TRUE);
 	if (one != TRI_FALSE)
 		*tri = (uint8_t)one;
 	if (run->limit != RULES_NO_LIMIT)
@@ -126,8 +139,13 @@ test_candidates(const struct asking *q)
 {
 	struct rules_run *run = q->in->run;
 	const struct candidates *c = &run->candidates;
+	uint64_t began = run->costs != NULL ? run_now(run) : 0;
 
 	prefilter_scan(q->g->prefilter, run, value_text(q->v, q->g->field));
+	if (run->costs != NULL)
+		spend(run,
+		    q->in->r->n_content + (size_t)(q->g - q->in->r->groups),
+		    began, false);
 	for (size_t w = 0; w * 64 < q->g->n_atoms; w++)
 		for (uint64_t left = c->set[w]; left != 0; left &= left - 1) {
 			size_t i = w * 64 + (size_t)__builtin_ctzll(left);

@@ -346,6 +346,33 @@ struct rules_map_entry {
 int rules_map_find(const struct rules *, struct rules_run *, struct pn_str map,
     struct pn_str key, struct rules_map_entry *, struct error *e);
 
+/* ---- what rules cost: profile.c ---- */
+
+/* Of one content atom, or of one group's prefilter. */
+struct rules_cost {
+	uint64_t ns, tests, hits;
+};
+size_t rules_n_costs(const struct rules *);
+/* Measure into these [rules_n_costs()] from now on: the inspector's run.
+ * NULL: do not. The clock is read twice an atom. */
+void rules_run_costs(struct rules_run *, struct rules_cost *);
+
+/* One rule's, with atoms that it shares counted in. */
+struct rules_expense {
+	struct pn_str rule, policy;
+	const struct lex_pos *pos;
+	struct rules_cost cost;
+	unsigned atoms;
+	struct pn_str dearest; /* the atom that took most of it, as text */
+	uint64_t dearest_ns;
+};
+typedef void rules_expense_take(void *arg, const struct rules_expense *);
+/* Each rule with content atoms, in file order. */
+void rules_each_expense(const struct rules *, const struct rules_cost *,
+    rules_expense_take *, void *arg);
+/* Looking through texts for what no rule's alone is. */
+uint64_t rules_prefilter_ns(const struct rules *, const struct rules_cost *);
+
 /* ---- names: names.c ---- */
 
 struct rules_name {

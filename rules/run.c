@@ -74,6 +74,12 @@ rules_run_clock(struct rules_run *run, struct rules_clock clock)
 	run->clock = clock;
 }
 
+void
+rules_run_costs(struct rules_run *run, struct rules_cost *costs)
+{
+	run->costs = costs;
+}
+
 struct rules_spent
 rules_run_spent(const struct rules_run *run)
 {

@@ -420,6 +420,7 @@ struct rules_run {
 	uint64_t messages; /* begun so far */
 	struct strike *strikes;
 	size_t n_strikes;
+	struct rules_cost *costs; /* NULL: nobody wants to know */
 	const struct rules_test *live; /* its rule is, though in shadow */
 };
 

@@ -15,6 +15,7 @@ postern_SOURCES = \
 	proxy/cli/letter.c \
 	proxy/cli/main.c \
 	proxy/cli/map.c \
+	proxy/cli/profile.c \
 	proxy/cli/promote.c \
 	proxy/cli/quarantine.c \
 	proxy/cli/render.c \

@@ -106,6 +106,10 @@ static const struct command {
 	    "Look at settings, folders, log and clock, ask the resolver and the DNS\n"
 	    "lists, and dial each next hop: does it see the client's address? One\n"
 	    "line each, with what to do. The exit code is 1 when something failed.\n" },
+	{ "profile", cli_profile, "what each rule costs",
+	    "usage: postern profile [--repeat N] [OPTION...] FILE|FOLDER...\n\n"
+	    "Read the messages N times, as `scan` does, and measure the tests of each\n"
+	    "rule that look into the message; the dearest rule first.\n" },
 	{ "promote", cli_promote, "make a rule in shadow live",
 	    "usage: postern promote [--policy NAME] [--dry-run] [--no-reload] RULE\n\n"
 	    "Take `mode shadow;` out of the rule in the file it stands in, show the\n"

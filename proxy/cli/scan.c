@@ -148,7 +148,7 @@ scan_begin(const struct cli *c, struct scanning *s, struct scan_session *said)
 	if (s->policy == NULL)
 		code = cli_fail(EX_CONFIG, "%s", e.text);
 	else if ((code = given_facts(s->policy, said, s->arena)) == 0 &&
-		 (s->scanner = scanner_new(s->policy, &e)) == NULL)
+		 (s->scanner = scanner_new(s->policy, NULL, &e)) == NULL)
 		code = cli_fail(EX_OSERR, "%s", e.text);
 	if (code != 0)
 		scan_end(s);

@@ -20,6 +20,7 @@
 
 struct scanner {
 	const struct policy *policy;
+	struct inspect_conf inspect; /* the policy's, and where to measure */
 	struct users users;
 	struct loop *loop;
 	struct inspect_channel channel;
@@ -49,7 +50,7 @@ fork_inspector(struct scanner *s, int *sock, struct error *e)
 		if (s->users.switching)
 			(void)users_become(&s->users, &s->users.inspector,
 			    &ignored);
-		inspector_main(&s->policy->inspect, &s->channel, pair[1]);
+		inspector_main(&s->inspect, &s->channel, pair[1]);
 	}
 	io_close(pair[1]);
 	*sock = pair[0];
@@ -98,7 +99,7 @@ begin(struct scanner *s, struct error *e)
 		return -1;
 	s->loop = loop_new();
 	s->spools = spool_pool_new(&memory);
-	s->pool = pool_new(s->loop, &p->inspect, &s->channel, sock,
+	s->pool = pool_new(s->loop, &s->inspect, &s->channel, sock,
 	    kill_inspector, s);
 	event_assign(&s->died, loop_base(s->loop), SIGCHLD,
 	    EV_SIGNAL | EV_PERSIST, on_died, s);
@@ -109,12 +110,14 @@ begin(struct scanner *s, struct error *e)
 }
 
 struct scanner *
-scanner_new(const struct policy *p, struct error *e)
+scanner_new(const struct policy *p, struct rules_cost *costs, struct error *e)
 {
 	struct scanner *s = xcalloc(1, sizeof(*s));
 	struct error ignored;
 
 	s->policy = p;
+	s->inspect = p->inspect;
+	s->inspect.costs = costs;
 	if (users_find(&s->users, p->daemon.user, p->daemon.inspect_user,
 	    p->daemon.keeper_user, &ignored) < 0)
 		s->users.switching = false; /* see fork_inspector() */

@@ -30,8 +30,9 @@ struct scan_session {
 };
 
 struct scanner;
-/* Forks. NULL and *e. */
-struct scanner *scanner_new(const struct policy *, struct error *e);
+/* Forks. costs: shared memory to measure rules into, or NULL. NULL and *e. */
+struct scanner *scanner_new(const struct policy *, struct rules_cost *costs,
+    struct error *e);
 /* Ends the inspector. */
 void scanner_free(struct scanner *);
 

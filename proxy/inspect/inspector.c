@@ -218,6 +218,7 @@ inspector_new(
 	in->channel = ch;
 	in->sock = sock;
 	in->run = rules_run_new();
+	rules_run_costs(in->run, conf->costs);
 	/* Half of what the process may take: malloc and archives want some. */
 	in->arena = arena_new(conf->max_memory / 2);
 	in->frame = xcalloc(1, IPC_MAX);

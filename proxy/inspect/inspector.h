@@ -43,6 +43,8 @@ struct inspect_conf {
 	const struct chain *chain;
 	const struct rules *rules;
 	struct charsets *charsets;    /* open, so that no reading opens a file */
+	struct rules_cost *costs;     /* shared memory to measure rules into,
+					 or NULL */
 };
 
 int inspect_channel_make(struct inspect_channel *, size_t max_message,

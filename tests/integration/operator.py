@@ -300,6 +300,44 @@ policy p {
              "64: try " + " ".join(words).replace(t.dir, ""), done)
 
 
+def profile(t, daemon):
+    conf = t.write("postern/profile.conf", open(daemon.conf).read().replace(
+        "include policy.conf;", "") + """
+policy p {
+    rule dear { when raw ~ /(a|b)*c\\d+(x|y)*z/; then reject "dear"; }
+    rule cheap { when subject contains "needle"; then tag; }
+    rule worker { when size > 1G; then tag; }
+}
+policy q extends p for rcpt @sales.example.com {
+    rule both { when subject contains "needle" and raw contains "needle"; then tag; }
+}
+""")
+    folder = t.folder("mails")
+    for i in range(4):
+        with open(os.path.join(folder, "%d.eml" % i), "wb") as f:
+            f.write(MAIL % (b"needle" if i % 2 else b"hay") + b"abab c1" * 500 * (i + 1))
+
+    def ask(*words):
+        return run(("-c", conf, "profile") + words)
+
+    done = ask("--json", "--repeat", "5", folder)
+    got = json.loads(done.stdout)
+    rules = {r["rule"]: r for r in got["rules"]}
+    t.same((got["messages"], [r["rule"] for r in got["rules"]][0], set(rules)),
+           (20, "dear", {"dear", "cheap", "both"}), "profile: the dearest rule first",
+           done.stdout, done.stderr)
+    t.ok(rules["cheap"]["hits"] == 10 and rules["cheap"]["tests"] == 20
+         and rules["dear"]["hits"] == 0 and 0 < rules["cheap"]["ns"] < rules["dear"]["ns"]
+         < got["ns"] and rules["both"]["ns"] >= rules["cheap"]["ns"]
+         and rules["dear"]["dearest"].startswith("raw ~ "), "what it counts", rules)
+    done = ask(os.path.join(folder, "1.eml"), folder)
+    t.ok(done.returncode == 0 and done.stdout.startswith("5 messages, ")
+         and re.search(r"^ +[\d.]+ +[\d.]+ +[\d.]+ +0  dear \(policy p, %s:\d+\) raw ~ " % conf,
+                       done.stdout, re.M), "for people", done.stdout, done.stderr)
+    for words, code in (((), 64), (("--repeat", "x", folder), 64), ((conf + ".not",), 66)):
+        t.same(ask(*words).returncode, code, "%d: profile %s" % (code, " ".join(words)))
+
+
 def history(t, daemon):
     def search(*words):
         done = daemon.cli("history", *words, json_out=True)
@@ -455,6 +493,7 @@ def test(t):
     facts(t, daemon)
     scores(t, daemon)
     trying(t, daemon)
+    profile(t, daemon)
     explain(t, daemon, policy)
     history(t, daemon)
     top(t, daemon)
