@@ -9,7 +9,7 @@
  * rules/score.c rules/describe.c
  * rules/parse_action.c rules/parse_list.c rules/check.c rules/atoms.c
  * rules/ask.c rules/text.c rules/answers.c rules/sets.c rules/nets.c
- * rules/pattern.c rules/print.c rules/judge.c rules/explain.c
+ * rules/print.c rules/judge.c rules/explain.c
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct test_value letter[] = {
 	{ "subject", RULES_MESSAGE, "abbbc x", "" },
 	{ "sender", RULES_MESSAGE, "a@b.example", "" },
+	{ "from", RULES_MESSAGE, "ada@b.example", "" },
 	{ "client.ip", RULES_MESSAGE, "10.1.2.3", "" },
 	{ "size", RULES_MESSAGE, "4096", "" },
 	{ "header", RULES_MESSAGE, "?", "x" },
