@@ -1,4 +1,4 @@
-"""maps - files that the policy is made of change, and nobody says so.
+"""maps - files that the policy is made of change, and nobody says so; people.
 
 map_check: the daemon looks at its maps and reloads what changed: an address
 added, a cdb put in the place of another, a pattern in the sandboxed inspector.
@@ -20,12 +20,15 @@ rule blocked  { when sender in blocked;     then reject 550 5.7.1 "blocked"; }
 rule neighbour{ when client.ip in nets;     then reject 550 5.7.1 "nets"; }
 rule words    { when subject in words;      then reject 550 5.7.1 "words"; }
 rule listed   { when from in listed;        then reject 550 5.7.1 "listed"; }
+rule spoof    { when from claims ceo or reply-to claims ceo;
+                unless from.address in ceo;  then reject 550 5.7.1 "spoof"; }
 """
 TOP = """
 map blocked = text:blocked;
 map nets    = cidr:nets;
 map words   = pcre:words;
 map listed  = cdb:listed.cdb;
+people ceo { name "Ada Meyer"; address ada@example.com; }
 """
 BODY = b"Subject: %s\r\nFrom: %s\r\n\r\nhello\r\n"
 
@@ -55,6 +58,21 @@ def verdict(daemon, sender="ada@client.example", subject=b"hello",
     return reply.text.split()[1] if reply.code == 550 else reply.code
 
 
+# Who says he is whom, in a field; the verdict.
+CLAIMS = [
+    (b"Ada Meyer <mallory@example.org>", "spoof"),
+    (b"\"Meyer, Ada (CEO)\" <mallory@example.org>", "spoof"),
+    (b"=?UTF-8?B?0JBkYSBN0LV5ZXI=?= <mallory@example.org>", "spoof"),
+    (b"=?iso-8859-1?Q?=C0da?= =?iso-8859-1?Q?_M=EAyer?= <mallory@example.org>", "spoof"),
+    (b"\"ada@example.com\" <mallory@example.org>", "spoof"),
+    (b"x@y.example\r\nReply-To: Ada Meyer <mallory@example.org>", "spoof"),
+    (b"Ada Meyer <ada@example.com>", 250),
+    (b"ada@example.com", 250),
+    (b"Adam Meyers <adam@example.org>", 250),
+    (b"Ada Meyerhof <hof@example.org>", 250),
+]
+
+
 def becomes(daemon, want, **mail):
     return tap.until(lambda: verdict(daemon, **mail) == want, 15, 0.3)
 
@@ -81,6 +99,9 @@ def test(t):
            "a pattern is searched for in the inspector")
     t.same(verdict(daemon, author=b"Eve <Eve@Listed.example>"), "listed",
            "and so is a key of the cdb")
+    wrong = [(c, got) for c, got in ((c, verdict(daemon, author=c[0])) for c in CLAIMS)
+             if got != c[1]]
+    t.ok(not wrong, "%d display names: who claims to be Ada Meyer" % len(CLAIMS), *wrong)
     first = generation(daemon)
     time.sleep(1.5)
     t.same(generation(daemon), first, "files that stay as they are reload nothing")
