@@ -18,12 +18,12 @@ class Lists(dns.Dns):
 
     wild = False
 
-    def _answer(self, name, kind):
+    def _host(self, name, kind):
         if kind == 1 and (self.wild or name in (
                 "2.0.0.127.bl.good.example", "1.0.0.127.bl.everybody.example",
                 "2.0.0.127.bl.everybody.example")):
             return socket.inet_aton("127.0.0.2")
-        return super()._answer(name, kind)
+        return super()._host(name, kind)
 
 
 def findings(done):
