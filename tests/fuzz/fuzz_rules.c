@@ -5,11 +5,12 @@
  * same text; any frame is refused or judged.
  *
  * Covers: proxy/base/lex.c rules/parse.c rules/parse_words.c rules/parse_expr.c
- * rules/parse_rule.c rules/parse_policy.c rules/roster.c rules/place.c rules/effects.c
- * rules/score.c rules/describe.c
- * rules/parse_action.c rules/parse_list.c rules/check.c rules/atoms.c
+ * rules/parse_rule.c rules/parse_policy.c rules/parse_action.c
+ * rules/parse_list.c rules/roster.c rules/check.c rules/check_expr.c
+ * rules/check_action.c rules/check_test.c rules/place.c rules/atoms.c
  * rules/ask.c rules/text.c rules/answers.c rules/sets.c rules/nets.c
- * rules/print.c rules/judge.c rules/explain.c
+ * rules/print.c rules/describe.c rules/judge.c rules/effects.c
+ * rules/score.c rules/explain.c
  */
 #include <sys/mman.h>
 #include <unistd.h>
