@@ -281,12 +281,21 @@ forget_again(struct engine_run *r)
 {
 	struct stage_results *all = &r->t->past->results;
 	struct stage_result *s, *next;
+	bool again = false;
 
 	for (s = STAILQ_FIRST(all); s != NULL; s = next) {
 		next = STAILQ_NEXT(s, next);
-		if (s->stage == r->stage)
-			STAILQ_REMOVE(all, s, stage_result, next);
+		if (s->stage != r->stage)
+			continue;
+		STAILQ_REMOVE(all, s, stage_result, next);
+		again = true;
 	}
+	if (again)
+		r->t->verdict = (struct verdict){ 0 };
+	STAILQ_FOREACH (s, all, next)
+		if (again)
+			effects_join(r->t, &r->t->verdict, &s->rules,
+			    r->engine->conf->enforce);
 }
 
 int

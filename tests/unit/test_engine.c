@@ -592,7 +592,8 @@ helo_is_said_again(void **state)
 	for (size_t i = 0; i < PN_COUNT(names); i++) {
 		t->client.helo = pn_str_of(names[i].name);
 		run(&b, t, STAGE_HELO);
-		if (t->early.action != names[i].early)
+		if (t->early.action != names[i].early ||
+		    t->verdict.action != names[i].early)
 			fail_msg("%zu: %s", i, names[i].name);
 		assert_int_equal(t->delay_ms,
 		    strcmp(names[i].name, "free") == 0 ? 2000 : 0);
