@@ -152,6 +152,24 @@ load_cdb(struct rules_builder *b, const struct word *file, const char *path,
 	return 0;
 }
 
+static void
+close_map(const struct list *l)
+{
+	struct cdb c;
+
+	if (l->cdb == NULL)
+		return;
+	c = *l->cdb; /* sealed by now, and cdb_free() writes into it */
+	cdb_free(&c);
+}
+
+void
+maps_close(const struct rules *r)
+{
+	for (const struct list *l = r->lists; l != NULL; l = l->next)
+		close_map(l);
+}
+
 int
 list_add_map(struct rules_builder *b, enum list_kind kind,
     const struct word *name, const struct word *file, struct pn_str path,
@@ -169,18 +187,10 @@ list_add_map(struct rules_builder *b, enum list_kind kind,
 		return -1;
 	l->kind = kind;
 	l->file = (struct rules_file){ .path = path.p, .stamp = stamp };
-	return list_add(b, name, l, e);
-}
-
-void
-maps_close(const struct rules *r)
-{
-	for (const struct list *l = r->lists; l != NULL; l = l->next)
-		if (l->cdb != NULL) {
-			struct cdb c = *l->cdb;
-
-			cdb_free(&c);
-		}
+	if (list_add(b, name, l, e) == 0)
+		return 0;
+	close_map(l); /* it is in no list that would */
+	return -1;
 }
 
 const struct rules_file *

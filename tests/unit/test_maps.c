@@ -452,6 +452,48 @@ finds_in_cdb(void **state)
 	rules_run_free(run);
 }
 
+static size_t
+count_mappings(void)
+{
+	struct buf maps = { 0 };
+	struct error e;
+	size_t n = 0;
+
+	assert_int_equal(io_slurp("/proc/self/maps", 1 << 22, &maps, &e), 0);
+	for (const char *at = buf_data(&maps);
+	     (at = memmem(at, (size_t)(maps.mem + maps.end - at), "memfd:cdb",
+		  9)) != NULL;
+	     at++)
+		n++;
+	buf_fini(&maps);
+	return n;
+}
+
+/* Whatever becomes of the policy: a mapping goes with it. */
+static void
+mappings_are_given_back(void **state)
+{
+	static const char *const policies[] = { "map m = cdb:map.cdb;",
+		"map m = cdb:map.cdb; map m = cdb:map.cdb;",
+		"map m = cdb:map.cdb; set x = ;",
+		"map m = cdb:map.cdb; policy p { rule r { when nothing; then "
+		"tag; } }" };
+
+	(void)state;
+	write_cdb("map.cdb", pairs, false);
+	for (size_t i = 0; i < PN_COUNT(policies); i++) {
+		struct arena *arena = arena_new(POLICY_ARENA);
+		struct error e;
+		struct rules *r = compile(policies[i], arena, &e);
+
+		assert_int_equal(r != NULL, i == 0);
+		assert_int_equal(count_mappings(), i == 0);
+		rules_free(r);
+		arena_free(arena);
+		assert_int_equal(count_mappings(), 0);
+	}
+}
+
 /* Written into, and cut to nothing, while it is looked into. */
 static void
 cut_cdb_is_survived(void **state)
@@ -724,6 +766,7 @@ main(void)
 		cmocka_unit_test(rules_ask_them),
 		cmocka_unit_test(limits_are_unknown),
 		cmocka_unit_test(finds_in_cdb),
+		cmocka_unit_test(mappings_are_given_back),
 		cmocka_unit_test(cut_cdb_is_survived),
 		cmocka_unit_test(broken_cdb_is_survived),
 		cmocka_unit_test(many_addresses),
