@@ -120,6 +120,36 @@ render_expr(FILE *f, const json_t *e, const char *lead, int at)
 
 /* ---- rules ---- */
 
+/* As the rule writes it, where its word alone would not tell. */
+static void
+render_argument(FILE *f, const char *key, const json_t *v)
+{
+	static const struct {
+		const char *key, *before;
+	} words[] = { { "class", "class " }, { "group", "in " },
+		{ "note", "with note " } };
+
+	if (json_is_true(v)) { /* quarantine copy */
+		(void)fputs(key, f);
+		return;
+	}
+	if (strcmp(key, "add") == 0) {
+		(void)fprintf(f, "%+lld", (long long)json_integer_value(v));
+		return;
+	}
+	if (strcmp(key, "part") == 0) { /* people count from one */
+		(void)fprintf(f, "part number %lld",
+		    (long long)json_integer_value(v) + 1);
+		return;
+	}
+	for (size_t i = 0; i < PN_COUNT(words); i++)
+		if (strcmp(key, words[i].key) == 0)
+			(void)fputs(words[i].before, f);
+	show_value(f, v);
+	if (strcmp(key, "ms") == 0)
+		(void)fputs("ms", f);
+}
+
 static void
 render_action(FILE *f, const json_t *a)
 {
@@ -132,9 +162,7 @@ render_action(FILE *f, const json_t *a)
 		if (strcmp(key, "action") == 0)
 			continue;
 		(void)fputc(' ', f);
-		if (strcmp(key, "class") == 0)
-			(void)fputs("class ", f);
-		show_value(f, v);
+		render_argument(f, key, v);
 	}
 	(void)fputc('\n', f);
 }
