@@ -61,6 +61,15 @@ explain_seen(
 		explain_captures(x, a, text->captures);
 }
 
+/* Why a pattern has no answer. */
+static const char *const limits[RULES_LIMITS] = {
+	[RULES_LIMIT_PATTERN] = "the pattern took too long",
+	[RULES_LIMIT_BENCHED] = "the pattern took too long, once too often",
+	[RULES_LIMIT_ON_BENCH] = "the pattern took too long before",
+	[RULES_LIMIT_MESSAGE] = "all patterns together took too long",
+	[RULES_LIMIT_SIZE] = "the text is too long"
+};
+
 /* Of a content atom: what matched first, if that is what is asked about. */
 static void
 explain_answer(struct explaining *x, const struct atom *a, uint32_t thing)
@@ -75,6 +84,9 @@ explain_answer(struct explaining *x, const struct atom *a, uint32_t thing)
 	if (all != NULL)
 		tri = answers_get(all, a, of_thing ? thing : 0);
 	json_cstr(x->b, "result", tris[tri]);
+	if (tri == TRI_UNKNOWN && answer != NULL &&
+	    answer->limit < RULES_LIMITS && limits[answer->limit] != NULL)
+		json_cstr(x->b, "limit", limits[answer->limit]);
 	if (tri != TRI_TRUE || !answer->has_match ||
 	    (of_thing && answer->thing != thing))
 		return;

@@ -125,7 +125,10 @@ recipients_of(const json_t *m)
 		while (*s != '\0') {
 			size_t n = strcspn(s, ",");
 
-			(void)json_array_append_new(all, json_stringn(s, n));
+			/* "+3": so many more */
+			(void)json_array_append_new(all, *s == '+'
+			    ? json_sprintf("%.*s more", (int)n - 1, s + 1)
+			    : json_stringn(s, n));
 			s += n + (s[n] == ',');
 		}
 		return all;

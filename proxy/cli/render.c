@@ -43,6 +43,10 @@ render_test(FILE *f, const json_t *e)
 	show_text(f, member(e, "test"));
 	if (json_object_get(e, "result") != NULL)
 		render_result(f, e);
+	if (member(e, "limit").n > 0) {
+		(void)fputs(", for ", f);
+		show_text(f, member(e, "limit"));
+	}
 	if (json_object_get(e, "value") != NULL) {
 		(void)fputs(", it is \"", f);
 		show_value(f, json_object_get(e, "value"));
@@ -168,11 +172,11 @@ render_action(FILE *f, const json_t *a)
 }
 
 static void
-render_place(FILE *f, const json_t *rule)
+render_place(FILE *f, const json_t *stage, const json_t *rule)
 {
-	if (member(rule, "policy").n > 0) {
+	if (member(stage, "policy").n > 0) {
 		(void)fputs("policy ", f);
-		show_text(f, member(rule, "policy"));
+		show_text(f, member(stage, "policy"));
 		(void)fputs(", ", f);
 	}
 	if (json_object_get(rule, "file") != NULL)
@@ -204,7 +208,7 @@ render_rule(FILE *f, const json_t *stage, const json_t *rule)
 		(void)fputc('>', f);
 	}
 	(void)fputs(" (", f);
-	render_place(f, rule);
+	render_place(f, stage, rule);
 	(void)fputs(")\n", f);
 	render_expr(f, json_object_get(rule, "when"), "when ", 4);
 	render_expr(f, json_object_get(rule, "unless"), "unless ", 4);
@@ -254,13 +258,11 @@ static bool
 decided(const json_t *trace, const json_t *stage, const json_t *rule)
 {
 	const json_t *v = json_object_get(trace, "verdict");
-	struct pn_str name = member(v, "rule"), policy = member(v, "policy");
+	struct pn_str name = member(v, "rule");
 
 	if (refused_rcpt(trace, stage) && refuses(rule))
 		return true;
-	return name.n > 0 && pn_str_eq(member(rule, "rule"), name) &&
-	       (policy.n == 0 || member(rule, "policy").n == 0 ||
-		   pn_str_eq(member(rule, "policy"), policy));
+	return name.n > 0 && pn_str_eq(member(rule, "rule"), name);
 }
 
 static enum group
@@ -429,6 +431,57 @@ render_verdict(FILE *f, const json_t *verdict)
 	(void)fputc('\n', f);
 }
 
+static void
+render_list_of(FILE *f, const char *title, const json_t *list)
+{
+	const json_t *v;
+	size_t i;
+
+	if (json_array_size(list) == 0)
+		return;
+	(void)fprintf(f, "%-8s", title);
+	json_array_foreach (list, i, v) {
+		(void)fputc(' ', f);
+		show_value(f, v);
+	}
+	(void)fputc('\n', f);
+}
+
+/* By whose rules, and what else they came to. */
+static void
+render_rest(FILE *f, const json_t *trace)
+{
+	const json_t *would = json_object_get(trace, "would");
+	const json_t *copy = json_object_get(trace, "copy");
+
+	if (member(trace, "policy").n > 0) {
+		(void)fputs("policy   ", f);
+		show_text(f, member(trace, "policy"));
+		(void)fputc('\n', f);
+	}
+	if (would != NULL) {
+		(void)fputs("would    ", f);
+		show_text(f, member(would, "action"));
+		(void)fputs(" by ", f);
+		show_text(f, member(would, "rule"));
+		(void)fputs(", were it not in shadow or `enforce no`\n", f);
+	}
+	render_list_of(f, "onward", json_object_get(trace, "onward"));
+	if (copy != NULL) {
+		(void)fputs("copy     held, class ", f);
+		show_text(f, member(copy, "class"));
+		(void)fputs(", by ", f);
+		show_text(f, member(copy, "rule"));
+		(void)fputc('\n', f);
+	}
+	if (member(trace, "notes").n > 0) {
+		(void)fputs("notes    ", f);
+		show_text(f, member(trace, "notes"));
+		(void)fputc('\n', f);
+	}
+	render_list_of(f, "no answer from", json_object_get(trace, "away"));
+}
+
 void
 render_trace(FILE *f, const json_t *trace)
 {
@@ -445,6 +498,7 @@ render_trace(FILE *f, const json_t *trace)
 	(void)fputs(" bytes\n", f);
 	render_people(f, trace);
 	render_verdict(f, json_object_get(trace, "verdict"));
+	render_rest(f, trace);
 	if (json_is_true(json_object_get(trace, "truncated")))
 		(void)fputs("the trace was too large to be kept whole\n", f);
 	if (render_group(f, trace, DECIDED) == 0)

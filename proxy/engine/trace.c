@@ -129,6 +129,25 @@ add_rest(struct buf *b, const struct transaction *t)
 		json_str(b, "notes", t->notes);
 }
 
+/* Modules that had no answer: their facts are unknown. */
+static void
+add_away(struct buf *b, const struct chain *c, const struct engine_past *past)
+{
+	const uint8_t *early = past->missing_early, *late = past->missing;
+	bool any = false;
+
+	for (uint32_t i = 0; i < c->n_modules && late != NULL; i++) {
+		if (early[i] == MISSING_NOTHING && late[i] == MISSING_NOTHING)
+			continue;
+		if (!any)
+			json_begin_array(b, "away");
+		any = true;
+		json_cstr(b, NULL, c->modules[i].filter->name);
+	}
+	if (any)
+		json_end_array(b);
+}
+
 static void
 add_value(struct buf *b, const char *name, const struct value *v)
 {
@@ -249,6 +268,7 @@ write_trace(struct engine *g, struct transaction *t, enum detail detail)
 	json_int(b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
 	add_verdict(b, final_verdict(t));
 	add_rest(b, t);
+	add_away(b, g->conf->chain, t->past);
 	if (detail < WHOLE)
 		json_bool(b, "truncated", true);
 	add_facts(b, g->conf->chain, &t->facts);
