@@ -151,6 +151,8 @@ count_attempt(struct engine_run *r, bool ok, uint32_t count)
 {
 	log_warn(r->t->id, "inspect", "result=broken attempt=%u",
 	    ok ? count : 0);
+	stat_add(stats_counter(keep_stats(r->engine->keep),
+	    "inspections_failed_total", NULL, 0), 1);
 	if (ok && count >= BLAME_LIMIT)
 		r->t->past->blamed = true;
 	else

@@ -1,5 +1,6 @@
 # Tests that kill, and tests of what is on the disk when it happens.
-FAULT_TESTS += tests/faults/kill9.py tests/faults/poison.py
+FAULT_TESTS += tests/faults/kill9.py tests/faults/poison.py \
+	tests/faults/release_kill9.py
 EXTRA_DIST += $(FAULT_TESTS) tests/faults/fsync.py tests/faults/chaos.py
 TESTS += tests/faults/fsync.py tests/faults/chaos.py
 

@@ -4,6 +4,7 @@ keeper_tests = \
 	tests/unit/test_quarantine \
 	tests/unit/test_maildir \
 	tests/unit/test_history \
+	tests/unit/test_log \
 	tests/unit/test_metrics \
 	tests/unit/test_state \
 	tests/unit/test_settings \
@@ -23,6 +24,8 @@ tests_unit_test_state_SOURCES = tests/unit/test_state.c tests/unit/keeper_world.
 tests_unit_test_state_LDADD = libkeeper.la $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = libkeeper.la $(CMOCKA_LIBS)
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/keeper_world.h
+tests_unit_test_log_LDADD = libmail.la libbase.la $(CMOCKA_LIBS)
 tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = libkeeper.la $(CMOCKA_LIBS)
 tests_unit_test_stats_SOURCES = tests/unit/test_stats.c
