@@ -18,6 +18,7 @@ libmaster_la_SOURCES = \
 	proxy/generation.c proxy/generation.h \
 	proxy/listen.c proxy/listen.h \
 	proxy/notify.c proxy/notify.h \
+	proxy/running.c proxy/running.h \
 	proxy/watch.c proxy/watch.h
 
 sbin_PROGRAMS += posternd

@@ -273,6 +273,8 @@ generations_json(const struct generations *all, pid_t master, pid_t keeper,
 
 	json_int(b, "generation", g ? g->number : 0);
 	json_int(b, "missing", missing_of(g));
+	if (g != NULL && g->policy != NULL)
+		modules_changed_json(&g->policy->modules, b);
 	json_begin_array(b, "processes");
 	process_json(b, "master", master, NULL, NULL, rss);
 	process_json(b, "keeper", keeper, NULL, NULL, rss);

@@ -13,6 +13,7 @@
 #include "proxy/check.h"
 #include "proxy/master.h"
 #include "proxy/policy.h"
+#include "proxy/running.h"
 #include "proxy/single.h"
 
 struct options {
@@ -110,6 +111,7 @@ check(const struct policy *p, bool verbose)
 	struct error e;
 	int status = 0;
 
+	running_warn(p->daemon.control);
 	if (run_tests(p, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		status = EX_CONFIG;

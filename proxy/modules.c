@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/must.h"
 #include "base/suggest.h"
 #include "mail/option.h"
@@ -35,6 +36,15 @@ static const char *const unavailable_words[] = {
 };
 
 /* ---- the file ---- */
+
+static void
+remember(struct module_file *f, const struct stat *st)
+{
+	f->dev = st->st_dev;
+	f->ino = st->st_ino;
+	f->size = st->st_size;
+	f->mtime = st->st_mtim;
+}
 
 /* Its code runs as we do: nobody else may write it. */
 static int
@@ -63,10 +73,7 @@ open_file(struct module_file *f, const char *name,
 	f->handle = dlopen(f->path, RTLD_NOW | RTLD_LOCAL);
 	if (f->handle == NULL)
 		return error_set(e, "%s", dlerror());
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
-	f->size = st.st_size;
-	f->mtime = st.st_mtim;
+	remember(f, &st);
 	*filter = dlsym(f->handle, "pn_filter");
 	if (*filter == NULL)
 		return error_set(e, "%s defines no pn_filter: it is no filter "
@@ -575,6 +582,8 @@ is_same(const struct module_file *a, const struct module_file *b)
 	    a->mtime.tv_nsec == b->mtime.tv_nsec;
 }
 
+#define CHANGED "module %s: %s changed since it was loaded: that needs a restart"
+
 int
 modules_unchanged(const struct module_list *old, const struct module_list *now,
     struct error *e)
@@ -586,9 +595,44 @@ modules_unchanged(const struct module_list *old, const struct module_list *now,
 
 			if (b->handle != NULL && a->handle == b->handle &&
 			    !is_same(a, b))
-				return error_set(e, "module %s: %s changed "
-				    "since it was loaded: that needs a restart",
-				    now->all[i].name, b->path);
+				return error_set(e, CHANGED, now->all[i].name,
+				    b->path);
 		}
 	return 0;
+}
+
+static bool
+has_changed(const struct module_file *f)
+{
+	struct module_file now = { .path = f->path };
+	struct stat st;
+
+	if (f->handle == NULL)
+		return false;
+	if (stat(f->path, &st) < 0)
+		return true; /* gone: a restart will not find it either */
+	remember(&now, &st);
+	return !is_same(f, &now);
+}
+
+void
+modules_changed_json(const struct module_list *l, struct buf *b)
+{
+	struct buf text = { 0 };
+	bool begun = false;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (!has_changed(&l->all[i].file))
+			continue;
+		if (!begun)
+			json_begin_array(b, "modules_changed");
+		begun = true;
+		buf_clear(&text);
+		(void)buf_printf(&text, CHANGED, l->all[i].name,
+		    l->all[i].file.path); /* no cap */
+		json_str(b, NULL, buf_str(&text));
+	}
+	if (begun)
+		json_end_array(b);
+	buf_fini(&text);
 }

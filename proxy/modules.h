@@ -71,5 +71,8 @@ void modules_close(const struct module_list *);
 /* -1: a module of now is loaded already, from a file that has changed. */
 int modules_unchanged(const struct module_list *old,
     const struct module_list *now, struct error *e);
+/* "modules_changed":["module x: ..."], of those whose files changed since they
+ * were loaded, into an open JSON object; nothing when none did. */
+void modules_changed_json(const struct module_list *, struct buf *);
 
 #endif

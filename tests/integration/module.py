@@ -293,7 +293,7 @@ def rude(t, build, run):
         t, name="rude", build_dir=run,
         policy='rule r { when rude.mail = "y"; on unknown tag; then tag; }'
         "rule i { when rude.inspect > 5000000; on unknown tag; then tag; }",
-        extra="inspect_deadline 2s;\ntrace_accept_percent 100;\n"
+        extra="inspect_deadline 3s;\ntrace_accept_percent 100;\n"
         "module rude %s { server %s; timeout 700ms; }" % (path, service.address))
     t.same(send(daemon).code, 250, "a mail that rude has no mind to spoil")
 
@@ -387,6 +387,12 @@ def refused(t, build, run):
     t.ok(done.returncode == 78 and "that needs a restart" in done.stdout + done.stderr,
          "a file that changed needs a restart, and reload says so",
          done.stdout, done.stderr)
+    done = daemon.check()
+    t.ok(done.returncode == 0 and re.search(
+        r"running posternd: module shape: \S+hookless.so changed since it was loaded: "
+        "that needs a restart", done.stderr), "posternd -t says so, too", done.stderr)
+    t.ok(any("module shape" in text for text in daemon.status().get("modules_changed", [])),
+         "and postern status", daemon.status())
     t.same(send(daemon).code, 250, "mail passes under the old policy")
     daemon.configure("", extra="module shape %s;" % build.module(
         "hookless2", shape, "-DSHAPE=OLD"))

@@ -140,7 +140,7 @@ rude_in_inspect(struct pn_mail *m, const char *how)
 		while (pn_alloc(m, 1u << 20) != NULL)
 			;
 	if (strcmp(how, "many") == 0)
-		for (int i = 0; i < 2000000; i++)
+		for (int i = 0; i < 900000; i++)
 			pn_fact_number(m, "rude.inspect", i);
 	return PN_NEXT;
 }
