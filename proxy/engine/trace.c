@@ -220,10 +220,12 @@ add_found(struct buf *b, const struct chain *c, const struct facts *f)
 {
 	json_begin_array(b, "found");
 	for (uint32_t i = 0; i < f->n_of; i++) {
+		const struct chain_fact *fact = &c->facts[f->of[i].index];
+
 		json_begin_object(b, NULL);
 		if (f->of[i].thing != FACT_OF_MESSAGE)
-			json_int(b, "part", f->of[i].thing);
-		add_value(b, c->facts[f->of[i].index].name, &f->of[i].value);
+			json_int(b, thing_names[fact->thing], f->of[i].thing);
+		add_value(b, fact->name, &f->of[i].value);
 		json_end_object(b);
 	}
 	json_end_array(b);
