@@ -503,6 +503,34 @@ charset_is_read(struct pn_str name)
 	return name.n == 0;
 }
 
+/* Eight bytes at a time. */
+static bool
+is_ascii(struct pn_str s)
+{
+	uint64_t all = 0, some;
+	size_t i = 0;
+
+	for (; i + sizeof(some) <= s.n; i += sizeof(some)) {
+		memcpy(&some, s.p + i, sizeof(some));
+		all |= some;
+	}
+	for (; i < s.n; i++)
+		all |= (unsigned char)s.p[i];
+	return (all & 0x8080808080808080u) == 0;
+}
+
+bool
+charset_is_plain(struct pn_str name, struct pn_str s)
+{
+	reader *read = name.n == 0 ? read_guess : NULL;
+
+	for (size_t i = 0; i < PN_COUNT(charsets) && read == NULL; i++)
+		if (pn_str_caseeq(charsets[i].name, name))
+			read = charsets[i].read;
+	return (read == read_guess || read == read_utf8 ||
+		   read == read_cp1252) && is_ascii(s);
+}
+
 bool
 charset_read(struct pn_str name, struct pn_str s, struct buf *out)
 {

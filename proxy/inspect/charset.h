@@ -24,6 +24,9 @@
  */
 bool charset_read(struct pn_str name, struct pn_str s, struct buf *out);
 bool charset_is_read(struct pn_str name);
+/* Is s what charset_read() would give, letter by letter: ASCII, in a charset
+ * that keeps it? Quick. */
+bool charset_is_plain(struct pn_str name, struct pn_str s);
 /* For text without a charset: UTF-8 where it is that, else windows-1252. */
 void charset_guess(struct pn_str s, struct buf *out);
 

@@ -94,13 +94,28 @@ look(struct pn_str s, size_t *n)
 	return looks_wide(code_point(s.p, *n));
 }
 
-/* Bytes before the next that is not plain ASCII; quick, for most text is. */
+/* Bytes that stay as they are: words of plain ASCII and single blanks between
+ * them. Quick, for most text is that. */
 static size_t
-letters(struct pn_str s)
+words(struct pn_str s)
 {
 	size_t i = 0;
 
-	while (i < s.n && s.p[i] > ' ' && s.p[i] < 127)
+	while (i < s.n && s.p[i] < 127 && (s.p[i] > ' ' ||
+	    (s.p[i] == ' ' && i > 0 && s.p[i - 1] != ' ')))
+		i++;
+	while (i > 0 && s.p[i - 1] == ' ')
+		i--;
+	return i;
+}
+
+/* Bytes of plain ASCII, blanks and line feeds included. */
+static size_t
+lines(struct pn_str s)
+{
+	size_t i = 0;
+
+	while (i < s.n && s.p[i] < 127 && (s.p[i] >= ' ' || s.p[i] == '\n'))
 		i++;
 	return i;
 }
@@ -125,7 +140,7 @@ void
 clean_words(struct clean *c, struct pn_str s, bool pre)
 {
 	while (s.n > 0) {
-		size_t n = letters(s);
+		size_t n = words(s);
 
 		if (n > 0) {
 			put_letters(c, pn_str_sub(s, 0, n));
@@ -154,7 +169,7 @@ void
 clean_lines(struct clean *c, struct pn_str s)
 {
 	while (s.n > 0) {
-		size_t n = letters(s);
+		size_t n = lines(s);
 
 		if (n > 0) {
 			(void)buf_add(c->out, s.p, n); /* cap: out->full */

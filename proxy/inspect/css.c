@@ -10,6 +10,7 @@
 #define VALUE_ROOM 200
 #define TINY 2.0      /* pixels: letters below cannot be read */
 #define ALIKE 12      /* steps of 256 that no eye tells apart */
+#define CLASSES 16    /* of one element; what more would hide counts as seen */
 #define NORMAL 16.0   /* pixels of letters nobody sized */
 
 const struct css_style css_style_default = { .size = NORMAL,
@@ -638,11 +639,10 @@ css_sheet_add(struct css_sheet *sheet, struct pn_str s)
 }
 
 static bool
-has_word(struct pn_str words, struct pn_str word)
+is_among(struct pn_str word, const struct pn_str *words, size_t n)
 {
-	for (struct pn_str w = next_word(&words); w.n > 0;
-	     w = next_word(&words))
-		if (pn_str_caseeq(w, word))
+	for (size_t i = 0; i < n; i++)
+		if (words[i].n == word.n && pn_str_caseeq(words[i], word))
 			return true;
 	return false;
 }
@@ -651,12 +651,17 @@ void
 css_match(const struct css_sheet *sheet, struct pn_str tag,
     struct pn_str classes, struct pn_str id, struct css *css)
 {
+	struct pn_str words[CLASSES];
+	size_t n = 0;
+
+	while (n < CLASSES && (words[n] = next_word(&classes)).n > 0)
+		n++;
 	for (size_t i = 0; i < sheet->n; i++) {
 		const struct css_rule *r = &sheet->rules[i];
 
 		if ((r->tag.n > 0 && !pn_str_caseeq(r->tag, tag)) ||
 		    (r->id.n > 0 && !pn_str_caseeq(r->id, id)) ||
-		    (r->class.n > 0 && !has_word(classes, r->class)))
+		    (r->class.n > 0 && !is_among(r->class, words, n)))
 			continue;
 		for (size_t k = 0; k < CSS_PROPERTIES; k++)
 			if (r->css.of[k].rank > 0 &&

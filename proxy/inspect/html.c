@@ -21,6 +21,7 @@
 			  followed */
 #define TAG_ROOM 24    /* letters of a tag's name, more than any known has */
 #define RULES 100      /* of style sheets */
+#define SEEN 64        /* a power of two */
 
 /* ---- elements ---- */
 
@@ -170,7 +171,7 @@ breaks_out(const struct kind *k)
 }
 
 static const struct kind *
-kind_of(struct pn_str name)
+find_kind(struct pn_str name)
 {
 	for (size_t i = 0; i < PN_COUNT(kinds); i++)
 		if (pn_str_eq(kinds[i].name, name))
@@ -202,7 +203,19 @@ struct page {
 	size_t n_open;
 	size_t floor;      /* those below cannot be closed from here */
 	size_t link;       /* 1 + the one that is open, 0: none */
+	const struct kind *seen[SEEN]; /* kinds by a hash of their names */
 };
+
+static const struct kind *
+kind_of(struct page *p, struct pn_str name)
+{
+	size_t at = ((unsigned char)name.p[0] * 7u +
+			(unsigned char)name.p[name.n - 1] * 3u + name.n) % SEEN;
+
+	if (p->seen[at] == NULL || !pn_str_eq(p->seen[at]->name, name))
+		p->seen[at] = find_kind(name);
+	return p->seen[at];
+}
 
 static void
 skip(struct page *p, size_t n)
@@ -664,7 +677,7 @@ take_out(struct page *p, size_t i)
 static void
 close_tag(struct page *p, const struct tag *t)
 {
-	const struct kind *k = kind_of(t->name);
+	const struct kind *k = kind_of(p, t->name);
 	unsigned flags = k != NULL ? k->flags : 0;
 	int i;
 
@@ -878,7 +891,7 @@ read_raw(struct page *p, const struct tag *t, const struct kind *k)
 static void
 open_tag(struct page *p, const struct tag *t)
 {
-	const struct kind *k = kind_of(t->name);
+	const struct kind *k = kind_of(p, t->name);
 	bool foreign;
 
 	close_implied(p, k);

@@ -1,8 +1,6 @@
 /* text - see text.h. */
 #include "inspect/text.h"
 
-#include <stdlib.h>
-
 #include "inspect/charset.h"
 #include "inspect/clean.h"
 
@@ -33,28 +31,31 @@ room_for(const struct view *v, size_t used)
 	return left < v->limits.max_text ? left : v->limits.max_text;
 }
 
-/* At most max decoded bytes; mem is freed by the caller. */
+/* At most max decoded bytes. */
 static struct pn_str
-decoded(struct pn_part *p, size_t max, bool *cut, char **mem)
+decoded(struct pn_part *p, size_t max, bool *cut)
 {
 	size_t room = decode_room(p->encoding, p->bytes);
 	struct decoded d;
+	char *mem = NULL;
 
-	*mem = NULL;
+	if (room > max)
+		room = max;
 	if (p->encoding == ENCODING_NONE) {
 		*cut |= p->bytes.n > max;
 		return pn_str_sub(p->bytes, 0, max);
 	}
 	if (p->bytes.n == 0)
 		return PN_STR_V("");
-	if (!view_may_unpack(p->view, room < max ? room : max) ||
-	    (*mem = malloc(room < max ? room : max)) == NULL) {
+	if (view_may_unpack(p->view, room))
+		mem = arena_alloc(p->view->arena, room);
+	if (mem == NULL) {
 		*cut = true;
 		return PN_STR_V("");
 	}
-	d = decode(p->encoding, p->bytes, *mem, room < max ? room : max);
+	d = decode(p->encoding, p->bytes, mem, room);
 	*cut |= d.used < p->bytes.n && d.n == max;
-	return (struct pn_str){ *mem, d.n };
+	return (struct pn_str){ mem, d.n };
 }
 
 /* ---- characters ---- */
@@ -91,7 +92,7 @@ own_charset(const struct pn_part *p, struct pn_str s)
 	return name;
 }
 
-/* As UTF-8 in the arena; .p NULL at its cap. */
+/* As UTF-8, in the arena if it was not that; .p NULL at its cap. */
 static struct pn_str
 converted(struct pn_part *p, struct pn_str s, struct pn_str declared)
 {
@@ -101,6 +102,8 @@ converted(struct pn_part *p, struct pn_str s, struct pn_str declared)
 
 	if (name.n == 0)
 		name = declared.n > 0 ? declared : own_charset(p, s);
+	if (s.n > 0 && charset_is_plain(name, s))
+		return s;
 	if (!charset_read(name, s, &b))
 		v->defects |= PN_DEFECT_CHARSET;
 	out = arena_str(v->arena, buf_str(&b));
@@ -169,15 +172,13 @@ read_one(struct texts *all, struct pn_part *p, struct pn_str bytes,
 static void
 read_part(struct texts *all, struct pn_part *p, size_t *used)
 {
-	char *mem;
-	struct pn_str s = decoded(p, room_for(p->view, *used), &all->cut, &mem);
+	struct pn_str s = decoded(p, room_for(p->view, *used), &all->cut);
 
 	*used += s.n;
 	for (size_t i = 0; i < p->n_charsets; i++)
 		read_one(all, p, s, p->charsets[i]);
 	if (p->n_charsets == 0)
 		read_one(all, p, s, PN_STR_V(""));
-	free(mem);
 }
 
 const struct texts *

@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #define TRIES 5000     /* targets taken apart, of one message */
+#define RECENT 256
 #define TARGET_MAX 8192 /* bytes of an address; a longer one is cut */
 
 static const struct urls none = { .cut = true };
@@ -161,6 +162,9 @@ struct collecting {
 	struct view *view;
 	struct urls *urls;
 	unsigned tries;
+	struct pn_part *part;
+	struct pn_url *recent[RECENT]; /* by the hash of their targets, those
+					  of one text and one base */
 };
 
 static uint32_t
@@ -227,24 +231,38 @@ misleads(const struct pn_url *u, struct arena *a)
 	       !pn_str_eq(shown.domain, u->url.domain);
 }
 
+/* Pages lead to one place again and again: it is taken apart once. */
+static bool
+parse_target(struct collecting *c, struct pn_url *u, const struct url *base)
+{
+	struct pn_url **seen = &c->recent[hash_of(u->target) % RECENT];
+
+	if (*seen != NULL && pn_str_eq((*seen)->target, u->target)) {
+		u->url = (*seen)->url;
+		return true;
+	}
+	if (!url_parse(&u->url, u->target, base, c->view->arena))
+		return false;
+	*seen = u;
+	return true;
+}
+
 static void
-add(struct collecting *c, struct pn_part *part, unsigned kind,
-    struct pn_str target, struct pn_str text, const struct url *base)
+add(struct collecting *c, unsigned kind, struct pn_str target,
+    struct pn_str text, const struct url *base)
 {
 	struct urls *all = c->urls;
 	struct arena *a = c->view->arena;
-	struct pn_url *u;
+	struct pn_url *u = c->tries++ < TRIES && !all->cut ?
+				   arena_alloc(a, sizeof(*u)) : NULL;
 
-	if (c->tries++ >= TRIES || all->cut) {
+	if (u == NULL) {
 		all->cut = true;
 		return;
 	}
-	if ((u = arena_alloc(a, sizeof(*u))) == NULL) {
-		all->cut = true;
-		return;
-	}
-	*u = (struct pn_url){ .part = part, .kind = kind, .text = text };
-	if (!url_parse(&u->url, pn_str_sub(target, 0, TARGET_MAX), base, a))
+	*u = (struct pn_url){ .part = c->part, .kind = kind,
+		.target = pn_str_sub(target, 0, TARGET_MAX), .text = text };
+	if (!parse_target(c, u, base))
 		return;
 	u->hash = hash_of(u->url.whole);
 	if (is_there(all, u))
@@ -272,7 +290,7 @@ add_links(struct collecting *c, const struct text *t)
 	for (size_t i = 0; i < t->n_links; i++) {
 		const struct html_link *l = &t->links[i];
 
-		add(c, t->part, l->kind, l->target,
+		add(c, l->kind, l->target,
 		    pn_str_trim(pn_str_sub(t->text, l->from, l->to - l->from)),
 		    based ? &base : NULL);
 	}
@@ -298,7 +316,7 @@ add_found(struct collecting *c, const struct text *t)
 
 	while (!c->urls->cut && (s = urls_find(t->text, &at)).n > 0)
 		if (link_around(t, (size_t)(s.p - t->text.p), &next) == 0)
-			add(c, t->part, URL_TEXT, s, PN_STR_V(""), NULL);
+			add(c, URL_TEXT, s, PN_STR_V(""), NULL);
 }
 
 const struct urls *
@@ -313,7 +331,10 @@ view_urls(struct view *v)
 		return &none;
 	v->urls = c.urls;
 	for (size_t i = 0; i < texts->n; i++) {
+		c.part = texts->v[i].part;
+		memset(c.recent, 0, sizeof(c.recent));
 		add_links(&c, &texts->v[i]);
+		memset(c.recent, 0, sizeof(c.recent));
 		add_found(&c, &texts->v[i]);
 	}
 	c.urls->cut |= texts->cut;

@@ -24,6 +24,7 @@ struct pn_url {
 	struct pn_part *part;
 	uint32_t number;      /* from 0 */
 	unsigned kind;        /* enum html_kind or URL_TEXT */
+	struct pn_str target; /* as written */
 	struct url url;
 	struct pn_str text;   /* what is clicked on; n 0: a picture, or none */
 	bool mismatch;        /* that looks like an address of another

@@ -342,6 +342,11 @@ static const struct {
 	MAIL("relative to a base",
 	    HTML "<base href=http://a.example/b/><img src=c.gif>",
 	    "image http://a.example/b/c.gif[]"),
+	MAIL("a path, and a host in the text",
+	    HTML "<base href=http://a.example/><img src=www.b.example>"
+		 "www.b.example",
+	    "image http://a.example/www.b.example[] "
+	    "text http://www.b.example/[]"),
 	MAIL("relative to nothing", HTML "<img src=c.gif>", ""),
 	MAIL("every kind",
 	    HTML "<form action=http://a.example/><link href=//b.example/>"
