@@ -69,8 +69,7 @@ effects_join(struct transaction *t, struct verdict *v,
 		struct verdict one = verdict_from(e);
 
 		verdict_join(e->shadow || !enforce ? &t->would : v, &one);
-		if (e->early && !e->shadow && enforce &&
-		    verdict_refuses(&one))
+		if (e->early && !e->shadow && enforce && verdict_refuses(&one))
 			verdict_join(&t->early, &one);
 	}
 	v->degraded = v->degraded || r->degraded;
@@ -83,9 +82,8 @@ effects_note(struct transaction *t, struct pn_str text)
 {
 	char *all;
 
-	if (text.n == 0 ||
-	    (t->notes.n > 0 &&
-		memmem(t->notes.p, t->notes.n, text.p, text.n) != NULL))
+	if (text.n == 0 || (t->notes.n > 0 && memmem(t->notes.p, t->notes.n,
+						  text.p, text.n) != NULL))
 		return 0; /* of another recipient */
 	if (t->notes.n + text.n > NOTES_MAX)
 		text = PN_STR_V("...");
@@ -172,8 +170,8 @@ edit(struct transaction *t, const struct rules_effect *e, void *arg)
 
 	(void)arg;
 	if (e->action == RULES_HEADER)
-		return edits_add(&t->edits, t->arena, kinds[e->edit], e->name,
-		    e->value);
+		return edits_add(
+		    &t->edits, t->arena, kinds[e->edit], e->name, e->value);
 	if (e->action == RULES_SUBJECT_PREFIX)
 		return edits_add(&t->edits, t->arena, EDIT_HEADER_PREFIX,
 		    PN_STR_V("Subject"), e->text);
@@ -288,7 +286,8 @@ redirect(struct transaction *t, const struct rules_effect *e, void *arg)
 	struct rcpt *r;
 
 	(void)arg;
-	if (e->action != RULES_REDIRECT || t->verdict.action != VERDICT_REDIRECT ||
+	if (e->action != RULES_REDIRECT ||
+	    t->verdict.action != VERDICT_REDIRECT ||
 	    t->verdict.order != e->order)
 		return 0;
 	if (onward(t) == NULL)
@@ -322,8 +321,10 @@ forget(struct transaction *t)
 int
 effects_message(struct transaction *t)
 {
-	if (effects_walk(t, edit, NULL) < 0 || effects_walk(t, copy, NULL) < 0 ||
-	    effects_walk(t, change_rcpts, NULL) < 0 || effects_walk(t, redirect, NULL) < 0 ||
+	if (effects_walk(t, edit, NULL) < 0 ||
+	    effects_walk(t, copy, NULL) < 0 ||
+	    effects_walk(t, change_rcpts, NULL) < 0 ||
+	    effects_walk(t, redirect, NULL) < 0 ||
 	    effects_walk(t, copy_to, NULL) < 0)
 		return -1;
 	if (t->verdict.action <= VERDICT_REDIRECT && strip_message(t) < 0)

@@ -20,8 +20,11 @@ struct asker {
 static struct value
 address_of(const struct rcpt *r)
 {
-	return (struct value){ .state = VALUE_KNOWN, .type = VALUE_ADDRESS,
-		.str = r->address, .local = r->local, .domain = r->domain };
+	return (struct value){ .state = VALUE_KNOWN,
+		.type = VALUE_ADDRESS,
+		.str = r->address,
+		.local = r->local,
+		.domain = r->domain };
 }
 
 /* A recipient of this policy that the message goes to? */
@@ -62,8 +65,8 @@ get_rcpt(const struct asker *a, unsigned nth, struct value *out)
 
 /* Our own client's mail goes out or stays; a stranger's comes in. */
 static struct pn_str
-direction_of(const struct transaction *t, const struct site *site,
-    const struct rcpt *r)
+direction_of(
+    const struct transaction *t, const struct site *site, const struct rcpt *r)
 {
 	if (t->client.login.n == 0 && !site_has_client(site, t->client.ip))
 		return PN_STR_V("inbound");
@@ -89,7 +92,8 @@ get_direction(const struct asker *a, unsigned nth, struct value *out)
 	}
 	if (nth < n)
 		*out = (struct value){ .state = VALUE_KNOWN,
-			.type = VALUE_WORD, .str = seen[nth] };
+			.type = VALUE_WORD,
+			.str = seen[nth] };
 }
 
 /* `postern try` says otherwise. */
@@ -126,7 +130,7 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	else if (fact == FACT_DIRECTION)
 		get_direction(a, nth, out);
 	else if (fact >= t->facts.n_message || thing != RULES_MESSAGE ||
-	    !facts_nth(&t->facts, fact, key, nth, out))
+		 !facts_nth(&t->facts, fact, key, nth, out))
 		facts_found(t->facts.of, t->facts.n_of, t->facts.truncated,
 		    fact, thing, nth, out);
 }
@@ -156,12 +160,12 @@ depth(void *arg, const char *thing, uint32_t n)
  * connect, helo and mail, and at the message from those of this policy's
  * recipients. */
 static bool
-is_earlier(const struct engine_run *r, unsigned policy,
-    const struct stage_result *s)
+is_earlier(
+    const struct engine_run *r, unsigned policy, const struct stage_result *s)
 {
 	return s->stage < STAGE_RCPT ||
-	    (s->stage == STAGE_RCPT && r->stage == STAGE_MESSAGE &&
-		is_of(s->rcpt, policy));
+	       (s->stage == STAGE_RCPT && r->stage == STAGE_MESSAGE &&
+		   is_of(s->rcpt, policy));
 }
 
 static const struct rules_result **
@@ -216,8 +220,8 @@ resolve_policy(struct engine_run *r)
 	struct asker asker = { r->t, &r->engine->conf->site, RULES_NO_POLICY };
 	struct rules_facts facts = { &asker, get, n_things, depth };
 
-	r->t->rcpt->policy = rules_policy_for(r->engine->conf->rules,
-	    r->engine->rules_run, &facts);
+	r->t->rcpt->policy = rules_policy_for(
+	    r->engine->conf->rules, r->engine->rules_run, &facts);
 }
 
 /*
@@ -254,8 +258,8 @@ judge_rcpt(struct engine_run *r)
 {
 	static const struct verdict later = { .action = VERDICT_TEMPFAIL,
 		.order = UINT_MAX,
-		.reply = { 452, "4.5.3",
-		    PN_STR("send this recipient separately") } };
+		.reply = {
+		    452, "4.5.3", PN_STR("send this recipient separately") } };
 	struct transaction *t = r->t;
 	struct stage_result *s;
 

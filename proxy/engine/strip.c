@@ -18,8 +18,8 @@
 struct piece {
 	STAILQ_ENTRY(piece) next;
 	size_t from, end;
-	bool block;          /* lines of a text, no entity */
-	struct buf notes;    /* lines, LF at the end of each */
+	bool block;	  /* lines of a text, no entity */
+	struct buf notes; /* lines, LF at the end of each */
 };
 STAILQ_HEAD(pieces, piece);
 
@@ -60,7 +60,7 @@ swallow(struct piece *to, struct piece *from)
 
 	while (rest.n > 0) {
 		size_t n = (size_t)((const char *)memchr(rest.p, '\n', rest.n) -
-		    rest.p);
+				    rest.p);
 
 		add_note(to, pn_str_sub(rest, 0, n));
 		rest = pn_str_sub(rest, n + 1, rest.n);
@@ -96,8 +96,8 @@ add_piece(struct pieces *all, struct piece *p)
 
 /* NULL: *why says what is in the way. */
 static struct piece *
-find_piece(const struct transaction *t, const struct rules_effect *e,
-    const char **why)
+find_piece(
+    const struct transaction *t, const struct rules_effect *e, const char **why)
 {
 	const struct findings *f = &t->past->findings;
 	const struct fact_things *parts = &f->things[THING_PART];
@@ -123,20 +123,26 @@ find_piece(const struct transaction *t, const struct rules_effect *e,
 
 /* ---- what stands there instead ---- */
 
-/* RFC 2045 6.7. A dot that begins a line is written so, too: nothing that
- * follows has to stuff it. */
+/* May it stand as it is? A dot that begins a line does not: nothing that
+ * follows has to stuff it. Nor a blank that ends one. */
+static bool
+is_plain(struct pn_str text, size_t i, size_t used)
+{
+	char c = text.p[i];
+
+	if (c == ' ')
+		return i + 1 < text.n && text.p[i + 1] != '\n';
+	return c > ' ' && c < 127 && c != '=' && (c != '.' || used > 0);
+}
+
+/* RFC 2045 6.7. */
 static void
 quoted_printable(struct buf *b, struct pn_str text)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-		bool last = i + 1 == text.n || text.p[i + 1] == '\n';
-		bool plain = c > ' ' && c < 127 && c != '=' &&
-		    (c != '.' || used > 0);
-
-		if (c == '\n') {
+		if (text.p[i] == '\n') {
 			(void)buf_puts(b, "\r\n");
 			used = 0;
 			continue;
@@ -144,13 +150,14 @@ quoted_printable(struct buf *b, struct pn_str text)
 		if (used + 3 > LINE_WIDTH) {
 			(void)buf_puts(b, "=\r\n");
 			used = 0;
-			plain = plain && c != '.';
 		}
-		if (plain || (c == ' ' && !last))
+		if (is_plain(text, i, used)) {
 			(void)buf_add(b, &text.p[i], 1);
-		else
-			(void)buf_printf(b, "=%02X", c);
-		used += plain || (c == ' ' && !last) ? 1 : 3;
+			used++;
+		} else {
+			(void)buf_printf(b, "=%02X", (unsigned char)text.p[i]);
+			used += 3;
+		}
 	}
 }
 
@@ -178,27 +185,33 @@ plain_lines(struct buf *b, struct pn_str text)
 	(void)buf_puts(b, "]\r\n");
 }
 
+/* The header becomes that of a text. */
 static int
 replace_message(struct transaction *t, struct pn_str note)
 {
+	static const struct {
+		enum edit_kind kind;
+		struct pn_str name, value;
+	} edits[] = {
+		{ EDIT_HEADER_SET, PN_STR("MIME-Version"), PN_STR("1.0") },
+		{ EDIT_HEADER_SET, PN_STR("Content-Type"),
+		    PN_STR("text/plain; charset=utf-8") },
+		{ EDIT_HEADER_SET, PN_STR("Content-Transfer-Encoding"),
+		    PN_STR("quoted-printable") },
+		{ EDIT_HEADER_REMOVE, PN_STR("Content-Disposition"),
+		    PN_STR("") },
+		{ EDIT_HEADER_REMOVE, PN_STR("Content-Description"),
+		    PN_STR("") },
+	};
 	struct buf b = { 0 };
-	int done;
+	int done = 0;
 
+	for (size_t i = 0; i < PN_COUNT(edits); i++)
+		done |= edits_add(&t->edits, t->arena, edits[i].kind,
+		    edits[i].name, edits[i].value);
 	quoted_printable(&b, note);
 	(void)buf_puts(&b, "\r\n");
-	done = edits_add(&t->edits, t->arena, EDIT_HEADER_SET,
-		   PN_STR_V("MIME-Version"), PN_STR_V("1.0")) |
-	    edits_add(&t->edits, t->arena, EDIT_HEADER_SET,
-		PN_STR_V("Content-Type"),
-		PN_STR_V("text/plain; charset=utf-8")) |
-	    edits_add(&t->edits, t->arena, EDIT_HEADER_SET,
-		PN_STR_V("Content-Transfer-Encoding"),
-		PN_STR_V("quoted-printable")) |
-	    edits_add(&t->edits, t->arena, EDIT_HEADER_REMOVE,
-		PN_STR_V("Content-Disposition"), PN_STR_V("")) |
-	    edits_add(&t->edits, t->arena, EDIT_HEADER_REMOVE,
-		PN_STR_V("Content-Description"), PN_STR_V("")) |
-	    edits_add_body(&t->edits, t->arena, buf_str(&b));
+	done |= edits_add_body(&t->edits, t->arena, buf_str(&b));
 	buf_fini(&b);
 	return done;
 }
@@ -222,8 +235,8 @@ replace(struct transaction *t, const struct piece *p)
 		    "Content-Disposition: inline\r\n\r\n");
 		quoted_printable(&b, note);
 	}
-	done = edits_add_range(&t->edits, t->arena, p->from, p->end - p->from,
-	    buf_str(&b));
+	done = edits_add_range(
+	    &t->edits, t->arena, p->from, p->end - p->from, buf_str(&b));
 	buf_fini(&b);
 	return done;
 }
@@ -237,8 +250,8 @@ hold(struct transaction *t, const struct rules_effect *e, const char *why)
 		.order = e->order,
 		.rule = e->rule,
 		.class_name = PN_STR("failed") };
-	char *note = arena_printf(t->arena, "%.*s cannot strip: %s",
-	    PN_STR_ARG(e->rule), why);
+	char *note = arena_printf(
+	    t->arena, "%.*s cannot strip: %s", PN_STR_ARG(e->rule), why);
 
 	verdict_join(&t->verdict, &v);
 	return note == NULL ? -1 : effects_note(t, pn_str_of(note));

@@ -13,7 +13,7 @@ in_net(const struct site_net *net, int family, const unsigned char *addr)
 	if (net->family != family || memcmp(net->addr, addr, whole) != 0)
 		return false;
 	return bits == 0 ||
-	    ((net->addr[whole] ^ addr[whole]) >> (8 - bits)) == 0;
+	       ((net->addr[whole] ^ addr[whole]) >> (8 - bits)) == 0;
 }
 
 bool

@@ -11,9 +11,9 @@
 #include "filters/pn_str.h"
 
 struct site_net {
-	int family;            /* AF_INET, AF_INET6 */
+	int family; /* AF_INET, AF_INET6 */
 	unsigned char addr[16];
-	unsigned prefix;       /* bits */
+	unsigned prefix; /* bits */
 };
 
 struct site {
@@ -24,8 +24,8 @@ struct site {
 };
 
 /* Is the address (of that family, as in the network's order) in one of them? */
-bool site_nets_have(const struct site_net *, size_t n, int family,
-    const unsigned char *addr);
+bool site_nets_have(
+    const struct site_net *, size_t n, int family, const unsigned char *addr);
 /* Is the client ("192.0.2.1") in mynetworks? False for what is no address. */
 bool site_has_client(const struct site *, struct pn_str ip);
 /* Do we take mail for it? "" is the domain of <postmaster>: ours. */

@@ -39,8 +39,8 @@ begin_delay(struct session *s, uint64_t ms)
 	s->delay_over = false;
 	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000),
 		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-	event_assign(&s->delay, loop_base(s->smtp->loop), -1, 0, on_delay_over,
-	    s);
+	event_assign(
+	    &s->delay, loop_base(s->smtp->loop), -1, 0, on_delay_over, s);
 	must(event_add(&s->delay, &tv) == 0);
 	return true;
 }
@@ -90,8 +90,8 @@ stage_refuse(struct session *s, struct transaction *t)
 {
 	const struct reply *r = &t->early.reply;
 
-	session_say(s, r->code, r->status, "%.*s [ref %s]",
-	    PN_STR_ARG(r->text), t->id);
+	session_say(
+	    s, r->code, r->status, "%.*s [ref %s]", PN_STR_ARG(r->text), t->id);
 	record_early(s, t, r->code);
 	count_refused(&s->smtp->count, REFUSED_BY_RULES);
 	s->state = SESSION_COMMAND;

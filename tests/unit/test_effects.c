@@ -33,10 +33,10 @@ bench_up(struct bench *b, const char *text)
 	b->result.rules.effects = b->effects;
 	STAILQ_INSERT_TAIL(&b->t->past->results, &b->result, next);
 	for (const char *const *to =
-	         (const char *const[]){ "a@x", "b@x", "c@x", NULL };
+		 (const char *const[]){ "a@x", "b@x", "c@x", NULL };
 	     *to != NULL; to++) {
-		struct rcpt *r = envelope_add_address(&b->t->envelope,
-		    b->t->arena, pn_str_of(*to));
+		struct rcpt *r = envelope_add_address(
+		    &b->t->envelope, b->t->arena, pn_str_of(*to));
 
 		r->added = false;
 		r->code = 250;
@@ -59,8 +59,9 @@ fire(struct bench *b, enum rules_action action)
 	struct rules_effect *e = &b->effects[n];
 
 	assert_true(n < PN_COUNT(b->effects));
-	*e = (struct rules_effect){ .action = action, .order = (unsigned)n,
-		.rule = PN_STR("r") };
+	*e = (struct rules_effect){
+		.action = action, .order = (unsigned)n, .rule = PN_STR("r")
+	};
 	return e;
 }
 
@@ -110,30 +111,37 @@ recipients(void **state)
 		    "a@x,c@x" },
 		{ "one less who is none", { { RULES_RCPT_REMOVE, "d@x" } }, 1,
 		    VERDICT_TAG, "a@x,b@x,c@x" },
-		{ "more, then less", { { RULES_RCPT_ADD, "d@x" },
-		      { RULES_RCPT_REMOVE, "d@x" } }, 2, VERDICT_TAG,
-		    "a@x,b@x,c@x" },
-		{ "none left", { { RULES_RCPT_REMOVE, "a@x" },
-		      { RULES_RCPT_REMOVE, "b@x" },
-		      { RULES_RCPT_REMOVE, "c@x" } }, 3, VERDICT_DISCARD,
-		    "a@x,b@x,c@x" },
-		{ "all but a new one", { { RULES_RCPT_REMOVE, "a@x" },
-		      { RULES_RCPT_REMOVE, "b@x" }, { RULES_RCPT_ADD, "d@x" },
-		      { RULES_RCPT_REMOVE, "c@x" } }, 4, VERDICT_TAG, "d@x?" },
+		{ "more, then less",
+		    { { RULES_RCPT_ADD, "d@x" }, { RULES_RCPT_REMOVE, "d@x" } },
+		    2, VERDICT_TAG, "a@x,b@x,c@x" },
+		{ "none left",
+		    { { RULES_RCPT_REMOVE, "a@x" },
+			{ RULES_RCPT_REMOVE, "b@x" },
+			{ RULES_RCPT_REMOVE, "c@x" } },
+		    3, VERDICT_DISCARD, "a@x,b@x,c@x" },
+		{ "all but a new one",
+		    { { RULES_RCPT_REMOVE, "a@x" },
+			{ RULES_RCPT_REMOVE, "b@x" }, { RULES_RCPT_ADD, "d@x" },
+			{ RULES_RCPT_REMOVE, "c@x" } },
+		    4, VERDICT_TAG, "d@x?" },
 		{ "a copy", { { RULES_COPY, "d@x" } }, 1, VERDICT_TAG,
 		    "a@x,b@x,c@x,d@x?" },
 		{ "redirected", { { RULES_REDIRECT, "d@x" } }, 1,
 		    VERDICT_REDIRECT, "d@x" },
 		{ "redirected to one of them", { { RULES_REDIRECT, "b@x" } }, 1,
 		    VERDICT_REDIRECT, "b@x" },
-		{ "redirected twice", { { RULES_REDIRECT, "d@x" },
-		      { RULES_REDIRECT, "e@x" } }, 2, VERDICT_REDIRECT, "d@x" },
-		{ "redirected, a copy, one more", { { RULES_COPY, "f@x" },
-		      { RULES_REDIRECT, "d@x" }, { RULES_RCPT_ADD, "e@x" } }, 3,
-		    VERDICT_REDIRECT, "d@x,f@x?" },
-		{ "thrown away", { { RULES_COPY, "f@x" }, { RULES_DISCARD, "" } }, 2,
+		{ "redirected twice",
+		    { { RULES_REDIRECT, "d@x" }, { RULES_REDIRECT, "e@x" } }, 2,
+		    VERDICT_REDIRECT, "d@x" },
+		{ "redirected, a copy, one more",
+		    { { RULES_COPY, "f@x" }, { RULES_REDIRECT, "d@x" },
+			{ RULES_RCPT_ADD, "e@x" } },
+		    3, VERDICT_REDIRECT, "d@x,f@x?" },
+		{ "thrown away",
+		    { { RULES_COPY, "f@x" }, { RULES_DISCARD, "" } }, 2,
 		    VERDICT_DISCARD, "a@x,b@x,c@x" },
-		{ "held", { { RULES_REDIRECT, "f@x" }, { RULES_QUARANTINE, "" } }, 2,
+		{ "held",
+		    { { RULES_REDIRECT, "f@x" }, { RULES_QUARANTINE, "" } }, 2,
 		    VERDICT_QUARANTINE, "a@x,b@x,c@x" },
 	};
 
@@ -242,8 +250,10 @@ delays_notes_and_copies(void **state)
 	assert_int_equal(b.t->copy.action, VERDICT_QUARANTINE);
 	assert_str(b.t->copy.class_name, "one");
 	for (int i = 0; i < 200; i++) {
-		(void)snprintf(many, sizeof(many), "note number %d of a great "
-		    "many that go into one line", i);
+		(void)snprintf(many, sizeof(many),
+		    "note number %d of a great "
+		    "many that go into one line",
+		    i);
 		assert_int_equal(effects_note(b.t, pn_str_of(many)), 0);
 	}
 	assert_true(b.t->notes.n < 4200);
@@ -253,7 +263,8 @@ delays_notes_and_copies(void **state)
 
 /* ---- strip ---- */
 
-#define TEXT "A: 1\r\nB: 2\r\n\r\n" /* 14 bytes of header */                   \
+#define TEXT                                                                   \
+	"A: 1\r\nB: 2\r\n\r\n" /* 14 bytes of header */                        \
 	"0123456789abcdefghijklmnopqrstuvwxyz\r\n"
 
 static void
@@ -264,8 +275,9 @@ result_of(struct bench *b, struct buf *out)
 	struct pn_str piece;
 	struct error e;
 
-	assert_int_equal(edits_resolve(&b->t->edits, b->t->spool, b->t->arena,
-			     &ranges, &e), 0);
+	assert_int_equal(
+	    edits_resolve(&b->t->edits, b->t->spool, b->t->arena, &ranges, &e),
+	    0);
 	while ((piece = edit_cursor_peek(&c, &ranges, b->t->spool)).n > 0) {
 		(void)buf_add_str(out, piece);
 		edit_cursor_skip(&c, piece.n);
@@ -279,8 +291,8 @@ strip(struct bench *b, uint32_t from, uint32_t size, uint8_t flags,
 	struct fact_things *things = &b->t->past->findings.things[THING_PART];
 	struct rules_effect *e = fire(b, RULES_STRIP);
 
-	b->parts[things->n] = (struct fact_thing){ .flags = flags,
-		.from = from, .size = size };
+	b->parts[things->n] =
+	    (struct fact_thing){ .flags = flags, .from = from, .size = size };
 	e->thing = things->n++;
 	e->text = pn_str_of(note);
 }
@@ -312,22 +324,26 @@ parts_are_taken_out(void **state)
 		    "A part of this message was removed."
 		    "56789abcdefghijklmnopqrstuvwxyz\r\n" },
 		{ "a note with all sorts", { { 16, 3, 0, ".\xc3\xa4 =. " } }, 1,
-		    0, "A: 1\r\nB: 2\r\n\r\n01" ENTITY
-		    "=2E=C3=A4 =3D.=20"
+		    0,
+		    "A: 1\r\nB: 2\r\n\r\n01" ENTITY "=2E=C3=A4 =3D.=20"
 		    "56789abcdefghijklmnopqrstuvwxyz\r\n" },
-		{ "two notes for one place", { { 16, 3, 4, "one" },
-		      { 16, 3, 4, "two" }, { 16, 3, 4, "one" } }, 3, 0,
+		{ "two notes for one place",
+		    { { 16, 3, 4, "one" }, { 16, 3, 4, "two" },
+			{ 16, 3, 4, "one" } },
+		    3, 0,
 		    "A: 1\r\nB: 2\r\n\r\n01" ENTITY
 		    "one\r\ntwo56789abcdefghijklmnopqrstuvwxyz\r\n" },
-		{ "one within another", { { 17, 1, 0, "inner" },
-		      { 16, 3, 0, "outer" } }, 2, 0,
+		{ "one within another",
+		    { { 17, 1, 0, "inner" }, { 16, 3, 0, "outer" } }, 2, 0,
 		    "A: 1\r\nB: 2\r\n\r\n01" ENTITY
 		    "outer\r\ninner56789abcdefghijklmnopqrstuvwxyz\r\n" },
 		{ "side by side", { { 19, 3, 0, "two" }, { 16, 3, 0, "one" } },
-		    2, 0, "A: 1\r\nB: 2\r\n\r\n01" ENTITY "one" ENTITY
+		    2, 0,
+		    "A: 1\r\nB: 2\r\n\r\n01" ENTITY "one" ENTITY
 		    "two89abcdefghijklmnopqrstuvwxyz\r\n" },
-		{ "lines of a text", { { 16, 3, THING_BLOCK, ".x \xc3\xa4" } }, 1,
-		    0, "A: 1\r\nB: 2\r\n\r\n01[.x ?]\r\n"
+		{ "lines of a text", { { 16, 3, THING_BLOCK, ".x \xc3\xa4" } },
+		    1, 0,
+		    "A: 1\r\nB: 2\r\n\r\n01[.x ?]\r\n"
 		    "56789abcdefghijklmnopqrstuvwxyz\r\n" },
 		{ "all of it", { { 0, 52, 0, "gone" } }, 1, 0,
 		    "A: 1\r\nB: 2\r\nMIME-Version: 1.0\r\n"
@@ -336,13 +352,13 @@ parts_are_taken_out(void **state)
 		    "gone\r\n" },
 		{ "crossing", { { 16, 3, 0, "" }, { 17, 3, 0, "" } }, 2, 0,
 		    NULL },
-		{ "crossing, the other way", { { 17, 3, 0, "" },
-		      { 16, 3, 0, "" } }, 2, 0, NULL },
+		{ "crossing, the other way",
+		    { { 17, 3, 0, "" }, { 16, 3, 0, "" } }, 2, 0, NULL },
 		{ "nowhere", { { 0, 0, 0, "" } }, 1, 0, NULL },
 		{ "in the header", { { 3, 2, 0, "" } }, 1, 0, NULL },
 		{ "begins in the header", { { 0, 20, 0, "" } }, 1, 0, NULL },
-		{ "all of it and a part", { { 0, 52, 0, "all" },
-		      { 20, 5, 0, "part" } }, 2, 0,
+		{ "all of it and a part",
+		    { { 0, 52, 0, "all" }, { 20, 5, 0, "part" } }, 2, 0,
 		    "A: 1\r\nB: 2\r\nMIME-Version: 1.0\r\n"
 		    "Content-Type: text/plain; charset=utf-8\r\n"
 		    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
@@ -351,8 +367,8 @@ parts_are_taken_out(void **state)
 		    NULL },
 		{ "an ambiguous message", { { 16, 3, 0, "" } }, 1,
 		    PN_DEFECT_AMBIGUOUS, NULL },
-		{ "a broken message", { { 16, 3, 0, "" } }, 1,
-		    PN_DEFECT_BROKEN, NULL },
+		{ "a broken message", { { 16, 3, 0, "" } }, 1, PN_DEFECT_BROKEN,
+		    NULL },
 		{ "an odd charset", { { 14, 38, 0, "x" } }, 1,
 		    PN_DEFECT_CHARSET, "A: 1\r\nB: 2\r\n\r\n" ENTITY "x" },
 	};
@@ -365,8 +381,9 @@ parts_are_taken_out(void **state)
 		bench_up(&b, TEXT);
 		b.t->past->findings.defects = cases[i].defects;
 		for (size_t k = 0; k < cases[i].n; k++)
-			strip(&b, cases[i].parts[k].from, cases[i].parts[k].size,
-			    cases[i].parts[k].flags, cases[i].parts[k].note);
+			strip(&b, cases[i].parts[k].from,
+			    cases[i].parts[k].size, cases[i].parts[k].flags,
+			    cases[i].parts[k].note);
 		act(&b);
 		if (cases[i].after == NULL) {
 			if (b.t->verdict.action != VERDICT_QUARANTINE)
@@ -459,8 +476,8 @@ whatever_the_inspector_says(void **state)
 			result_of(&b, &out);
 			expected(ranges, n, &want);
 			assert_int_equal(buf_len(&out), buf_len(&want));
-			assert_memory_equal(buf_data(&out), buf_data(&want),
-			    buf_len(&want));
+			assert_memory_equal(
+			    buf_data(&out), buf_data(&want), buf_len(&want));
 		}
 		buf_fini(&out);
 		buf_fini(&want);
