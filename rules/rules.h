@@ -156,6 +156,7 @@ struct rules_limits {
 	uint64_t message_us; /* 250 ms */
 	uint64_t bench_us;   /* 60 s */
 };
+struct rules_limits rules_run_limits(const struct rules_run *);
 void rules_run_limit(struct rules_run *, const struct rules_limits *);
 
 /* Nanoseconds, monotonic: of the wall, or of the processor. For tests. */

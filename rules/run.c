@@ -62,6 +62,12 @@ rules_run_free(struct rules_run *run)
 	free(run);
 }
 
+struct rules_limits
+rules_run_limits(const struct rules_run *run)
+{
+	return run->limits;
+}
+
 void
 rules_run_limit(struct rules_run *run, const struct rules_limits *limits)
 {

@@ -204,6 +204,19 @@ inspect(struct inspector *in, struct pn_str raw)
 	arena_reset(in->arena);
 }
 
+/* Not told, as by tests: as long as rules_run_new() says. */
+static void
+set_times(struct rules_run *run, const struct inspect_conf *conf)
+{
+	struct rules_limits limits = rules_run_limits(run);
+
+	if (conf->pattern_time_ms > 0)
+		limits.pattern_us = 1000 * conf->pattern_time_ms;
+	if (conf->message_time_ms > 0)
+		limits.message_us = 1000 * conf->message_time_ms;
+	rules_run_limit(run, &limits);
+}
+
 struct inspector *
 inspector_new(
     const struct inspect_conf *conf, struct inspect_channel *ch, int sock)
@@ -218,6 +231,7 @@ inspector_new(
 	in->channel = ch;
 	in->sock = sock;
 	in->run = rules_run_new();
+	set_times(in->run, conf);
 	rules_run_costs(in->run, conf->costs);
 	/* Half of what the process may take: malloc and archives want some. */
 	in->arena = arena_new(conf->max_memory / 2);

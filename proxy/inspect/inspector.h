@@ -38,6 +38,8 @@ struct inspect_channel {
 
 struct inspect_conf {
 	uint64_t deadline_ms;         /* a message: 10 s */
+	uint64_t pattern_time_ms;     /* one regex in one text: 5; 0 is that, too */
+	uint64_t message_time_ms;     /* all of a message's: 250; so, too */
 	size_t max_memory;            /* RLIMIT_AS above what the policy takes: 1 GiB */
 	struct view_limits limits;
 	const struct chain *chain;
