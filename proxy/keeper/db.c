@@ -144,6 +144,25 @@ db_run(sqlite3 *db, struct error *e, const char *sql, const char *types, ...)
 }
 
 int
+db_again(sqlite3 *db, sqlite3_stmt **kept, struct error *e, const char *sql,
+    const char *types, ...)
+{
+	va_list ap;
+	int got;
+
+	if (*kept == NULL && sqlite3_prepare_v3(db, sql, -1,
+	    SQLITE_PREPARE_PERSISTENT, kept, NULL) != SQLITE_OK)
+		return failed(db, e);
+	va_start(ap, types);
+	bind(*kept, types, ap);
+	va_end(ap);
+	got = db_step(*kept, e);
+	(void)sqlite3_reset(*kept); /* repeats the step's error */
+	(void)sqlite3_clear_bindings(*kept); /* what was borrowed */
+	return got < 0 ? -1 : 0;
+}
+
+int
 db_step(sqlite3_stmt *s, struct error *e)
 {
 	int got = sqlite3_step(s);

@@ -31,6 +31,12 @@ void db_close(sqlite3 *);
 int db_run(sqlite3 *, struct error *, const char *sql, const char *types, ...);
 sqlite3_stmt *db_query(sqlite3 *, struct error *, const char *sql,
     const char *types, ...);
+/*
+ * The same statement again and again: db_again() makes *kept when it is NULL,
+ * binds, and runs it. Its owner finalizes it before db_close().
+ */
+int db_again(sqlite3 *, sqlite3_stmt **kept, struct error *, const char *sql,
+    const char *types, ...);
 /* 1: a row is there. 0: no more. -1: *e. */
 int db_step(sqlite3_stmt *, struct error *);
 /* Valid until the next step. */

@@ -71,6 +71,8 @@ history_close(struct history *h)
 {
 	if (h == NULL)
 		return;
+	(void)sqlite3_finalize(h->add_line); /* repeats the last error */
+	(void)sqlite3_finalize(h->add_trace);
 	db_close(h->db);
 	free(h);
 }
@@ -85,7 +87,7 @@ add_line(struct history *h, const struct keep_summary *s, bool text,
 	struct pn_str subject = text ? s->subject : PN_STR_V("");
 
 	/* A worker that sends one twice (another keeper came between) is right. */
-	return db_run(h->db, e,
+	return db_again(h->db, &h->add_line, e,
 	    "INSERT OR REPLACE INTO history(id, time_us, action, rule, code,"
 	    " client, sender, recipients, size, subject, policy, score)"
 	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL))",
@@ -106,8 +108,8 @@ add_trace(struct history *h, const struct keep_summary *s, bool text,
 		return 0;
 	if (!text)
 		trace_redact(s->trace, &b);
-	got = db_run(h->db, e, "INSERT OR REPLACE INTO trace(id, json)"
-	    " VALUES(?, ?)", "ts", s->id, text ? s->trace : buf_str(&b));
+	got = db_again(h->db, &h->add_trace, e,
+	    "INSERT OR REPLACE INTO trace(id, json) VALUES(?, ?)", "ts", s->id, text ? s->trace : buf_str(&b));
 	buf_fini(&b);
 	return got;
 }

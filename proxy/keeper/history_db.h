@@ -8,6 +8,7 @@
 
 struct history {
 	sqlite3 *db;
+	sqlite3_stmt *add_line, *add_trace; /* kept, or NULL */
 };
 
 /* What history_put_line() expects, in this order. */

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "keeper/history_db.h"
 
-#define SLICE 4000 /* lines; some milliseconds */
+#define SLICE 2000 /* lines; some milliseconds */
 
 struct history_search {
 	struct history *history;
