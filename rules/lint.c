@@ -138,6 +138,15 @@ bounds_of(const struct policy *policy)
 	return all;
 }
 
+static bool
+adds_in_shadow(const struct policy *policy)
+{
+	for (const struct placed *at = policy->placed; at; at = at->next)
+		if (at->rule->adds != NULL && at->rule->shadow)
+			return true;
+	return false;
+}
+
 static void
 look_at_threshold(struct lint *l, const struct policy *policy,
     const struct rule *rule, const struct bounds *score)
@@ -148,9 +157,10 @@ look_at_threshold(struct lint *l, const struct policy *policy,
 		return;
 	lint_warn(l, &rule->pos,
 	    "%s %lld is never reached: the rules of policy \"%s\" add at most "
-	    "%lld",
+	    "%lld%s",
 	    VIS(rule->name), (long long)n, VIS(policy->name),
-	    (long long)score->most);
+	    (long long)score->most,
+	    adds_in_shadow(policy) ? " (those in shadow nothing)" : "");
 }
 
 /* ---- rules that never count ---- */

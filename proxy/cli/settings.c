@@ -38,7 +38,8 @@ skip_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
 int
 read_settings(const struct cli *c, struct arena *arena, struct config *conf)
 {
-	static const char *const words[] = { "set", "map", "policy", NULL };
+	static const char *const words[] = { "set", "map", "people", "policy",
+		NULL };
 	const struct config_items items = { .words = words,
 		.is_item = rules_is_item, .parse = skip_item };
 	struct error e;

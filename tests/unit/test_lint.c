@@ -230,7 +230,7 @@ static const struct lint_case cases[] = {
 	{ "policy p { threshold reject 5; rule a { mode shadow; when size > "
 	  "5; then score +7; } }",
 	    { "1:22: threshold reject 5 is never reached: the rules of policy "
-	      "\"p\" add at most 0" } },
+	      "\"p\" add at most 0 (those in shadow nothing)" } },
 	{ "policy p { rule a { when size > 5; then score +7; }\n"
 	  "rule b { when score > 7; then tag; } }",
 	    { "2:15: rule \"b\" can never fire: score > 7 is out of reach of "
