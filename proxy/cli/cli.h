@@ -27,7 +27,7 @@ typedef int cli_run(const struct cli *, int argc, char **argv);
 cli_run cli_status, cli_reload, cli_scan, cli_test, cli_explain,
     cli_quarantine, cli_conf, cli_facts, cli_map, cli_history, cli_try,
     cli_drain, cli_top, cli_doctor, cli_promote,
-    cli_profile;
+    cli_profile, cli_replay;
 
 /* `postern: ...` to stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...)
@@ -75,6 +75,14 @@ struct lex;
 int skip_item(void *arg, struct lex *, const char *base_dir, struct error *e);
 /* All but the policy, into the arena. 0, or the exit code. */
 int read_settings(const struct cli *, struct arena *, struct config *);
+
+/* ---- folder.c: messages in files ---- */
+
+/* Returns an exit code. */
+typedef int message_take(void *arg, const char *path);
+/* Each file of the arguments, and those in each folder. The first code that is
+ * not 0; the others are read all the same. */
+int each_message(int argc, char **argv, message_take *, void *arg);
 
 /* ---- show.c: for people ---- */
 

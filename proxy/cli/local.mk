@@ -10,6 +10,7 @@ postern_SOURCES = \
 	proxy/cli/doctor_smtp.c \
 	proxy/cli/explain.c \
 	proxy/cli/facts.c \
+	proxy/cli/folder.c \
 	proxy/cli/given.c \
 	proxy/cli/history.c \
 	proxy/cli/letter.c \
@@ -19,6 +20,7 @@ postern_SOURCES = \
 	proxy/cli/promote.c \
 	proxy/cli/quarantine.c \
 	proxy/cli/render.c \
+	proxy/cli/replay.c \
 	proxy/cli/scan.c proxy/cli/scan.h \
 	proxy/cli/scanner.c proxy/cli/scanner.h \
 	proxy/cli/search.c \

@@ -106,6 +106,12 @@ static const struct command {
 	    "Look at settings, folders, log and clock, ask the resolver and the DNS\n"
 	    "lists, and dial each next hop: does it see the client's address? One\n"
 	    "line each, with what to do. The exit code is 1 when something failed.\n" },
+	{ "replay", cli_replay, "what another configuration would change",
+	    "usage: postern replay --with CONF [OPTION...] FILE|FOLDER...\n\n"
+	    "Judge messages as `scan` does, by the configuration in force and by CONF,\n"
+	    "and show each whose verdict or rule would be another, and how many go\n"
+	    "from which verdict to which. The exit code is 1 when one changes.\n"
+	    SCAN_OPTIONS },
 	{ "profile", cli_profile, "what each rule costs",
 	    "usage: postern profile [--repeat N] [OPTION...] FILE|FOLDER...\n\n"
 	    "Read the messages N times, as `scan` does, and measure the tests of each\n"

@@ -2,12 +2,10 @@
  * profile - postern profile: what each rule costs on messages at hand. The
  * sandboxed inspector measures into memory that it shares with us.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -42,8 +40,9 @@ now_ns(void)
 }
 
 static int
-read_message(struct profile *p, const char *path)
+read_message(void *arg, const char *path)
 {
+	struct profile *p = arg;
 	struct buf text = { 0 };
 	struct scanned found;
 	struct error e;
@@ -68,33 +67,6 @@ read_message(struct profile *p, const char *path)
 	return code;
 }
 
-/* The files in a folder, by name; not what is hidden, no folder below. */
-static int
-read_folder(struct profile *p, const char *path)
-{
-	struct dirent **names;
-	int n = scandir(path, &names, NULL, alphasort), code = 0;
-
-	if (n < 0)
-		return cli_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
-	for (int i = 0; i < n; i++) {
-		struct stat st;
-		char *file = NULL;
-
-		if (names[i]->d_name[0] != '.' &&
-		    asprintf(&file, "%s/%s", path, names[i]->d_name) >= 0 &&
-		    stat(file, &st) == 0 && S_ISREG(st.st_mode)) {
-			int one = read_message(p, file);
-
-			code = code != 0 ? code : one;
-		}
-		free(file);
-		free(names[i]);
-	}
-	free(names);
-	return code;
-}
-
 /* A process that has just begun is slow, and tries itself out. */
 static void
 warm_up(struct profile *p, size_t size)
@@ -106,22 +78,6 @@ warm_up(struct profile *p, size_t size)
 		&found, &ignored) == 0)
 		transaction_free(found.t);
 	memset(p->costs, 0, size);
-}
-
-static int
-read_all(struct profile *p, int argc, char **argv)
-{
-	int code = 0;
-
-	for (int i = 0; i < argc; i++) {
-		struct stat st;
-		bool folder = stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode);
-		int one = folder ? read_folder(p, argv[i])
-				 : read_message(p, argv[i]);
-
-		code = code != 0 ? code : one;
-	}
-	return code;
 }
 
 /* ---- the report ---- */
@@ -260,7 +216,7 @@ run(struct profile *p, struct scan_session *said, struct arena *arena,
 		code = cli_fail(EX_OSERR, "%s", e.text);
 	} else {
 		warm_up(p, size);
-		code = read_all(p, argc, argv);
+		code = each_message(argc, argv, read_message, p);
 		report(p);
 	}
 	scanner_free(p->scanner);

@@ -340,6 +340,45 @@ policy q extends p for rcpt @sales.example.com {
         t.same(ask(*words).returncode, code, "%d: profile %s" % (code, " ".join(words)))
 
 
+def replay(t, daemon):
+    base = open(daemon.conf).read().replace("include policy.conf;", "")
+    old = t.write("postern/old.conf", base + """policy p {
+    rule needle { when subject contains "needle"; then tag; }
+    rule big { when size > 10000; then quarantine; }
+}""")
+    new = t.write("postern/new.conf", base + """policy p {
+    rule needle { when subject contains "needle"; then reject "no needles"; }
+    rule large { when size > 10000; then quarantine; }
+}""")
+    folder = t.path("mails")  # of profile(): needles are 1 and 3; 2 and 3 are big
+
+    def ask(*words):
+        return run(("-c", old, "replay") + words)
+
+    done = ask("--with", new, folder)
+    t.ok(done.returncode == 1 and done.stdout.splitlines() == [
+        folder + "/1.eml: tag by needle -> reject by needle",
+        folder + "/2.eml: quarantine by big -> quarantine by large",
+        folder + "/3.eml: quarantine by big -> reject by needle",
+        "  messages  now         -> then",
+        "         1  accept      -> accept",
+        "         1  tag         -> reject",
+        "         1  quarantine  -> quarantine",
+        "         1  quarantine  -> reject",
+        "         1  the same, by the same rule"], "replay --with", done.stdout, done.stderr)
+    done = ask("--json", "--with", new, folder + "/0.eml", folder + "/1.eml")
+    t.same(json.loads(done.stdout), {"messages": 2, "changed": [
+        {"file": folder + "/1.eml", "now": {"action": "tag", "rule": "needle"},
+         "then": {"action": "reject", "rule": "needle"}}]}, "replay --json", done.stderr)
+    done = ask("--with", old, folder, t.path("nothing"))
+    t.ok(done.returncode == 66 and "4  the same" in done.stdout, "66: a file is missing",
+         done.stdout, done.stderr)
+    t.same(ask("--with", old, folder).returncode, 0, "0: nothing changes")
+    t.same(ask(folder).returncode, 64, "64: replay with nothing")
+    bad = t.write("postern/bad.conf", base + "policy p { nonsense }")
+    t.same(ask("--with", bad, folder).returncode, 78, "78: a broken configuration")
+
+
 def history(t, daemon):
     def search(*words):
         done = daemon.cli("history", *words, json_out=True)
@@ -496,6 +535,7 @@ def test(t):
     scores(t, daemon)
     trying(t, daemon)
     profile(t, daemon)
+    replay(t, daemon)
     explain(t, daemon, policy)
     history(t, daemon)
     top(t, daemon)
