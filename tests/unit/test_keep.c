@@ -623,6 +623,62 @@ lists_shows_exports_deletes(void **state)
 	buf_fini(&b);
 }
 
+/* What a question may hold, and what it may not. */
+static void
+history_is_asked_for(void **state)
+{
+	static const struct {
+		const char *question;
+		const char *says; /* NULL: an answer */
+	} cases[] = { { "{\"cmd\":\"history\"}\n", NULL },
+		{ "{\"cmd\":\"history\",\"client\":\"192.0.2.0/24\","
+		  "\"rule\":\"exe\",\"limit\":1}\n", NULL },
+		{ "{\"cmd\":\"history\",\"since\":\"today\"}\n", "numbers" },
+		{ "{\"cmd\":\"history\",\"until\":-1}\n", "numbers" },
+		{ "{\"cmd\":\"history\",\"rule\":7}\n", "texts" },
+		{ "{\"cmd\":\"history\",\"limit\":0}\n", "1 to 1000" },
+		{ "{\"cmd\":\"history\",\"limit\":1001}\n", "1 to 1000" },
+		{ "{\"cmd\":\"history\",\"client\":\"here\"}\n", "network" },
+		{ "{\"cmd\":\"history\",\"client\":\"192.0.2.0/33\"}\n",
+		    "network" },
+		{ "{\"cmd\":\"quarantine.list\",\"state\":1}\n", "texts" },
+		{ "{\"cmd\":\"quarantine.list\",\"client\":\"x\"}\n",
+		    "network" } };
+	struct town *t = *state;
+
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct buf b = { 0 };
+		json_t *answer = ask(t, cases[i].question, &b);
+		const char *why = json_string_value(
+		    json_object_get(answer, "error"));
+
+		if (cases[i].says == NULL) {
+			assert_true(json_is_array(json_object_get(answer,
+			    "messages")));
+			assert_true(json_is_false(json_object_get(answer,
+			    "more")));
+		} else {
+			assert_int_equal(number(answer, "exit"), EX_USAGE);
+			assert_non_null(strstr(why, cases[i].says));
+		}
+		json_decref(answer);
+		buf_fini(&b);
+	}
+}
+
+/* Who asks and leaves at once leaves nothing behind. */
+static void
+who_searches_may_leave(void **state)
+{
+	struct town *t = *state;
+	int s = dial(t);
+
+	assert_true(write(s, "{\"cmd\":\"history\"}\n", 18) == 18);
+	(void)event_base_loop(loop_base(t->loop), EVLOOP_NONBLOCK);
+	(void)close(s);
+	turn(t);
+}
+
 static void
 the_master_is_asked(void **state)
 {
@@ -1218,6 +1274,8 @@ main(void)
 		TEST(a_long_question_is_refused),
 		TEST(silent_clients_are_in_nobodys_way),
 		TEST(lists_shows_exports_deletes),
+		TEST(history_is_asked_for),
+		TEST(who_searches_may_leave),
 		TEST(the_master_is_asked),
 		TEST(a_release_is_relayed_and_committed),
 		TEST(only_who_relays_reports),
