@@ -69,6 +69,9 @@ static const struct chain_fact core_facts[CORE_FACTS] = {
 	    .words = direction_words,
 	    .help = "inbound, outbound (from our own clients to foreign domains) "
 		    "or internal; at the message: of each accepted recipient"),
+	CORE(FACT_SCORE, "score", VALUE_NUMBER, STAGE_MESSAGE,
+	    .help = "what the rules of the policy add up, known from the last "
+		    "that adds to it"),
 };
 
 /* Words that will name things with fields, beside thing_names. */
