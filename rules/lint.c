@@ -239,6 +239,7 @@ compare(struct lint *l, const struct looked *a, const struct looked *b)
 		    rules_action_name(a->verdict->kind));
 	else if (a->verdict != NULL && b->verdict != NULL && !b->other &&
 		 !x->allows && !y->allows && y->on_unknown == NULL &&
+		 (x->always || !y->always) &&
 		 a->at->stage <= b->at->stage &&
 		 strength(a->verdict->kind) >= strength(b->verdict->kind))
 		lint_warn(l, &y->pos,

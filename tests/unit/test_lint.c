@@ -174,6 +174,9 @@ static const struct lint_case cases[] = {
 	  "rule b { when size > 10; then tag; } }",
 	    { "2:6: rule \"b\" never counts: wherever it fires, rule \"a\" "
 	      "(line 1) rejects, too" } },
+	{ "policy p { rule a { when size > 5; then reject \"x\"; }\n"
+	  "rule b { always; when size > 5; then reject \"x\"; } }",
+	    { NULL } }, /* what allows skips the other */
 	{ "policy p { rule a { when size > 10; then reject \"x\"; }\n"
 	  "rule b { when size > 5; then tag; } }",
 	    { NULL } },
