@@ -51,7 +51,12 @@
  *   out, which is something else. In the worker a value has at most
  *   PN_VALUE_MAX bytes and a module gives at most PN_VALUES_MAX of them a
  *   mail: what is larger or more is unknown. What .inspect gives is limited by
- *   memory; a module that takes too much of it has given nothing.
+ *   memory; a module that takes too much of it has given nothing. Tests of
+ *   rules see such a value whole; traces, texts and .message its first 512
+ *   bytes.
+ *
+ *   A fact of one value that is given again takes the later one: of answers
+ *   that may come in any order only one may give it.
  *
  *   Facts of stage message of a module that has .inspect are .inspect's. If
  *   it has .message too, those with PN_FACT_INSPECT are, and .message may

@@ -407,7 +407,7 @@ def manual(t, build, run):
     source = t.write("repute.c", example("c"))
     path = build.module("repute", source)
     text = example("conf").replace("module repute {", "module repute %s {" % path) \
-        .replace("inet:127.0.0.1:7070", service.address)
+        .replace("inet:127.0.0.1:7070", service.address.replace("127.0.0.1", "localhost"))
     daemon = Postern(t, name="manual", build_dir=run, policy=None, extra=text)
     loud = b"Subject: AAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\nx\r\n"
     t.same(net.send(daemon.address, "eve@client.example", ["one@example.com"], loud).code,
