@@ -108,12 +108,15 @@ parse_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
 	return rules_parse_item(arg, l, base_dir, e);
 }
 
+typedef int item_parse(void *arg, struct lex *, const char *base_dir,
+    struct error *);
+
 static int
-read_all(struct policy *p, struct rules_builder *b, const char *path,
+read_all(struct policy *p, item_parse *parse, void *arg, const char *path,
     struct error *e)
 {
 	struct config_items items = { .words = item_words,
-		.is_item = rules_is_item, .parse = parse_item, .arg = b,
+		.is_item = rules_is_item, .parse = parse, .arg = arg,
 		.load_modules = true, .builtin = builtin,
 		.n_builtin = PN_COUNT(builtin) };
 	struct config c;
@@ -171,7 +174,7 @@ compile(struct policy *p, const char *path, struct error *e)
 {
 	struct rules_decls *decls = declarations_new(p->arena);
 	struct rules_builder *b = rules_builder_new(p->arena, decls);
-	int done = read_all(p, b, path, e);
+	int done = read_all(p, parse_item, b, path, e);
 
 	if (done == 0) {
 		declare(decls, &p->chain, p->arena);
@@ -184,20 +187,39 @@ compile(struct policy *p, const char *path, struct error *e)
 	return done;
 }
 
-const struct policy *
-policy_load(const char *path, struct error *e)
+static struct policy *
+policy_new(void)
 {
 	struct arena *arena = arena_new_mapped(POLICY_MAX);
 	struct policy *p = arena_alloc(arena, sizeof(*p));
 
 	must(p != NULL);
 	p->arena = arena;
+	return p;
+}
+
+const struct policy *
+policy_load(const char *path, struct error *e)
+{
+	struct policy *p = policy_new();
+
 	if (compile(p, path, e) < 0) {
 		policy_free(p);
 		return NULL;
 	}
-	arena_seal(arena);
+	arena_seal(p->arena);
 	return p;
+}
+
+const struct policy *
+policy_load_facts(const char *path, item_parse *skip, struct error *e)
+{
+	struct policy *p = policy_new();
+
+	if (read_all(p, skip, NULL, path, e) == 0)
+		return p;
+	policy_free(p);
+	return NULL;
 }
 
 void
@@ -205,7 +227,8 @@ policy_free(const struct policy *p)
 {
 	if (p == NULL)
 		return;
-	rules_free(p->rules);
+	if (p->rules != NULL)
+		rules_free(p->rules);
 	charsets_close(p->inspect.charsets);
 	modules_close(&p->modules);
 	arena_free(p->arena);

@@ -27,6 +27,14 @@ struct policy {
 
 /* postern.conf and all it includes, compiled. NULL and *e. */
 const struct policy *policy_load(const char *path, struct error *e);
+/*
+ * Its settings, modules and facts alone: for those who ask what rules may ask
+ * about while a rule is broken. skip passes over one item, as
+ * config_items.parse. Has no rules and is not to be judged by.
+ */
+const struct policy *policy_load_facts(const char *path,
+    int (*skip)(void *, struct lex *, const char *base_dir, struct error *),
+    struct error *e);
 /* In the process that loaded it alone. */
 void policy_free(const struct policy *);
 

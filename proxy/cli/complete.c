@@ -61,21 +61,30 @@ maps(const struct policy *p)
 	names_of(p, RULES_NAME_MAP);
 }
 
+/* ---- without the rules: one may be being written ---- */
+
 static void
-facts(const struct policy *p)
+facts(const struct cli *c)
 {
-	for (uint32_t i = 0; i < p->chain.n_facts; i++)
+	struct error e;
+	const struct policy *p = policy_load_facts(c->conf, skip_item, &e);
+
+	for (uint32_t i = 0; p != NULL && i < p->chain.n_facts; i++)
 		put(p->chain.facts[i].name);
+	policy_free(p);
 }
 
 static void
-listeners(const struct policy *p)
+listeners(const struct cli *c)
 {
-	for (size_t i = 0; i < p->smtp.n_listeners; i++)
-		put(p->smtp.listeners[i].name);
-}
+	struct arena *arena = arena_new(CLI_ARENA_MAX);
+	struct config conf;
 
-/* ---- without the policy ---- */
+	if (read_settings(c, arena, &conf) == 0)
+		for (size_t i = 0; i < conf.smtp.n_listeners; i++)
+			put(conf.smtp.listeners[i].name);
+	arena_free(arena);
+}
 
 static void
 take_setting(void *arg, const struct config_line *line)
@@ -116,12 +125,12 @@ complete(const struct cli *c, const char *kind)
 {
 	static const struct {
 		const char *kind;
-		void (*policy)(const struct policy *);
+		void (*policy)(const struct policy *); /* it and its rules */
 		void (*other)(const struct cli *);
 	} kinds[] = { { "rules", rules, NULL },
 		{ "shadow-rules", shadow_rules, NULL },
 		{ "policies", policies, NULL }, { "maps", maps, NULL },
-		{ "facts", facts, NULL }, { "listeners", listeners, NULL },
+		{ "facts", NULL, facts }, { "listeners", NULL, listeners },
 		{ "settings", NULL, settings }, { "held", NULL, held } };
 	const struct policy *p;
 	struct error e;

@@ -181,6 +181,8 @@ def facts(t, daemon):
          and "zip" in got["part.magic"]["words"] and got["part.magic"]["module"] == "attachment"
          and got["part.magic"]["stage"] == "message" and got["part.magic"]["type"] == "word",
          "facts part --json", got)
+    bad = t.write("postern/facts.conf", open(daemon.conf).read() + "policy q { nonsense }")
+    t.ok("client.ip " in run(("-c", bad, "facts")).stdout, "facts while a rule is broken")
     done = daemon.cli("facts", "part.magik")
     t.ok(done.returncode == 64 and 'did you mean "part.magic"' in done.stderr,
          "facts of no fact", done.stderr)
