@@ -16,150 +16,15 @@
 #include "base/mem.h"
 #include "inspect/css.h"
 #include "inspect/entity.h"
+#include "inspect/html_kind.h"
+#include "inspect/html_tag.h"
 
 #define DEPTH 256      /* elements within one another; deeper ones are not
 			  followed */
-#define TAG_ROOM 24    /* letters of a tag's name, more than any known has */
 #define RULES 100      /* of style sheets */
 #define SEEN 64        /* a power of two */
 
 /* ---- elements ---- */
-
-enum {
-	VOID = 1,       /* has no content */
-	LINE = 2,       /* begins and ends a line */
-	RAW = 4,        /* its content is not markup */
-	REFERENCES = 8, /* RAW, but "&amp;" is read */
-	UNSEEN = 16,    /* nothing of its content is shown */
-	SPECIAL = 32,   /* stops the end tag of another inside */
-	ENDS_P = 64,    /* cannot be in a paragraph */
-	FORMAT = 128,   /* its end tag counts wherever it stands */
-	CELL = 256,     /* ends a word */
-	WALL = 512,     /* what is outside cannot be closed from inside */
-	PRE = 1024,     /* line ends are kept */
-	ROWS = 2048,    /* ends what is open in its table */
-	BLOCK = LINE | SPECIAL | ENDS_P
-};
-
-struct kind {
-	struct pn_str name;
-	unsigned flags;
-	struct pn_str closes; /* its start ends such an open one ... */
-	struct pn_str within; /* ... unless such a one stands between */
-};
-
-static const struct kind kinds[] = {
-#define K(what, ...) { PN_STR(what), __VA_ARGS__ }
-#define ENDS(what, inner) PN_STR(what), PN_STR(inner)
-#define NONE PN_STR(""), PN_STR("")
-	/* those that are in nearly every page first */
-	K("td", CELL | SPECIAL | WALL | ROWS, NONE),
-	K("tr", LINE | SPECIAL | ROWS, NONE),
-	K("a", FORMAT, ENDS("a", "table")),
-	K("span", 0, NONE),
-	K("font", FORMAT, NONE),
-	K("br", VOID | LINE, NONE),
-	K("p", BLOCK, NONE),
-	K("div", BLOCK, NONE),
-	K("img", VOID, NONE),
-	K("table", LINE | SPECIAL | WALL | ROWS, NONE),
-	K("tbody", LINE | SPECIAL | ROWS, NONE),
-	K("b", FORMAT, NONE),
-	K("i", FORMAT, NONE),
-	K("u", FORMAT, NONE),
-	K("strong", FORMAT, NONE),
-	K("em", FORMAT, NONE),
-	K("center", BLOCK, NONE),
-	K("li", BLOCK, ENDS("li", "ul")),
-	K("ul", BLOCK, NONE),
-	K("ol", BLOCK, NONE),
-	K("style", RAW | UNSEEN | SPECIAL, NONE),
-	K("script", RAW | UNSEEN | SPECIAL, NONE),
-	K("title", RAW | REFERENCES | UNSEEN | SPECIAL, NONE),
-	K("textarea", RAW | REFERENCES | SPECIAL, NONE),
-	K("xmp", RAW | BLOCK | PRE, NONE),
-	K("iframe", RAW | UNSEEN | SPECIAL, NONE),
-	K("noembed", RAW | UNSEEN | SPECIAL, NONE),
-	K("noframes", RAW | UNSEEN | SPECIAL, NONE),
-	K("plaintext", RAW | BLOCK | PRE, NONE),
-	K("html", LINE | SPECIAL | WALL, NONE),
-	K("head", LINE | SPECIAL, NONE),
-	K("body", LINE | SPECIAL, NONE),
-	K("meta", VOID, NONE),
-	K("link", VOID, NONE),
-	K("base", VOID, NONE),
-	K("hr", VOID | LINE | ENDS_P, NONE),
-	K("wbr", VOID, NONE),
-	K("area", VOID, NONE),
-	K("col", VOID, NONE),
-	K("embed", VOID, NONE),
-	K("input", VOID, NONE),
-	K("param", VOID, NONE),
-	K("source", VOID, NONE),
-	K("track", VOID, NONE),
-	K("basefont", VOID, NONE),
-	K("bgsound", VOID, NONE),
-	K("frame", VOID, NONE),
-	K("keygen", VOID, NONE),
-	K("thead", LINE | SPECIAL | ROWS, NONE),
-	K("tfoot", LINE | SPECIAL | ROWS, NONE),
-	K("th", CELL | SPECIAL | WALL | ROWS, NONE),
-	K("caption", LINE | SPECIAL | WALL | ROWS, NONE),
-	K("h1", BLOCK, NONE),
-	K("h2", BLOCK, NONE),
-	K("h3", BLOCK, NONE),
-	K("h4", BLOCK, NONE),
-	K("h5", BLOCK, NONE),
-	K("h6", BLOCK, NONE),
-	K("dd", BLOCK, ENDS("dd", "dl")),
-	K("dt", BLOCK, ENDS("dt", "dl")),
-	K("dl", BLOCK, NONE),
-	K("pre", BLOCK | PRE, NONE),
-	K("listing", BLOCK | PRE, NONE),
-	K("address", BLOCK, NONE),
-	K("article", BLOCK, NONE),
-	K("aside", BLOCK, NONE),
-	K("blockquote", BLOCK, NONE),
-	K("details", BLOCK, NONE),
-	K("dialog", BLOCK, NONE),
-	K("dir", BLOCK, NONE),
-	K("fieldset", BLOCK, NONE),
-	K("figcaption", BLOCK, NONE),
-	K("figure", BLOCK, NONE),
-	K("footer", BLOCK, NONE),
-	K("form", BLOCK, NONE),
-	K("header", BLOCK, NONE),
-	K("hgroup", BLOCK, NONE),
-	K("main", BLOCK, NONE),
-	K("menu", BLOCK, NONE),
-	K("nav", BLOCK, NONE),
-	K("search", BLOCK, NONE),
-	K("section", BLOCK, NONE),
-	K("summary", BLOCK, NONE),
-	K("legend", LINE, NONE),
-	K("option", LINE, ENDS("option", "select")),
-	K("optgroup", LINE, ENDS("option", "select")),
-	K("select", SPECIAL, NONE),
-	K("button", SPECIAL, ENDS("button", "table")),
-	K("template", UNSEEN | SPECIAL | WALL, NONE),
-	K("object", SPECIAL | WALL, NONE),
-	K("applet", SPECIAL | WALL, NONE),
-	K("marquee", SPECIAL | WALL, NONE),
-	K("audio", UNSEEN, NONE),
-	K("video", UNSEEN, NONE),
-	K("canvas", UNSEEN, NONE),
-	K("datalist", UNSEEN, NONE),
-	K("big", FORMAT, NONE),
-	K("code", FORMAT, NONE),
-	K("nobr", FORMAT, NONE),
-	K("s", FORMAT, NONE),
-	K("small", FORMAT, NONE),
-	K("strike", FORMAT, NONE),
-	K("tt", FORMAT, NONE),
-#undef K
-#undef ENDS
-#undef NONE
-};
 
 /* What is known to be HTML's and so ends drawings and formulas around it. */
 static bool
@@ -168,15 +33,6 @@ breaks_out(const struct kind *k)
 	return k != NULL && (k->flags & (RAW | VOID)) == 0 &&
 	       !pn_str_eq(k->name, PN_STR_V("a")) &&
 	       !pn_str_eq(k->name, PN_STR_V("font"));
-}
-
-static const struct kind *
-find_kind(struct pn_str name)
-{
-	for (size_t i = 0; i < PN_COUNT(kinds); i++)
-		if (pn_str_eq(kinds[i].name, name))
-			return &kinds[i];
-	return NULL;
 }
 
 struct element {
@@ -213,7 +69,7 @@ kind_of(struct page *p, struct pn_str name)
 			(unsigned char)name.p[name.n - 1] * 3u + name.n) % SEEN;
 
 	if (p->seen[at] == NULL || !pn_str_eq(p->seen[at]->name, name))
-		p->seen[at] = find_kind(name);
+		p->seen[at] = html_kind(name);
 	return p->seen[at];
 }
 
@@ -295,155 +151,6 @@ put_data(struct page *p, struct pn_str s)
 
 /* ---- tags ---- */
 
-enum attribute {
-	A_HREF, A_SRC, A_ACTION, A_FORMACTION, A_BACKGROUND, A_ALT, A_STYLE,
-	A_CLASS, A_ID, A_HIDDEN, A_COLOR, A_BGCOLOR, A_CONTENT, A_HTTP_EQUIV,
-	A_VALUE, A_TYPE, A_TEXT, A_DATA, A_XLINK, A_CHARSET, A_PLACEHOLDER, A_POSTER,
-	ATTRIBUTES
-};
-static const struct pn_str attribute_names[ATTRIBUTES] = {
-	[A_HREF] = PN_STR("href"), [A_SRC] = PN_STR("src"),
-	[A_ACTION] = PN_STR("action"), [A_FORMACTION] = PN_STR("formaction"),
-	[A_BACKGROUND] = PN_STR("background"), [A_ALT] = PN_STR("alt"),
-	[A_STYLE] = PN_STR("style"), [A_CLASS] = PN_STR("class"),
-	[A_ID] = PN_STR("id"), [A_HIDDEN] = PN_STR("hidden"),
-	[A_COLOR] = PN_STR("color"), [A_BGCOLOR] = PN_STR("bgcolor"),
-	[A_CONTENT] = PN_STR("content"), [A_HTTP_EQUIV] = PN_STR("http-equiv"),
-	[A_VALUE] = PN_STR("value"), [A_TYPE] = PN_STR("type"),
-	[A_TEXT] = PN_STR("text"), [A_DATA] = PN_STR("data"), [A_XLINK] = PN_STR("xlink:href"),
-	[A_CHARSET] = PN_STR("charset"),
-	[A_PLACEHOLDER] = PN_STR("placeholder"),
-	[A_POSTER] = PN_STR("poster"),
-};
-
-struct tag {
-	char room[TAG_ROOM];
-	struct pn_str name;  /* lower case; of a longer one its beginning */
-	bool end, closed;    /* </x>, <x/> */
-	bool has[ATTRIBUTES];
-	struct pn_str value[ATTRIBUTES]; /* as written */
-};
-
-static bool
-is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static struct pn_str
-trimmed(struct pn_str s)
-{
-	while (s.n > 0 && is_space(s.p[0]))
-		s = pn_str_sub(s, 1, s.n);
-	while (s.n > 0 && is_space(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
-static size_t
-read_name(struct pn_str s, struct tag *t)
-{
-	size_t i = 0;
-
-	t->name.p = t->room;
-	for (; i < s.n && !is_space(s.p[i]) && s.p[i] != '/' && s.p[i] != '>';
-	     i++)
-		if (t->name.n < sizeof(t->room))
-			t->room[t->name.n++] =
-			    s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] | 32 :
-							     s.p[i];
-	return i;
-}
-
-/* 13.2.5.36 to 38: the value, quoted or not, and the bytes up to its end; 0:
- * the page ends within. */
-static size_t
-read_value(struct pn_str s, struct pn_str *value)
-{
-	size_t i = 0, from;
-	const char *end;
-
-	while (i < s.n && is_space(s.p[i]))
-		i++;
-	if (i < s.n && (s.p[i] == '"' || s.p[i] == '\'')) {
-		end = memchr(s.p + i + 1, s.p[i], s.n - i - 1);
-		if (end == NULL)
-			return 0;
-		from = i + 1;
-		*value = pn_str_sub(s, from, (size_t)(end - s.p) - from);
-		return (size_t)(end - s.p) + 1;
-	}
-	from = i;
-	while (i < s.n && !is_space(s.p[i]) && s.p[i] != '>')
-		i++;
-	*value = pn_str_sub(s, from, i - from);
-	return i;
-}
-
-static void
-note_attribute(struct tag *t, struct pn_str name, struct pn_str value)
-{
-	for (size_t i = 0; i < ATTRIBUTES; i++)
-		if (pn_str_caseeq(attribute_names[i], name)) {
-			if (!t->has[i]) /* of two the first counts */
-				t->value[i] = value;
-			t->has[i] = true;
-			return;
-		}
-}
-
-/* 13.2.5.32 on: attributes up to '>'; 0: the page ends within. */
-static size_t
-read_attributes(struct pn_str s, struct tag *t)
-{
-	size_t i = 0;
-
-	for (;;) {
-		struct pn_str name, value = PN_STR("");
-		size_t from, n;
-
-		while (i < s.n && (is_space(s.p[i]) || s.p[i] == '/'))
-			i++;
-		if (i == s.n)
-			return 0;
-		if (s.p[i] == '>') {
-			t->closed = i > 0 && s.p[i - 1] == '/';
-			return i + 1;
-		}
-		from = i++; /* even a '=' begins a name */
-		while (i < s.n && !is_space(s.p[i]) && s.p[i] != '/' &&
-		    s.p[i] != '>' && s.p[i] != '=')
-			i++;
-		name = pn_str_sub(s, from, i - from);
-		for (n = i; n < s.n && is_space(s.p[n]);)
-			n++;
-		if (n < s.n && s.p[n] == '=') {
-			i = n + 1;
-			n = read_value(pn_str_sub(s, i, s.n), &value);
-			if (n == 0 && i < s.n && s.p[i] != '>')
-				return 0;
-			i += n;
-		}
-		note_attribute(t, name, value);
-	}
-}
-
-/* A tag whose name begins at s; its bytes, 0: the page ends within. */
-static size_t
-read_tag(struct pn_str s, struct tag *t)
-{
-	size_t n = read_name(s, t), more;
-
-	more = read_attributes(pn_str_sub(s, n, s.n), t);
-	return more == 0 ? 0 : n + more;
-}
-
 static struct pn_str
 attribute(struct page *p, const struct tag *t, enum attribute a)
 {
@@ -468,7 +175,7 @@ add_link(struct page *p, enum html_kind kind, struct pn_str target)
 	struct html *h = p->html;
 	size_t at = buf_len(h->text.out);
 
-	target = trimmed(target);
+	target = html_trim(target);
 	if (p->collecting || target.n == 0)
 		return 0;
 	if (h->links == NULL)
@@ -497,17 +204,17 @@ refresh_target(struct pn_str s)
 	size_t i = 0;
 	const char *end;
 
-	while (i < s.n && (is_space(s.p[i]) || s.p[i] == '.' ||
+	while (i < s.n && (html_is_space(s.p[i]) || s.p[i] == '.' ||
 	    (s.p[i] >= '0' && s.p[i] <= '9')))
 		i++;
-	while (i < s.n && (is_space(s.p[i]) || s.p[i] == ';' || s.p[i] == ','))
+	while (i < s.n && (html_is_space(s.p[i]) || s.p[i] == ';' || s.p[i] == ','))
 		i++;
 	s = pn_str_sub(s, i, s.n);
 	if (pn_str_caseeq(pn_str_sub(s, 0, 3), PN_STR_V("url"))) {
-		struct pn_str rest = trimmed(pn_str_sub(s, 3, s.n));
+		struct pn_str rest = html_trim(pn_str_sub(s, 3, s.n));
 
 		if (pn_str_starts(rest, PN_STR_V("=")))
-			s = trimmed(pn_str_sub(rest, 1, rest.n));
+			s = html_trim(pn_str_sub(rest, 1, rest.n));
 	}
 	if (s.n == 0 || (s.p[0] != '"' && s.p[0] != '\''))
 		return s;
@@ -528,7 +235,7 @@ note_pictures(struct page *p, struct pn_str style)
 
 		style = pn_str_sub(style, (size_t)(at - style.p) + 4, style.n);
 		end = style.n > 0 ? memchr(style.p, ')', style.n) : NULL;
-		target = trimmed(pn_str_sub(style, 0,
+		target = html_trim(pn_str_sub(style, 0,
 		    end ? (size_t)(end - style.p) : style.n));
 		if (target.n > 1 &&
 		    (target.p[0] == '"' || target.p[0] == '\''))
@@ -537,16 +244,10 @@ note_pictures(struct page *p, struct pn_str style)
 	}
 }
 
-static bool
-is_tag(const struct tag *t, const char *name)
-{
-	return pn_str_eq(t->name, pn_str_of(name));
-}
-
 static void
 note_meta(struct page *p, const struct tag *t)
 {
-	if (pn_str_caseeq(trimmed(attribute(p, t, A_HTTP_EQUIV)),
+	if (pn_str_caseeq(html_trim(attribute(p, t, A_HTTP_EQUIV)),
 		PN_STR_V("refresh")))
 		(void)add_link(p, HTML_REFRESH, /* .more says it */
 		    refresh_target(attribute(p, t, A_CONTENT)));
@@ -558,12 +259,12 @@ note_href(struct page *p, const struct tag *t)
 	enum attribute which = t->has[A_HREF] ? A_HREF : A_XLINK;
 	struct pn_str target = attribute(p, t, which);
 
-	if (is_tag(t, "base")) {
+	if (tag_is(t, "base")) {
 		if (p->html->base.n == 0)
-			p->html->base = trimmed(target);
-	} else if (is_tag(t, "link")) {
+			p->html->base = html_trim(target);
+	} else if (tag_is(t, "link")) {
 		(void)add_link(p, HTML_OTHER, target); /* .more says it */
-	} else if (is_tag(t, "area")) {
+	} else if (tag_is(t, "area")) {
 		(void)add_link(p, HTML_LINK, target); /* .more says it */
 	} else {
 		end_link(p);
@@ -584,13 +285,13 @@ note_links(struct page *p, const struct tag *t)
 		{ A_POSTER, HTML_IMAGE },
 		{ A_DATA, HTML_OTHER },
 	};
-	bool picture = is_tag(t, "img") || is_tag(t, "input") ||
-	    is_tag(t, "image") || is_tag(t, "v:imagedata") ||
-	    is_tag(t, "v:fill");
+	bool picture = tag_is(t, "img") || tag_is(t, "input") ||
+	    tag_is(t, "image") || tag_is(t, "v:imagedata") ||
+	    tag_is(t, "v:fill");
 
 	if (p->collecting)
 		return;
-	if (is_tag(t, "meta"))
+	if (tag_is(t, "meta"))
 		note_meta(p, t);
 	if (t->has[A_HREF] || t->has[A_XLINK])
 		note_href(p, t);
@@ -681,10 +382,10 @@ close_tag(struct page *p, const struct tag *t)
 	unsigned flags = k != NULL ? k->flags : 0;
 	int i;
 
-	if (is_tag(t, "html") || is_tag(t, "body"))
+	if (tag_is(t, "html") || tag_is(t, "body"))
 		return; /* what follows is in it all the same */
 	end_line(p, k);
-	if (is_tag(t, "br"))
+	if (tag_is(t, "br"))
 		return;
 	if (flags & FORMAT) {
 		i = find_open(p, t->name, PN_STR_V("table"), WALL);
@@ -781,13 +482,13 @@ read_style(struct page *p, const struct tag *t, struct css *css)
 	if (t->has[A_BACKGROUND])
 		css->of[CSS_BACKGROUND] = (struct css_value){ .rank = 1,
 			.number = CSS_NO_COLOR };
-	if (is_tag(t, "body") && t->has[A_TEXT])
+	if (tag_is(t, "body") && t->has[A_TEXT])
 		css->of[CSS_COLOR] = (struct css_value){ .rank = 1,
 			.number = css_color(t->value[A_TEXT]) };
 	if (t->has[A_COLOR])
 		css->of[CSS_COLOR] = (struct css_value){ .rank = 1,
 			.number = css_color(t->value[A_COLOR]) };
-	else if (is_tag(t, "a") && css->of[CSS_COLOR].rank == 0)
+	else if (tag_is(t, "a") && css->of[CSS_COLOR].rank == 0)
 		css->of[CSS_COLOR] =
 		    (struct css_value){ .rank = 1, .number = 0x0000ee };
 	if (t->has[A_HIDDEN] && css->of[CSS_DISPLAY].rank == 0)
@@ -816,13 +517,13 @@ open_element(struct page *p, const struct tag *t, const struct kind *k)
 static void
 put_replacement(struct page *p, const struct tag *t)
 {
-	struct pn_str type = trimmed(t->value[A_TYPE]);
+	struct pn_str type = html_trim(t->value[A_TYPE]);
 
 	if (p->collecting)
 		return;
-	if (is_tag(t, "img") || is_tag(t, "area")) {
+	if (tag_is(t, "img") || tag_is(t, "area")) {
 		put_text(p, attribute(p, t, A_ALT));
-	} else if (is_tag(t, "input") &&
+	} else if (tag_is(t, "input") &&
 	    !pn_str_caseeq(type, PN_STR_V("hidden"))) {
 		bool picture = pn_str_caseeq(type, PN_STR_V("image"));
 
@@ -859,7 +560,7 @@ raw_text(struct pn_str s, struct pn_str name)
 
 		at = (size_t)(lt - s.p);
 		rest = pn_str_sub(s, at + 2, s.n);
-		if (rest.n > name.n && (is_space(rest.p[name.n]) ||
+		if (rest.n > name.n && (html_is_space(rest.p[name.n]) ||
 		    strchr("/>", rest.p[name.n]) != NULL) &&
 		    rest.p[name.n] != '\0' &&
 		    pn_str_caseeq(pn_str_sub(rest, 0, name.n), name))
@@ -872,14 +573,14 @@ raw_text(struct pn_str s, struct pn_str name)
 static void
 read_raw(struct page *p, const struct tag *t, const struct kind *k)
 {
-	struct pn_str text = is_tag(t, "plaintext") ? p->s :
+	struct pn_str text = tag_is(t, "plaintext") ? p->s :
 						      raw_text(p->s, t->name);
-	bool silent = is_tag(t, "title") || is_tag(t, "script") ||
-		      is_tag(t, "iframe");
+	bool silent = tag_is(t, "title") || tag_is(t, "script") ||
+		      tag_is(t, "iframe");
 
-	if (p->collecting && !p->outlook && is_tag(t, "style"))
+	if (p->collecting && !p->outlook && tag_is(t, "style"))
 		css_sheet_add(&p->sheet, text);
-	if (is_tag(t, "style"))
+	if (tag_is(t, "style"))
 		note_pictures(p, text);
 	else if (!silent && k->flags & REFERENCES)
 		put_data(p, text);
@@ -899,7 +600,7 @@ open_tag(struct page *p, const struct tag *t)
 	note_links(p, t);
 	if (t->has[A_STYLE] && !p->collecting)
 		note_pictures(p, attribute(p, t, A_STYLE));
-	if ((is_tag(t, "html") || is_tag(t, "body")) &&
+	if ((tag_is(t, "html") || tag_is(t, "body")) &&
 	    find_open(p, t->name, PN_STR_V(""), 0) >= 0)
 		return; /* its attributes would join those that are there */
 	end_line(p, k);
@@ -1020,18 +721,18 @@ read_angle(struct page *p)
 		read_declaration(p);
 		return;
 	}
-	if (end && p->s.n > 2 && !is_letter(p->s.p[2])) {
+	if (end && p->s.n > 2 && !html_is_letter(p->s.p[2])) {
 		skip(p, 2);
 		skip(p, bogus_size(p->s));
 		return;
 	}
-	if (p->s.n <= 1u + end || !is_letter(p->s.p[1 + end])) {
+	if (p->s.n <= 1u + end || !html_is_letter(p->s.p[1 + end])) {
 		put_text(p, pn_str_sub(p->s, 0, 1));
 		skip(p, 1);
 		return;
 	}
 	skip(p, 1u + end);
-	n = read_tag(p->s, &t);
+	n = tag_read(p->s, &t);
 	skip(p, n > 0 ? n : p->s.n);
 	if (n > 0 && end)
 		close_tag(p, &t);
@@ -1097,41 +798,4 @@ html_read(struct html *h, struct pn_str s)
 	full = p->full;
 	free(p);
 	return full ? -1 : 0;
-}
-
-struct pn_str
-html_charset(struct pn_str s)
-{
-	static const struct pn_str word = PN_STR("charset");
-	const char *lt;
-
-	s = pn_str_sub(s, 0, 1024);
-	while (s.n > 0 && (lt = memchr(s.p, '<', s.n)) != NULL) {
-		struct tag t = { .end = false };
-		struct pn_str at;
-
-		s = pn_str_sub(s, (size_t)(lt - s.p) + 1, s.n);
-		if (!pn_str_caseeq(pn_str_sub(s, 0, 4), PN_STR_V("meta")) ||
-		    read_tag(s, &t) == 0 || !is_tag(&t, "meta"))
-			continue;
-		if (t.has[A_CHARSET])
-			return trimmed(t.value[A_CHARSET]);
-		for (at = t.value[A_CONTENT]; at.n > word.n;
-		     at = pn_str_sub(at, 1, at.n)) {
-			struct pn_str rest;
-			size_t n = 0;
-
-			if (!pn_str_caseeq(pn_str_sub(at, 0, word.n), word))
-				continue;
-			rest = trimmed(pn_str_sub(at, word.n, at.n));
-			if (!pn_str_starts(rest, PN_STR_V("=")))
-				continue;
-			rest = trimmed(pn_str_sub(rest, 1, rest.n));
-			while (n < rest.n && rest.p[n] != ';' &&
-			    !is_space(rest.p[n]))
-				n++;
-			return pn_str_sub(rest, 0, n);
-		}
-	}
-	return PN_STR_V("");
 }

@@ -23,11 +23,17 @@ libinspect_la_SOURCES = \
 	proxy/inspect/host.h \
 	proxy/inspect/html.c \
 	proxy/inspect/html.h \
+	proxy/inspect/html_kind.c \
+	proxy/inspect/html_kind.h \
+	proxy/inspect/html_tag.c \
+	proxy/inspect/html_tag.h \
 	proxy/inspect/inspector.c \
 	proxy/inspect/inspector.h \
 	proxy/inspect/mailbox.c \
 	proxy/inspect/mailbox.h \
 	proxy/inspect/mime.c \
+	proxy/inspect/mime_fields.c \
+	proxy/inspect/mime_fields.h \
 	proxy/inspect/param.c \
 	proxy/inspect/param.h \
 	proxy/inspect/part.h \

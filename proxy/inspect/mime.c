@@ -14,7 +14,7 @@
  * none is the head of another).
  */
 #include "inspect/charset.h"
-#include "inspect/part.h"
+#include "inspect/mime_fields.h"
 #include "inspect/uu.h"
 
 #define TYPES 4      /* readings of one entity's type that we follow */
@@ -353,222 +353,12 @@ guess_boundary(struct pn_str body)
 
 /* ---- one entity ---- */
 
-struct entity {
-	struct header header;
-	struct pn_str body;
-	struct pn_str raw;             /* of the message: all of it, or what is
-					  around it there */
-	unsigned lies;                 /* enum thing_flag */
-	struct param_values types;     /* at least one */
-	struct param_values names;
-	struct param_values boundaries;
-	struct param_values charsets;
-	enum encoding encodings[4];    /* [n_encodings], at least one */
-	size_t n_encodings;
-	bool odd_encoding;             /* a word that names none we know */
-	bool uu;                       /* a word that names uuencode */
-	size_t n_dispositions, n_attached;
-	bool ambiguous;
-};
-
-static struct pn_str
-field_text(struct view *v, const struct header_field *f)
-{
-	struct pn_str s = header_unfold(f->body, v->arena);
-
-	if (s.p == NULL)
-		note(v, PN_DEFECT_LIMIT);
-	return s;
-}
-
-static void
-add_encoding(struct entity *e, enum encoding how)
-{
-	for (size_t i = 0; i < e->n_encodings; i++)
-		if (e->encodings[i] == how)
-			return;
-	if (e->n_encodings < PN_COUNT(e->encodings))
-		e->encodings[e->n_encodings++] = how;
-}
-
-static void
-note_encoding(struct entity *e, struct pn_str word)
-{
-	static const struct {
-		struct pn_str word;
-		enum encoding how;
-	} words[] = {
-		{ PN_STR("7bit"), ENCODING_NONE },
-		{ PN_STR("8bit"), ENCODING_NONE },
-		{ PN_STR("binary"), ENCODING_NONE },
-		{ PN_STR("base64"), ENCODING_BASE64 },
-		{ PN_STR("quoted-printable"), ENCODING_QP },
-		{ PN_STR("x-uuencode"), ENCODING_NONE }, /* read_uu finds it */
-		{ PN_STR("uuencode"), ENCODING_NONE },
-		{ PN_STR("x-uue"), ENCODING_NONE },
-	};
-
-	for (size_t i = 0; i < PN_COUNT(words); i++)
-		if (pn_str_eq(words[i].word, word)) {
-			add_encoding(e, words[i].how);
-			e->uu |= i >= 5;
-			return;
-		}
-	if (word.n > 0)
-		e->odd_encoding = true;
-}
-
-static void
-note_type(struct view *v, struct entity *e, struct pn_str body)
-{
-	struct pn_str type = param_main(body, v->arena);
-
-	if (type.n > 0 || type.p == NULL)
-		param_add(&e->types, type);
-	param_read(&e->names, body, PN_STR_V("name"), true, v->arena);
-	param_read(&e->boundaries, body, PN_STR_V("boundary"), false, v->arena);
-	param_read(&e->charsets, body, PN_STR_V("charset"), false, v->arena);
-}
-
-/* A whole field in encoded words (RFC 2047 5 forbids it) is one to some. */
-static struct pn_str
-decoded_text(struct view *v, struct pn_str text)
-{
-	bool unknown = false;
-
-	if (text.n == 0 || memmem(text.p, text.n, "=?", 2) == NULL)
-		return (struct pn_str){ NULL, 0 };
-	return header_decode(text, v->arena, &unknown);
-}
-
-static void
-note_disposition(struct view *v, struct entity *e, struct pn_str body)
-{
-	e->n_attached += pn_str_eq(param_main(body, v->arena),
-	    PN_STR_V("attachment"));
-	param_read(&e->names, body, PN_STR_V("filename"), true, v->arena);
-	param_read(&e->names, body, PN_STR_V("name"), true, v->arena);
-}
-
-/* Where neither field names it, readers look further. */
-static void
-note_other_name(struct view *v, struct param_values *names,
-    const struct header_field *f)
-{
-	static const struct pn_str fields[] = { PN_STR("content-name"),
-		PN_STR("content-description"), PN_STR("content-location") };
-	struct pn_str text;
-	const char *slash;
-
-	for (size_t i = 0; i < PN_COUNT(fields); i++) {
-		if (!pn_str_caseeq(f->name, fields[i]))
-			continue;
-		text = header_decode(field_text(v, f), v->arena,
-		    &names->unknown);
-		slash = text.n > 0 ? memrchr(text.p, '/', text.n) : NULL;
-		if (slash != NULL && slash > text.p && slash[-1] == '/')
-			continue; /* http://example.com is no program */
-		if (slash != NULL)
-			text = pn_str_sub(text, (size_t)(slash - text.p) + 1,
-			    text.n);
-		if (text.n > 0)
-			param_add(names, text);
-	}
-}
-
-static bool
-is_of(struct pn_str type, const char *top)
-{
-	return pn_str_starts(type, pn_str_of(top));
-}
-
-/* What readers do not show themselves they offer as a file. */
-static bool
-is_file(const struct param_values *types)
-{
-	for (size_t i = 0; i < types->n; i++)
-		if (!is_of(types->v[i], "text/") &&
-		    !is_of(types->v[i], "multipart") &&
-		    !is_of(types->v[i], "message/"))
-			return true;
-	return false;
-}
-
-/* What the fields say, each of those that are there twice too. */
-static void
-read_fields(struct view *v, struct entity *e, size_t n, bool digest)
-{
-	size_t types = 0, encodings = 0, dispositions = 0;
-	struct param_values others = { .n = 0 };
-
-	for (size_t i = 0; i < n; i++) {
-		const struct header_field *f = &e->header.fields[i];
-		struct pn_str text, decoded;
-
-		if (f->name.n < 12 || (f->name.p[0] | 32) != 'c')
-			continue;
-		if (pn_str_caseeq(f->name, PN_STR_V("content-type"))) {
-			types++;
-			text = field_text(v, f);
-			note_type(v, e, text);
-			decoded = decoded_text(v, text);
-			if (decoded.n > 0)
-				note_type(v, e, decoded);
-		} else if (pn_str_caseeq(f->name,
-			       PN_STR_V("content-transfer-encoding"))) {
-			encodings++;
-			note_encoding(e, param_main(field_text(v, f), v->arena));
-		} else if (pn_str_caseeq(f->name,
-			       PN_STR_V("content-disposition"))) {
-			dispositions++;
-			text = field_text(v, f);
-			note_disposition(v, e, text);
-			decoded = decoded_text(v, text);
-			if (decoded.n > 0)
-				note_disposition(v, e, decoded);
-			e->n_dispositions += 1 + (decoded.n > 0);
-		} else {
-			note_other_name(v, &others, f);
-		}
-	}
-	if (e->names.n == 0 && (dispositions > 0 || is_file(&e->types)))
-		e->names = others;
-	e->ambiguous |= types > 1 || e->types.n > 1 || encodings > 1 || dispositions > 1 ||
-	    e->boundaries.n > 1 || e->odd_encoding;
-	if (e->types.n == 0)
-		param_add(&e->types, digest ? PN_STR_V("message/rfc822") :
-					      PN_STR_V("text/plain"));
-	if (e->types.more || e->names.more || e->boundaries.more)
-		note(v, PN_DEFECT_LIMIT);
-	if (e->names.unknown)
-		note(v, PN_DEFECT_CHARSET);
-}
-
 static bool
 is_message(struct pn_str type)
 {
 	return pn_str_eq(type, PN_STR_V("message/rfc822")) ||
 	    pn_str_eq(type, PN_STR_V("message/global")) ||
 	    pn_str_eq(type, PN_STR_V("message/news"));
-}
-
-/* Names whose endings differ mislead; others may be a name and its ASCII form. */
-static struct pn_str
-ending(struct pn_str name)
-{
-	const char *dot = name.n ? memrchr(name.p, '.', name.n) : NULL;
-
-	return dot == NULL ? PN_STR_V("") :
-	    pn_str_sub(name, (size_t)(dot - name.p), name.n);
-}
-
-static bool
-names_mislead(const struct param_values *names)
-{
-	for (size_t i = 1; i < names->n; i++)
-		if (!pn_str_caseeq(ending(names->v[i]), ending(names->v[0])))
-			return true;
-	return false;
 }
 
 static void
@@ -801,7 +591,7 @@ read_leaf(struct reading *r, const struct place *place, const struct entity *e,
 	}
 	if (is_message_name(p))
 		read_message(r, place, p, how, body);
-	else if ((is_of(type, "text") || e->uu || is_uu_name(p)) && body.n > 0) {
+	else if ((mime_is_of(type, "text") || e->uu || is_uu_name(p)) && body.n > 0) {
 		in.entity = p->entity;
 		in.lies = p->lies | THING_WITHIN;
 		read_text(r, &in, how, body);
@@ -881,7 +671,7 @@ read_as(struct reading *r, const struct place *place, struct entity *e,
 {
 	struct pn_part *p;
 
-	if (is_of(type, "multipart")) {
+	if (mime_is_of(type, "multipart")) {
 		bool plain = e->n_encodings == 1 &&
 		    e->encodings[0] == ENCODING_NONE;
 
@@ -919,7 +709,7 @@ is_known(struct pn_str type)
 		"font/", "x-", NULL };
 
 	for (const char *const *t = tops; *t != NULL; t++)
-		if (is_of(type, *t))
+		if (mime_is_of(type, *t))
 			return true;
 	return false;
 }
@@ -934,7 +724,7 @@ read_types(struct reading *r, const struct place *place, struct entity *e,
 	if (e->types.n > TYPES)
 		note(r->view, PN_DEFECT_LIMIT);
 	for (size_t i = 0; i < e->types.n && i < TYPES; i++) {
-		bool is_multipart = is_of(e->types.v[i], "multipart");
+		bool is_multipart = mime_is_of(e->types.v[i], "multipart");
 
 		if (is_multipart && multipart)
 			continue;
@@ -948,21 +738,11 @@ read_types(struct reading *r, const struct place *place, struct entity *e,
 	}
 }
 
-/* An encoding nobody knows is none (RFC 2045 6.4), or what it looks like. */
-static void
-settle_encodings(struct entity *e)
-{
-	if (e->odd_encoding || e->n_encodings == 0)
-		add_encoding(e, ENCODING_NONE);
-	if (e->odd_encoding && decode_looks_base64(e->body))
-		add_encoding(e, ENCODING_BASE64);
-}
-
 static void
 check_charsets(struct view *v, const struct entity *e)
 {
 	for (size_t i = 0; i < e->charsets.n; i++)
-		if (is_of(e->types.v[0], "text/") &&
+		if (mime_is_of(e->types.v[0], "text/") &&
 		    !charset_is_read(e->charsets.v[i]))
 			note(v, PN_DEFECT_CHARSET);
 }
@@ -992,8 +772,8 @@ read_early(struct reading *r, const struct place *place, const struct entity *e,
 		.ambiguous = true };
 
 	early.body = pn_str_sub(bytes, e->header.early, bytes.n);
-	read_fields(r->view, &early, e->header.n_early, false);
-	settle_encodings(&early);
+	mime_fields_read(r->view, &early, e->header.n_early, false);
+	mime_settle_encodings(&early);
 	read_types(r, place, &early, early.body);
 }
 
@@ -1013,15 +793,15 @@ read_entity(struct reading *r, const struct place *place, struct pn_str bytes,
 	if (own)
 		v->header = e.header;
 	note_header(v, &e.header);
-	read_fields(v, &e, e.header.n, digest);
+	mime_fields_read(v, &e, e.header.n, digest);
 	for (size_t i = 0; i < e.types.n; i++)
-		multipart |= is_of(e.types.v[i], "multipart");
+		multipart |= mime_is_of(e.types.v[i], "multipart");
 	early = e.header.early > 0;
 	e.body = pn_str_sub(bytes,
 	    early && multipart ? e.header.early : e.header.size, bytes.n);
-	settle_encodings(&e);
+	mime_settle_encodings(&e);
 	check_charsets(v, &e);
-	if (e.ambiguous || names_mislead(&e.names))
+	if (e.ambiguous || mime_names_mislead(&e.names))
 		note(v, PN_DEFECT_AMBIGUOUS);
 	read_types(r, place, &e, e.body);
 	if (early && !multipart)

@@ -2,7 +2,8 @@
  * fuzz_html - a page, in UTF-8 or nearly, to its text and links. What comes
  * out is UTF-8 within its caps, each link lies in the text.
  *
- * Covers: proxy/inspect/html.c proxy/inspect/css.c proxy/inspect/entity.c
+ * Covers: proxy/inspect/html.c proxy/inspect/html_kind.c
+ * proxy/inspect/html_tag.c proxy/inspect/css.c proxy/inspect/entity.c
  * proxy/inspect/clean.c
  */
 #include "base/must.h"

@@ -5,7 +5,7 @@
  * Covers: proxy/inspect/archive.c
  * proxy/inspect/decode.c proxy/inspect/format.c proxy/inspect/header.c
  * proxy/inspect/host.c proxy/inspect/mailbox.c proxy/inspect/mime.c
- * proxy/inspect/uu.c proxy/inspect/param.c
+ * proxy/inspect/mime_fields.c proxy/inspect/uu.c proxy/inspect/param.c
  * proxy/inspect/rar.c proxy/inspect/tnef.c
  * proxy/inspect/type.c proxy/inspect/view.c proxy/inspect/zip.c
  * proxy/inspect/text.c proxy/base/utf8.c filters/attachment.c
