@@ -476,8 +476,8 @@ mappings_are_given_back(void **state)
 	static const char *const policies[] = { "map m = cdb:map.cdb;",
 		"map m = cdb:map.cdb; map m = cdb:map.cdb;",
 		"map m = cdb:map.cdb; set x = ;",
-		"map m = cdb:map.cdb; policy p { rule r { when nothing; then "
-		"tag; } }" };
+		("map m = cdb:map.cdb; policy p { rule r { when nothing; then "
+		"tag; } }") };
 
 	(void)state;
 	write_cdb("map.cdb", pairs, false);
