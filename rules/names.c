@@ -9,13 +9,12 @@ take_rules(const struct policy *p, rules_name_take *take, void *arg)
 {
 	for (const struct rule *r = p->own; r != NULL; r = r->next)
 		if (r->kind == RULE_PLAIN)
-			take(arg,
-			    &(struct rules_name){ .kind = RULES_NAME_RULE,
-				.name = r->name,
-				.policy = p->name,
-				.pos = &r->pos,
-				.shadow = r->shadow,
-				.mode_here = r->own & CLAUSE_MODE });
+			take(arg, &(struct rules_name){ .kind = RULES_NAME_RULE,
+				      .name = r->name,
+				      .policy = p->name,
+				      .pos = &r->pos,
+				      .shadow = r->shadow,
+				      .mode_here = r->own & CLAUSE_MODE });
 }
 
 void
@@ -33,10 +32,9 @@ rules_each_name(const struct rules *r, rules_name_take *take, void *arg)
 	for (size_t i = 0; i < r->n_policies; i++) {
 		const struct policy *p = r->policies[i];
 
-		take(arg,
-		    &(struct rules_name){ .kind = RULES_NAME_POLICY,
-			.name = p->name,
-			.pos = &p->pos });
+		take(arg, &(struct rules_name){ .kind = RULES_NAME_POLICY,
+			      .name = p->name,
+			      .pos = &p->pos });
 		take_rules(p, take, arg);
 	}
 }

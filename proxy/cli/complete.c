@@ -115,8 +115,8 @@ held(const struct cli *c)
 
 	if (ask(c, question("quarantine.list", NULL), &answer, NULL) != 0)
 		return;
-	json_array_foreach (json_object_get(answer, "messages"), i, m)
-		put(json_string_value(json_object_get(m, "id")));
+	json_array_foreach(json_object_get(answer, "messages"), i, m)
+	    put(json_string_value(json_object_get(m, "id")));
 	json_decref(answer);
 }
 

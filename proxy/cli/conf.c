@@ -66,8 +66,8 @@ close_block(struct listing *l)
 static void
 show_place(int width, const struct lex_pos *at)
 {
-	(void)printf("%*s # ", width < PLACE_COLUMN ? PLACE_COLUMN - width : 0,
-	    "");
+	(void)printf(
+	    "%*s # ", width < PLACE_COLUMN ? PLACE_COLUMN - width : 0, "");
 	if (at == NULL)
 		(void)puts("default");
 	else
@@ -77,9 +77,8 @@ show_place(int width, const struct lex_pos *at)
 static void
 show_line(struct listing *l, const struct config_line *line)
 {
-	const char *indent = line->block != NULL && line->name != NULL
-				 ? "    "
-				 : "";
+	const char *indent =
+	    line->block != NULL && line->name != NULL ? "    " : "";
 	int width;
 
 	if (line->name == NULL || line->block == NULL)
@@ -91,8 +90,8 @@ show_line(struct listing *l, const struct config_line *line)
 	if (line->name == NULL)
 		width = printf("%s {", line->block);
 	else
-		width = printf("%s%s %.*s;", indent, line->name,
-		    PN_STR_ARG(line->value));
+		width = printf(
+		    "%s%s %.*s;", indent, line->name, PN_STR_ARG(line->value));
 	l->in_block = l->in_block || line->name == NULL;
 	show_place(width, line->at);
 }
@@ -109,14 +108,14 @@ add_line(struct listing *l, const struct config_line *line)
 	if (line->name != NULL) {
 		(void)json_object_set_new(o, "name", json_string(line->name));
 		(void)json_object_set_new(o, "value",
-		    json_stringn(line->value.p ? line->value.p : "",
-			line->value.n));
+		    json_stringn(
+			line->value.p ? line->value.p : "", line->value.n));
 	}
 	if (line->at != NULL) {
-		(void)json_object_set_new(o, "file",
-		    json_string(line->at->file));
-		(void)json_object_set_new(o, "line",
-		    json_integer(line->at->line));
+		(void)json_object_set_new(
+		    o, "file", json_string(line->at->file));
+		(void)json_object_set_new(
+		    o, "line", json_integer(line->at->line));
 	}
 	(void)json_array_append_new(l->all, o);
 }

@@ -90,8 +90,8 @@ check_networks(struct doctor *d, const struct config *c)
 static void
 check_domains(struct doctor *d, const struct config *c)
 {
-	bool maildir = c->keeper.maildirs != NULL &&
-		       c->keeper.maildirs[0] != NULL;
+	bool maildir =
+	    c->keeper.maildirs != NULL && c->keeper.maildirs[0] != NULL;
 
 	if (c->smtp.site.n_relay_domains > 0)
 		doctor_say(d, FINE, "relay_domains", "", "%zu domains",
@@ -110,13 +110,14 @@ static void
 check_serving(struct doctor *d, const struct config *c)
 {
 	if (c->smtp.n_listeners == 0)
-		doctor_say(d, FAIL, "listen",
-		    "write a `listen smtp` block", "nothing listens");
+		doctor_say(d, FAIL, "listen", "write a `listen smtp` block",
+		    "nothing listens");
 	else
 		doctor_say(d, FINE, "listen", "", "%zu listeners",
 		    c->smtp.n_listeners);
 	if (!c->engine.enforce)
-		doctor_say(d, WARN, "enforce", "`enforce yes` when you are ready",
+		doctor_say(d, WARN, "enforce",
+		    "`enforce yes` when you are ready",
 		    "no: every message is accepted");
 	if (ask_is_there(d->cli))
 		doctor_say(d, FINE, "daemon", "", "it answers");
@@ -128,8 +129,8 @@ check_serving(struct doctor *d, const struct config *c)
 /* ---- folders ---- */
 
 static void
-check_room(struct doctor *d, const char *what, const char *path,
-    uint64_t message)
+check_room(
+    struct doctor *d, const char *what, const char *path, uint64_t message)
 {
 	struct statvfs v;
 	uint64_t bytes;
@@ -166,8 +167,8 @@ check_folder(struct doctor *d, const char *what, const char *path,
 		return;
 	}
 	if (!S_ISDIR(st.st_mode))
-		doctor_say(d, FAIL, what, "make it a folder",
-		    "%s is no folder", path);
+		doctor_say(
+		    d, FAIL, what, "make it a folder", "%s is no folder", path);
 	else if (owner != NULL && st.st_uid != owner->uid)
 		doctor_say(d, FAIL, what, "chown it",
 		    "%s belongs to user %u, not to %u who writes there", path,
@@ -191,10 +192,10 @@ check_folders(struct doctor *d, const struct config *c)
 	bool apart = known && users.switching;
 
 	if (!known)
-		doctor_say(d, FAIL, "users", "contrib/setup makes them", "%s",
-		    e.text);
-	check_folder(d, "spool", c->spool.dir, apart ? &users.worker : NULL,
-	    message);
+		doctor_say(
+		    d, FAIL, "users", "contrib/setup makes them", "%s", e.text);
+	check_folder(
+	    d, "spool", c->spool.dir, apart ? &users.worker : NULL, message);
 	check_folder(d, "state", c->keeper.state_dir,
 	    apart ? &users.keeper : NULL, message);
 	for (; maildir != NULL && *maildir != NULL; maildir++)
@@ -219,7 +220,8 @@ check_log(struct doctor *d, const struct config *c)
 			doctor_say(d, FINE, "log", "", "%s", target);
 		else
 			doctor_say(d, FAIL, "log",
-			    "start a syslog daemon or journald, or log to a file",
+			    "start a syslog daemon or journald, or log to a "
+			    "file",
 			    "%s, but /dev/log: %s", target, strerror(errno));
 		return;
 	}
@@ -296,8 +298,8 @@ conclude(const struct doctor *d)
 	json_t *o;
 
 	if (!d->cli->json) {
-		(void)printf("%u failed, %u to look at\n", d->failed,
-		    d->warned);
+		(void)printf(
+		    "%u failed, %u to look at\n", d->failed, d->warned);
 		return;
 	}
 	o = json_pack("{s:i, s:i, s:O}", "failed", (int)d->failed, "warned",

@@ -25,7 +25,7 @@ void doctor_say(struct doctor *, enum finding, const char *what,
 void doctor_upstreams(struct doctor *, const struct config *);
 /* doctor_dns.c: is the resolver sane, does our name lead to us, do the lists
  * answer as lists do? zones may be NULL. */
-void doctor_dns(struct doctor *, const struct config *,
-    const char *const *zones);
+void doctor_dns(
+    struct doctor *, const struct config *, const char *const *zones);
 
 #endif

@@ -39,8 +39,8 @@ static enum pn_dns_status
 look_up(struct look *l, enum dns_type type, const char *name)
 {
 	l->n = 0;
-	(void)dns_ask(l->dns, type, pn_str_of(name), l->timeout_ms, on_answer,
-	    l);
+	(void)dns_ask(
+	    l->dns, type, pn_str_of(name), l->timeout_ms, on_answer, l);
 	loop_run(l->loop);
 	return l->status;
 }
@@ -94,8 +94,8 @@ check_resolver(struct doctor *d, struct look *l, const char *server)
 		break;
 	}
 	doctor_say(d, FAIL, "resolver",
-	    "see `dns` in the configuration, and resolv.conf",
-	    "%s: %s", server, status_text(l->status));
+	    "see `dns` in the configuration, and resolv.conf", "%s: %s", server,
+	    status_text(l->status));
 	return false;
 }
 
@@ -136,8 +136,7 @@ check_hostname(struct doctor *d, struct look *l, const char *hostname)
 	else
 		doctor_say(d, WARN, "hostname",
 		    "set `hostname` to what the machine is called in DNS",
-		    "%s has no address: %s", hostname,
-		    status_text(l->status));
+		    "%s has no address: %s", hostname, status_text(l->status));
 }
 
 /* ---- lists: RFC 5782 5 ---- */
@@ -154,11 +153,12 @@ check_zone(struct doctor *d, struct look *l, const char *zone)
 	(void)snprintf(name, sizeof(name), "1.0.0.127.%s", zone);
 	other = look_up(l, DNS_A, name);
 	if (other == PN_DNS_OK)
-		doctor_say(d, FAIL, what, "take the list out: it lists everybody",
+		doctor_say(d, FAIL, what,
+		    "take the list out: it lists everybody",
 		    "it lists 127.0.0.1 (%s)", l->answers[0]);
 	else if (listed == PN_DNS_OK)
-		doctor_say(d, FINE, what, "",
-		    "it lists 127.0.0.2 and not 127.0.0.1");
+		doctor_say(
+		    d, FINE, what, "", "it lists 127.0.0.2 and not 127.0.0.1");
 	else
 		doctor_say(d, FAIL, what,
 		    "many lists refuse public resolvers: use one of your own",

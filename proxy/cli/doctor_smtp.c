@@ -31,13 +31,14 @@ dial(struct talk *t, const struct smtp_upstream *u)
 	socklen_t n = sizeof(int);
 	int failed = 0;
 
-	t->sock = socket(u->addr.ss_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	t->sock = socket(
+	    u->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (t->sock < 0)
 		return error_set(&t->why, "%s", strerror(errno));
 	p.fd = t->sock;
 	if (connect(t->sock, (const struct sockaddr *)&u->addr, u->addr_len) <
-		0 && errno != EINPROGRESS)
+		0 &&
+	    errno != EINPROGRESS)
 		return error_set(&t->why, "%s", strerror(errno));
 	if (poll(&p, 1, TIMEOUT_MS) != 1)
 		return error_set(&t->why, "no connection within 10 s");
@@ -105,7 +106,8 @@ announces(const char *reply, const char *keyword)
 		const char *end = strchr(line, '\n');
 		const char *addr;
 
-		if (strlen(line) < 4 || strncasecmp(line + 4, keyword, n) != 0 ||
+		if (strlen(line) < 4 ||
+		    strncasecmp(line + 4, keyword, n) != 0 ||
 		    (line[4 + n] != ' ' && line[4 + n] != '\r'))
 			continue;
 		addr = strcasestr(line + 4 + n, " ADDR");
@@ -118,10 +120,10 @@ static const char *
 advice_for(enum smtp_identity by)
 {
 	return by == IDENTITY_XCLIENT
-	    ? "let our address use it: in Postfix's main.cf "
-	      "smtpd_authorized_xclient_hosts"
-	    : "let our address use it: in Postfix's main.cf "
-	      "smtpd_authorized_xforward_hosts";
+		   ? "let our address use it: in Postfix's main.cf "
+		     "smtpd_authorized_xclient_hosts"
+		   : "let our address use it: in Postfix's main.cf "
+		     "smtpd_authorized_xforward_hosts";
 }
 
 /* It is announced: is it taken, too? */
@@ -134,9 +136,10 @@ try_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 	    xclient ? "XCLIENT" : "XFORWARD");
 
 	if (code == 220 || code == 250)
-		doctor_say(d, FINE, what, "", xclient
-		    ? "%s sees the client's address (XCLIENT)"
-		    : "%s logs the client's address (XFORWARD)", u->server);
+		doctor_say(d, FINE, what, "",
+		    xclient ? "%s sees the client's address (XCLIENT)"
+			    : "%s logs the client's address (XFORWARD)",
+		    u->server);
 	else if (code < 0)
 		doctor_say(d, FAIL, what, advice_for(u->identity),
 		    "%s announces the client's identity and then: %s",
@@ -173,12 +176,13 @@ converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 	else
 		doctor_say(d, FAIL, what, advice_for(u->identity),
 		    "%s does not announce %s with ADDR to us: mail gets "
-		    "451 4.3.5", u->server, keyword);
+		    "451 4.3.5",
+		    u->server, keyword);
 }
 
 static void
-check_server(struct doctor *d, const struct smtp_upstream *u,
-    const char *hostname)
+check_server(
+    struct doctor *d, const struct smtp_upstream *u, const char *hostname)
 {
 	struct talk t = { .sock = -1 };
 	char what[128];
@@ -199,6 +203,6 @@ doctor_upstreams(struct doctor *d, const struct config *c)
 {
 	for (size_t i = 0; i < c->smtp.n_upstreams; i++)
 		if (c->smtp.upstreams[i].server != NULL)
-			check_server(d, &c->smtp.upstreams[i],
-			    c->smtp.hostname);
+			check_server(
+			    d, &c->smtp.upstreams[i], c->smtp.hostname);
 }

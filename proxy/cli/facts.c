@@ -71,9 +71,8 @@ fact_object(const struct chain *c, const struct chain_fact *f)
 {
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}",
 	    "name", f->name, "type", types[f->type], "stage",
-	    stage_name(f->stage), "module", module_of(c, f), "help",
-	    f->help, "content", f->content, "keyed", f->keyed, "many",
-	    f->many);
+	    stage_name(f->stage), "module", module_of(c, f), "help", f->help,
+	    "content", f->content, "keyed", f->keyed, "many", f->many);
 	json_t *words = json_array();
 
 	for (size_t i = 0; f->words != NULL && f->words[i] != NULL; i++)

@@ -44,8 +44,8 @@ each_message(int argc, char **argv, message_take *take, void *arg)
 	for (int i = 0; i < argc; i++) {
 		struct stat st;
 		bool folder = stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode);
-		int one = folder ? each_in(argv[i], take, arg)
-				 : take(arg, argv[i]);
+		int one =
+		    folder ? each_in(argv[i], take, arg) : take(arg, argv[i]);
 
 		code = code != 0 ? code : one;
 	}

@@ -44,8 +44,8 @@ split(const char *text, bool has_value, struct pn_str *name, struct pn_str *key,
 	}
 	if (eq == NULL)
 		return -1;
-	*name = pn_str_sub(all, 0,
-	    (size_t)((open != NULL && open < eq ? open : eq) - text));
+	*name = pn_str_sub(
+	    all, 0, (size_t)((open != NULL && open < eq ? open : eq) - text));
 	*value = has_value ? pn_str_sub(all, (size_t)(eq - text) + 1, all.n)
 			   : (struct pn_str){ "", 0 };
 	return 0;
@@ -67,8 +67,8 @@ number(struct pn_str s, struct value *v)
 static const char *
 yesno(struct pn_str s, struct value *v)
 {
-	v->number = pn_str_eq(s, PN_STR_V("yes")) ||
-		    pn_str_eq(s, PN_STR_V("true"));
+	v->number =
+	    pn_str_eq(s, PN_STR_V("yes")) || pn_str_eq(s, PN_STR_V("true"));
 	if (v->number || pn_str_eq(s, PN_STR_V("no")) ||
 	    pn_str_eq(s, PN_STR_V("false")))
 		return NULL;
@@ -162,11 +162,13 @@ given(const struct policy *p, struct arena *arena, const char *text, bool known,
 	f = &c->facts[i];
 	if (f->content || f->of_thing)
 		return cli_fail(EX_USAGE,
-		    "\"%s\" is found in the message: it cannot be given", f->name);
+		    "\"%s\" is found in the message: it cannot be given",
+		    f->name);
 	if (f->keyed != (key.n > 0))
-		return cli_fail(EX_USAGE, f->keyed
-		    ? "\"%s\" needs a name: %s(\"NAME\")=VALUE"
-		    : "\"%s\" takes no name", f->name, f->name);
+		return cli_fail(EX_USAGE,
+		    f->keyed ? "\"%s\" needs a name: %s(\"NAME\")=VALUE"
+			     : "\"%s\" takes no name",
+		    f->name, f->name);
 	*out = (struct fact_given){ .index = i, .key = key };
 	out->value.type = f->type;
 	out->value.state = known ? VALUE_KNOWN : VALUE_UNKNOWN;
@@ -178,8 +180,8 @@ given(const struct policy *p, struct arena *arena, const char *text, bool known,
 }
 
 int
-given_facts(const struct policy *p, struct scan_session *said,
-    struct arena *arena)
+given_facts(
+    const struct policy *p, struct scan_session *said, struct arena *arena)
 {
 	for (size_t i = 0; i < said->n_given; i++) {
 		int code = given(p, arena, said->given[i].text,

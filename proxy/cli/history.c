@@ -17,8 +17,8 @@ show_line(const json_t *m)
 	show_text(stdout, member(m, "id"));
 	(void)putchar(' ');
 	show_time(stdout, json_object_get(m, "time_us"));
-	(void)printf(" %-10s ",
-	    json_string_value(json_object_get(m, "action")));
+	(void)printf(
+	    " %-10s ", json_string_value(json_object_get(m, "action")));
 	show_value(stdout, json_object_get(m, "code"));
 	(void)putchar(' ');
 	if (member(m, "rule").n > 0)
@@ -48,8 +48,7 @@ take_page(const struct cli *c, const json_t *page, json_t *all)
 	if (c->json)
 		(void)json_array_extend(all, (json_t *)page);
 	else
-		json_array_foreach (page, i, m)
-			show_line(m);
+		json_array_foreach(page, i, m) show_line(m);
 }
 
 static int

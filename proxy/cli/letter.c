@@ -64,8 +64,8 @@ reply_of(const json_t *m)
 
 	if (code < 400)
 		return json_string("");
-	return reply_text(code,
-	    json_object_get(json_object_get(m, "trace"), "verdict"));
+	return reply_text(
+	    code, json_object_get(json_object_get(m, "trace"), "verdict"));
 }
 
 /* The action by which a rule refused this recipient, or NULL. */
@@ -75,16 +75,15 @@ refusal(const json_t *trace, struct pn_str rcpt, json_int_t code)
 	const json_t *stage, *rule, *a;
 	size_t i, j, k;
 
-	json_array_foreach (json_object_get(trace, "stages"), i, stage) {
+	json_array_foreach(json_object_get(trace, "stages"), i, stage)
+	{
 		if (member(stage, "rcpt").n == 0 ||
 		    !pn_str_eq(member(stage, "rcpt"), rcpt))
 			continue;
-		json_array_foreach (json_object_get(stage, "rules"), j, rule)
-			json_array_foreach (
-			    json_object_get(rule, "actions"), k, a)
-				if (json_integer_value(json_object_get(
-					a, "code")) == code)
-					return a;
+		json_array_foreach(json_object_get(stage, "rules"), j, rule)
+		    json_array_foreach(json_object_get(rule, "actions"), k,
+			a) if (json_integer_value(json_object_get(a, "code")) ==
+			       code) return a;
 	}
 	return NULL;
 }
@@ -97,7 +96,8 @@ refused_of(const json_t *m)
 	json_t *all = json_array();
 	size_t i;
 
-	json_array_foreach (json_object_get(trace, "refused"), i, r) {
+	json_array_foreach(json_object_get(trace, "refused"), i, r)
+	{
 		json_int_t code =
 		    json_integer_value(json_object_get(r, "code"));
 		json_t *o = json_object();
@@ -126,19 +126,18 @@ recipients_of(const json_t *m)
 			size_t n = strcspn(s, ",");
 
 			/* "+3": so many more */
-			(void)json_array_append_new(all, *s == '+'
-			    ? json_sprintf("%.*s more", (int)n - 1, s + 1)
-			    : json_stringn(s, n));
+			(void)json_array_append_new(all,
+			    *s == '+'
+				? json_sprintf("%.*s more", (int)n - 1, s + 1)
+				: json_stringn(s, n));
 			s += n + (s[n] == ',');
 		}
 		return all;
 	}
 	if (!json_is_array(list))
 		list = json_object_get(trace, "recipients");
-	json_array_foreach (list, i, r)
-		(void)json_array_append(all, json_is_object(r)
-						 ? json_object_get(r, "path")
-						 : (json_t *)r);
+	json_array_foreach(list, i, r)(void) json_array_append(
+	    all, json_is_object(r) ? json_object_get(r, "path") : (json_t *)r);
 	return all;
 }
 
@@ -171,7 +170,8 @@ show_letter(const json_t *l)
 	(void)fputs(" from <", stdout);
 	show_text(stdout, member(l, "sender"));
 	(void)fputs("> to", stdout);
-	json_array_foreach (json_object_get(l, "recipients"), i, r) {
+	json_array_foreach(json_object_get(l, "recipients"), i, r)
+	{
 		(void)fputs(i > 0 ? ", <" : " <", stdout);
 		show_value(stdout, r);
 		(void)putchar('>');
@@ -182,7 +182,8 @@ show_letter(const json_t *l)
 		(void)fputs(": ", stdout);
 		show_text(stdout, reply);
 	}
-	json_array_foreach (json_object_get(l, "refused"), i, r) {
+	json_array_foreach(json_object_get(l, "refused"), i, r)
+	{
 		(void)fputs("; for <", stdout);
 		show_text(stdout, member(r, "rcpt"));
 		(void)fputs("> it was refused: ", stdout);

@@ -39,12 +39,12 @@ add_entry(struct asking *a, const char *key, enum tri found,
 	(void)json_object_set_new(o, "found",
 	    found == TRI_UNKNOWN ? json_null() : json_boolean(found));
 	if (found == TRI_TRUE) {
-		(void)json_object_set_new(o, "value",
-		    text(buf_str(&entry->value)));
+		(void)json_object_set_new(
+		    o, "value", text(buf_str(&entry->value)));
 		(void)json_object_set_new(o, "file", json_string(entry->file));
 		if (entry->line > 0)
-			(void)json_object_set_new(o, "line",
-			    json_integer(entry->line));
+			(void)json_object_set_new(
+			    o, "line", json_integer(entry->line));
 	}
 	(void)json_array_append_new(a->all, o);
 }
@@ -54,7 +54,8 @@ show_entry(const char *key, enum tri found, const struct rules_map_entry *entry)
 {
 	show_text(stdout, pn_str_of(key));
 	if (found == TRI_UNKNOWN) {
-		(void)puts(": unknown (a limit was hit, or the file is broken)");
+		(void)puts(
+		    ": unknown (a limit was hit, or the file is broken)");
 		return;
 	}
 	if (found == TRI_FALSE) {
@@ -76,8 +77,8 @@ look_up(struct asking *a, const char *key)
 {
 	struct rules_map_entry entry = { 0 };
 	struct error e;
-	int found = rules_map_find(a->policy->rules, a->run, a->map,
-	    pn_str_of(key), &entry, &e);
+	int found = rules_map_find(
+	    a->policy->rules, a->run, a->map, pn_str_of(key), &entry, &e);
 	int code = found == TRI_TRUE ? EX_OK : NOT_THERE;
 
 	if (found < 0)
@@ -169,8 +170,8 @@ cli_map(const struct cli *c, int argc, char **argv)
 	a.all = json_array();
 	code = ask_map(&a, argc, argv);
 	if (c->json && code <= NOT_THERE) {
-		answer = json_pack("{s:O}", argc > 2 ? "entries" : "maps",
-		    a.all);
+		answer =
+		    json_pack("{s:O}", argc > 2 ? "entries" : "maps", a.all);
 		print_json(answer);
 		json_decref(answer);
 	}

@@ -53,8 +53,8 @@ read_message(void *arg, const char *path)
 	for (unsigned i = 0; i < p->repeat && code == 0; i++) {
 		uint64_t began = now_ns();
 
-		if (scanner_scan(p->scanner, p->said, buf_str(&text), &found,
-			&e) < 0) {
+		if (scanner_scan(
+			p->scanner, p->said, buf_str(&text), &found, &e) < 0) {
 			code = cli_fail(EX_DATAERR, "%s: %s", path, e.text);
 			break;
 		}
@@ -129,12 +129,12 @@ static void
 show(const struct profile *p)
 {
 	(void)printf("%llu messages, %llu bytes, %.1f us each in all; looking "
-	    "for literals of all rules %.2f us\n\n",
+		     "for literals of all rules %.2f us\n\n",
 	    (unsigned long long)p->messages, (unsigned long long)p->bytes,
 	    us_each(p, p->wall_ns),
 	    us_each(p, rules_prefilter_ns(p->policy->rules, p->costs)));
 	(void)puts("us/message     %     tests     hits  rule, and its dearest "
-	    "test");
+		   "test");
 	for (size_t i = 0; i < p->n_lines; i++)
 		show_line(p, &p->lines[i]);
 }
@@ -156,11 +156,12 @@ line_object(const struct rules_expense *x)
 	(void)json_object_set_new(o, "policy", text(x->policy));
 	(void)json_object_set_new(o, "file", json_string(x->pos->file));
 	(void)json_object_set_new(o, "line", json_integer(x->pos->line));
-	(void)json_object_set_new(o, "ns", json_integer((json_int_t)x->cost.ns));
-	(void)json_object_set_new(o, "tests",
-	    json_integer((json_int_t)x->cost.tests));
-	(void)json_object_set_new(o, "hits",
-	    json_integer((json_int_t)x->cost.hits));
+	(void)json_object_set_new(
+	    o, "ns", json_integer((json_int_t)x->cost.ns));
+	(void)json_object_set_new(
+	    o, "tests", json_integer((json_int_t)x->cost.tests));
+	(void)json_object_set_new(
+	    o, "hits", json_integer((json_int_t)x->cost.hits));
 	(void)json_object_set_new(o, "dearest", text(x->dearest));
 	return o;
 }
@@ -175,8 +176,8 @@ print(const struct profile *p)
 	o = json_pack("{s:I, s:I, s:I, s:I, s:o}", "messages",
 	    (json_int_t)p->messages, "bytes", (json_int_t)p->bytes, "ns",
 	    (json_int_t)p->wall_ns, "prefilter_ns",
-	    (json_int_t)rules_prefilter_ns(p->policy->rules, p->costs),
-	    "rules", all);
+	    (json_int_t)rules_prefilter_ns(p->policy->rules, p->costs), "rules",
+	    all);
 	print_json(o);
 	json_decref(o);
 }
@@ -197,11 +198,10 @@ report(struct profile *p)
 }
 
 static int
-run(struct profile *p, struct scan_session *said, struct arena *arena,
-    int argc, char **argv)
+run(struct profile *p, struct scan_session *said, struct arena *arena, int argc,
+    char **argv)
 {
-	size_t size = (rules_n_costs(p->policy->rules) + 1) *
-		      sizeof(*p->costs);
+	size_t size = (rules_n_costs(p->policy->rules) + 1) * sizeof(*p->costs);
 	struct error e;
 	int code = given_facts(p->policy, said, arena);
 
@@ -235,14 +235,14 @@ take_repeat(int *argc, char **argv)
 		if (strcmp(argv[i], "--repeat") == 0) {
 			char *end = NULL;
 
-			repeat = i + 1 < *argc ? strtoul(argv[++i], &end, 10)
-					       : 0;
+			repeat =
+			    i + 1 < *argc ? strtoul(argv[++i], &end, 10) : 0;
 			if (repeat > REPEAT_MAX || end == NULL || *end != '\0')
 				repeat = 0;
 		} else {
 			argv[n++] = argv[i];
 		}
-	argv[*argc = n] = NULL;
+	argv[ *argc = n] = NULL;
 	return (unsigned)repeat;
 }
 

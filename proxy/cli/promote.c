@@ -26,9 +26,9 @@ struct promotion {
 	bool dry_run, no_reload;
 	struct pn_str rule, policy; /* policy "": any */
 	struct suggest near;
-	unsigned met;	/* rules of that name that are put in shadow */
-	bool inherits;	/* one is in shadow by the policy it extends */
-	bool live;	/* one is not */
+	unsigned met;  /* rules of that name that are put in shadow */
+	bool inherits; /* one is in shadow by the policy it extends */
+	bool live;     /* one is not */
 	char file[PATH_MAX], of[128];
 	struct lex_pos pos; /* but for .text and .file */
 	struct buf old, new;
@@ -75,17 +75,20 @@ find_rule(struct promotion *p)
 	if (p->met == 1)
 		return 0;
 	if (p->met > 1)
-		return cli_fail(EX_USAGE, "%u policies have a rule \"%.*s\" in "
-		    "shadow: say which with --policy", p->met,
-		    PN_STR_ARG(p->rule));
+		return cli_fail(EX_USAGE,
+		    "%u policies have a rule \"%.*s\" in "
+		    "shadow: say which with --policy",
+		    p->met, PN_STR_ARG(p->rule));
 	if (p->inherits)
-		return cli_fail(EX_DATAERR, "\"%.*s\" is in shadow by the "
-		    "policy that this one extends", PN_STR_ARG(p->rule));
+		return cli_fail(EX_DATAERR,
+		    "\"%.*s\" is in shadow by the "
+		    "policy that this one extends",
+		    PN_STR_ARG(p->rule));
 	if (p->live)
 		return cli_fail(EX_DATAERR, "\"%.*s\" is live already",
 		    PN_STR_ARG(p->rule));
-	return cli_fail(EX_USAGE, "there is no rule \"%.*s\"%s",
-	    PN_STR_ARG(p->rule), near);
+	return cli_fail(
+	    EX_USAGE, "there is no rule \"%.*s\"%s", PN_STR_ARG(p->rule), near);
 }
 
 /* ---- where in the text ---- */
@@ -137,8 +140,9 @@ go_to_mode(struct promotion *p, struct lex *l)
 			p->to = (size_t)(t.text.p - text.p) + 1;
 			return true;
 		}
-		begins = t.kind == LEX_OP && (lex_is(&t, "{") ||
-		    lex_is(&t, ";") || lex_is(&t, "}"));
+		begins =
+		    t.kind == LEX_OP &&
+		    (lex_is(&t, "{") || lex_is(&t, ";") || lex_is(&t, "}"));
 		if (t.kind == LEX_OP && lex_is(&t, "{"))
 			depth++;
 		else if (t.kind == LEX_OP && lex_is(&t, "}") && --depth == 0)
@@ -178,12 +182,14 @@ cut(struct promotion *p)
 		return cli_fail(EX_NOINPUT, "%s", e.text);
 	lex_init(&l, p->file, buf_str(&p->old));
 	if (!go_to_rule(p, &l) || !go_to_mode(p, &l))
-		return cli_fail(EX_DATAERR, "%s:%u: the rule's `mode shadow;` is "
-		    "not there: the file has changed", p->file, p->pos.line);
+		return cli_fail(EX_DATAERR,
+		    "%s:%u: the rule's `mode shadow;` is "
+		    "not there: the file has changed",
+		    p->file, p->pos.line);
 	widen(p);
 	(void)buf_add(&p->new, buf_data(&p->old), p->from);
-	(void)buf_add(&p->new, buf_data(&p->old) + p->to,
-	    buf_len(&p->old) - p->to);
+	(void)buf_add(
+	    &p->new, buf_data(&p->old) + p->to, buf_len(&p->old) - p->to);
 	return 0;
 }
 
@@ -201,8 +207,8 @@ line_of(struct pn_str text, size_t at)
 
 /* Lines first to last, each behind the sign. */
 static void
-put_lines(struct buf *b, char sign, struct pn_str text, unsigned first,
-    unsigned last)
+put_lines(
+    struct buf *b, char sign, struct pn_str text, unsigned first, unsigned last)
 {
 	for (unsigned line = 1; text.n > 0 && line <= last; line++) {
 		const char *nl = memchr(text.p, '\n', text.n);
@@ -264,8 +270,8 @@ replace(const char *file, struct pn_str text)
 
 	if (realpath(file, path) == NULL || stat(path, &st) < 0)
 		return cli_fail(EX_NOINPUT, "%s: %s", file, strerror(errno));
-	(void)snprintf(temporary, sizeof(temporary), "%s.%ld", path,
-	    (long)getpid());
+	(void)snprintf(
+	    temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
 	if (write_beside(temporary, &st, text) == 0 &&
 	    rename(temporary, path) == 0)
 		return 0;
@@ -287,8 +293,10 @@ write_it(struct promotion *p)
 	policy = policy_load(p->cli->conf, &e);
 	if (policy == NULL) {
 		code = replace(p->file, buf_str(&p->old));
-		(void)cli_fail(EX_CONFIG, "live, the rule is an error; the file "
-		    "is as it was%s:\n%s", code == 0 ? "" : " NOT", e.text);
+		(void)cli_fail(EX_CONFIG,
+		    "live, the rule is an error; the file "
+		    "is as it was%s:\n%s",
+		    code == 0 ? "" : " NOT", e.text);
 		return EX_CONFIG;
 	}
 	policy_free(policy);
@@ -318,15 +326,15 @@ conclude(const struct promotion *p, struct pn_str diff, bool reloaded)
 	if (!p->cli->json) {
 		show_lines(stdout, diff);
 		if (!p->dry_run)
-			(void)puts(reloaded ? "reloaded"
-					    : "written; not reloaded");
+			(void)puts(
+			    reloaded ? "reloaded" : "written; not reloaded");
 		return;
 	}
 	o = json_pack("{s:s, s:s, s:i, s:b, s:b}", "policy", p->of, "file",
 	    p->file, "line", (int)p->pos.line, "written", !p->dry_run,
 	    "reloaded", reloaded);
-	(void)json_object_set_new(o, "rule",
-	    json_stringn(p->rule.p, p->rule.n));
+	(void)json_object_set_new(
+	    o, "rule", json_stringn(p->rule.p, p->rule.n));
 	(void)json_object_set_new(o, "diff", json_stringn(diff.p, diff.n));
 	print_json(o);
 	json_decref(o);
@@ -357,8 +365,8 @@ promote(struct promotion *p)
 int
 cli_promote(const struct cli *c, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "policy", required_argument, NULL, 'p' },
+	static const struct option options[] = { { "policy", required_argument,
+						     NULL, 'p' },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "no-reload", no_argument, NULL, 'r' }, { 0 } };
 	struct promotion p = { .cli = c };

@@ -1,8 +1,9 @@
 /*
  * render - a trace (engine/trace.c, rules/explain.c) for people: who wrote to
  * whom, the verdict, the rule that decided and where it stands, what the score
- * is made of, then each other rule with the values it saw. Called by explain, scan and quarantine show, with
- * traces that were stored by any version: what is not there is not shown.
+ * is made of, then each other rule with the values it saw. Called by explain,
+ * scan and quarantine show, with traces that were stored by any version: what
+ * is not there is not shown.
  */
 #include <string.h>
 
@@ -55,7 +56,8 @@ render_test(FILE *f, const json_t *e)
 		(void)fputs(", it is ", f);
 		show_value(f, json_object_get(e, "value_is"));
 	}
-	json_object_foreach ((json_t *)captures, key, v) {
+	json_object_foreach((json_t *)captures, key, v)
+	{
 		(void)fprintf(f, ", %s=\"", key);
 		show_value(f, v);
 		(void)fputc('"', f);
@@ -79,7 +81,8 @@ render_quantifier(FILE *f, const json_t *e, const char *word, int at)
 		/* People count from one. */
 		(void)fprintf(f, ", decided by number %lld",
 		    (long long)json_integer_value(
-		    json_object_get(e, "decided_by")) + 1);
+			json_object_get(e, "decided_by")) +
+			1);
 	}
 	(void)fputc('\n', f);
 	render_expr(f, json_object_get(e, "that"), "", at + STEP);
@@ -91,9 +94,9 @@ render_list(FILE *f, const json_t *list, const char *word, int at)
 	const json_t *e;
 	size_t i;
 
-	(void)fprintf(f, "%s\n", strcmp(word, "and") == 0 ? "all of" : "one of");
-	json_array_foreach (list, i, e)
-		render_expr(f, e, "", at + STEP);
+	(void)fprintf(
+	    f, "%s\n", strcmp(word, "and") == 0 ? "all of" : "one of");
+	json_array_foreach(list, i, e) render_expr(f, e, "", at + STEP);
 }
 
 static void
@@ -162,7 +165,8 @@ render_action(FILE *f, const json_t *a)
 
 	(void)fputs("    then ", f);
 	show_text(f, member(a, "action"));
-	json_object_foreach ((json_t *)a, key, v) {
+	json_object_foreach((json_t *)a, key, v)
+	{
 		if (strcmp(key, "action") == 0)
 			continue;
 		(void)fputc(' ', f);
@@ -212,8 +216,8 @@ render_rule(FILE *f, const json_t *stage, const json_t *rule)
 	(void)fputs(")\n", f);
 	render_expr(f, json_object_get(rule, "when"), "when ", 4);
 	render_expr(f, json_object_get(rule, "unless"), "unless ", 4);
-	json_array_foreach (json_object_get(rule, "actions"), i, a)
-		render_action(f, a);
+	json_array_foreach(json_object_get(rule, "actions"), i, a)
+	    render_action(f, a);
 }
 
 /* ---- rules by what they came to ---- */
@@ -235,9 +239,9 @@ refused_rcpt(const json_t *trace, const json_t *stage)
 	const json_t *r;
 	size_t i;
 
-	json_array_foreach (json_object_get(trace, "refused"), i, r)
-		if (rcpt.n > 0 && pn_str_eq(member(r, "rcpt"), rcpt))
-			return true;
+	json_array_foreach(json_object_get(trace, "refused"), i,
+	    r) if (rcpt.n > 0 &&
+		   pn_str_eq(member(r, "rcpt"), rcpt)) return true;
 	return false;
 }
 
@@ -247,9 +251,9 @@ refuses(const json_t *rule)
 	const json_t *a;
 	size_t i;
 
-	json_array_foreach (json_object_get(rule, "actions"), i, a)
-		if (is(a, "action", "reject") || is(a, "action", "tempfail"))
-			return true;
+	json_array_foreach(json_object_get(rule, "actions"), i,
+	    a) if (is(a, "action", "reject") ||
+		   is(a, "action", "tempfail")) return true;
 	return false;
 }
 
@@ -290,18 +294,19 @@ render_group(FILE *f, const json_t *trace, enum group group)
 	unsigned n = 0;
 	size_t i, j;
 
-	json_array_foreach (json_object_get(trace, "stages"), i, stage)
-		json_array_foreach (json_object_get(stage, "rules"), j, rule) {
-			if (!json_is_object(rule) ||
-			    json_object_get(rule, "score") != NULL ||
-			    group_of(trace, stage, rule) != group)
-				continue;
-			if (n++ == 0)
-				(void)fprintf(f, "\n%s\n", titles[group]);
-			render_rule(f, stage, rule);
-			if (group == DECIDED)
-				show_source(f, rule);
-		}
+	json_array_foreach(json_object_get(trace, "stages"), i, stage)
+	    json_array_foreach(json_object_get(stage, "rules"), j, rule)
+	{
+		if (!json_is_object(rule) ||
+		    json_object_get(rule, "score") != NULL ||
+		    group_of(trace, stage, rule) != group)
+			continue;
+		if (n++ == 0)
+			(void)fprintf(f, "\n%s\n", titles[group]);
+		render_rule(f, stage, rule);
+		if (group == DECIDED)
+			show_source(f, rule);
+	}
 	return n;
 }
 
@@ -344,8 +349,7 @@ render_threshold(FILE *f, const json_t *t)
 {
 	(void)fputs("  threshold ", f);
 	show_text(f, member(t, "action"));
-	(void)fprintf(f, " %g%s\n",
-	    json_number_value(json_object_get(t, "at")),
+	(void)fprintf(f, " %g%s\n", json_number_value(json_object_get(t, "at")),
 	    json_is_true(json_object_get(t, "reached")) ? ": reached" : "");
 }
 
@@ -355,20 +359,20 @@ render_score(FILE *f, const json_t *trace)
 	const json_t *stage, *rule, *a;
 	size_t i, j, k;
 
-	json_array_foreach (json_object_get(trace, "stages"), i, stage)
-		json_array_foreach (json_object_get(stage, "rules"), j, rule) {
-			if (!json_is_number(json_object_get(rule, "score")))
-				continue;
-			(void)fprintf(f, "\nscore %g at ", json_number_value(
-			    json_object_get(rule, "score")));
-			show_text(f, member(stage, "stage"));
-			(void)fputc('\n', f);
-			json_array_foreach (json_object_get(rule, "from"), k, a)
-				render_addend(f, a);
-			json_array_foreach (
-			    json_object_get(rule, "thresholds"), k, a)
-				render_threshold(f, a);
-		}
+	json_array_foreach(json_object_get(trace, "stages"), i, stage)
+	    json_array_foreach(json_object_get(stage, "rules"), j, rule)
+	{
+		if (!json_is_number(json_object_get(rule, "score")))
+			continue;
+		(void)fprintf(f, "\nscore %g at ",
+		    json_number_value(json_object_get(rule, "score")));
+		show_text(f, member(stage, "stage"));
+		(void)fputc('\n', f);
+		json_array_foreach(json_object_get(rule, "from"), k, a)
+		    render_addend(f, a);
+		json_array_foreach(json_object_get(rule, "thresholds"), k, a)
+		    render_threshold(f, a);
+	}
 }
 
 /* ---- the message ---- */
@@ -384,7 +388,8 @@ render_people(FILE *f, const json_t *trace)
 	(void)fputs("from     <", f);
 	show_text(f, member(trace, "sender"));
 	(void)fputs(">\nto      ", f);
-	json_array_foreach (json_object_get(trace, "recipients"), i, r) {
+	json_array_foreach(json_object_get(trace, "recipients"), i, r)
+	{
 		(void)fputs(" <", f);
 		show_value(f, r);
 		(void)fputc('>', f);
@@ -392,7 +397,8 @@ render_people(FILE *f, const json_t *trace)
 	if (json_array_size(json_object_get(trace, "recipients")) == 0)
 		(void)fputs(" nobody", f);
 	(void)fputc('\n', f);
-	json_array_foreach (json_object_get(trace, "refused"), i, r) {
+	json_array_foreach(json_object_get(trace, "refused"), i, r)
+	{
 		(void)fputs("refused  <", f);
 		show_text(f, member(r, "rcpt"));
 		(void)fputs("> ", f);
@@ -440,7 +446,8 @@ render_list_of(FILE *f, const char *title, const json_t *list)
 	if (json_array_size(list) == 0)
 		return;
 	(void)fprintf(f, "%-8s", title);
-	json_array_foreach (list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		(void)fputc(' ', f);
 		show_value(f, v);
 	}

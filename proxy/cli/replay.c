@@ -46,8 +46,8 @@ next_message(struct replay *r, const char *path)
 		return &r->messages[r->at++];
 	if (r->n == r->room) {
 		r->room = r->room != 0 ? 2 * r->room : 64;
-		r->messages = xrealloc(r->messages,
-		    r->room * sizeof(*r->messages));
+		r->messages =
+		    xrealloc(r->messages, r->room * sizeof(*r->messages));
 	}
 	m = &r->messages[r->n++];
 	*m = (struct message){ .path = xstrdup(path) };
@@ -67,8 +67,8 @@ judge(void *arg, const char *path)
 
 	if (scan_read(m->path, &text, &e) < 0) {
 		code = cli_fail(EX_NOINPUT, "%s", e.text);
-	} else if (scanner_scan(r->scanner, &r->said, buf_str(&text), &found,
-		       &e) < 0) {
+	} else if (scanner_scan(
+		       r->scanner, &r->said, buf_str(&text), &found, &e) < 0) {
 		code = cli_fail(EX_DATAERR, "%s: %s", m->path, e.text);
 	} else {
 		o->action = found.verdict->action;
@@ -90,8 +90,8 @@ judge_again(struct replay *r)
 	r->second = true;
 	while (r->at < r->n) {
 		int one = r->messages[r->at].whole
-		    ? judge(r, NULL)
-		    : (r->at++, 0); /* said already */
+			      ? judge(r, NULL)
+			      : (r->at++, 0); /* said already */
 
 		code = code != 0 ? code : one;
 	}
@@ -155,9 +155,8 @@ outcome_object(const struct outcome *o)
 {
 	json_t *rule = json_string(o->rule);
 
-	return json_pack("{s:s, s:o}", "action",
-	    verdict_action_name(o->action), "rule",
-	    rule != NULL ? rule : json_null());
+	return json_pack("{s:s, s:o}", "action", verdict_action_name(o->action),
+	    "rule", rule != NULL ? rule : json_null());
 }
 
 static void
@@ -171,13 +170,13 @@ print(const struct replay *r)
 
 		judged += m->whole;
 		if (changes(m))
-			(void)json_array_append_new(all,
-			    json_pack("{s:s, s:o, s:o}", "file", m->path,
-				"now", outcome_object(&m->now), "then",
-				outcome_object(&m->new)));
+			(void)json_array_append_new(
+			    all, json_pack("{s:s, s:o, s:o}", "file", m->path,
+				     "now", outcome_object(&m->now), "then",
+				     outcome_object(&m->new)));
 	}
-	o = json_pack("{s:I, s:o}", "messages", (json_int_t)judged, "changed",
-	    all);
+	o = json_pack(
+	    "{s:I, s:o}", "messages", (json_int_t)judged, "changed", all);
 	print_json(o);
 	json_decref(o);
 }
@@ -248,7 +247,7 @@ take_with(int *argc, char **argv)
 			with = argv[++i];
 		else
 			argv[n++] = argv[i];
-	argv[*argc = n] = NULL;
+	argv[ *argc = n] = NULL;
 	return with;
 }
 

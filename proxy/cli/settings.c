@@ -19,8 +19,8 @@ skip_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
 	for (;;) {
 		if (lex_next(l, &t, e) < 0)
 			return -1;
-		if ((lex_is(&t, "~") || lex_is(&t, "!~")) &&
-		    t.kind == LEX_OP && lex_regex(l, &t, e) < 0)
+		if ((lex_is(&t, "~") || lex_is(&t, "!~")) && t.kind == LEX_OP &&
+		    lex_regex(l, &t, e) < 0)
 			return -1;
 		if (t.kind == LEX_END)
 			return lex_error(e, &t.pos, "the item does not end");
@@ -40,8 +40,9 @@ read_settings(const struct cli *c, struct arena *arena, struct config *conf)
 {
 	static const char *const words[] = { "set", "map", "people", "policy",
 		NULL };
-	const struct config_items items = { .words = words,
-		.is_item = rules_is_item, .parse = skip_item };
+	const struct config_items items = {
+		.words = words, .is_item = rules_is_item, .parse = skip_item
+	};
 	struct error e;
 
 	if (config_read(conf, arena, c->conf, &items, &e) < 0)

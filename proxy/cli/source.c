@@ -65,8 +65,8 @@ show_range(FILE *f, struct pn_str text, unsigned first, unsigned last)
 
 		if (line >= first) {
 			(void)fprintf(f, "    %5u | ", line);
-			show_lines(f, n > 0 ? pn_str_sub(text, 0, n)
-					    : PN_STR_V("\n"));
+			show_lines(
+			    f, n > 0 ? pn_str_sub(text, 0, n) : PN_STR_V("\n"));
 		}
 		text = pn_str_sub(text, n + (nl != NULL), text.n);
 	}
@@ -86,11 +86,14 @@ show_rule(FILE *f, const char *path, struct pn_str text, struct pn_str name,
 		first = find(&l, name, 0);
 		if (first == 0) {
 			(void)fputs("    the file has changed since: it no "
-			    "longer has this rule\n", f);
+				    "longer has this rule\n",
+			    f);
 			return;
 		}
-		(void)fprintf(f, "    the file has changed since: the rule "
-		    "stands at line %u now\n", first);
+		(void)fprintf(f,
+		    "    the file has changed since: the rule "
+		    "stands at line %u now\n",
+		    first);
 	}
 	last = find_end(&l);
 	if (last < first)
@@ -104,8 +107,8 @@ void
 show_source(FILE *f, const json_t *rule)
 {
 	const char *path = json_string_value(json_object_get(rule, "file"));
-	unsigned line = (unsigned)json_integer_value(
-	    json_object_get(rule, "line"));
+	unsigned line =
+	    (unsigned)json_integer_value(json_object_get(rule, "line"));
 	struct buf b = { 0 };
 	struct error e;
 

@@ -45,10 +45,10 @@ seconds(const struct sample *old, const struct sample *now)
 static double
 rate(const struct sample *old, const struct sample *now, const char *name)
 {
-	json_int_t after = json_integer_value(
-	    json_object_get(series(now), name));
-	json_int_t before = json_integer_value(
-	    json_object_get(series(old), name));
+	json_int_t after =
+	    json_integer_value(json_object_get(series(now), name));
+	json_int_t before =
+	    json_integer_value(json_object_get(series(old), name));
 
 	return (double)(after >= before ? after - before : after) /
 	       seconds(old, now);
@@ -87,11 +87,11 @@ family(const struct sample *old, const struct sample *now, const char *name,
 	json_t *v;
 
 	*n = 0;
-	json_object_foreach ((json_t *)all, key, v)
-		if (lines != NULL && is_of(key, name))
-			lines[(*n)++] = (struct line){ .name = key,
-				.total = json_integer_value(v),
-				.rate = rate(old, now, key) };
+	json_object_foreach((json_t *)all, key,
+	    v) if (lines != NULL && is_of(key, name)) lines[(*n)++] =
+	    (struct line){ .name = key,
+		    .total = json_integer_value(v),
+		    .rate = rate(old, now, key) };
 	if (lines != NULL)
 		qsort(lines, *n, sizeof(*lines), by_rate);
 	return lines;
@@ -165,9 +165,10 @@ show_screen(const struct sample *old, const struct sample *now)
 		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	(void)printf("postern  generation %lld  %s\n",
 	    (long long)json_integer_value(
-		json_object_get(now->status, "generation")), text);
+		json_object_get(now->status, "generation")),
+	    text);
 	(void)printf("sessions %lld now, %.1f/s   messages %.1f/s   "
-	    "%.1f KiB/s   held %lld\n",
+		     "%.1f KiB/s   held %lld\n",
 	    (long long)json_integer_value(
 		json_object_get(series(now), "sessions")),
 	    rate(old, now, "sessions_total"),
@@ -177,8 +178,8 @@ show_screen(const struct sample *old, const struct sample *now)
 	show_family(old, now, "messages_total", "messages", SIZE_MAX);
 	show_family(old, now, "recipients_refused_total",
 	    "recipients refused, by whom", SIZE_MAX);
-	show_family(old, now, "rules_fired_total", "rules that fired",
-	    RULES_SHOWN);
+	show_family(
+	    old, now, "rules_fired_total", "rules that fired", RULES_SHOWN);
 	show_family(old, now, "rules_shadow_total",
 	    "rules in shadow that would have", RULES_SHOWN);
 	show_family(old, now, "module_failures_total",
@@ -194,15 +195,13 @@ print_rates(const struct sample *old, const struct sample *now)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach ((json_t *)series(now), key, v)
-		if (strstr(key, "_total") != NULL)
-			(void)json_object_set_new(all, key,
-			    json_pack("{s:O, s:f}", "total", v, "rate",
-				rate(old, now, key)));
-	(void)json_object_set_new(o, "seconds",
-	    json_real(seconds(old, now)));
-	(void)json_object_set(o, "sessions",
-	    json_object_get(series(now), "sessions"));
+	json_object_foreach((json_t *)series(now), key,
+	    v) if (strstr(key, "_total") != NULL)(void) json_object_set_new(all,
+	    key,
+	    json_pack("{s:O, s:f}", "total", v, "rate", rate(old, now, key)));
+	(void)json_object_set_new(o, "seconds", json_real(seconds(old, now)));
+	(void)json_object_set(
+	    o, "sessions", json_object_get(series(now), "sessions"));
 	(void)json_object_set_new(o, "series", all);
 	print_json(o);
 	json_decref(o);
@@ -240,7 +239,8 @@ watch(const struct cli *c, double interval, bool once)
 		else
 			show_screen(&old, &now);
 		if (fflush(stdout) != 0)
-			code = cli_fail(EX_IOERR, "standard output: cannot write");
+			code =
+			    cli_fail(EX_IOERR, "standard output: cannot write");
 		json_decref(old.status);
 		old = now;
 		if (once)
@@ -255,8 +255,8 @@ watch(const struct cli *c, double interval, bool once)
 int
 cli_top(const struct cli *c, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "once", no_argument, NULL, 'o' },
+	static const struct option options[] = { { "once", no_argument, NULL,
+						     'o' },
 		{ "interval", required_argument, NULL, 'i' }, { 0 } };
 	double interval = 2;
 	bool once = false;

@@ -72,7 +72,7 @@ take_message(struct draft *d, int *argc, char **argv)
 		else
 			*(subject ? &d->subject : &d->body) = argv[i];
 	}
-	argv[*argc = n] = NULL;
+	argv[ *argc = n] = NULL;
 	return code;
 }
 
@@ -98,8 +98,8 @@ cli_try(const struct cli *c, int argc, char **argv)
 	struct buf text = { 0 };
 	struct error e;
 	int code = take_message(&d, &argc, argv), first = -1;
-	bool drafted = d.subject != NULL || d.body != NULL ||
-		       buf_len(&d.header) > 0;
+	bool drafted =
+	    d.subject != NULL || d.body != NULL || buf_len(&d.header) > 0;
 
 	if (code == 0)
 		first = scan_options(&said, argc, argv);

@@ -25,8 +25,8 @@ put_time(struct buf *b)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &tm);
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(text + n, sizeof(text) - n, ".%06ldZ",
-	    now.tv_nsec / 1000);
+	(void)snprintf(
+	    text + n, sizeof(text) - n, ".%06ldZ", now.tv_nsec / 1000);
 	json_cstr(b, "time", text);
 }
 
@@ -74,8 +74,8 @@ put_envelope(struct buf *b, const struct envelope *e)
 }
 
 bool
-effect_is_first(const struct transaction *t, const struct stage_result *at,
-    size_t nth)
+effect_is_first(
+    const struct transaction *t, const struct stage_result *at, size_t nth)
 {
 	const struct stage_result *s;
 	unsigned order = at->rules.effects[nth].order;
@@ -94,8 +94,8 @@ effect_is_first(const struct transaction *t, const struct stage_result *at,
 
 /* Rules that fired, or those that would have, were they not in shadow. */
 static void
-put_rules(struct buf *b, const char *key, const struct transaction *t,
-    bool shadow)
+put_rules(
+    struct buf *b, const char *key, const struct transaction *t, bool shadow)
 {
 	const struct stage_result *s;
 	unsigned n = 0;
@@ -108,8 +108,8 @@ put_rules(struct buf *b, const char *key, const struct transaction *t,
 				if (s->rules.effects[i].shadow == shadow &&
 				    effect_is_first(t, s, i)) {
 					n++;
-					json_str(b, NULL,
-					    s->rules.effects[i].rule);
+					json_str(
+					    b, NULL, s->rules.effects[i].rule);
 				}
 	json_end_array(b);
 }

@@ -67,8 +67,7 @@ void
 shape_connect(const struct session *s)
 {
 	if (log_wants_postfix())
-		log_postfix("smtpd", "connect from %s",
-		    PEER(&s->base->client));
+		log_postfix("smtpd", "connect from %s", PEER(&s->base->client));
 }
 
 void
@@ -85,8 +84,8 @@ void
 shape_disconnect(const struct session *s)
 {
 	if (log_wants_postfix())
-		log_postfix("smtpd", "disconnect from %s",
-		    PEER(&s->base->client));
+		log_postfix(
+		    "smtpd", "disconnect from %s", PEER(&s->base->client));
 }
 
 /* ---- what is said ---- */
@@ -117,10 +116,9 @@ shape_reply(struct session *s, const struct reply *r)
 		return;
 	n = snprintf(text, sizeof(text), "%u %s%s%.*s", r->code, r->status,
 	    r->status[0] ? " " : "", PN_STR_ARG(r->text));
-	shape_said(s,
-	    (struct pn_str){ text, (size_t)n < sizeof(text)
-				       ? (size_t)n
-				       : sizeof(text) - 1 });
+	shape_said(
+	    s, (struct pn_str){ text,
+		   (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1 });
 }
 
 /* ---- recipients ---- */
@@ -190,12 +188,13 @@ shape_early(const struct session *s, const struct transaction *t, uint16_t code)
 		(void)snprintf(text, sizeof(text),
 		    "<%s>: Helo command rejected", VIS(c->helo));
 	else
-		(void)snprintf(text, sizeof(text),
-		    "<%s>: Client host rejected", PEER(c));
-	log_postfix("smtpd", "%s: reject: %.*s from %s: %u %s %s: %s; proto=%s"
-	    " helo=<%s>", t->id,
-	    PN_STR_ARG(s->verb.n ? s->verb : PN_STR_V("CONNECT")), PEER(c),
-	    code, r->status, text, VIS(r->text),
+		(void)snprintf(
+		    text, sizeof(text), "<%s>: Client host rejected", PEER(c));
+	log_postfix("smtpd",
+	    "%s: reject: %.*s from %s: %u %s %s: %s; proto=%s"
+	    " helo=<%s>",
+	    t->id, PN_STR_ARG(s->verb.n ? s->verb : PN_STR_V("CONNECT")),
+	    PEER(c), code, r->status, text, VIS(r->text),
 	    pn_str_caseeq(c->helo_verb, PN_STR_V("EHLO")) ? "ESMTP" : "SMTP",
 	    VIS(c->helo));
 }
@@ -227,8 +226,8 @@ static struct pn_str
 message_id(const struct session *s)
 {
 	static const struct pn_str name = PN_STR("message-id:");
-	struct pn_str text = s->t->spool != NULL ? spool_at(s->t->spool, 0)
-						 : PN_STR_V("");
+	struct pn_str text =
+	    s->t->spool != NULL ? spool_at(s->t->spool, 0) : PN_STR_V("");
 
 	while (text.n > 0) {
 		const char *nl = memchr(text.p, '\n', text.n);
@@ -295,8 +294,8 @@ relay_of(const struct session *s, char *out, size_t size)
 		server++;
 		host -= 2;
 	}
-	(void)snprintf(out, size, "%s[%.*s]:%s", u->name, host, server,
-	    colon + 1);
+	(void)snprintf(
+	    out, size, "%s[%.*s]:%s", u->name, host, server, colon + 1);
 	return out;
 }
 
@@ -344,8 +343,10 @@ shape_message(const struct session *s, uint16_t code)
 	log_postfix("smtpd", "%s: client=%s", t->id, PEER(&t->client));
 	log_postfix("cleanup", "%s: message-id=%s", t->id, VIS(message_id(s)));
 	if (code < 400)
-		log_postfix("qmgr", "%s: from=<%s>, size=%llu, nrcpt=%u "
-		    "(queue active)", t->id, VIS(t->envelope.path),
+		log_postfix("qmgr",
+		    "%s: from=<%s>, size=%llu, nrcpt=%u "
+		    "(queue active)",
+		    t->id, VIS(t->envelope.path),
 		    (unsigned long long)s->received, t->envelope.n_accepted);
 	content_verdict(s, code);
 	if (code < 400)
