@@ -259,7 +259,7 @@ reverse(struct pn_str ip, char *out, size_t size)
 {
 	char text[INET6_ADDRSTRLEN] = "";
 	unsigned char a[16];
-	uint32_t v4;
+	uint32_t v4 = 0;
 	size_t n = 0;
 
 	if (ip.n >= sizeof(text))
