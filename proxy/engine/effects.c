@@ -231,15 +231,13 @@ add_rcpt(struct transaction *t, struct pn_str address)
 	return 0;
 }
 
-/* However often the client named it. Nobody left is the end of the message:
- * the rule that took the last one away discards it. */
+/* However often the client named it. *last: who took the last one away. */
 static int
-remove_rcpt(struct transaction *t, const struct rules_effect *e)
+remove_rcpt(struct transaction *t, const struct rules_effect *e,
+    const struct rules_effect **last)
 {
-	struct verdict none_left = verdict_from(e);
 	struct rcpt *r;
 
-	none_left.action = VERDICT_DISCARD;
 	if (find_rcpt(t, e->address) == NULL)
 		return 0;
 	if (onward(t) == NULL)
@@ -247,19 +245,32 @@ remove_rcpt(struct transaction *t, const struct rules_effect *e)
 	while ((r = find_rcpt(t, e->address)) != NULL)
 		envelope_remove_rcpt(t->onward, r);
 	if (t->onward->n_accepted == 0)
-		verdict_join(&t->verdict, &none_left);
+		*last = e;
 	return 0;
 }
 
 static int
 change_rcpts(struct transaction *t, const struct rules_effect *e, void *arg)
 {
-	(void)arg;
 	if (e->action == RULES_RCPT_ADD)
 		return add_rcpt(t, e->address);
 	if (e->action == RULES_RCPT_REMOVE)
-		return remove_rcpt(t, e);
+		return remove_rcpt(t, e, arg);
 	return 0;
+}
+
+/* Nobody left is the end of the message, once all rules have added whom they
+ * add: the rule that took the last one away discards it. */
+static void
+discard_for_nobody(struct transaction *t, const struct rules_effect *last)
+{
+	struct verdict v;
+
+	if (last == NULL || t->onward->n_accepted > 0)
+		return;
+	v = verdict_from(last);
+	v.action = VERDICT_DISCARD;
+	verdict_join(&t->verdict, &v);
 }
 
 /*
@@ -321,10 +332,14 @@ forget(struct transaction *t)
 int
 effects_message(struct transaction *t)
 {
+	const struct rules_effect *last = NULL;
+
 	if (effects_walk(t, edit, NULL) < 0 ||
 	    effects_walk(t, copy, NULL) < 0 ||
-	    effects_walk(t, change_rcpts, NULL) < 0 ||
-	    effects_walk(t, redirect, NULL) < 0 ||
+	    effects_walk(t, change_rcpts, &last) < 0)
+		return -1;
+	discard_for_nobody(t, last);
+	if (effects_walk(t, redirect, NULL) < 0 ||
 	    effects_walk(t, copy_to, NULL) < 0)
 		return -1;
 	if (t->verdict.action <= VERDICT_REDIRECT && strip_message(t) < 0)
