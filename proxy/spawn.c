@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include "base/sandbox.h"
 #include "proxy/check.h"
 #include "proxy/worker.h"
+
+#define LARGE_LANE_NICE 10
 
 static void
 log_child(const char *role, pid_t pid, const struct slot *s)
@@ -101,6 +104,9 @@ inspector_child(
 	for (size_t i = 0; i < INSPECT_LANES; i++)
 		if (i != lane && s->readers[i].has_channel)
 			inspect_channel_free(&s->readers[i].channel);
+	/* What takes long to read may not take it from what does not. */
+	if (lane == LANE_LARGE)
+		(void)setpriority(PRIO_PROCESS, 0, LARGE_LANE_NICE);
 	inspector_main(&p->inspect, &s->readers[lane].channel, sock);
 }
 
