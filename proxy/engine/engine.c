@@ -191,14 +191,14 @@ blame(struct engine_run *r)
 
 /* Uninspected mail is held, whatever else was found, unless refused. */
 static void
-hold_blamed(struct transaction *t)
+hold_blamed(struct transaction *t, bool enforce)
 {
 	struct verdict v = { .action = VERDICT_QUARANTINE,
 		.order = UINT32_MAX,
 		.class_name = PN_STR("failed"),
 		.degraded = true };
 
-	verdict_join(&t->verdict, &v);
+	verdict_join(enforce ? &t->verdict : &t->would, &v);
 }
 
 /* ---- phases ---- */
@@ -218,7 +218,7 @@ judge_run(struct engine_run *r)
 	if (r->stage == STAGE_MESSAGE && missing_edit(r) < 0)
 		out_of_memory(t);
 	if (r->stage == STAGE_MESSAGE && t->past->blamed)
-		hold_blamed(t);
+		hold_blamed(t, r->engine->conf->enforce);
 }
 
 static void

@@ -90,9 +90,11 @@ forget_facts(struct hook *h)
 }
 
 static void
-hold_back(const struct chain *c, uint32_t module, struct verdict *to)
+hold_back(const struct engine *g, uint32_t module, struct transaction *t)
 {
+	const struct chain *c = g->conf->chain;
 	const struct chain_module *m = &c->modules[module];
+	struct verdict *to = t->rcpt ? &t->rcpt_verdict : &t->verdict;
 	/* Behind all rules; of two, the one that stands first in the chain. */
 	struct verdict v = { .action = VERDICT_TEMPFAIL,
 		.order = UINT32_MAX - c->n_modules + module,
@@ -101,7 +103,7 @@ hold_back(const struct chain *c, uint32_t module, struct verdict *to)
 		    .text = PN_STR("a check is not available, try again later") } };
 
 	if (m->on_unavailable == CHAIN_TEMPFAIL)
-		verdict_join(to, &v);
+		verdict_join(g->conf->enforce ? to : &t->would, &v);
 }
 
 void
@@ -122,7 +124,7 @@ module_failed(struct hook *h, const char *why)
 	forget_facts(h);
 	t->verdict.degraded = true;
 	note(h, MISSING_ALL);
-	hold_back(h->mail.chain, h->mail.module, t->rcpt ? &t->rcpt_verdict : &t->verdict);
+	hold_back(h->engine, h->mail.module, t);
 }
 
 /* ---- the message's field ---- */
@@ -164,6 +166,6 @@ missing_inherit(struct engine *g, struct transaction *to,
 			continue;
 		to->verdict.degraded = true;
 		if (from->past->missing_early[i] == MISSING_ALL)
-			hold_back(c, i, &to->verdict);
+			hold_back(g, i, to);
 	}
 }
