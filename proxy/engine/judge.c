@@ -230,15 +230,65 @@ resolve_policy(struct engine_run *r)
  * has not answered yet are among them: should it refuse the first, the other
  * comes back all the same.
  */
-static bool
-is_of_another(const struct transaction *t)
+static const struct rcpt *
+first_rcpt(const struct transaction *t)
 {
 	const struct rcpt *r;
 
 	TAILQ_FOREACH (r, &t->envelope.rcpts, next)
 		if (r != t->rcpt && r->code < 400)
-			return r->policy != t->rcpt->policy;
-	return false;
+			return r;
+	return NULL;
+}
+
+/* Where nothing is enforced nobody is sent away. */
+static const struct rcpt *
+to_go_with(const struct engine_run *r)
+{
+	const struct engine_conf *conf = r->engine->conf;
+
+	return conf->enforce && conf->mixed == MIXED_DEFER ? first_rcpt(r->t)
+							   : NULL;
+}
+
+/* What rules at rcpt make of the message for its recipient; that it goes on,
+ * changed or not, is one thing. */
+static enum verdict_action
+fate(const struct verdict *v)
+{
+	return v->action > VERDICT_TAG ? v->action : VERDICT_ACCEPT;
+}
+
+/* A rule at rcpt that discards or holds one recipient's mail must not do so
+ * to the others', of which it did not speak. */
+static bool
+fares_otherwise(struct transaction *t, const struct rcpt *first)
+{
+	struct verdict of_first = { 0 };
+	const struct stage_result *s;
+
+	if (verdict_refuses(&t->rcpt_verdict))
+		return false;
+	STAILQ_FOREACH (s, &t->past->results, next)
+		if (s->rcpt == first)
+			break;
+	if (s != NULL) /* else no policy is for him */
+		effects_join(t, &of_first, &s->rules, true);
+	return fate(&of_first) != fate(&t->rcpt_verdict);
+}
+
+/* Stronger than to be held: the recipient is to come back. */
+static void
+send_back(struct transaction *t)
+{
+	static const struct verdict later = { .action = VERDICT_TEMPFAIL,
+		.order = UINT_MAX,
+		.reply = {
+		    452, "4.5.3", PN_STR("send this recipient separately") } };
+	bool degraded = t->rcpt_verdict.degraded;
+
+	t->rcpt_verdict = later;
+	t->rcpt_verdict.degraded = degraded;
 }
 
 static int
@@ -256,18 +306,15 @@ add_name(struct engine_run *r, unsigned policy)
 static int
 judge_rcpt(struct engine_run *r)
 {
-	static const struct verdict later = { .action = VERDICT_TEMPFAIL,
-		.order = UINT_MAX,
-		.reply = {
-		    452, "4.5.3", PN_STR("send this recipient separately") } };
 	struct transaction *t = r->t;
+	const struct rcpt *first = to_go_with(r);
 	struct stage_result *s;
 
 	resolve_policy(r);
 	t->policy = (struct pn_str){ 0 }; /* until all are known */
 	t->score = 0;
-	if (r->engine->conf->mixed == MIXED_DEFER && is_of_another(t)) {
-		verdict_join(&t->rcpt_verdict, &later);
+	if (first != NULL && first->policy != t->rcpt->policy) {
+		send_back(t);
 		return 0;
 	}
 	if (t->rcpt->policy == RULES_NO_POLICY)
@@ -276,6 +323,8 @@ judge_rcpt(struct engine_run *r)
 	    (s = judge(r, t->rcpt->policy)) == NULL)
 		return -1;
 	effects_join(t, &t->rcpt_verdict, &s->rules, r->engine->conf->enforce);
+	if (first != NULL && fares_otherwise(t, first))
+		send_back(t);
 	return 0;
 }
 

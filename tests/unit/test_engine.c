@@ -544,6 +544,66 @@ mixed(void **state)
 	bench_down(&b);
 }
 
+/* What rules at rcpt decide for one recipient is not the others' fate. */
+static void
+a_recipient_that_fares_otherwise(void **state)
+{
+	static const struct {
+		const char *to[2];
+		enum engine_mixed mixed;
+		bool shadow;
+		uint16_t second; /* what the second one hears; 0: taken */
+		enum verdict_action verdict, would;
+	} cases[] = {
+		{ { "a@x", "trap@x" }, MIXED_DEFER, false, 452, VERDICT_ACCEPT,
+		    VERDICT_ACCEPT },
+		{ { "trap@x", "a@x" }, MIXED_DEFER, false, 452,
+		    VERDICT_DISCARD, VERDICT_ACCEPT },
+		{ { "a@x", "held@x" }, MIXED_DEFER, false, 452, VERDICT_ACCEPT,
+		    VERDICT_ACCEPT },
+		{ { "a@x", "no@x" }, MIXED_DEFER, false, 550, VERDICT_ACCEPT,
+		    VERDICT_ACCEPT },
+		{ { "a@x", "tag@x" }, MIXED_DEFER, false, 0, VERDICT_TAG,
+		    VERDICT_ACCEPT },
+		{ { "trap@x", "trap@x" }, MIXED_DEFER, false, 0,
+		    VERDICT_DISCARD, VERDICT_ACCEPT },
+		{ { "a@x", "trap@x" }, MIXED_STRICTEST, false, 0,
+		    VERDICT_DISCARD, VERDICT_ACCEPT },
+		{ { "a@x", "trap@x" }, MIXED_DEFER, true, 0, VERDICT_ACCEPT,
+		    VERDICT_DISCARD },
+		{ { "a@y", "a@x" }, MIXED_DEFER, true, 0, VERDICT_ACCEPT,
+		    VERDICT_ACCEPT },
+	};
+	struct bench b;
+
+	(void)state;
+	bench_up(&b, "policy default {"
+		     " rule one { when rcpt.local = \"trap\"; then discard; }"
+		     " rule two { when rcpt.local = \"held\"; then quarantine; }"
+		     " rule three { when rcpt.local = \"no\"; "
+		     "   then reject 550 5.1.1 \"no\"; }"
+		     " rule four { when rcpt.local = \"tag\"; then tag; } }"
+		     "policy y for rcpt @y { rule n { when size < 0; then tag; } }");
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct transaction *t = new_mail(&b, "192.0.2.7");
+
+		b.conf.mixed = cases[i].mixed;
+		b.conf.enforce = !cases[i].shadow;
+		run_to_rcpt(&b, t, "clean.example.org");
+		add_rcpt(&b, t, cases[i].to[0]);
+		add_rcpt(&b, t, cases[i].to[1]);
+		if (t->rcpt_verdict.reply.code != cases[i].second)
+			fail_msg("%zu: %u", i, t->rcpt_verdict.reply.code);
+		run_message(&b, t, POOL_FOUND);
+		if (t->verdict.action != cases[i].verdict ||
+		    t->would.action != cases[i].would)
+			fail_msg("%zu: %d, would %d", i, t->verdict.action,
+			    t->would.action);
+		transaction_free(t);
+	}
+	bench_down(&b);
+}
+
 /* Without a policy for everybody a recipient may have none. */
 static void
 whom_no_policy_is_for(void **state)
@@ -631,6 +691,15 @@ what_breaks_the_inspector_waits_and_is_held(void **state)
 			assert_str(t->verdict.class_name, "failed");
 		transaction_free(t);
 	}
+	b.conf.enforce = false; /* then nothing is held */
+	t = new_mail(&b, "192.0.2.7");
+	run_to_rcpt(&b, t, "clean.example.org");
+	add_rcpt(&b, t, "a@x");
+	run_message(&b, t, POOL_SUSPECT);
+	assert_int_equal(t->verdict.action, VERDICT_ACCEPT);
+	assert_int_equal(t->would.action, VERDICT_QUARANTINE);
+	transaction_free(t);
+	b.conf.enforce = true;
 	t = new_mail(&b, "192.0.2.7");
 	run_to_rcpt(&b, t, "clean.example.org");
 	run_message(&b, t, POOL_DOWN);
@@ -732,6 +801,7 @@ main(void)
 		    a_refused_recipient_decides_nothing_for_the_others),
 		cmocka_unit_test(directions),
 		cmocka_unit_test(mixed),
+		cmocka_unit_test(a_recipient_that_fares_otherwise),
 		cmocka_unit_test(whom_no_policy_is_for),
 		cmocka_unit_test(helo_is_said_again),
 		cmocka_unit_test(what_breaks_the_inspector_waits_and_is_held),
