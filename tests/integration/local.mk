@@ -6,6 +6,7 @@ EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py \
 INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/postfix_snippets.py \
 	tests/integration/samples.py \
+	tests/integration/bench_check.py \
 	tests/integration/byte_identical.py \
 	tests/integration/policy.py \
 	tests/integration/policies.py \
