@@ -168,7 +168,7 @@ ticket_find(struct keep *k, uint64_t id)
 }
 
 struct keep_ticket *
-keep_submit(struct keep *k, enum keep_type type, const struct keep_job *j,
+keep_submit(struct keep *k, uint32_t type, const struct keep_job *j,
     struct spool *s, const struct edit_ranges *ranges, keep_done *done,
     void *arg, struct error *e)
 {

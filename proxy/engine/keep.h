@@ -50,12 +50,13 @@ void keep_attach(struct keep *, int sock);
 void keep_on_release(struct keep *, keep_release *, void *arg);
 
 /*
- * type: KEEP_QUARANTINE or KEEP_MAILDIR. The body (ranges over spool; NULL
+ * type: KEEP_QUARANTINE or KEEP_MAILDIR, with KEEP_AGAIN if an earlier process
+ * may have had the same job done. The body (ranges over spool; NULL
  * ranges: the spool as it is) is copied into a parcel at once: spool and job
  * may go. done is called later from the loop. NULL: no keeper, or the body
  * could not be copied (*e, which says whether room is short).
  */
-struct keep_ticket *keep_submit(struct keep *, enum keep_type,
+struct keep_ticket *keep_submit(struct keep *, uint32_t type,
     const struct keep_job *, struct spool *, const struct edit_ranges *,
     keep_done *, void *arg, struct error *e);
 void keep_cancel(struct keep_ticket *); /* done is not called; the job may

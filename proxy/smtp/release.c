@@ -280,18 +280,28 @@ delivered(void *arg, enum keep_result result, struct pn_str text)
 	advance(r);
 }
 
+/*
+ * What is released may be the copy of a message that went on, and lies in the
+ * maildir by its id: this is one mail more. Another try of this release is
+ * none: a worker that died may have delivered it.
+ */
 static void
 start_maildir(struct release *r, const struct smtp_upstream *next)
 {
 	struct error e = { .text = "out of memory for this mail" };
+	const char *id = arena_printf(
+	    r->arena, "%.*s-r", PN_STR_ARG(r->outcome.id));
 
+	r->job.id = pn_str_of(id);
 	r->job.target = pn_str_of(next->maildir);
 	r->state = MAILDIR;
-	if (received_add(&r->edits, r->arena, r->smtp->conf->hostname,
+	if (id != NULL &&
+	    received_add(&r->edits, r->arena, r->smtp->conf->hostname,
 		&r->job.client, &r->job.envelope, r->outcome.id.p) == 0 &&
 	    edits_resolve(&r->edits, r->spool, r->arena, &r->ranges, &e) == 0)
-		r->ticket = keep_submit(r->smtp->keep, KEEP_MAILDIR, &r->job,
-		    r->spool, &r->ranges, delivered, r, &e);
+		r->ticket = keep_submit(r->smtp->keep,
+		    KEEP_MAILDIR | KEEP_AGAIN, &r->job, r->spool, &r->ranges,
+		    delivered, r, &e);
 	if (r->ticket == NULL)
 		set_all(r, 451, pn_str_of(e.text));
 }

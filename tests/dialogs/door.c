@@ -230,7 +230,7 @@ answer(evutil_socket_t fd, short what, void *arg)
 }
 
 struct keep_ticket *
-keep_submit(struct keep *k, enum keep_type type, const struct keep_job *job,
+keep_submit(struct keep *k, uint32_t type, const struct keep_job *job,
     struct spool *s, const struct edit_ranges *ranges, keep_done *done,
     void *arg, struct error *e)
 {

@@ -3,6 +3,8 @@
 Before the message was sent in whole, a lost connection means that nothing was
 delivered: waiting, and tried again by itself. Behind its last dot it means that nobody
 knows (RFC 1047), and the message must not pass for undelivered.
+
+The copy of a message that went on is one more mail, also in our own maildir.
 """
 
 import os
@@ -38,6 +40,21 @@ def test(t):
         t.same(daemon.quarantine()[0]["state"], state, "the next hop " + what,
                done.stdout, done.stderr)
     t.same(sink.holding(b"hold me"), 1, "it is delivered once")
+    copies(t)
+
+
+def copies(t):
+    daemon = Postern(t, name="copies", policy="""rule kept {
+        when subject contains "keep me"; then header add X-Edited "yes", quarantine copy; }""")
+    net.send(daemon.address, "ada@client.example", ["one@example.com"],
+             b"Subject: keep me\r\n\r\nbody\r\n")
+    t.same((daemon.delivered(b"keep me"), daemon.delivered(b"X-Edited: yes")), (1, 1),
+           "a mail goes on, edited, into the maildir")
+    done = daemon.cli("quarantine", "release", daemon.quarantine()[0]["id"])
+    t.same(daemon.quarantine()[0]["state"], "released", "its copy is released",
+           done.stdout, done.stderr)
+    t.same((daemon.delivered(b"keep me"), daemon.delivered(b"X-Edited: yes")), (2, 1),
+           "and is there, too, as it came")
 
 
 tap.run(test, 60)
