@@ -7,98 +7,262 @@
 
 #define LOOK_MS 100 /* drain --wait: whether it lives */
 
+/* ---- numbers for people ---- */
+
+/* "512 B", "11.0 MiB". */
 static void
-show_process(const json_t *p)
+bytes_text(json_int_t n, char *text, size_t size)
 {
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double v = (double)n / 1024;
+	size_t i = 0;
+
+	while (v >= 1024 && i + 1 < PN_COUNT(units)) {
+		v /= 1024;
+		i++;
+	}
+	if (n < 1024)
+		(void)snprintf(text, size, "%lld B", (long long)n);
+	else
+		(void)snprintf(text, size, "%.1f %s", v, units[i]);
+}
+
+static void
+time_text(json_int_t us, char *text, size_t size)
+{
+	time_t at = (time_t)(us / 1000000);
+	struct tm tm;
+
+	(void)localtime_r(&at, &tm);
+	(void)strftime(text, size, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+static bool
+ends_in(const char *key, const char *tail)
+{
+	size_t n = strlen(key), m = strlen(tail);
+
+	return n >= m && strcmp(key + n - m, tail) == 0;
+}
+
+/* A scalar by what its name says it is. */
+static void
+value_text(const char *key, const json_t *v, char *text, size_t size)
+{
+	json_int_t n = json_integer_value(v);
+
+	if (json_is_string(v))
+		(void)snprintf(text, size, "%s", json_string_value(v));
+	else if (!json_is_integer(v))
+		(void)snprintf(text, size, "%s", v != NULL ? "?" : "");
+	else if (strcmp(key, "rss") == 0 || strncmp(key, "bytes", 5) == 0)
+		bytes_text(n, text, size);
+	else if (ends_in(key, "_us"))
+		time_text(n, text, size);
+	else
+		(void)snprintf(text, size, "%lld", (long long)n);
+}
+
+/* ---- tables ---- */
+
+#define CELL 80
+#define COLUMNS 16
+
+struct table {
+	const char *keys[COLUMNS];
+	int widths[COLUMNS];
+	bool words[COLUMNS]; /* set to the left; numbers to the right */
+	size_t n;
+};
+
+/* Of a name without its unit, which the value has. */
+static int
+title_length(const char *key)
+{
+	return (int)strlen(key) - (ends_in(key, "_us") ? 3 : 0);
+}
+
+/* Objects name their members by who gives them: a new one is a new column
+ * without a change here. */
+static void
+add_columns(struct table *t, const json_t *row)
+{
+	char text[CELL];
 	const char *key;
 	json_t *v;
+	size_t i;
 
-	(void)printf("  %-10s", json_string_value(json_object_get(p, "role")));
-	json_object_foreach ((json_t *)p, key, v) {
-		if (strcmp(key, "role") == 0)
+	json_object_foreach((json_t *)row, key, v) {
+		if (json_is_array(v) || json_is_object(v))
 			continue;
-		(void)printf(" %s=", key);
-		show_value(stdout, v);
-	}
-	(void)putchar('\n');
-}
-
-/* A number, or an object of numbers: members are named by who gives them, so
- * a new one is shown without a change here. */
-static void
-show_member(const char *key, const json_t *v)
-{
-	const char *k;
-	json_t *below;
-
-	(void)printf("%s", key);
-	if (json_is_object(v)) {
-		json_object_foreach ((json_t *)v, k, below) {
-			(void)printf(" %s=", k);
-			show_value(stdout, below);
+		for (i = 0; i < t->n && strcmp(t->keys[i], key) != 0; i++)
+			;
+		if (i == COLUMNS)
+			continue;
+		if (i == t->n) {
+			t->keys[t->n++] = key;
+			t->widths[i] = title_length(key);
 		}
-	} else {
-		(void)putchar(' ');
-		show_value(stdout, v);
+		t->words[i] = t->words[i] || json_is_string(v);
+		value_text(key, v, text, sizeof(text));
+		if ((int)strlen(text) > t->widths[i])
+			t->widths[i] = (int)strlen(text);
+	}
+}
+
+static void
+show_cell(const struct table *t, size_t i, struct pn_str text)
+{
+	int pad = t->widths[i] - (int)text.n;
+
+	if (i + 1 == t->n && text.n == 0)
+		return;
+	(void)printf("  %*s", t->words[i] ? 0 : pad, "");
+	show_text(stdout, text);
+	if (t->words[i] && i + 1 < t->n)
+		(void)printf("%*s", pad, "");
+}
+
+static void
+show_row(const struct table *t, const json_t *row)
+{
+	char text[CELL];
+
+	for (size_t i = 0; i < t->n; i++) {
+		value_text(t->keys[i], json_object_get(row, t->keys[i]), text,
+		    sizeof(text));
+		show_cell(t, i, pn_str_of(text));
 	}
 	(void)putchar('\n');
 }
+
+/* Under a title; below each row, what after() has to say of it. */
+static void
+show_table(const char *title, const json_t *rows, void (*after)(const json_t *))
+{
+	struct table t = { .n = 0 };
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		add_columns(&t, row);
+	if (t.n == 0)
+		return;
+	(void)printf("\n%s\n", title);
+	for (i = 0; i < t.n; i++)
+		show_cell(&t, i, (struct pn_str){ t.keys[i],
+		    (size_t)title_length(t.keys[i]) });
+	(void)putchar('\n');
+	json_array_foreach(rows, i, row) {
+		show_row(&t, row);
+		if (after != NULL)
+			after(row);
+	}
+}
+
+/* ---- the rest ---- */
 
 /* "2026-11-23 07:41:08 what", of an object with a time and a text. */
 static void
 show_event(const char *head, const json_t *event, const char *text)
 {
-	time_t at = (time_t)(json_integer_value(
-	    json_object_get(event, "time_us")) / 1000000);
-	const char *what = json_string_value(json_object_get(event, text));
 	char when[32];
-	struct tm tm;
 
-	(void)localtime_r(&at, &tm);
-	(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	(void)printf("    %s: %s (%s)\n", head, what ? what : "", when);
+	time_text(json_integer_value(json_object_get(event, "time_us")), when,
+	    sizeof(when));
+	(void)fputs("    ", stdout);
+	show_text(stdout, pn_str_of(head));
+	(void)fputs(": ", stdout);
+	show_text(stdout, member(event, text));
+	(void)printf(" (%s)\n", when);
 }
 
-/* One that has no answer is what an operator looks for here. */
+/* A module that has no answer is what an operator looks for here. */
 static void
-show_module(const json_t *m)
+show_trouble(const json_t *m)
 {
-	static const char *const numbers[] = { "calls", "failures", "timeouts",
-		"refused" };
-	const json_t *error = json_object_get(m, "last_error");
-	const json_t *parts = json_object_get(m, "parts"), *part;
+	const json_t *error = json_object_get(m, "last_error"), *part;
 	size_t i;
 
-	(void)printf("  %-10s", json_string_value(json_object_get(m, "name")));
-	for (i = 0; i < PN_COUNT(numbers); i++)
-		(void)printf(" %s=%lld", numbers[i], (long long)
-		    json_integer_value(json_object_get(m, numbers[i])));
-	(void)putchar('\n');
 	if (error != NULL)
 		show_event("last error", error, "text");
-	json_array_foreach ((json_t *)parts, i, part)
+	json_array_foreach(json_object_get(m, "parts"), i, part)
 		show_event(json_string_value(json_object_get(part, "part")),
 		    part, "state");
 }
 
+/* "history 8 messages, 76.0 KiB": numbers with their names. */
+static void
+show_numbers(const json_t *object)
+{
+	const char *key, *lead = "";
+	char text[CELL];
+	json_t *v;
+
+	json_object_foreach((json_t *)object, key, v) {
+		value_text(key, v, text, sizeof(text));
+		if (strcmp(key, "bytes") == 0)
+			(void)printf("%s%s", lead, text);
+		else
+			(void)printf("%s%s %s", lead, text, key);
+		lead = ", ";
+	}
+	(void)putchar('\n');
+}
+
+/* A sentence a line. */
+static void
+show_sentences(const char *key, const json_t *list)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		(void)printf("%-10s ", key);
+		show_value(stdout, v);
+		(void)putchar('\n');
+	}
+}
+
+static void
+show_member(const char *key, const json_t *v)
+{
+	char text[CELL];
+
+	if (json_is_array(v)) {
+		show_sentences(key, v);
+		return;
+	}
+	(void)printf("%-*.*s ", 10, title_length(key), key);
+	if (json_is_object(v)) {
+		show_numbers(v);
+	} else {
+		value_text(key, v, text, sizeof(text));
+		show_text(stdout, pn_str_of(text));
+		(void)puts(strcmp(key, "missing") == 0 ? " processes" : "");
+	}
+}
+
+/* Counters with their labels are what `top` and the metrics are for. */
 static void
 show_status(const json_t *answer)
 {
-	const json_t *processes = json_object_get(answer, "processes");
-	const json_t *modules = json_object_get(answer, "modules");
+	static const char *const tables[] = { "processes", "workers", "modules" };
 	const char *key;
 	json_t *v;
 	size_t i;
 
-	json_object_foreach ((json_t *)answer, key, v)
-		if (strcmp(key, "ok") != 0 && v != processes && v != modules)
+	json_object_foreach((json_t *)answer, key, v) {
+		for (i = 0; i < PN_COUNT(tables); i++)
+			if (strcmp(key, tables[i]) == 0)
+				break;
+		if (i == PN_COUNT(tables) && strcmp(key, "ok") != 0 &&
+		    strcmp(key, "series") != 0)
 			show_member(key, v);
-	(void)puts("modules");
-	json_array_foreach (modules, i, v)
-		show_module(v);
-	(void)puts("processes");
-	json_array_foreach (processes, i, v)
-		show_process(v);
+	}
+	for (i = 0; i < PN_COUNT(tables); i++)
+		show_table(tables[i], json_object_get(answer, tables[i]),
+		    strcmp(tables[i], "modules") == 0 ? show_trouble : NULL);
 }
 
 int

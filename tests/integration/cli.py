@@ -7,6 +7,7 @@ that garbage does not impress.
 
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -221,8 +222,12 @@ def asking(t, daemon):
     t.ok(status["generation"] == 1 and {p["role"] for p in status["processes"]} ==
          {"master", "worker", "inspector", "keeper"}, "status --json", status)
     done = daemon.cli("status")
-    t.ok(done.returncode == 0 and "generation 1" in done.stdout
-         and "keeper" in done.stdout, "status for people", done.stdout)
+    t.ok(done.returncode == 0 and done.stdout.startswith("generation 1\n")
+         and re.search(r"^processes\n  role +pid +rss +generation +worker  lane\n"
+                       r"  master +\d+ +[\d.]+ MiB +\n", done.stdout, re.M)
+         and re.search(r"^workers\n  worker +generation +sessions +sessions_total +messages_total +bytes_total\n"
+                       r"( +\d+){5} +0 B$", done.stdout, re.M)
+         and "{" not in done.stdout, "status for people", done.stdout)
     reply = net.send(daemon.address, "mallory@client.example", ["one@example.com"], HOLD)
     ref = reply.text.rpartition("[ref ")[2].rstrip("]")
     done = daemon.cli("explain", ref)
