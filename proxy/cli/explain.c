@@ -21,21 +21,33 @@
 static void
 show_summary(const json_t *m)
 {
-	static const char *const keys[] = { "id", "action", "rule", "code",
-		"client", "sender", "recipients", "size" };
+	static const char *const keys[] = { "action", "rule", "code",
+		"client", "sender", "recipients", "size", "subject", "policy",
+		"score" };
 	json_int_t code = json_integer_value(json_object_get(m, "code"));
+	const json_t *v;
 
+	(void)fputs("id          ", stdout);
+	show_text(stdout, member(m, "id"));
+	(void)fputs("\ntime        ", stdout);
+	show_time(stdout, json_object_get(m, "time_us"));
+	(void)putchar('\n');
 	for (size_t i = 0; i < PN_COUNT(keys); i++) {
+		v = json_object_get(m, keys[i]);
+		if (json_is_null(v) ||
+		    (json_is_string(v) && json_string_length(v) == 0))
+			continue;
 		(void)printf("%-11s ", keys[i]);
-		show_value(stdout, json_object_get(m, keys[i]));
+		show_value(stdout, v);
 		(void)putchar('\n');
 	}
 	if (code >= 400 && member(m, "rule").n == 0)
 		(void)puts("\nno rule refused it: the answer was the next hop's, "
-		    "or about a limit\nor the syntax of the message (see the "
-		    "log)");
-	(void)puts("\nno trace was kept: of accepted messages only a sample has "
-	    "one");
+		    "or about relaying,\na limit or the syntax of the message "
+		    "(see the log)");
+	else
+		(void)puts("\nno trace was kept: of accepted messages only a "
+		    "sample has one\n(trace_accept_percent)");
 }
 
 /* What the client heard, where the rules did not say it. */

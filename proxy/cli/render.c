@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/render.h"
 
 #define STEP 2 /* columns an expression's part is set in */
 
@@ -25,13 +26,37 @@ indent(FILE *f, int columns)
 
 /* ---- expressions ---- */
 
-static void render_expr(FILE *f, const json_t *e, const char *lead, int at);
+/* What parts of an expression are told with. */
+struct telling {
+	FILE *f;
+	const json_t *found; /* facts of the message's parts and addresses */
+};
+
+static void render_expr(
+    const struct telling *t, const json_t *e, const char *lead, int at);
 
 static void
 render_result(FILE *f, const json_t *e)
 {
 	(void)fputs(": ", f);
 	show_value(f, json_object_get(e, "result"));
+}
+
+/* "direction is inbound: true" needs no value, nor does "part.encrypted". */
+static bool
+says_its_value(const json_t *e)
+{
+	struct pn_str test = member(e, "test"), value = member(e, "value");
+	size_t at = test.n - value.n;
+
+	if (!is(e, "result", "true") || value.n == 0)
+		return false;
+	if (pn_str_eq(value, PN_STR_V("yes")) &&
+	    memchr(test.p, ' ', test.n) == NULL)
+		return true;
+	return test.n > value.n + 4 &&
+	       pn_str_eq(pn_str_sub(test, at - 4, 4), PN_STR_V(" is ")) &&
+	       pn_str_eq(pn_str_sub(test, at, value.n), value);
 }
 
 static void
@@ -48,7 +73,9 @@ render_test(FILE *f, const json_t *e)
 		(void)fputs(", for ", f);
 		show_text(f, member(e, "limit"));
 	}
-	if (json_object_get(e, "value") != NULL) {
+	if (says_its_value(e)) {
+		/* Nothing new. */
+	} else if (json_object_get(e, "value") != NULL) {
 		(void)fputs(", it is \"", f);
 		show_value(f, json_object_get(e, "value"));
 		(void)fputc('"', f);
@@ -65,138 +92,161 @@ render_test(FILE *f, const json_t *e)
 	(void)fputc('\n', f);
 }
 
-static void
-render_quantifier(FILE *f, const json_t *e, const char *word, int at)
+/* By what a person knows the nth thing of a kind: its path, or host. */
+static struct pn_str
+name_of(const json_t *found, const char *thing, json_int_t nth)
 {
-	(void)fprintf(f, "%s ", word);
-	show_text(f, member(e, word));
-	if (is(e, "at", "top"))
-		(void)fputs(" at top", f);
-	render_result(f, e);
-	if (json_object_get(e, "of") != NULL) {
-		(void)fputs(" of ", f);
-		show_value(f, json_object_get(e, "of"));
+	const char *key = strcmp(thing, "url") == 0 ? "url.host" : "part.path";
+	const json_t *fact, *number;
+	size_t i;
+
+	json_array_foreach(found, i, fact)
+	{
+		number = json_object_get(fact, thing);
+		if (json_is_integer(number) &&
+		    json_integer_value(number) == nth &&
+		    member(fact, key).n > 0)
+			return member(fact, key);
 	}
-	if (json_object_get(e, "decided_by") != NULL) {
-		/* People count from one. */
-		(void)fprintf(f, ", decided by number %lld",
-		    (long long)json_integer_value(
-			json_object_get(e, "decided_by")) +
-			1);
+	return (struct pn_str){ NULL, 0 };
+}
+
+/* "number 3 of 5, tools.zip/run.exe", or "of 5" where none decided. */
+static void
+render_decider(const struct telling *t, const json_t *e, const char *thing)
+{
+	const json_t *nth = json_object_get(e, "decided_by");
+	struct pn_str name;
+
+	if (json_object_get(e, "of") == NULL)
+		return;
+	if (nth != NULL) /* people count from one */
+		(void)fprintf(t->f, ", number %lld",
+		    (long long)json_integer_value(nth) + 1);
+	(void)fputs(nth != NULL ? " of " : ", of ", t->f);
+	show_value(t->f, json_object_get(e, "of"));
+	if (nth == NULL)
+		return;
+	name = name_of(t->found, thing, json_integer_value(nth));
+	if (name.n > 0) {
+		(void)fputs(", ", t->f);
+		show_text(t->f, name);
 	}
-	(void)fputc('\n', f);
-	render_expr(f, json_object_get(e, "that"), "", at + STEP);
 }
 
 static void
-render_list(FILE *f, const json_t *list, const char *word, int at)
+render_quantifier(
+    const struct telling *t, const json_t *e, const char *word, int at)
+{
+	(void)fprintf(t->f, "%s ", word);
+	show_text(t->f, member(e, word));
+	if (is(e, "at", "top"))
+		(void)fputs(" at top", t->f);
+	render_result(t->f, e);
+	render_decider(t, e, json_string_value(json_object_get(e, word)));
+	(void)fputc('\n', t->f);
+	render_expr(t, json_object_get(e, "that"), "", at + STEP);
+}
+
+static void
+render_list(
+    const struct telling *t, const json_t *list, const char *word, int at)
 {
 	const json_t *e;
 	size_t i;
 
-	(void)fprintf(
-	    f, "%s\n", strcmp(word, "and") == 0 ? "all of" : "one of");
-	json_array_foreach(list, i, e) render_expr(f, e, "", at + STEP);
+	(void)fprintf(t->f, "%s\n",
+	    strcmp(word, "and") == 0 ? "all of" : "one of");
+	json_array_foreach(list, i, e) render_expr(t, e, "", at + STEP);
 }
 
 static void
-render_expr(FILE *f, const json_t *e, const char *lead, int at)
+render_expr(
+    const struct telling *t, const json_t *e, const char *lead, int at)
 {
 	static const char *const quantifiers[] = { "any", "all", "no" };
 
 	if (!json_is_object(e))
 		return;
-	indent(f, at);
-	(void)fputs(lead, f);
+	indent(t->f, at);
+	(void)fputs(lead, t->f);
 	for (size_t i = 0; i < PN_COUNT(quantifiers); i++)
 		if (json_is_string(json_object_get(e, quantifiers[i]))) {
-			render_quantifier(f, e, quantifiers[i], at);
+			render_quantifier(t, e, quantifiers[i], at);
 			return;
 		}
 	if (json_is_array(json_object_get(e, "and"))) {
-		render_list(f, json_object_get(e, "and"), "and", at);
+		render_list(t, json_object_get(e, "and"), "and", at);
 	} else if (json_is_array(json_object_get(e, "or"))) {
-		render_list(f, json_object_get(e, "or"), "or", at);
+		render_list(t, json_object_get(e, "or"), "or", at);
 	} else if (json_is_object(json_object_get(e, "not"))) {
-		(void)fputs("not\n", f);
-		render_expr(f, json_object_get(e, "not"), "", at + STEP);
+		(void)fputs("not\n", t->f);
+		render_expr(t, json_object_get(e, "not"), "", at + STEP);
 	} else {
-		render_test(f, e);
+		render_test(t->f, e);
 	}
 }
 
 /* ---- rules ---- */
 
-/* As the rule writes it, where its word alone would not tell. */
+/* A rule's clause: the actions one under the other, as it lists them. */
 static void
-render_argument(FILE *f, const char *key, const json_t *v)
-{
-	static const struct {
-		const char *key, *before;
-	} words[] = { { "class", "class " }, { "group", "in " },
-		{ "note", "with note " } };
-
-	if (json_is_true(v)) { /* quarantine copy */
-		(void)fputs(key, f);
-		return;
-	}
-	if (strcmp(key, "add") == 0) {
-		(void)fprintf(f, "%+lld", (long long)json_integer_value(v));
-		return;
-	}
-	if (strcmp(key, "part") == 0) { /* people count from one */
-		(void)fprintf(f, "part number %lld",
-		    (long long)json_integer_value(v) + 1);
-		return;
-	}
-	for (size_t i = 0; i < PN_COUNT(words); i++)
-		if (strcmp(key, words[i].key) == 0)
-			(void)fputs(words[i].before, f);
-	show_value(f, v);
-	if (strcmp(key, "ms") == 0)
-		(void)fputs("ms", f);
-}
-
-static void
-render_action(FILE *f, const json_t *a)
-{
-	const char *key;
-	json_t *v;
-
-	(void)fputs("    then ", f);
-	show_text(f, member(a, "action"));
-	json_object_foreach((json_t *)a, key, v)
-	{
-		if (strcmp(key, "action") == 0)
-			continue;
-		(void)fputc(' ', f);
-		render_argument(f, key, v);
-	}
-	(void)fputc('\n', f);
-}
-
-static void
-render_place(FILE *f, const json_t *stage, const json_t *rule)
-{
-	if (member(stage, "policy").n > 0) {
-		(void)fputs("policy ", f);
-		show_text(f, member(stage, "policy"));
-		(void)fputs(", ", f);
-	}
-	if (json_object_get(rule, "file") != NULL)
-		show_text(f, member(rule, "file"));
-	else
-		(void)fputs("line ", f);
-	if (json_object_get(rule, "file") != NULL)
-		(void)fputc(':', f);
-	show_value(f, json_object_get(rule, "line"));
-}
-
-static void
-render_rule(FILE *f, const json_t *stage, const json_t *rule)
+render_then(FILE *f, const json_t *actions)
 {
 	const json_t *a;
 	size_t i;
+
+	json_array_foreach(actions, i, a)
+	{
+		(void)fputs(i == 0 ? "    then " : ",\n         ", f);
+		render_action(f, a);
+	}
+	if (json_array_size(actions) > 0)
+		(void)fputc('\n', f);
+}
+
+/* FILE:LINE, and the policy where it is not the one that the head names. */
+static void
+render_place(
+    FILE *f, const json_t *trace, const json_t *stage, const json_t *rule)
+{
+	struct pn_str policy = member(stage, "policy");
+
+	if (policy.n > 0 && !pn_str_eq(policy, member(trace, "policy"))) {
+		(void)fputs("policy ", f);
+		show_text(f, policy);
+		(void)fputs(", ", f);
+	}
+	if (json_object_get(rule, "file") != NULL) {
+		show_text(f, member(rule, "file"));
+		(void)fputc(':', f);
+	} else {
+		(void)fputs("line ", f);
+	}
+	show_value(f, json_object_get(rule, "line"));
+}
+
+/* "at rcpt of <a@x>": of whom, where there are several. */
+static void
+render_stage(FILE *f, const json_t *trace, const json_t *stage)
+{
+	size_t rcpts = json_array_size(json_object_get(trace, "recipients")) +
+	    json_array_size(json_object_get(trace, "refused"));
+
+	(void)fputs(" at ", f);
+	show_text(f, member(stage, "stage"));
+	if (json_object_get(stage, "rcpt") != NULL && rcpts > 1) {
+		(void)fputs(" of <", f);
+		show_text(f, member(stage, "rcpt"));
+		(void)fputc('>', f);
+	}
+}
+
+static void
+render_rule(
+    FILE *f, const json_t *trace, const json_t *stage, const json_t *rule)
+{
+	struct telling t = { f, json_object_get(trace, "found") };
 
 	(void)fputs("  ", f);
 	show_text(f, member(rule, "rule"));
@@ -204,20 +254,13 @@ render_rule(FILE *f, const json_t *stage, const json_t *rule)
 	show_text(f, member(rule, "result"));
 	if (is(rule, "mode", "shadow"))
 		(void)fputs(" in shadow", f);
-	(void)fputs(" at ", f);
-	show_text(f, member(stage, "stage"));
-	if (json_object_get(stage, "rcpt") != NULL) {
-		(void)fputs(" of <", f);
-		show_text(f, member(stage, "rcpt"));
-		(void)fputc('>', f);
-	}
+	render_stage(f, trace, stage);
 	(void)fputs(" (", f);
-	render_place(f, stage, rule);
+	render_place(f, trace, stage, rule);
 	(void)fputs(")\n", f);
-	render_expr(f, json_object_get(rule, "when"), "when ", 4);
-	render_expr(f, json_object_get(rule, "unless"), "unless ", 4);
-	json_array_foreach(json_object_get(rule, "actions"), i, a)
-	    render_action(f, a);
+	render_expr(&t, json_object_get(rule, "when"), "when ", 4);
+	render_expr(&t, json_object_get(rule, "unless"), "unless ", 4);
+	render_then(f, json_object_get(rule, "actions"));
 }
 
 /* ---- rules by what they came to ---- */
@@ -303,7 +346,7 @@ render_group(FILE *f, const json_t *trace, enum group group)
 			continue;
 		if (n++ == 0)
 			(void)fprintf(f, "\n%s\n", titles[group]);
-		render_rule(f, stage, rule);
+		render_rule(f, trace, stage, rule);
 		if (group == DECIDED)
 			show_source(f, rule);
 	}
@@ -344,34 +387,71 @@ render_addend(FILE *f, const json_t *a)
 	(void)fputc('\n', f);
 }
 
-static void
-render_threshold(FILE *f, const json_t *t)
+/* Did a rule of this stage decide? */
+static bool
+decided_here(const json_t *trace, const json_t *stage)
 {
-	(void)fputs("  threshold ", f);
-	show_text(f, member(t, "action"));
-	(void)fprintf(f, " %g%s\n", json_number_value(json_object_get(t, "at")),
-	    json_is_true(json_object_get(t, "reached")) ? ": reached" : "");
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach(json_object_get(stage, "rules"), i, rule)
+		if (json_object_get(rule, "score") == NULL &&
+		    group_of(trace, stage, rule) == DECIDED)
+			return true;
+	return false;
+}
+
+/* Is there a later score of the same policy? It has all of this one in it. */
+static bool
+is_outdated(const json_t *stages, size_t nth)
+{
+	const json_t *stage = json_array_get(stages, nth), *later, *rule;
+	struct pn_str policy = member(stage, "policy");
+	size_t i;
+
+	while ((later = json_array_get(stages, ++nth)) != NULL) {
+		if (!pn_str_eq(member(later, "policy"), policy))
+			continue;
+		json_array_foreach(json_object_get(later, "rules"), i, rule)
+			if (json_is_number(json_object_get(rule, "score")))
+				return true;
+	}
+	return false;
 }
 
 static void
+render_sum(FILE *f, const json_t *trace, const json_t *stage, const json_t *sum)
+{
+	struct pn_str policy = member(stage, "policy");
+	const json_t *a;
+	size_t i;
+
+	(void)fprintf(f, "\nscore %g",
+	    json_number_value(json_object_get(sum, "score")));
+	render_stage(f, trace, stage);
+	if (policy.n > 0 && !pn_str_eq(policy, member(trace, "policy"))) {
+		(void)fputs(" in policy ", f);
+		show_text(f, policy);
+	}
+	(void)fputc('\n', f);
+	json_array_foreach(json_object_get(sum, "from"), i, a)
+	    render_addend(f, a);
+}
+
+/* The last of each policy, and by which a rule decided before. */
+static void
 render_score(FILE *f, const json_t *trace)
 {
-	const json_t *stage, *rule, *a;
-	size_t i, j, k;
+	const json_t *stages = json_object_get(trace, "stages"), *stage, *rule;
+	size_t i, j;
 
-	json_array_foreach(json_object_get(trace, "stages"), i, stage)
-	    json_array_foreach(json_object_get(stage, "rules"), j, rule)
+	json_array_foreach(stages, i, stage)
 	{
-		if (!json_is_number(json_object_get(rule, "score")))
+		if (is_outdated(stages, i) && !decided_here(trace, stage))
 			continue;
-		(void)fprintf(f, "\nscore %g at ",
-		    json_number_value(json_object_get(rule, "score")));
-		show_text(f, member(stage, "stage"));
-		(void)fputc('\n', f);
-		json_array_foreach(json_object_get(rule, "from"), k, a)
-		    render_addend(f, a);
-		json_array_foreach(json_object_get(rule, "thresholds"), k, a)
-		    render_threshold(f, a);
+		json_array_foreach(json_object_get(stage, "rules"), j, rule)
+			if (json_is_number(json_object_get(rule, "score")))
+				render_sum(f, trace, stage, rule);
 	}
 }
 
@@ -405,7 +485,9 @@ render_people(FILE *f, const json_t *trace)
 		show_value(f, json_object_get(r, "code"));
 		(void)fputc('\n', f);
 	}
-	(void)fputs("client   ", f);
+	(void)fputs("client  ", f);
+	if (member(client, "ip").n > 0)
+		(void)fputc(' ', f);
 	show_text(f, member(client, "ip"));
 	for (i = 0; i < PN_COUNT(known); i++)
 		if (member(client, known[i]).n > 0) {

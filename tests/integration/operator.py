@@ -109,10 +109,12 @@ def explain(t, daemon, policy):
          and "%s:8)" % policy in head
          and "       10 |     then reject 550 5.7.1 \"no programs here\";" in head
          and "       11 | }\n" in head and "       12 |" not in head
-         and 'rest=" now"' in head,
+         and 'rest=" now"' in head
+         and '\n    then reject 550 5.7.1 "no programs here"\n' in head,
          "refused: the rule, its file, line and text, the values", done.stdout, done.stderr)
     t.ok("  marked: fired" in done.stdout.partition("also fired")[2]
          .partition("did not fire")[0]
+         and '    then header add X-Seen "yes"\n' in done.stdout
          and "  papers: silent" in done.stdout.partition("did not fire")[2],
          "the others, by what they came to", done.stdout)
     got = json.loads(daemon.cli("explain", ref, json_out=True).stdout)
@@ -127,7 +129,7 @@ def explain(t, daemon, policy):
     done = daemon.cli("explain", ref_of(at_rcpt))
     head = done.stdout.partition("did not fire")[0]
     t.ok("verdict  reject 550 5.1.1 two has left" in head
-         and "not-two: fired at rcpt of <two@example.com>" in head
+         and "not-two: fired at rcpt (" in head
          and "refused  <two@example.com> 550" in head
          and 'it is "two@example.com"' in head and "   12 | rule not-two" in head,
          "refused at RCPT, no message", done.stdout, done.stderr)
@@ -223,6 +225,7 @@ def scores(t, daemon):
          and " |     threshold reject 6 \"too much like spam\";" in head,
          "a score that is too high: the threshold and its line", out, done.stderr)
     score = out.partition("\nscore ")[2].partition("\n\n")[0]
+    t.same(out.count("\nscore "), 1, "the score is told once", out)
     t.same(score.splitlines(),
            ["6 at message", "  +3 lure: a lure, in group lures",
             "  +3 bait: a bait, in group lures, capped to +1", "  +2 hook: a hook"],
