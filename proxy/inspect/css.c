@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "inspect/html_tag.h"
 
 #define NAME_ROOM 24
 #define VALUE_ROOM 200
@@ -18,22 +19,6 @@ const struct css_style css_style_default = { .size = NORMAL,
 	.background = 0xffffff };
 
 /* ---- text ---- */
-
-static bool
-is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
-static struct pn_str
-trimmed(struct pn_str s)
-{
-	while (s.n > 0 && is_space(s.p[0]))
-		s = pn_str_sub(s, 1, s.n);
-	while (s.n > 0 && is_space(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
 
 static int
 hex(char c)
@@ -58,7 +43,7 @@ read_escape(struct pn_str s, char out[4], size_t *n)
 		return *n;
 	}
 	*n = utf8_put(out, c < 0x110000 ? c : 0xfffd);
-	return i < s.n && is_space(s.p[i]) ? i + 1 : i;
+	return i < s.n && html_is_space(s.p[i]) ? i + 1 : i;
 }
 
 /* Lower case, without comments, escapes undone, cut at the room's end. */
@@ -87,7 +72,7 @@ plain(struct pn_str s, char *room, size_t size)
 		n += got;
 		s = pn_str_sub(s, used, s.n);
 	}
-	return trimmed((struct pn_str){ room, n });
+	return html_trim((struct pn_str){ room, n });
 }
 
 /* The next piece of *rest up to a separator outside quotes, brackets and
@@ -139,8 +124,8 @@ next_word(struct pn_str *s)
 	size_t n = 0;
 	int depth = 0;
 
-	*s = trimmed(*s);
-	while (n < s->n && (depth > 0 || !is_space(s->p[n]))) {
+	*s = html_trim(*s);
+	while (n < s->n && (depth > 0 || !html_is_space(s->p[n]))) {
 		depth += s->p[n] == '(';
 		depth -= s->p[n] == ')' && depth > 0;
 		n++;
@@ -269,7 +254,7 @@ read_rgb(struct pn_str s)
 	size_t n = 0;
 
 	while (s.n > 0 && n < PN_COUNT(part)) {
-		if (is_space(s.p[0]) || s.p[0] == ',' || s.p[0] == '/') {
+		if (html_is_space(s.p[0]) || s.p[0] == ',' || s.p[0] == '/') {
 			s = pn_str_sub(s, 1, s.n);
 			continue;
 		}
@@ -459,10 +444,10 @@ drop_important(struct pn_str *value)
 	const char *mark = value->n > 0 ? memrchr(value->p, '!', value->n) :
 					  NULL;
 
-	if (mark == NULL || !is(trimmed(pn_str_sub(*value,
+	if (mark == NULL || !is(html_trim(pn_str_sub(*value,
 		(size_t)(mark - value->p) + 1, value->n)), "important"))
 		return false;
-	*value = trimmed(pn_str_sub(*value, 0, (size_t)(mark - value->p)));
+	*value = html_trim(pn_str_sub(*value, 0, (size_t)(mark - value->p)));
 	return true;
 }
 
@@ -592,7 +577,7 @@ static struct pn_str
 skip_nothing(struct pn_str s)
 {
 	for (;;) {
-		s = trimmed(s);
+		s = html_trim(s);
 		if (pn_str_starts(s, PN_STR_V("<!--"))) {
 			s = pn_str_sub(s, 4, s.n);
 		} else if (pn_str_starts(s, PN_STR_V("-->"))) {
@@ -634,7 +619,7 @@ css_sheet_add(struct css_sheet *sheet, struct pn_str s)
 			continue;
 		}
 		while (next_piece(&selectors, ',', &one))
-			add_rule(sheet, trimmed(one), block);
+			add_rule(sheet, html_trim(one), block);
 	}
 }
 
