@@ -137,20 +137,6 @@ explain_stored(const struct cli *c, const json_t *trace)
 }
 
 static int
-explain_now(const struct cli *c, struct scan_session *said,
-    const char *path, struct pn_str text)
-{
-	struct scanning s;
-	int code = scan_begin(c, &s, said);
-
-	if (code != 0)
-		return code;
-	code = scan_text(c, s.scanner, said, path, text, false);
-	scan_end(&s);
-	return code;
-}
-
-static int
 explain_file(const struct cli *c, struct scan_session *said,
     const char *path)
 {
@@ -164,7 +150,7 @@ explain_file(const struct cli *c, struct scan_session *said,
 	else if ((trace = stored_trace(&b)) != NULL)
 		code = explain_stored(c, trace);
 	else
-		code = explain_now(c, said, path, buf_str(&b));
+		code = scan_one(c, said, path, buf_str(&b));
 	json_decref(trace);
 	buf_fini(&b);
 	return code;

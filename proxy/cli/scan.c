@@ -164,6 +164,20 @@ scan_end(struct scanning *s)
 }
 
 int
+scan_one(const struct cli *c, struct scan_session *said, const char *path,
+    struct pn_str text)
+{
+	struct scanning s;
+	int code = scan_begin(c, &s, said);
+
+	if (code != 0)
+		return code;
+	code = scan_text(c, s.scanner, said, path, text, false);
+	scan_end(&s);
+	return code;
+}
+
+int
 cli_scan(const struct cli *c, int argc, char **argv)
 {
 	struct scan_session said = { 0 };

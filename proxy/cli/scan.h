@@ -1,4 +1,5 @@
-/* scan - what scan.c lends to explain.c: files judged now. */
+/* scan - what scan.c lends to explain.c, try.c and replay.c: messages judged
+ * now. */
 #ifndef CLI_SCAN_H
 #define CLI_SCAN_H
 
@@ -26,5 +27,8 @@ int given_facts(const struct policy *, struct scan_session *, struct arena *);
 int scan_text(const struct cli *, struct scanner *,
     const struct scan_session *, const char *path, struct pn_str text,
     bool name);
+/* All of it for one message: begin, judge and print, end. */
+int scan_one(const struct cli *, struct scan_session *, const char *path,
+    struct pn_str text);
 
 #endif

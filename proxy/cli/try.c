@@ -76,20 +76,6 @@ take_message(struct draft *d, int *argc, char **argv)
 	return code;
 }
 
-static int
-judge(const struct cli *c, struct scan_session *said, const char *path,
-    struct pn_str text)
-{
-	struct scanning s;
-	int code = scan_begin(c, &s, said);
-
-	if (code != 0)
-		return code;
-	code = scan_text(c, s.scanner, said, path, text, false);
-	scan_end(&s);
-	return code;
-}
-
 int
 cli_try(const struct cli *c, int argc, char **argv)
 {
@@ -110,10 +96,10 @@ cli_try(const struct cli *c, int argc, char **argv)
 	else if (first < argc && scan_read(argv[first], &text, &e) < 0)
 		code = cli_fail(EX_NOINPUT, "%s", e.text);
 	else if (first < argc)
-		code = judge(c, &said, argv[first], buf_str(&text));
+		code = scan_one(c, &said, argv[first], buf_str(&text));
 	else {
 		finish(&d, &said, &text);
-		code = judge(c, &said, "-", buf_str(&text));
+		code = scan_one(c, &said, "-", buf_str(&text));
 	}
 	buf_fini(&text);
 	buf_fini(&d.header);
