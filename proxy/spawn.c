@@ -197,13 +197,25 @@ checker_child(struct master *m, int sock)
 
 /* ---- in the master ---- */
 
+/*
+ * A child with a socket to it: 0 in the child, its pid in the master, *sock
+ * each one's own end; or -1.
+ */
 static pid_t
-fork_child(struct error *e)
+fork_child(int *sock, struct error *e)
 {
-	pid_t pid = fork();
+	int pair[2];
+	pid_t pid;
 
+	if (ipc_pair(pair, e) < 0)
+		return -1;
+	pid = fork();
 	if (pid < 0)
-		return error_set(e, "fork: %s", strerror(errno));
+		(void)error_set(e, "fork: %s", strerror(errno));
+	io_close(pair[pid == 0 ? 0 : 1]);
+	*sock = pair[pid == 0 ? 1 : 0];
+	if (pid < 0)
+		io_close(*sock);
 	return pid;
 }
 
@@ -245,23 +257,16 @@ int
 spawn_keeper(struct master *m, const struct policy *p, struct error *e)
 {
 	struct generation *g;
-	int pair[2];
-	pid_t pid;
+	int sock;
+	pid_t pid = fork_child(&sock, e);
 
-	if (ipc_pair(pair, e) < 0)
+	if (pid < 0)
 		return -1;
-	if ((pid = fork_child(e)) == 0) {
-		io_close(pair[0]);
-		keeper_child(m, p, pair[1]);
-	}
-	io_close(pair[1]);
-	if (pid < 0) {
-		io_close(pair[0]);
-		return -1;
-	}
+	if (pid == 0)
+		keeper_child(m, p, sock);
 	m->keeper.pid = pid;
 	m->keeper.due = 0;
-	m->keeper.ipc = ipc_new(m->loop, pair[0], &keeper_ops, m);
+	m->keeper.ipc = ipc_new(m->loop, sock, &keeper_ops, m);
 	log_child("keeper", pid, NULL);
 	TAILQ_FOREACH (g, &m->generations, next)
 		for (unsigned i = 0; i < g->n_slots; i++)
@@ -275,24 +280,17 @@ static int
 fork_inspector(
     struct master *m, struct slot *s, enum inspect_lane lane, struct error *e)
 {
-	int pair[2];
-	pid_t pid;
+	int sock;
+	pid_t pid = fork_child(&sock, e);
 
-	if (ipc_pair(pair, e) < 0)
+	if (pid < 0)
 		return -1;
-	if ((pid = fork_child(e)) == 0) {
-		io_close(pair[0]);
-		inspector_child(m, s, lane, pair[1]);
-	}
-	io_close(pair[1]);
-	if (pid < 0) {
-		io_close(pair[0]);
-		return -1;
-	}
+	if (pid == 0)
+		inspector_child(m, s, lane, sock);
 	s->readers[lane].pid = pid;
 	s->readers[lane].due = 0;
 	log_child("inspector", pid, s);
-	return pair[0];
+	return sock;
 }
 
 int
@@ -334,33 +332,24 @@ static int
 fork_worker(struct master *m, struct slot *s,
     const int inspectors[INSPECT_LANES], struct error *e)
 {
-	int pair[2], keeper[2];
-	pid_t pid = -1;
+	int sock, keeper[2];
+	pid_t pid;
 
-	if (ipc_pair(pair, e) < 0)
+	if (ipc_pair(keeper, e) < 0)
 		return -1;
-	if (ipc_pair(keeper, e) < 0) {
-		io_close(pair[0]);
-		io_close(pair[1]);
-		return -1;
-	}
-	if ((pid = fork_child(e)) == 0) {
-		io_close(pair[0]);
+	if ((pid = fork_child(&sock, e)) == 0) {
 		io_close(keeper[0]);
-		worker_child(m, s, pair[1], inspectors, keeper[1]);
+		worker_child(m, s, sock, inspectors, keeper[1]);
 	}
-	io_close(pair[1]);
 	io_close(keeper[1]);
 	if (pid > 0)
 		offer_link(m, s, keeper[0]);
 	io_close(keeper[0]);
-	if (pid < 0) {
-		io_close(pair[0]);
+	if (pid < 0)
 		return -1;
-	}
 	s->worker = pid;
 	s->worker_due = 0;
-	s->ipc = ipc_new(m->loop, pair[0], &worker_ops, s);
+	s->ipc = ipc_new(m->loop, sock, &worker_ops, s);
 	log_child("worker", pid, s);
 	return 0;
 }
@@ -414,22 +403,15 @@ spawn_worker(struct master *m, struct slot *s, struct error *e)
 int
 spawn_checker(struct master *m, struct error *e)
 {
-	int pair[2];
-	pid_t pid;
+	int sock;
+	pid_t pid = fork_child(&sock, e);
 
-	if (ipc_pair(pair, e) < 0)
+	if (pid < 0)
 		return -1;
-	if ((pid = fork_child(e)) == 0) {
-		io_close(pair[0]);
-		checker_child(m, pair[1]);
-	}
-	io_close(pair[1]);
-	if (pid < 0) {
-		io_close(pair[0]);
-		return -1;
-	}
+	if (pid == 0)
+		checker_child(m, sock);
 	m->reload.checker = pid;
-	m->reload.ipc = ipc_new(m->loop, pair[0], &checker_ops, m);
+	m->reload.ipc = ipc_new(m->loop, sock, &checker_ops, m);
 	log_child("checker", pid, NULL);
 	return 0;
 }
