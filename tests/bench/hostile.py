@@ -18,7 +18,6 @@ import argparse
 import multiprocessing
 import os
 import statistics
-import subprocess
 import sys
 import time
 
@@ -26,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 import net
 import tap
+import tools
 from postern import Postern
 
 MIB = 1 << 20
@@ -88,11 +88,7 @@ def keep_sending(address, stop, results):
 
 
 def measure(t, args):
-    port = net.free_port()
-    sink = subprocess.Popen(["smtp-sink", "-u", "nobody", "127.0.0.1:%d" % port, "1000"],
-                            stdin=subprocess.DEVNULL)
-    t.defer(sink.wait)
-    t.defer(sink.terminate)
+    port = tools.smtp_sink(t)
     daemon = Postern(t, upstream="server 127.0.0.1:%d; identity none;" % port,
                      policy=POLICY, workers=args.workers)
     raw = mail(b"The lazy dog sleeps.", MIB)

@@ -20,7 +20,6 @@ import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -150,11 +149,7 @@ def grew(row, slack):
 
 
 def soak(t, args):
-    port = net.free_port()
-    sink = subprocess.Popen(["smtp-sink", "-u", "nobody", "127.0.0.1:%d" % port, "1000"],
-                            stdin=subprocess.DEVNULL)
-    t.defer(sink.wait)
-    t.defer(sink.terminate)
+    port = tools.smtp_sink(t)
     daemon = Postern(t, upstream="server 127.0.0.1:%d; identity none;" % port,
                      policy=POLICY % 0, extra="client_connection_limit 500;",
                      workers=2)

@@ -1,9 +1,11 @@
-"""tools - runners for swaks, smtp-source and the mail corpus."""
+"""tools - runners for swaks, smtp-source, smtp-sink and the mail corpus."""
 
 import os
 import re
 import subprocess
 import tarfile
+
+import net
 
 
 def swaks(address, *args, timeout=60):
@@ -24,6 +26,17 @@ def smtp_source(address, sessions, messages, *args):
          *args, "%s:%d" % address],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True)
+
+
+def smtp_sink(t):
+    """A port where smtp-sink takes all mail and keeps none, as long as t lasts."""
+    port = net.free_port()
+    sink = subprocess.Popen(
+        ["smtp-sink", "-u", "nobody", "127.0.0.1:%d" % port, "1000"],
+        stdin=subprocess.DEVNULL)
+    t.defer(sink.wait)
+    t.defer(sink.terminate)
+    return port
 
 
 def _own_mails(count):
