@@ -268,15 +268,6 @@ rules_uses(const struct rules *r, uint32_t fact)
 	return fact < r->decls->n_facts && r->uses[fact];
 }
 
-bool
-rules_need_content(const struct rules *r)
-{
-	for (uint32_t i = 0; i < r->decls->n_facts; i++)
-		if (r->uses[i] && r->decls->facts[i].content)
-			return true;
-	return r->n_content > 0;
-}
-
 size_t
 rules_tests(const struct rules *r, const struct rules_test **out)
 {

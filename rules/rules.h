@@ -115,9 +115,6 @@ size_t rules_lint(const struct rules *, struct buf *);
 bool rules_uses(const struct rules *, uint32_t fact);
 /* Does any rule ask for any, all or no such thing (index into decls.things)? */
 bool rules_counts(const struct rules *, uint32_t thing);
-/* Latest stage with a rule whose verdict could matter; false: no rule at all
- * looks at the message (inspection goes on all the same: history). */
-bool rules_need_content(const struct rules *);
 
 /* ---- asking ---- */
 

@@ -222,15 +222,6 @@ header_parse(struct header *h, struct pn_str s, size_t max_fields,
 	return p.failed ? -1 : 0;
 }
 
-const struct header_field *
-header_find(const struct header *h, struct pn_str name, size_t nth)
-{
-	for (size_t i = 0; i < h->n; i++)
-		if (pn_str_caseeq(h->fields[i].name, name) && nth-- == 0)
-			return &h->fields[i];
-	return NULL;
-}
-
 /* ---- a field's text ---- */
 
 struct pn_str

@@ -38,9 +38,6 @@ struct header {
 /* -1 at the arena's cap. */
 int header_parse(struct header *, struct pn_str bytes, size_t max_fields,
     struct arena *);
-/* The nth field of that name (any case), or NULL. */
-const struct header_field *header_find(const struct header *,
-    struct pn_str name, size_t nth);
 
 /* Without line ends (RFC 5322 2.2.3) and outer blanks; .p NULL at the cap. */
 struct pn_str header_unfold(struct pn_str body, struct arena *);

@@ -152,8 +152,6 @@ int quarantine_brief(struct quarantine *, struct pn_str id, struct buf *json,
 /* As one JSON object with all there is, trace included. 1, 0 or -1. */
 int quarantine_show(struct quarantine *, struct pn_str id, struct buf *json,
     struct error *e);
-int quarantine_trace(struct quarantine *, struct pn_str id, struct buf *trace,
-    struct error *e);
 int quarantine_count(struct quarantine *, int64_t *messages, int64_t *bytes,
     struct error *e);
 

@@ -189,20 +189,6 @@ quarantine_show(struct quarantine *q, struct pn_str id, struct buf *json,
 }
 
 int
-quarantine_trace(struct quarantine *q, struct pn_str id, struct buf *trace,
-    struct error *e)
-{
-	sqlite3_stmt *s = db_query(q->db, e,
-	    "SELECT trace FROM quarantine WHERE id = ?", "t", id);
-	int got = s != NULL ? db_step(s, e) : -1;
-
-	if (got > 0 && !buf_add_str(trace, db_str(s, 0)))
-		got = error_set(e, "quarantine: memory short");
-	(void)sqlite3_finalize(s); /* repeats the step's error */
-	return got;
-}
-
-int
 quarantine_count(struct quarantine *q, int64_t *messages, int64_t *bytes,
     struct error *e)
 {

@@ -24,8 +24,7 @@ fields_with_offsets(void **state)
 	assert_ptr_equal(h.fields[1].name.p, text + 6);
 	assert_int_equal(h.size, sizeof(text) - 1 - 4);
 	assert_str(header_unfold(h.fields[1].body, a), "2\t3");
-	assert_ptr_equal(header_find(&h, PN_STR_V("a"), 1), &h.fields[2]);
-	assert_null(header_find(&h, PN_STR_V("a"), 2));
+	assert_str(h.fields[2].name, "A");
 	assert_false(h.unended || h.bare || h.cut);
 	assert_int_equal(h.early, 0);
 	arena_free(a);

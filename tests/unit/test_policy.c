@@ -52,7 +52,6 @@ parts_know_one_another(void **state)
 	assert_ptr_equal(p->inspect.chain, &p->chain);
 	assert_ptr_equal(p->engine.rules, p->rules);
 	assert_ptr_equal(p->inspect.rules, p->rules);
-	assert_true(rules_need_content(p->rules));
 	assert_int_equal(p->keeper.control_uid, geteuid());
 	assert_true(p->inspect.limits.max_depth > 0);
 	assert_false(p->engine.ask_client_name);
