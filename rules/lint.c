@@ -25,8 +25,11 @@ struct looked {
 	bool other; /* it does something besides its verdict */
 };
 
-void
-lint_warn(struct lint *l, const struct lex_pos *pos, const char *fmt, ...)
+static void warn(struct lint *, const struct lex_pos *, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+warn(struct lint *l, const struct lex_pos *pos, const char *fmt, ...)
 {
 	struct warning *w;
 	va_list ap;
@@ -74,7 +77,7 @@ warn_of_never(struct lint *l, const struct rule *rule,
 	char a[100], b[100];
 
 	if (there == NULL)
-		lint_warn(l, &here->x->pos,
+		warn(l, &here->x->pos,
 		    "rule \"%s\" can never fire: %s%s %s", VIS(rule->name),
 		    here->positive ? "" : "not ", shown(l, here->x, a),
 		    here->x->kind == EXPR_TEST &&
@@ -82,7 +85,7 @@ warn_of_never(struct lint *l, const struct rule *rule,
 			? "is out of reach of the score"
 			: "is true of nothing");
 	else
-		lint_warn(l, &here->x->pos,
+		warn(l, &here->x->pos,
 		    "rule \"%s\" can never fire: %s%s contradicts %s%s",
 		    VIS(rule->name), here->positive ? "" : "not ",
 		    shown(l, here->x, a), there->positive ? "" : "not ",
@@ -155,7 +158,7 @@ look_at_threshold(struct lint *l, const struct policy *policy,
 
 	if (n <= score->most)
 		return;
-	lint_warn(l, &rule->pos,
+	warn(l, &rule->pos,
 	    "%s %lld is never reached: the rules of policy \"%s\" add at most "
 	    "%lld%s",
 	    VIS(rule->name), (long long)n, VIS(policy->name),
@@ -225,13 +228,13 @@ compare(struct lint *l, const struct looked *a, const struct looked *b)
 
 	if (x->allows && !y->always && !y->allows &&
 	    a->at->stage <= b->at->stage)
-		lint_warn(l, &y->pos,
+		warn(l, &y->pos,
 		    "rule \"%s\" never counts: wherever it fires, rule \"%s\" "
 		    "(line %u) allows",
 		    VIS(y->name), VIS(x->name), x->pos.line);
 	else if (same && ((passes(a->verdict) && refuses(b->verdict)) ||
 			     (refuses(a->verdict) && passes(b->verdict))))
-		lint_warn(l, &y->pos,
+		warn(l, &y->pos,
 		    "rule \"%s\" contradicts rule \"%s\" (line %u): the same "
 		    "condition, %s here and %s there",
 		    VIS(y->name), VIS(x->name), x->pos.line,
@@ -242,7 +245,7 @@ compare(struct lint *l, const struct looked *a, const struct looked *b)
 		 (x->always || !y->always) &&
 		 a->at->stage <= b->at->stage &&
 		 strength(a->verdict->kind) >= strength(b->verdict->kind))
-		lint_warn(l, &y->pos,
+		warn(l, &y->pos,
 		    "rule \"%s\" never counts: wherever it fires, rule \"%s\" "
 		    "(line %u) %ss, too",
 		    VIS(y->name), VIS(x->name), x->pos.line,
@@ -298,7 +301,7 @@ look_at_late_allows(
 		    late->stage > at->stage &&
 		    (late->rule->policy == policy->nr ||
 			at->rule->policy == policy->nr))
-			lint_warn(l, &at->rule->pos,
+			warn(l, &at->rule->pos,
 			    "rule \"%s\" refuses at %s, before rule \"%s\" "
 			    "(line %u) can allow at %s",
 			    VIS(at->rule->name), l->r->decls->stages[at->stage],
@@ -322,7 +325,7 @@ look_at_thresholds(struct lint *l, const struct policy *policy,
 			    strength(of[i].verdict->kind) >
 				strength(of[k].verdict->kind) &&
 			    x->when->atom->number <= y->when->atom->number)
-				lint_warn(l, &y->pos,
+				warn(l, &y->pos,
 				    "%s %lld never counts: %s %lld (line %u) "
 				    "is passed before",
 				    VIS(y->name),
@@ -347,7 +350,7 @@ look_at_overrides(struct lint *l, const struct policy *policy)
 		if (policy->conds != NULL && first != NULL && first->early &&
 		    l->r->fallback != NULL &&
 		    policy_has(l->r->fallback, first->order))
-			lint_warn(l, &r->pos,
+			warn(l, &r->pos,
 			    "rule \"%s\" of policy \"%s\" (line %u) is early: "
 			    "it is asked for everybody, whatever stands here",
 			    VIS(first->name), VIS(l->r->fallback->name),
@@ -451,19 +454,19 @@ look_at_conds(struct lint *l)
 
 		for (size_t k = 0; k < i; k++)
 			if (policy_covers(r->policies[k], b))
-				lint_warn(l, &b->conds->fact.pos,
+				warn(l, &b->conds->fact.pos,
 				    "policy \"%s\" is never used: whom it is "
 				    "for, policy \"%s\" (line %u) is for, too",
 				    VIS(b->name), VIS(r->policies[k]->name),
 				    r->policies[k]->pos.line);
 		if (b->conds == NULL && !b->is_base && b != r->fallback)
-			lint_warn(l, &b->pos,
+			warn(l, &b->pos,
 			    "policy \"%s\" is never used: it has no \"for\", "
 			    "and no policy extends it",
 			    VIS(b->name));
 	}
 	if (r->n_policies > 0 && r->fallback == NULL)
-		lint_warn(l, &r->policies[r->n_policies - 1]->pos,
+		warn(l, &r->policies[r->n_policies - 1]->pos,
 		    "no policy is for everybody else: mail to those whom no "
 		    "\"for\" means is judged by no rule");
 }
@@ -514,7 +517,7 @@ look_at_lists(struct lint *l)
 		    i < l->r->n_policies && !policy_uses(l->r->policies[i], x))
 			i++;
 		if (i == l->r->n_policies)
-			lint_warn(l, &x->pos, "%s \"%s\" is never used",
+			warn(l, &x->pos, "%s \"%s\" is never used",
 			    list_noun(x), VIS(x->name));
 	}
 }
@@ -542,7 +545,7 @@ look_at_groups(struct lint *l)
 		for (const struct cap *c = l->r->policies[i]->caps; c;
 		     c = c->next)
 			if (!group_is_used(l->r, c))
-				lint_warn(l, &c->pos,
+				warn(l, &c->pos,
 				    "group \"%s\" is never used: no rule adds "
 				    "to it",
 				    VIS(c->name));
@@ -561,11 +564,11 @@ look_at_regex(struct lint *l, const struct lex_pos *delimiter,
 
 	if (f.loops_at != SIZE_MAX) {
 		pos.column += 1 + (unsigned)f.loops_at;
-		lint_warn(l, &pos,
+		warn(l, &pos,
 		    "this %s, which may take as long as its limits allow",
 		    f.loops);
 	} else if (f.no_literal && on != NULL) {
-		lint_warn(l, &pos,
+		warn(l, &pos,
 		    "no letter of this must stand in the text: it is tried at "
 		    "every byte of %s",
 		    on);

@@ -21,9 +21,6 @@ struct lint {
 	size_t n, room;
 };
 
-void lint_warn(struct lint *, const struct lex_pos *, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
 /* ---- lint_logic.c: conditions as alternatives, each a row of literals ---- */
 
 /* A test or quantifier that must be true, or must be false. */

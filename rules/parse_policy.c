@@ -12,8 +12,9 @@
 #include "base/log.h"
 #include "base/suggest.h"
 
-struct policy *
-policy_find(const struct rules_builder *b, struct pn_str name)
+/* By name, among what stands before. */
+static struct policy *
+find(const struct rules_builder *b, struct pn_str name)
 {
 	struct policy *p = b->policies;
 
@@ -357,9 +358,9 @@ parse_base(struct parser *p, struct policy *policy)
 
 	if (parse_name(p, "the name of a policy", &name) < 0)
 		return -1;
-	policy->base = policy_find(p->b, name.text);
+	policy->base = find(p->b, name.text);
 	if (policy->base != NULL) {
-		policy_find(p->b, name.text)->is_base = true;
+		find(p->b, name.text)->is_base = true;
 		return 0;
 	}
 	s = suggest_for(name.text);
@@ -428,7 +429,7 @@ parse_policy(struct parser *p)
 
 	if (parse_name(p, "the name of a policy", &name) < 0)
 		return -1;
-	old = policy_find(p->b, name.text);
+	old = find(p->b, name.text);
 	if (old != NULL)
 		return lex_error(p->e, &name.pos,
 		    "policy \"%s\" stands already at %s:%u", VIS(name.text),

@@ -100,8 +100,8 @@ memory_give(void *p, void *arg)
 	m->free[block->class] = block;
 }
 
-struct pattern_memory *
-pattern_memory_new(struct rules_builder *b)
+static struct pattern_memory *
+memory_new(struct rules_builder *b)
 {
 	struct pattern_memory *m = rules_alloc(b, sizeof(*m));
 
@@ -297,7 +297,7 @@ pattern_compile(struct rules_builder *b, const struct word *regex,
 			return 0;
 		}
 	if (b->memory == NULL)
-		b->memory = pattern_memory_new(b);
+		b->memory = memory_new(b);
 	*out = p = rules_alloc(b, sizeof(*p));
 	p->text = regex->text;
 	p->flags = flags;

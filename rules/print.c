@@ -295,7 +295,7 @@ print_address(const struct action *a, struct buf *b)
 	print_string(b, a->address);
 }
 
-void
+static void
 print_action(const struct action *a, struct buf *b)
 {
 	put(b, rules_action_name(a->kind));

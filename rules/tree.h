@@ -333,7 +333,6 @@ struct match {
 	size_t n_captures;
 	char kept[MATCH_KEPT]; /* where text may point */
 };
-struct pattern_memory *pattern_memory_new(struct rules_builder *);
 /* After this PCRE2 allocates nothing and frees nothing of the arena. */
 void pattern_memory_close(struct pattern_memory *);
 /* The same text and flags give the same pattern. */
@@ -368,8 +367,7 @@ struct pn_str pattern_group(
     const struct rules_run *, struct pn_str subject, unsigned group);
 void pattern_free_all(const struct pattern *);
 
-/* parse_policy.c: by name, among what stands before. */
-struct policy *policy_find(const struct rules_builder *, struct pn_str name);
+/* parse_policy.c */
 const struct cap *policy_cap(const struct policy *, struct pn_str group);
 /* Is what this rule says also a policy's? */
 bool policy_has(const struct policy *, unsigned order);
@@ -560,7 +558,6 @@ void print_string(struct buf *, struct pn_str);
 void print_atom(const struct rules_decls *, const struct atom *, bool relative,
     struct buf *);
 void print_expr(const struct rules *, const struct expr *, struct buf *);
-void print_action(const struct action *, struct buf *);
 void print_clauses(const struct rules *, const struct rule *, unsigned which,
     struct buf *);
 /* `policy NAME extends BASE for ...`, no more. */

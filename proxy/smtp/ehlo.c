@@ -112,8 +112,9 @@ ehlo_size(const struct ehlo *e)
 	return theirs;
 }
 
-const char *
-ehlo_attributes(const char *identity)
+/* What it takes, for the announcement. */
+static const char *
+announced(const char *identity)
 {
 	return identity[1] == 'C'
 	    ? "NAME ADDR PORT PROTO HELO LOGIN REVERSE_NAME"
@@ -137,7 +138,7 @@ ehlo_put(struct buf *b, const struct ehlo *e)
 		(void)buf_puts(b, "250-DSN\r\n");
 	if (e->identity != NULL)
 		(void)buf_printf(b, "250-%s %s\r\n", e->identity,
-		    ehlo_attributes(e->identity));
+		    announced(e->identity));
 	(void)buf_printf(b, "250 SIZE %llu\r\n",
 	    (unsigned long long)ehlo_size(e));
 }

@@ -50,7 +50,5 @@ struct ehlo {
 /* The smaller of both limits; 0: none. */
 uint64_t ehlo_size(const struct ehlo *);
 void ehlo_put(struct buf *, const struct ehlo *);
-/* "NAME ADDR PORT ..." of the channel, for the announcement. */
-const char *ehlo_attributes(const char *identity);
 
 #endif

@@ -103,8 +103,10 @@ wire_peek(struct wire *w)
 	return WIRE_END;
 }
 
-void
-wire_want_room(struct wire *w)
+/* EV_WRITE when there is room again, or when the peer read nothing for five
+ * minutes (then .broken). */
+static void
+want_room(struct wire *w)
 {
 	must(event_add(&w->wr, loop_timeout(w->loop, STUCK_MS)) == 0);
 }
@@ -123,7 +125,7 @@ send_pieces(struct wire *w, const struct iovec *iov, int count)
 	if (r >= 0)
 		return (size_t)r;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		wire_want_room(w);
+		want_room(w);
 	else
 		w->broken = true;
 	return 0;
@@ -168,6 +170,6 @@ wire_sendv(struct wire *w, const struct iovec *pieces, int count)
 	n = send_pieces(w, iov, count + (mine > 0));
 	sent(w, n < mine ? n : mine);
 	if (n < mine && !w->broken)
-		wire_want_room(w);
+		want_room(w);
 	return n < mine ? 0 : n - mine;
 }

@@ -51,8 +51,5 @@ enum wire_got wire_peek(struct wire *);
 bool wire_flush(struct wire *);
 /* Send .out and then the pieces; the bytes of the pieces that went. */
 size_t wire_sendv(struct wire *, const struct iovec *, int count);
-/* EV_WRITE when there is room again, or when the peer read nothing for five
- * minutes (then .broken). */
-void wire_want_room(struct wire *);
 
 #endif
