@@ -1,6 +1,6 @@
 # fuzz targets of ipc, and of what travels by it
 FUZZ_REPLAYS += tests/fuzz/fuzz_ipc tests/fuzz/fuzz_frames
-fuzz_frames_libs = libfilters.la libinspect.la librules.la libmail.la libbase.la
+fuzz_frames_libs = libinspect.la librules.la libmail.la libbase.la
 tests_fuzz_fuzz_ipc_SOURCES = tests/fuzz/fuzz_ipc.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_ipc_LDADD = libbase.la
 tests_fuzz_fuzz_frames_SOURCES = tests/fuzz/fuzz_frames.c $(FUZZ_REPLAY)
