@@ -3,12 +3,33 @@
 
 #define STAGING (64 * 1024) /* stuffed bytes in the wire's buffer at most */
 
+/* Edits may begin a line with a dot where there was none: with their own text,
+ * or where they end within a line. */
+static bool
+may_add_dots(const struct edit_ranges *ranges, struct spool *s)
+{
+	const struct edit_range *r;
+
+	STAILQ_FOREACH (r, ranges, next) {
+		struct pn_str text = r->literal;
+
+		if (text.p != NULL && memmem(text.p, text.n, "\n.", 2) != NULL)
+			return true;
+		if (text.p == NULL && r->offset > 0)
+			text = spool_at(s, r->offset);
+		if (text.n > 0 && text.p[0] == '.')
+			return true;
+	}
+	return false;
+}
+
 void
 body_start(struct body *b, struct spool *spool,
     const struct edit_ranges *ranges)
 {
 	*b = (struct body){ .spool = spool, .ranges = ranges,
-		.left = edit_ranges_size(ranges) };
+		.left = edit_ranges_size(ranges),
+		.dotted = spool_dotted(spool) || may_add_dots(ranges, spool) };
 }
 
 /* What ends the message: CRLF first if its last line has none. */
@@ -121,7 +142,7 @@ body_send(struct body *b, struct wire *w)
 {
 	if (b->ended)
 		return flush(w);
-	if (!spool_dotted(b->spool))
+	if (!b->dotted)
 		return send_plain(b, w);
 	if (buf_len(&w->out) > 0 && !wire_flush(w))
 		return BODY_BLOCKED;

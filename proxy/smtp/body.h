@@ -16,6 +16,7 @@ struct body {
 	const struct edit_ranges *ranges;
 	struct edit_cursor cursor;
 	size_t left;   /* bytes of the message not yet written */
+	bool dotted;   /* some line of it begins with a dot, or may */
 	bool mid_line; /* the last byte written was no LF */
 	bool ended;    /* the end is with the wire */
 };

@@ -7,8 +7,8 @@
  *
  * RCPT to rejected@ or later@ is refused by the rcpt stage, MAIL from
  * rejected@ by the mail stage. A first header field `X-Verdict:` says reject,
- * tempfail, quarantine, discard, tag; with `slow-` in front the engine is
- * pending first. `X-Keeper: away` and `X-Keeper: full`
+ * tempfail, quarantine, discard, tag, dot (a tag whose field begins with one);
+ * with `slow-` in front the engine is pending first. `X-Keeper: away` and `X-Keeper: full`
  * make the keeper fail. redirect, copy, rcpt-add, rcpt-remove and keep change
  * who gets it. HELO early and MAIL from early@ are refused on the spot, as is
  * the connection itself by early=reject and early=tempfail. RCPT to slow@ is
@@ -88,14 +88,18 @@ decide(struct transaction *t, struct verdict *v, struct pn_str what)
 			.class_name = PN_STR("default") } },
 		{ PN_STR("discard"), { .action = VERDICT_DISCARD } },
 		{ PN_STR("tag"), { .action = VERDICT_TAG } },
+		{ PN_STR("dot"), { .action = VERDICT_TAG } },
 	};
+	struct pn_str field = pn_str_eq(what, PN_STR_V("dot"))
+	    ? PN_STR_V(".X-Tag")
+	    : PN_STR_V("X-Tag");
 
 	for (size_t i = 0; i < PN_COUNT(known); i++)
 		if (pn_str_eq(what, known[i].word))
 			*v = known[i].v;
 	if (v->action == VERDICT_TAG)
 		must(edits_add(&t->edits, t->arena, EDIT_HEADER_ADD,
-			 PN_STR_V("X-Tag"), PN_STR_V("yes")) == 0);
+			 field, PN_STR_V("yes")) == 0);
 }
 
 /* Who gets it: new@ instead, or too; all but b@. */
