@@ -15,11 +15,14 @@
 
 #define ID_MAX 32
 
-/* Ids that are to go together. */
+/* What is to go together. */
 struct ids {
-	char id[QUARANTINE_SLICE][ID_MAX];
+	struct doomed {
+		char id[ID_MAX];
+		uint64_t bytes;
+	} of[QUARANTINE_SLICE];
 	size_t n;
-	uint64_t bytes;
+	uint64_t bytes; /* of all */
 };
 
 void
@@ -67,20 +70,30 @@ quarantine_delete(struct quarantine *q, struct pn_str id, struct error *e)
 	return 1;
 }
 
-/* All of them in one commit, then their files. */
+/* All of them in one commit, then their files. What another keeper, of a master
+ * that died, has begun to release meanwhile is taken off the list: it needs
+ * its file. */
 static int
-delete_all(struct quarantine *q, const struct ids *all, struct error *e)
+delete_all(struct quarantine *q, struct ids *all, struct error *e)
 {
 	int got = db_begin(q->db, e), gone;
+	size_t n = 0;
 
 	if (got < 0)
 		return -1;
-	for (size_t i = 0; i < all->n && got == 0; i++)
-		got = delete_rows(q, pn_str_of(all->id[i]), &gone, e);
+	all->bytes = 0;
+	for (size_t i = 0; i < all->n && got == 0; i++) {
+		got = delete_rows(q, pn_str_of(all->of[i].id), &gone, e);
+		if (got < 0 || !gone)
+			continue;
+		all->bytes += all->of[i].bytes;
+		all->of[n++] = all->of[i];
+	}
 	if (db_commit(q->db, got, e) < 0)
 		return -1;
-	for (size_t i = 0; i < all->n; i++)
-		remove_file(q, pn_str_of(all->id[i]));
+	all->n = n;
+	for (size_t i = 0; i < n; i++)
+		remove_file(q, pn_str_of(all->of[i].id));
 	return 0;
 }
 
@@ -95,9 +108,11 @@ gather(sqlite3_stmt *s, uint64_t enough, struct ids *all, struct error *e)
 	all->bytes = 0;
 	while (s != NULL && all->n < QUARANTINE_SLICE &&
 	    (enough == 0 || all->bytes < enough) && (got = db_step(s, e)) > 0) {
-		(void)snprintf(all->id[all->n++], ID_MAX, "%.*s",
-		    PN_STR_ARG(db_str(s, 0)));
-		all->bytes += (uint64_t)sqlite3_column_int64(s, 1);
+		struct doomed *d = &all->of[all->n++];
+
+		(void)snprintf(d->id, ID_MAX, "%.*s", PN_STR_ARG(db_str(s, 0)));
+		d->bytes = (uint64_t)sqlite3_column_int64(s, 1);
+		all->bytes += d->bytes;
 	}
 	(void)sqlite3_finalize(s); /* repeats the step's error */
 	return got < 0 ? -1 : 0;
@@ -107,7 +122,7 @@ static void
 log_gone(const struct ids *all, struct pn_str class_name, const char *why)
 {
 	for (size_t i = 0; i < all->n; i++)
-		log_info(all->id[i], "quarantine-deleted", "class=%s why=%s",
+		log_info(all->of[i].id, "quarantine-deleted", "class=%s why=%s",
 		    VIS(class_name), why);
 }
 
