@@ -34,6 +34,16 @@ show_line(const json_t *m)
 	(void)fputs("> ", stdout);
 	show_value(stdout, json_object_get(m, "size"));
 	(void)putchar(' ');
+	if (json_is_integer(json_object_get(m, "score")))
+		(void)printf("score=%lld ", (long long)json_integer_value(
+		    json_object_get(m, "score")));
+	if (member(m, "would").n > 0) {
+		(void)fputs("would=", stdout);
+		show_text(stdout, member(m, "would"));
+		(void)putchar(':');
+		show_text(stdout, member(m, "would_rule"));
+		(void)putchar(' ');
+	}
 	show_text(stdout, member(m, "subject"));
 	(void)putchar('\n');
 }

@@ -96,9 +96,11 @@ static const struct command {
 	    "  --from ADDR      an address or @domain; <> for the null sender\n"
 	    "  --to ADDR\n"
 	    "  --client NET     an address or a network\n"
-	    "  --rule NAME      that decided\n"
+	    "  --rule NAME      that decided, or would have\n"
 	    "  --policy NAME\n"
 	    "  --action WORD    accept, tag, reject, ...\n"
+	    "  --would WORD     what rules in shadow (all, with `enforce no`) would\n"
+	    "                   have done: reject, quarantine, ...\n"
 	    "  --subject TEXT   stands in it\n"
 	    "  --limit N        default 100; 0 is all\n" },
 	{ "doctor", cli_doctor, "is all well with this machine and its neighbours",

@@ -103,8 +103,9 @@ search_options(struct mail_search *s, bool held, int argc, char **argv)
 		{ "to", required_argument, NULL, 'S' },
 		{ "client", required_argument, NULL, 'S' },
 		{ "rule", required_argument, NULL, 'S' },
-		{ "policy", required_argument, NULL, 'S' },
-		{ "action", required_argument, NULL, 'S' },
+		{ "policy", required_argument, NULL, 'J' },
+		{ "action", required_argument, NULL, 'J' },
+		{ "would", required_argument, NULL, 'J' },
 		{ "subject", required_argument, NULL, 'S' },
 		{ "state", required_argument, NULL, 'H' },
 		{ "class", required_argument, NULL, 'H' },
@@ -116,7 +117,7 @@ search_options(struct mail_search *s, bool held, int argc, char **argv)
 	       (o = getopt_long(argc, argv, "", known, &which)) != -1) {
 		if (o == 'T')
 			code = set_time(s, known[which].name, optarg);
-		else if (o == 'S' || (o == 'H' && held))
+		else if (o == 'S' || o == (held ? 'H' : 'J'))
 			code = set_text(s, known[which].name, optarg);
 		else if (o == 'L')
 			code = set_limit(s, optarg);

@@ -352,6 +352,10 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 		.score = t->score,
 		.size = t->spool ? spool_size(t->spool) : 0 };
 
+	if (t->would.action != VERDICT_ACCEPT) {
+		s.would = pn_str_of(verdict_action_name(t->would.action));
+		s.would_rule = t->would.rule;
+	}
 	if (g->conf->log_verdicts)
 		log_verdict(t, code);
 	if (g->keep == NULL)

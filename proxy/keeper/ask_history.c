@@ -68,6 +68,7 @@ read_query(const json_t *request, struct history_query *q)
 	    !control_text(request, "rule", &q->rule) ||
 	    !control_text(request, "action", &q->action) ||
 	    !control_text(request, "policy", &q->policy) ||
+	    !control_text(request, "would", &q->would) ||
 	    !control_text(request, "subject", &q->subject) ||
 	    !control_text(request, "before", &q->before))
 		return "what history is asked for are texts";

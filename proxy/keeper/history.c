@@ -15,7 +15,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS history("
     " id TEXT PRIMARY KEY, time_us INTEGER NOT NULL, action TEXT, rule TEXT,"
     " code INTEGER, client TEXT, sender TEXT, recipients TEXT, size INTEGER,"
-    " subject TEXT, policy TEXT, score INTEGER) WITHOUT ROWID;"
+    " subject TEXT, policy TEXT, score INTEGER, would TEXT, would_rule TEXT"
+    ") WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS history_time ON history(time_us);"
     "CREATE TABLE IF NOT EXISTS trace("
     " id TEXT PRIMARY KEY, json TEXT) WITHOUT ROWID;"
@@ -44,12 +45,32 @@ split_traces(sqlite3 *db, struct error *e)
 	return db_commit(db, got, e);
 }
 
+/* ... and knew nothing of what would have become of a message. */
+static int
+add_would(sqlite3 *db, struct error *e)
+{
+	static const char *const steps[] = {
+		"ALTER TABLE history ADD COLUMN would TEXT",
+		"ALTER TABLE history ADD COLUMN would_rule TEXT"
+	};
+	int got = db_begin(db, e);
+
+	if (got < 0)
+		return -1;
+	for (size_t i = 0; i < PN_COUNT(steps) && got == 0; i++)
+		got = db_run(db, e, steps[i], "");
+	return db_commit(db, got, e);
+}
+
 static int
 upgrade(sqlite3 *db, struct error *e)
 {
-	int had = db_has_column(db, "history", "trace", e);
+	int traces = db_has_column(db, "history", "trace", e);
+	int would = traces < 0 ? -1 : db_has_column(db, "history", "would", e);
 
-	return had <= 0 ? had : split_traces(db, e);
+	if (would < 0 || (traces > 0 && split_traces(db, e) < 0))
+		return -1;
+	return would > 0 ? 0 : add_would(db, e);
 }
 
 struct history *
@@ -89,12 +110,13 @@ add_line(struct history *h, const struct keep_summary *s, bool text,
 	/* A worker that sends one twice (another keeper came between) is right. */
 	return db_again(h->db, &h->add_line, e,
 	    "INSERT OR REPLACE INTO history(id, time_us, action, rule, code,"
-	    " client, sender, recipients, size, subject, policy, score)"
-	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL))",
-	    "tittisssisti" "i", s->id, (int64_t)s->time_us, s->action, s->rule,
+	    " client, sender, recipients, size, subject, policy, score, would,"
+	    " would_rule)"
+	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL), ?, ?)",
+	    "tittisssisti" "itt", s->id, (int64_t)s->time_us, s->action, s->rule,
 	    (int64_t)s->code, s->client_ip, s->sender, s->rcpts,
 	    (int64_t)s->size, subject, s->policy, (int64_t)s->scored,
-	    s->score);
+	    s->score, s->would, s->would_rule);
 }
 
 static int
@@ -203,7 +225,8 @@ void
 history_put_line(sqlite3_stmt *s, struct buf *b)
 {
 	static const char *const texts[] = { "id", "action", "rule", "client",
-		"sender", "recipients", "subject", "policy" };
+		"sender", "recipients", "subject", "policy", "would",
+		"would_rule" };
 	static const char *const numbers[] = { "time_us", "code", "size" };
 	int at = 0;
 

@@ -59,6 +59,7 @@ struct history_query {
 	struct pn_str from;	     /* as of match_address(); .p NULL: any */
 	bool null_sender;	     /* ... or <> alone */
 	struct pn_str to, rule, action, policy, subject; /* "": any */
+	struct pn_str would; /* "": any, and none */
 	bool has_client;
 	struct match_net client;
 	struct pn_str before; /* an id: what came before that one, or "" */

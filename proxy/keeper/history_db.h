@@ -13,7 +13,7 @@ struct history {
 
 /* What history_put_line() expects, in this order. */
 #define HISTORY_COLUMNS "id, action, rule, client, sender, recipients," \
-    " subject, policy, time_us, code, size, score"
+    " subject, policy, would, would_rule, time_us, code, size, score"
 enum history_column {
 	HISTORY_ID,
 	HISTORY_ACTION,
@@ -23,6 +23,8 @@ enum history_column {
 	HISTORY_RECIPIENTS,
 	HISTORY_SUBJECT,
 	HISTORY_POLICY,
+	HISTORY_WOULD,
+	HISTORY_WOULD_RULE,
 	HISTORY_TIME,
 	HISTORY_N_COLUMNS = HISTORY_TIME + 4
 };

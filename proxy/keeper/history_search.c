@@ -39,7 +39,9 @@ static bool
 matches(const struct history_query *q, sqlite3_stmt *s)
 {
 	return is_or_any(q->action, db_str(s, HISTORY_ACTION)) &&
-	    is_or_any(q->rule, db_str(s, HISTORY_RULE)) &&
+	    (is_or_any(q->rule, db_str(s, HISTORY_RULE)) ||
+		is_or_any(q->rule, db_str(s, HISTORY_WOULD_RULE))) &&
+	    is_or_any(q->would, db_str(s, HISTORY_WOULD)) &&
 	    is_or_any(q->policy, db_str(s, HISTORY_POLICY)) &&
 	    from_matches(q, db_str(s, HISTORY_SENDER)) &&
 	    (q->to.n == 0 ||

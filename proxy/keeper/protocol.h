@@ -21,14 +21,18 @@
  *                           from, to      an address or "@domain"; from "" is
  *                                         the null sender
  *                           client        an address or a network
- *                           rule, action, policy   a name
+ *                           rule          a name: that decided, or would have
+ *                           action, policy   a name
+ *                           would         an action: of rules in shadow, or
+ *                                         of all without `enforce`
  *                           subject       stands somewhere in it
  *                           limit         100 unless said
  *                           before        an id: the page behind that message
  *                         ASCII letters match in either case. A message: id,
  *                         time_us, action, rule, policy, code, client, sender,
  *                         recipients ("a@x,b@y"), size, subject, score (null
- *                         where none is kept)
+ *                         where none is kept), would and would_rule ("" where
+ *                         nothing would have been done)
  *   quarantine.list       "messages", newest first. As for history: since,
  *                         until, from, to, client, rule, subject, before,
  *                         limit (1000 unless said); and state, class: a name

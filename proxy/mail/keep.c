@@ -51,6 +51,8 @@ keep_summary_pack(const struct keep_summary *s, struct buf *b)
 	pack_str(b, s->policy);
 	pack_u8(b, s->scored);
 	pack_u64(b, (uint64_t)s->score);
+	pack_str(b, s->would);
+	pack_str(b, s->would_rule);
 }
 
 bool
@@ -70,6 +72,8 @@ keep_summary_unpack(struct keep_summary *s, struct unpack *u)
 	s->policy = unpack_str(u);
 	s->scored = unpack_u8(u) != 0;
 	s->score = (int64_t)unpack_u64(u);
+	s->would = unpack_str(u);
+	s->would_rule = unpack_str(u);
 	return !u->failed;
 }
 

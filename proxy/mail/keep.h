@@ -78,6 +78,10 @@ struct keep_summary {
 	struct pn_str policy;     /* that judged it, or "" */
 	bool scored;              /* the policy keeps a score: */
 	int64_t score;
+	struct pn_str would;      /* verdict_action_name: what rules in shadow,
+				     or all without `enforce`, would have made
+				     of it; "" nothing */
+	struct pn_str would_rule;
 };
 
 /*

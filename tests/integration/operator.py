@@ -434,6 +434,16 @@ def promote(t, daemon):
     os.chmod(policy, 0o640)
     daemon.cli("reload")
     generation = daemon.status()["generation"]
+    net.send(daemon.address, "carol@client.example", ["one@example.com"], MAIL % b"trial")
+
+    def trials(*words):
+        return daemon.cli("history", "--from", "carol@client.example", *words).stdout
+
+    t.ok(tap.until(trials), "a message passes rules in shadow")
+    for words in (("--would", "reject"), ("--rule", "a")):
+        t.ok(" accept     250 - " in trials(*words) and " would=reject:a trial\n" in trials(*words),
+             "what would have become of it: history " + " ".join(words), trials())
+    t.same(trials("--would", "quarantine"), "", "and what would not")
 
     def text():
         with open(policy) as f:

@@ -252,6 +252,8 @@ a_search_finds_what_is_meant(void **state)
 		{ { .rule = PN_STR("exe"), .action = PN_STR("accept") }, "" },
 		{ { .rule = PN_STR("exe") }, "d" },
 		{ { .policy = PN_STR("sales") }, "b" },
+		{ { .would = PN_STR("reject") }, "b" },
+		{ { .rule = PN_STR("trial") }, "b" },
 		{ { .subject = PN_STR("o w") }, "d c b a" },
 		{ { .subject = PN_STR("RECHNUNG") }, "e" },
 		{ { .has_client = true, .client = net("192.0.2.7") }, "e d c b" },
@@ -264,6 +266,8 @@ a_search_finds_what_is_meant(void **state)
 	l[0].sender = PN_STR_V("");
 	l[0].client_ip = PN_STR_V("2001:db9::1");
 	l[1].policy = PN_STR_V("sales");
+	l[1].would = PN_STR_V("reject");
+	l[1].would_rule = PN_STR_V("trial");
 	l[2].rcpts = PN_STR_V("zoe@x.org");
 	l[3].action = PN_STR_V("reject");
 	l[3].rule = PN_STR_V("exe");
@@ -313,6 +317,8 @@ a_score_is_a_number_or_null(void **state)
 
 	l[0].scored = true;
 	l[0].score = -3;
+	l[0].would = PN_STR_V("reject");
+	l[0].would_rule = PN_STR_V("trial");
 	add_lines(h, l, PN_COUNT(l));
 	assert_int_equal(history_show(h, PN_STR_V("idaaaaaa"), &b, &e), 1);
 	assert_int_equal(history_show(h, PN_STR_V("idbbbbbb"), &b, &e), 1);
@@ -320,6 +326,9 @@ a_score_is_a_number_or_null(void **state)
 	assert_non_null(strstr(buf_data(&b), "\"subject\":\"Hello World\","
 	    "\"policy\":\"default\","));
 	assert_non_null(strstr(buf_data(&b), "\"score\":-3,"));
+	assert_non_null(strstr(buf_data(&b), "\"would\":\"reject\","
+	    "\"would_rule\":\"trial\","));
+	assert_non_null(strstr(buf_data(&b), "\"would\":\"\","));
 	assert_non_null(strstr(buf_data(&b), "\"score\":null,"));
 	buf_fini(&b);
 	history_close(h);
