@@ -38,11 +38,11 @@ show_line(const json_t *m)
 		(void)printf("score=%lld ", (long long)json_integer_value(
 		    json_object_get(m, "score")));
 	if (member(m, "would").n > 0) {
-		(void)fputs("would=", stdout);
+		(void)fputs("would=\"", stdout);
 		show_text(stdout, member(m, "would"));
 		(void)putchar(':');
 		show_text(stdout, member(m, "would_rule"));
-		(void)putchar(' ');
+		(void)fputs("\" ", stdout);
 	}
 	show_text(stdout, member(m, "subject"));
 	(void)putchar('\n');

@@ -265,9 +265,10 @@ render_rule(
 
 /* ---- rules by what they came to ---- */
 
-enum group { DECIDED, FIRED, SHADOW, UNKNOWN, ALLOWED, SILENT, GROUPS };
+enum group { DECIDED, WOULD, FIRED, SHADOW, UNKNOWN, ALLOWED, SILENT, GROUPS };
 
 static const char *const titles[GROUPS] = { [DECIDED] = "decided by",
+	[WOULD] = "would have decided",
 	[FIRED] = "also fired",
 	[SHADOW] = "would have fired (mode shadow)",
 	[UNKNOWN] = "unknown: something it asks about was not known",
@@ -312,13 +313,25 @@ decided(const json_t *trace, const json_t *stage, const json_t *rule)
 	return name.n > 0 && pn_str_eq(member(rule, "rule"), name);
 }
 
+/* In shadow, or where nothing is enforced. */
+static bool
+would_have(const json_t *trace, const json_t *rule)
+{
+	struct pn_str name = member(json_object_get(trace, "would"), "rule");
+
+	return name.n > 0 && pn_str_eq(member(rule, "rule"), name);
+}
+
 static enum group
 group_of(const json_t *trace, const json_t *stage, const json_t *rule)
 {
 	if (is(rule, "result", "fired")) {
-		if (is(rule, "mode", "shadow"))
-			return SHADOW;
-		return decided(trace, stage, rule) ? DECIDED : FIRED;
+		if (decided(trace, stage, rule) &&
+		    !is(rule, "mode", "shadow"))
+			return DECIDED;
+		if (would_have(trace, rule))
+			return WOULD;
+		return is(rule, "mode", "shadow") ? SHADOW : FIRED;
 	}
 	/* A rule's `on unknown` decides as well as its `then`. */
 	if (is(rule, "result", "unknown"))
@@ -347,7 +360,7 @@ render_group(FILE *f, const json_t *trace, enum group group)
 		if (n++ == 0)
 			(void)fprintf(f, "\n%s\n", titles[group]);
 		render_rule(f, trace, stage, rule);
-		if (group == DECIDED)
+		if (group <= WOULD)
 			show_source(f, rule);
 	}
 	return n;
@@ -553,7 +566,7 @@ render_rest(FILE *f, const json_t *trace)
 		show_text(f, member(would, "action"));
 		(void)fputs(" by ", f);
 		show_text(f, member(would, "rule"));
-		(void)fputs(", were it not in shadow or `enforce no`\n", f);
+		(void)fputs(", but for `mode shadow` or `enforce no`\n", f);
 	}
 	render_list_of(f, "onward", json_object_get(trace, "onward"));
 	if (copy != NULL) {
@@ -592,6 +605,7 @@ render_trace(FILE *f, const json_t *trace)
 		(void)fputs("the trace was too large to be kept whole\n", f);
 	if (render_group(f, trace, DECIDED) == 0)
 		(void)fputs("\nno rule decided\n", f);
+	(void)render_group(f, trace, WOULD);
 	render_score(f, trace);
 	for (int g = FIRED; g < GROUPS; g++)
 		(void)render_group(f, trace, (enum group)g);
