@@ -11,6 +11,7 @@ EXTRA_DIST += tests/fuzz/seeds
 include tests/fuzz/inspect.mk
 include tests/fuzz/rules.mk
 include tests/fuzz/lists.mk
+include tests/fuzz/mail.mk
 include tests/fuzz/smtp.mk
 include tests/fuzz/ipc.mk
 
