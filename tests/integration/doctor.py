@@ -44,7 +44,8 @@ rule r { when dnsbl("bl.good.example"); then tag; }""", top="""
 module dnsbl %s { zone bl.good.example; }
 """ % os.path.join(build(), ".libs/dnsbl.so"))
     good = open(daemon.conf).read().replace("dns 127.0.0.1:%d" % daemon.dns.port,
-                                            "dns 127.0.0.1:%d" % names.port)
+                                            "dns 127.0.0.1:%d" % names.port).replace(
+        "dns_timeout 2s", "dns_timeout 20s")
 
     os.chmod(os.path.join(daemon.dir, "spool"), 0o700)
 
@@ -98,7 +99,7 @@ upstream up {""" % (net.free_port(), plain.server, liar.server, plain.server))
     t.ok(done.returncode == 1 and "fail  resolver " in done.stdout and " -> use a resolver of your own"
          in done.stdout, "a resolver that invents", done.stdout)
     names.close()
-    done = ask(good.replace("dns_timeout 2s", "dns_timeout 300ms"))
+    done = ask(good.replace("dns_timeout 20s", "dns_timeout 300ms"))
     t.ok(done.returncode == 1 and "fail  resolver " in done.stdout, "a resolver that is away",
          done.stdout)
     done = ask(good.replace("when dnsbl", "when dnsbll"))
