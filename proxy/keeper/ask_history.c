@@ -49,39 +49,6 @@ asker_left(void *arg)
 	search_free(arg);
 }
 
-/* ---- the question ---- */
-
-/* NULL, or what is wrong. */
-static const char *
-read_query(const json_t *request, struct history_query *q)
-{
-	struct pn_str client = { NULL, 0 };
-	uint64_t limit = CONTROL_PAGE;
-
-	if (!control_number(request, "since", &q->since_us) ||
-	    !control_number(request, "until", &q->until_us) ||
-	    !control_number(request, "limit", &limit))
-		return "since, until and limit are numbers";
-	if (!control_text(request, "from", &q->from) ||
-	    !control_text(request, "to", &q->to) ||
-	    !control_text(request, "client", &client) ||
-	    !control_text(request, "rule", &q->rule) ||
-	    !control_text(request, "action", &q->action) ||
-	    !control_text(request, "policy", &q->policy) ||
-	    !control_text(request, "would", &q->would) ||
-	    !control_text(request, "subject", &q->subject) ||
-	    !control_text(request, "before", &q->before))
-		return "what history is asked for are texts";
-	if (limit < 1 || limit > CONTROL_LIST_MAX)
-		return "limit is 1 to 1000";
-	q->limit = (unsigned)limit;
-	q->null_sender = q->from.p != NULL && q->from.n == 0;
-	q->has_client = client.n > 0;
-	if (q->has_client && !match_net_parse(client, &q->client))
-		return "client is an address or a network";
-	return NULL;
-}
-
 /* ---- slices ---- */
 
 /* Not event_active(): that would come before whatever mail is waiting. */
@@ -141,8 +108,8 @@ start(struct keeper *k, struct control_call *call, const json_t *request,
 void
 ask_history(struct keeper *k, struct control_call *call, const json_t *request)
 {
-	struct history_query q = { 0 };
-	const char *wrong = read_query(request, &q);
+	struct mail_query q;
+	const char *wrong = query_read(request, CONTROL_PAGE, &q);
 	struct history_search *search;
 	struct error e;
 

@@ -247,50 +247,23 @@ explain(struct keeper *k, struct control_call *call, const json_t *request)
 	answer_found(call, &b, found, id, &e);
 }
 
-/* NULL, or what is wrong. */
-static const char *
-read_query(const json_t *request, struct quarantine_query *q)
-{
-	struct pn_str client = { NULL, 0 };
-	uint64_t limit = CONTROL_LIST_MAX;
-
-	if (!control_number(request, "since", &q->since_us) ||
-	    !control_number(request, "until", &q->until_us) ||
-	    !control_number(request, "limit", &limit))
-		return "since, until and limit are numbers";
-	if (!control_text(request, "from", &q->from) ||
-	    !control_text(request, "to", &q->to) ||
-	    !control_text(request, "client", &client) ||
-	    !control_text(request, "rule", &q->rule) ||
-	    !control_text(request, "state", &q->state) ||
-	    !control_text(request, "class", &q->class_name) ||
-	    !control_text(request, "subject", &q->subject) ||
-	    !control_text(request, "before", &q->before))
-		return "what the list is asked for are texts";
-	q->limit = limit < 1 || limit > CONTROL_LIST_MAX
-	    ? CONTROL_LIST_MAX
-	    : (unsigned)limit;
-	q->null_sender = q->from.p != NULL && q->from.n == 0;
-	q->has_client = client.n > 0;
-	if (q->has_client && !match_net_parse(client, &q->client))
-		return "client is an address or a network";
-	return NULL;
-}
-
 static void
 list(struct keeper *k, struct control_call *call, const json_t *request)
 {
-	struct quarantine_query q = { 0 };
-	const char *wrong = read_query(request, &q);
+	struct mail_query q;
+	const char *wrong = query_read(request, CONTROL_LIST_MAX, &q);
 	struct buf b = { 0 };
 	struct error e;
+	int n;
 
 	if (wrong != NULL) {
 		control_refuse(call, EX_USAGE, "%s", wrong);
 		return;
 	}
 	control_begin(&b);
-	if (quarantine_list(k->quarantine, &q, &b, &e) >= 0) {
+	n = quarantine_list(k->quarantine, &q, &b, &e);
+	if (n >= 0) {
+		json_bool(&b, "more", (unsigned)n == q.limit);
 		control_answer(call, &b);
 		return;
 	}

@@ -17,7 +17,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "keeper/match.h"
+#include "keeper/query.h"
 #include "mail/keep.h"
 
 struct history;
@@ -53,19 +53,6 @@ int history_count(struct history *, int64_t *messages, int64_t *bytes,
 
 /* ---- search: history_search.c ---- */
 
-/* All that are set hold together. */
-struct history_query {
-	uint64_t since_us, until_us; /* since <= time < until; until 0: now */
-	struct pn_str from;	     /* as of match_address(); .p NULL: any */
-	bool null_sender;	     /* ... or <> alone */
-	struct pn_str to, rule, action, policy, subject; /* "": any */
-	struct pn_str would; /* "": any, and none */
-	bool has_client;
-	struct match_net client;
-	struct pn_str before; /* an id: what came before that one, or "" */
-	unsigned limit;
-};
-
 /*
  * A search goes by slices, so that mail need not wait for it: step until 0.
  * The query's texts are borrowed until the end. json: an open array; objects
@@ -73,7 +60,7 @@ struct history_query {
  */
 struct history_search;
 struct history_search *history_search_new(struct history *,
-    const struct history_query *, struct error *e);
+    const struct mail_query *, struct error *e);
 int history_search_step(struct history_search *, struct buf *json,
     struct error *e);
 /* There are more behind the limit. */

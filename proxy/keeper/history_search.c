@@ -14,7 +14,7 @@
 
 struct history_search {
 	struct history *history;
-	struct history_query query;
+	struct mail_query query;
 	int64_t at_us; /* we are behind this line: its time */
 	struct buf at_id; /* ... and id, for those of one time */
 	unsigned found;
@@ -22,34 +22,20 @@ struct history_search {
 };
 
 static bool
-is_or_any(struct pn_str wanted, struct pn_str value)
+matches(const struct mail_query *q, sqlite3_stmt *s)
 {
-	return wanted.n == 0 || pn_str_eq(wanted, value);
-}
+	const struct mail_row row = { .sender = db_str(s, HISTORY_SENDER),
+		.client = db_str(s, HISTORY_CLIENT),
+		.subject = db_str(s, HISTORY_SUBJECT) };
 
-static bool
-from_matches(const struct history_query *q, struct pn_str sender)
-{
-	if (q->null_sender)
-		return sender.n == 0;
-	return q->from.n == 0 || match_address(q->from, sender);
-}
-
-static bool
-matches(const struct history_query *q, sqlite3_stmt *s)
-{
-	return is_or_any(q->action, db_str(s, HISTORY_ACTION)) &&
-	    (is_or_any(q->rule, db_str(s, HISTORY_RULE)) ||
-		is_or_any(q->rule, db_str(s, HISTORY_WOULD_RULE))) &&
-	    is_or_any(q->would, db_str(s, HISTORY_WOULD)) &&
-	    is_or_any(q->policy, db_str(s, HISTORY_POLICY)) &&
-	    from_matches(q, db_str(s, HISTORY_SENDER)) &&
+	return query_is_or_any(q->action, db_str(s, HISTORY_ACTION)) &&
+	    (query_is_or_any(q->rule, db_str(s, HISTORY_RULE)) ||
+		query_is_or_any(q->rule, db_str(s, HISTORY_WOULD_RULE))) &&
+	    query_is_or_any(q->would, db_str(s, HISTORY_WOULD)) &&
+	    query_is_or_any(q->policy, db_str(s, HISTORY_POLICY)) &&
+	    query_holds(q, &row) &&
 	    (q->to.n == 0 ||
-		match_addresses(q->to, db_str(s, HISTORY_RECIPIENTS))) &&
-	    (q->subject.n == 0 ||
-		match_text(q->subject, db_str(s, HISTORY_SUBJECT))) &&
-	    (!q->has_client ||
-		match_net(&q->client, db_str(s, HISTORY_CLIENT)));
+		match_addresses(q->to, db_str(s, HISTORY_RECIPIENTS)));
 }
 
 /* Where the page before this one ended. An id that is gone meanwhile: there
@@ -72,7 +58,7 @@ begin_behind(struct history_search *x, struct error *e)
 }
 
 struct history_search *
-history_search_new(struct history *h, const struct history_query *q,
+history_search_new(struct history *h, const struct mail_query *q,
     struct error *e)
 {
 	struct history_search *x = xcalloc(1, sizeof(*x));

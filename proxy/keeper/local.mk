@@ -17,6 +17,7 @@ libkeeper_la_SOURCES = \
 	proxy/keeper/metrics.c proxy/keeper/metrics.h \
 	proxy/keeper/modules.c proxy/keeper/modules.h \
 	proxy/keeper/protocol.h \
+	proxy/keeper/query.c proxy/keeper/query.h \
 	proxy/keeper/quarantine.c proxy/keeper/quarantine.h \
 	proxy/keeper/quarantine_index.h \
 	proxy/keeper/quarantine_json.c \

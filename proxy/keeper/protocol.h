@@ -33,9 +33,11 @@
  *                         recipients ("a@x,b@y"), size, subject, score (null
  *                         where none is kept), would and would_rule ("" where
  *                         nothing would have been done)
- *   quarantine.list       "messages", newest first. As for history: since,
- *                         until, from, to, client, rule, subject, before,
- *                         limit (1000 unless said); and state, class: a name
+ *   quarantine.list       "messages", newest first, and "more": true where
+ *                         there may be others behind the limit. As for
+ *                         history: since, until, from, to, client, rule,
+ *                         subject, before, limit (1000 unless said); and
+ *                         state, class: a name
  *   quarantine.show ID    "message"
  *   quarantine.release ID answered when every recipient is: "message"
  *   quarantine.delete ID

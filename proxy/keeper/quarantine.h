@@ -37,7 +37,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "keeper/match.h"
+#include "keeper/query.h"
 #include "keeper/settings.h"
 #include "mail/keep.h"
 
@@ -132,19 +132,8 @@ int quarantine_usage(struct quarantine *, quarantine_use_of *, void *arg,
 
 /* ---- as JSON: quarantine_json.c ---- */
 
-/* All that are set hold together. */
-struct quarantine_query {
-	uint64_t since_us, until_us; /* since <= time < until; until 0: now */
-	struct pn_str from, to; /* as of match_address(); "": any */
-	bool null_sender;	/* from <> alone */
-	struct pn_str state, class_name, rule, subject; /* "": any */
-	bool has_client;
-	struct match_net client;
-	struct pn_str before; /* an id: older than that one, or "" */
-	unsigned limit;
-};
 /* One object each, newest first, into "messages". Returns how many, or -1. */
-int quarantine_list(struct quarantine *, const struct quarantine_query *,
+int quarantine_list(struct quarantine *, const struct mail_query *,
     struct buf *json, struct error *e);
 /* One of the list's lines, "message". 1, 0 no such id, -1. */
 int quarantine_brief(struct quarantine *, struct pn_str id, struct buf *json,

@@ -75,12 +75,6 @@ put_listed(struct quarantine *q, const char *key, sqlite3_stmt *s,
 	return got;
 }
 
-static bool
-is_or_any(struct pn_str wanted, struct pn_str value)
-{
-	return wanted.n == 0 || pn_str_eq(wanted, value);
-}
-
 /* One of its recipients? 1, 0 or -1. */
 static int
 goes_to(struct quarantine *q, struct pn_str wanted, struct pn_str id,
@@ -101,25 +95,23 @@ goes_to(struct quarantine *q, struct pn_str wanted, struct pn_str id,
 enum { ID, TIME, STATE, CLASS, RULE, SENDER, SUBJECT, SIZE, CLIENT };
 
 static int
-matches(struct quarantine *q, const struct quarantine_query *x,
+matches(struct quarantine *q, const struct mail_query *x,
     sqlite3_stmt *s, struct error *e)
 {
-	struct pn_str sender = db_str(s, SENDER);
+	const struct mail_row row = { .sender = db_str(s, SENDER),
+		.client = db_str(s, CLIENT),
+		.subject = db_str(s, SUBJECT) };
 
-	if (!is_or_any(x->state, db_str(s, STATE)) ||
-	    !is_or_any(x->class_name, db_str(s, CLASS)) ||
-	    !is_or_any(x->rule, db_str(s, RULE)) ||
-	    (x->null_sender && sender.n > 0) ||
-	    (x->from.n > 0 && !match_address(x->from, sender)) ||
-	    (x->subject.n > 0 &&
-		!match_text(x->subject, db_str(s, SUBJECT))) ||
-	    (x->has_client && !match_net(&x->client, db_str(s, CLIENT))))
+	if (!query_is_or_any(x->state, db_str(s, STATE)) ||
+	    !query_is_or_any(x->class_name, db_str(s, CLASS)) ||
+	    !query_is_or_any(x->rule, db_str(s, RULE)) ||
+	    !query_holds(x, &row))
 		return 0;
 	return x->to.n == 0 ? 1 : goes_to(q, x->to, db_str(s, ID), e);
 }
 
 int
-quarantine_list(struct quarantine *q, const struct quarantine_query *x,
+quarantine_list(struct quarantine *q, const struct mail_query *x,
     struct buf *json, struct error *e)
 {
 	sqlite3_stmt *s = db_query(q->db, e, LISTED

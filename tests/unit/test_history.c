@@ -179,7 +179,7 @@ add_lines(struct history *h, const struct keep_summary *lines, size_t n)
 
 /* The ids found, the newest first, "+" behind them when there are more. */
 static const char *
-found(struct history *h, struct history_query q)
+found(struct history *h, struct mail_query q)
 {
 	static char ids[256];
 	struct error e = { .text = "" };
@@ -225,7 +225,7 @@ a_search_finds_what_is_meant(void **state)
 		line("idaaaaab", NOW + 1), line("idaaaaac", NOW + 1),
 		line("idaaaaad", NOW + 2), line("idaaaaae", NOW + 3) };
 	const struct {
-		struct history_query q;
+		struct mail_query q;
 		const char *ids;
 	} cases[] = {
 		{ { .limit = 100 }, "e d c b a" },
@@ -301,7 +301,7 @@ a_search_goes_on_from_slice_to_slice(void **state)
 	}
 	assert_int_equal(add(h, &b), 0);
 	buf_fini(&b);
-	assert_string_equal(found(h, (struct history_query){
+	assert_string_equal(found(h, (struct mail_query){
 	    .rule = PN_STR("rare") }), "z");
 	history_close(h);
 }
@@ -399,7 +399,7 @@ a_file_of_the_first_version_is_taken_over(void **state)
 	assert_true(buf_add(&b, "", 1));
 	assert_non_null(strstr(buf_data(&b), "\"trace\":[1]"));
 	assert_non_null(strstr(buf_data(&b), "\"trace\":null"));
-	assert_string_equal(found(h, (struct history_query){ .limit = 9 }),
+	assert_string_equal(found(h, (struct mail_query){ .limit = 9 }),
 	    "b a");
 	buf_fini(&b);
 	history_close(h);

@@ -674,14 +674,14 @@ lists_newest_first_in_pages(void **state)
 	store(q, w, "idcccccc");
 	store(q, w, "idbbbbbb");
 	assert_int_equal(quarantine_list(q,
-	    &(struct quarantine_query){ .limit = 2 }, &b, &e), 2);
+	    &(struct mail_query){ .limit = 2 }, &b, &e), 2);
 	assert_true(buf_add(&b, "", 1));
 	assert_true(strstr(buf_data(&b), "idcccccc") <
 	    strstr(buf_data(&b), "idbbbbbb"));
 	assert_null(strstr(buf_data(&b), "idaaaaaa"));
 	buf_clear(&b);
 	assert_int_equal(quarantine_list(q,
-	    &(struct quarantine_query){ .limit = 2,
+	    &(struct mail_query){ .limit = 2,
 	    .before = PN_STR("idbbbbbb") }, &b, &e), 1);
 	assert_true(buf_add(&b, "", 1));
 	assert_non_null(strstr(buf_data(&b), "idaaaaaa"));
@@ -707,7 +707,7 @@ a_list_holds_what_is_meant(void **state)
 	struct quarantine *q = opened(w);
 	const uint64_t now = now_us();
 	const struct {
-		struct quarantine_query x;
+		struct mail_query x;
 		int n;
 	} cases[] = { { { .state = PN_STR("held") }, 2 },
 		{ { .state = PN_STR("releasing") }, 1 },
@@ -735,7 +735,7 @@ a_list_holds_what_is_meant(void **state)
 	assert_int_equal(store_in(q, w, "idcccccc", "spam", &e), 0);
 	assert_int_equal(release(q, 7), 0);
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
-		struct quarantine_query x = cases[i].x;
+		struct mail_query x = cases[i].x;
 		struct buf b = { 0 };
 		int got;
 
