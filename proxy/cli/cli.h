@@ -64,6 +64,10 @@ struct mail_search {
 /* held: of the quarantine, which has states and classes. 0, an exit code that
  * was explained, or -1: a usage error. */
 int search_options(struct mail_search *, bool held, int argc, char **argv);
+/* Ask page by page; each message is shown as it comes, since a search may take
+ * long, or all in the end as JSON. The exit code. */
+typedef void message_show(const json_t *message);
+int search_show(const struct cli *, struct mail_search *, message_show *);
 
 /* ---- settings.c: postern.conf ---- */
 

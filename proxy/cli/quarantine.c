@@ -32,59 +32,6 @@ show_line(const json_t *m)
 	(void)putchar('\n');
 }
 
-/* Pages, until one is not full. */
-static int
-next_page(const struct cli *c, struct mail_search *s, json_t *all, bool *more)
-{
-	long n = s->limit == 0 || s->limit > CONTROL_LIST_MAX ? CONTROL_LIST_MAX
-							      : s->limit;
-	json_t *answer, *page;
-	size_t got;
-	int code;
-
-	(void)json_object_set_new(s->query, "limit", json_integer(n));
-	code = ask(c, json_deep_copy(s->query), &answer, NULL);
-	if (code != 0)
-		return code;
-	page = json_object_get(answer, "messages");
-	got = json_array_size(page);
-	*more = got == (size_t)n && (s->limit == 0 || (s->limit -= n) > 0);
-	if (got > 0)
-		(void)json_object_set(s->query, "before",
-		    json_object_get(json_array_get(page, got - 1), "id"));
-	(void)json_array_extend(all, page);
-	json_decref(answer);
-	return 0;
-}
-
-static void
-show_list(const struct cli *c, const json_t *answer)
-{
-	const json_t *m;
-	size_t i;
-
-	if (c->json)
-		print_json(answer);
-	else
-		json_array_foreach (json_object_get(answer, "messages"), i, m)
-			show_line(m);
-}
-
-static int
-list_pages(const struct cli *c, struct mail_search *s)
-{
-	json_t *all = json_array(), *answer = json_pack("{s:o}", "messages", all);
-	bool more = true;
-	int code = 0;
-
-	while (more && code == 0)
-		code = next_page(c, s, all, &more);
-	if (code == 0)
-		show_list(c, answer);
-	json_decref(answer);
-	return code;
-}
-
 /* argv: behind "list". */
 static int
 list(const struct cli *c, int argc, char **argv)
@@ -95,7 +42,7 @@ list(const struct cli *c, int argc, char **argv)
 	if (code < 0)
 		code = cli_usage(c);
 	else if (code == 0)
-		code = list_pages(c, &s);
+		code = search_show(c, &s, show_line);
 	json_decref(s.query);
 	return code;
 }

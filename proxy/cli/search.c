@@ -1,6 +1,7 @@
 /*
  * search - what history and quarantine are asked for: options of the command
- * line as members of the question (keeper/protocol.h).
+ * line as members of the question (keeper/protocol.h), and the pages of the
+ * answer.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/lex.h"
 #include "cli/cli.h"
+#include "keeper/protocol.h"
 
 /* ---- times ---- */
 
@@ -125,4 +127,67 @@ search_options(struct mail_search *s, bool held, int argc, char **argv)
 			return -1;
 	}
 	return code != 0 ? code : optind != argc ? -1 : 0;
+}
+
+/* ---- pages ---- */
+
+static void
+take_page(const struct cli *c, const json_t *page, message_show *show,
+    json_t *all)
+{
+	const json_t *m;
+	size_t i;
+
+	if (c->json)
+		(void)json_array_extend(all, (json_t *)page);
+	else
+		json_array_foreach (page, i, m)
+			show(m);
+}
+
+static int
+next_page(const struct cli *c, struct mail_search *s, message_show *show,
+    json_t *all, bool *more)
+{
+	long n = s->limit == 0 || s->limit > CONTROL_LIST_MAX ? CONTROL_LIST_MAX
+							      : s->limit;
+	json_t *answer, *page;
+	size_t got;
+	int code;
+
+	(void)json_object_set_new(s->query, "limit", json_integer(n));
+	code = ask(c, json_deep_copy(s->query), &answer, NULL);
+	if (code != 0)
+		return code;
+	page = json_object_get(answer, "messages");
+	got = json_array_size(page);
+	take_page(c, page, show, all);
+	*more = got > 0 && json_is_true(json_object_get(answer, "more"));
+	if (got > 0)
+		(void)json_object_set(s->query, "before",
+		    json_object_get(json_array_get(page, got - 1), "id"));
+	if (s->limit > 0) {
+		s->limit -= (long)got;
+		*more = *more && s->limit > 0;
+	}
+	json_decref(answer);
+	return 0;
+}
+
+int
+search_show(const struct cli *c, struct mail_search *s, message_show *show)
+{
+	json_t *all = json_array(), *answer;
+	bool more = true;
+	int code = 0;
+
+	while (more && code == 0)
+		code = next_page(c, s, show, all, &more);
+	if (c->json && code == 0) {
+		answer = json_pack("{s:O}", "messages", all);
+		print_json(answer);
+		json_decref(answer);
+	}
+	json_decref(all);
+	return code;
 }
