@@ -181,17 +181,18 @@ hooks_room(struct engine *g, struct transaction *t)
 	return 0;
 }
 
-/* What was found for the last recipient says nothing of this one. */
+/* What was found for the last recipient says nothing of this one, nor that of
+ * one name of another that the client says behind it. */
 static void
-forget_recipient(struct engine_run *r)
+forget_last(struct engine_run *r)
 {
 	const struct chain *c = r->engine->conf->chain;
 
 	for (uint32_t i = 0; i < c->n_facts; i++) {
 		const struct chain_fact *f = &c->facts[i];
 
-		if (f->stage == STAGE_RCPT && f->module != CHAIN_CORE &&
-		    c->modules[f->module].filter->rcpt != NULL)
+		if (f->stage == r->stage && f->module != CHAIN_CORE &&
+		    function_of(c->modules[f->module].filter, r->stage) != NULL)
 			facts_forget(&r->t->facts, i);
 	}
 }
@@ -217,8 +218,10 @@ hooks_start(struct engine_run *r)
 
 	if (hooks_room(r->engine, r->t) < 0)
 		return; /* the rules find their facts absent; the cap is 452 */
-	if (r->stage == STAGE_RCPT)
-		forget_recipient(r);
+	if (r->stage == STAGE_RCPT ||
+	    (r->stage == STAGE_HELO && r->t->past->named))
+		forget_last(r);
+	r->t->past->named |= r->stage == STAGE_HELO;
 	for (uint32_t i = 0; i < c->n_modules; i++) {
 		struct hook *h = &r->t->past->hooks[i];
 		enum pn_step (*run)(struct pn_mail *) =

@@ -53,6 +53,7 @@ struct engine_past {
 	/* [n_modules] each: enum missing of connect and helo, which the next
 	 * mail of the session inherits; of the later stages */
 	uint8_t *missing_early, *missing;
+	bool named;          /* a HELO was said */
 	bool inspected;      /* findings are valid */
 	struct findings findings;
 	bool blamed;         /* the body broke the inspector too often */

@@ -133,13 +133,23 @@ ask_list(struct pn_mail *m)
 	return pn_ask_dns_a(m, pn_sender(m), on_listing, NULL);
 }
 
+static enum pn_step
+note_name(struct pn_mail *m)
+{
+	pn_fact_str(m, "claimed", pn_client_helo(m));
+	return PN_NEXT;
+}
+
 static const struct pn_fact_decl list_facts[] = {
 	{ .name = "listed", .type = PN_BOOL, .stage = PN_STAGE_MAIL },
+	{ .name = "claimed", .type = PN_STRING, .stage = PN_STAGE_HELO,
+	    .flags = PN_FACT_MANY },
 	{ 0 }
 };
 static const struct pn_filter list_filter = { .abi = PN_ABI,
 	.name = "list",
 	.facts = list_facts,
+	.helo = note_name,
 	.mail = ask_list };
 
 static enum pn_step
@@ -627,7 +637,8 @@ whom_no_policy_is_for(void **state)
 	bench_down(&b);
 }
 
-/* A name refused at HELO is forgotten with the next one, an allow as well. */
+/* A name refused at HELO is forgotten with the next one, an allow as well, and
+ * what modules found of it. */
 static void
 helo_is_said_again(void **state)
 {
@@ -642,7 +653,7 @@ helo_is_said_again(void **state)
 
 	(void)state;
 	bench_up(&b, "policy default {"
-		     " rule e { when helo.name = \"evil\"; early; "
+		     " rule e { when claimed = \"evil\"; early; "
 		     "   then reject 550 5.7.1 \"no\"; }"
 		     " rule f { when helo.name = \"free\"; then allow; }"
 		     " rule d { when helo.name = \"free\"; always; "
