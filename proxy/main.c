@@ -2,6 +2,7 @@
  * main - posternd(8): options, then the policy, then whoever is to run it.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -122,16 +123,33 @@ check(const struct policy *p, bool verbose)
 	return status;
 }
 
+/* Traces name the file of each rule: who reads one may stand elsewhere than
+ * who started the daemon. Links stay, they may lead elsewhere at a reload. */
+static const char *
+absolute(const char *path, char *room, size_t size)
+{
+	char here[PATH_MAX];
+	int n;
+
+	if (path[0] == '/' || getcwd(here, sizeof(here)) == NULL)
+		return path;
+	n = snprintf(room, size, "%s/%s", here, path);
+	return n > 0 && (size_t)n < size ? room : path;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options o = { .path = DEFAULT_CONF };
+	char room[PATH_MAX];
 	const struct policy *p;
 	struct error e;
 	int status = read_options(argc, argv, &o);
 
 	if (status >= 0)
 		return status;
+	if (!o.check)
+		o.path = absolute(o.path, room, sizeof(room));
 	if ((p = policy_load(o.path, &e)) == NULL) {
 		fprintf(stderr, "%s\n", e.text);
 		return EX_CONFIG;

@@ -33,8 +33,8 @@ time_text(json_int_t us, char *text, size_t size)
 	time_t at = (time_t)(us / 1000000);
 	struct tm tm;
 
-	(void)localtime_r(&at, &tm);
-	(void)strftime(text, size, "%Y-%m-%d %H:%M:%S", &tm);
+	(void)gmtime_r(&at, &tm);
+	(void)strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 static bool
@@ -162,7 +162,7 @@ show_table(const char *title, const json_t *rows, void (*after)(const json_t *))
 
 /* ---- the rest ---- */
 
-/* "2026-11-23 07:41:08 what", of an object with a time and a text. */
+/* "head: text (2026-11-23T07:41:08Z)", of an object with time and text. */
 static void
 show_event(const char *head, const json_t *event, const char *text)
 {

@@ -225,6 +225,7 @@ def asking(t, daemon):
     t.ok(done.returncode == 0 and done.stdout.startswith("generation 1\n")
          and re.search(r"^processes\n  role +pid +rss +generation +worker  lane\n"
                        r"  master +\d+ +[\d.]+ MiB +\n", done.stdout, re.M)
+         and re.search(r"^started    \d{4}-\d\d-\d\dT[\d:]{8}Z$", done.stdout, re.M)
          and re.search(r"^workers\n  worker +generation +sessions +sessions_total +messages_total +bytes_total\n"
                        r"( +\d+){5} +0 B$", done.stdout, re.M)
          and "{" not in done.stdout, "status for people", done.stdout)
@@ -233,6 +234,9 @@ def asking(t, daemon):
     done = daemon.cli("explain", ref)
     t.ok(done.returncode == 0 and "verdict  reject 550 5.7.1 not you" in done.stdout,
          "explain REF right behind the reply", reply, done.stdout, done.stderr)
+    t.ok("refused: fired at mail (%s:" % daemon.conf in done.stdout
+         and ' | rule refused { when sender' in done.stdout,
+         "the whole path of the rule's file, though it was started with less", done.stdout)
     t.same(daemon.cli("explain", "0000000000000000").returncode, 66, "66: no such REF")
     done = daemon.cli("reload")
     t.ok(done.returncode == 0 and tap.until(lambda: daemon.status()["generation"] == 2),
@@ -276,7 +280,9 @@ def test(t):
     poison(t, daemon)
     explaining_files(t, daemon)
     testing(t, daemon)
-    daemon.start()
+    conf, daemon.conf = daemon.conf, os.path.basename(daemon.conf)
+    daemon.start()  # from its folder; who asks stands elsewhere
+    daemon.conf = conf
     held_mail(t, daemon)
     asking(t, daemon)
     garbage(t, daemon)
