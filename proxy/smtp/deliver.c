@@ -126,11 +126,16 @@ copy_start(struct session *s)
 	submit(s, KEEP_QUARANTINE, NULL);
 }
 
+/* A client that has left meanwhile sends the message again: it goes on then. */
 static enum turn
 copied(struct session *s)
 {
 	FAULT("copied");
 	s->copying = false;
+	if (s->gone) {
+		mail_done(s, 0);
+		return session_leave(s);
+	}
 	pass_start(s);
 	return TURN_AGAIN;
 }

@@ -8,9 +8,9 @@
  * RCPT to rejected@ or later@ is refused by the rcpt stage, MAIL from
  * rejected@ by the mail stage. A first header field `X-Verdict:` says reject,
  * tempfail, quarantine, discard, tag, dot (a tag whose field begins with one);
- * with `slow-` in front the engine is pending first. `X-Keeper: away` and `X-Keeper: full`
- * make the keeper fail. redirect, copy, rcpt-add, rcpt-remove and keep change
- * who gets it. HELO early and MAIL from early@ are refused on the spot, as is
+ * with `slow-` in front the engine is pending first. `X-Keeper: away` and
+ * `X-Keeper: full` make the keeper fail, `X-Keeper: slow` makes it slow.
+ * redirect, copy, rcpt-add, rcpt-remove and keep change who gets it. HELO early and MAIL from early@ are refused on the spot, as is
  * the connection itself by early=reject and early=tempfail. RCPT to slow@ is
  * answered late; RCPT to other@ is told to come back alone.
  */
@@ -251,7 +251,9 @@ keep_submit(struct keep *k, uint32_t type, const struct keep_job *job,
 	t->done = done;
 	t->arg = arg;
 	t->timer = evtimer_new(loop_base(k->loop), answer, t);
-	must(event_add(t->timer, loop_timeout(k->loop, 1)) == 0);
+	must(event_add(t->timer,
+	    loop_timeout(k->loop,
+		memmem(head.p, head.n, "X-Keeper: slow", 14) ? 200 : 1)) == 0);
 	return t;
 }
 

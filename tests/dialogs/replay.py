@@ -254,6 +254,7 @@ policy default {{
     rule less {{ when header("X-Verdict") = "rcpt-remove"; then rcpt remove b@example.com; }}
     rule keep {{ when header("X-Verdict") = "keep"; then quarantine copy; }}
     rule g {{ when header("X-Verdict") ~ /tag$/; then header add "X-Tag" "yes"; }}
+    rule dot {{ when header("X-Verdict") = "dot"; then header add ".X-Tag" "yes"; }}
 }}
 """
 
