@@ -38,7 +38,7 @@ enum step {
 	STEP_READY
 };
 
-enum expected { WANTED = 'w', SKIPPED = 's', IDENTITY = 'i' };
+enum expected { WANTED = 'w', SKIPPED = 's', IDENTITY = 'i', RESET = 'r' };
 
 struct upstream {
 	uint32_t magic;
@@ -502,7 +502,7 @@ upstream_rset(struct upstream *u)
 	if (u == NULL || upstream_at(u) != UPSTREAM_READY)
 		return;
 	u->holding = false;
-	command(u, SKIPPED, "RSET\r\n");
+	command(u, RESET, "RSET\r\n");
 	pump(u);
 }
 
@@ -599,12 +599,15 @@ next_reply(struct upstream *u, struct reply_lines *r, enum expected *kind)
 	return true;
 }
 
-/* A reply that is ours to look at: to XFORWARD, RSET, NOOP. */
+/* A reply that is ours to look at: to XFORWARD, RSET, NOOP. Without RSET done
+ * the recipients that it was to forget would get the next message. */
 static void
 deal_with(struct upstream *u, enum expected kind, const struct reply_lines *r)
 {
 	if (kind == IDENTITY && r->code != 250)
 		fail_identity(u, "XFORWARD was refused");
+	if (kind == RESET && r->code != 250)
+		fail_lost(u, "it refuses RSET");
 }
 
 bool
