@@ -158,6 +158,29 @@ letter_of(const json_t *m)
 	return o;
 }
 
+/* Who was refused before they named anybody sent no message. */
+static void
+show_envelope(const json_t *l)
+{
+	const json_t *rcpts = json_object_get(l, "recipients"), *r;
+	bool none = json_array_size(rcpts) == 0;
+	size_t i;
+
+	(void)fputs(none ? "Your connection of " : "Your message of ", stdout);
+	show_time(stdout, json_object_get(l, "time_us"));
+	if (none)
+		return;
+	(void)fputs(" from <", stdout);
+	show_text(stdout, member(l, "sender"));
+	(void)fputs("> to", stdout);
+	json_array_foreach(rcpts, i, r)
+	{
+		(void)fputs(i > 0 ? ", <" : " <", stdout);
+		show_value(stdout, r);
+		(void)putchar('>');
+	}
+}
+
 static void
 show_letter(const json_t *l)
 {
@@ -165,17 +188,7 @@ show_letter(const json_t *l)
 	const json_t *r;
 	size_t i;
 
-	(void)fputs("Your message of ", stdout);
-	show_time(stdout, json_object_get(l, "time_us"));
-	(void)fputs(" from <", stdout);
-	show_text(stdout, member(l, "sender"));
-	(void)fputs("> to", stdout);
-	json_array_foreach(json_object_get(l, "recipients"), i, r)
-	{
-		(void)fputs(i > 0 ? ", <" : " <", stdout);
-		show_value(stdout, r);
-		(void)putchar('>');
-	}
+	show_envelope(l);
 	(void)printf(" %s",
 	    sentence_of(json_string_value(json_object_get(l, "outcome"))));
 	if (reply.n > 0) {

@@ -595,9 +595,12 @@ render_trace(FILE *f, const json_t *trace)
 	show_text(f, member(trace, "id"));
 	(void)fputc(' ', f);
 	show_text(f, member(trace, "time"));
-	(void)fputs(", ", f);
-	show_value(f, json_object_get(trace, "size"));
-	(void)fputs(" bytes\n", f);
+	if (json_integer_value(json_object_get(trace, "size")) > 0) {
+		(void)fputs(", ", f);
+		show_value(f, json_object_get(trace, "size"));
+		(void)fputs(" bytes", f);
+	}
+	(void)fputc('\n', f);
 	render_people(f, trace);
 	render_verdict(f, json_object_get(trace, "verdict"));
 	render_rest(f, trace);

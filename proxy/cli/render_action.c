@@ -55,6 +55,19 @@ put_number(FILE *f, const json_t *a, const char *key, const char *format)
 		    (long long)json_integer_value(json_object_get(a, key)));
 }
 
+static void
+put_delay(FILE *f, const json_t *v)
+{
+	long long ms = (long long)json_integer_value(v);
+
+	if (v == NULL)
+		return;
+	if (ms % 1000 == 0)
+		(void)fprintf(f, " %llds", ms / 1000);
+	else
+		(void)fprintf(f, " %lldms", ms);
+}
+
 void
 render_action(FILE *f, const json_t *a)
 {
@@ -65,7 +78,7 @@ render_action(FILE *f, const json_t *a)
 	put_word(f, a, "code", "");
 	put_word(f, a, "status", "");
 	put_number(f, a, "add", " %+lld");
-	put_number(f, a, "ms", " %lldms");
+	put_delay(f, json_object_get(a, "ms"));
 	put_word(f, a, "class", "class ");
 	if (has(a, "copy"))
 		(void)fputs(" copy", f);

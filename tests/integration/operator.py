@@ -87,6 +87,9 @@ rule no-programs {
 rule not-two { when rcpt = "two@example.com"; then reject 550 5.1.1 "two has left"; }
 rule marked  { when size > 0; then header add X-Seen "yes"; }
 rule never   { when size > 1G; then discard; }
+rule liar    { early; when helo.name = "liar.example"; then reject "no such host"; }
+rule slow    { when subject = "slow"; then delay 1s, note "a \\"word\\"", score +2 "why" in g; }
+group g cap 5;
 """
 MAIL = b"From: ada@client.example\r\nTo: one@example.com\r\nSubject: %s\r\n\r\nbody\r\n"
 
@@ -163,6 +166,20 @@ def explain(t, daemon, policy):
     done = daemon.cli("explain", ref)
     t.ok("marked: fired" in done.stdout and "verdict  tag" in done.stdout, "accepted",
          done.stdout, done.stderr)
+    with net.Client(daemon.address, helo="liar.example") as c:
+        early = c.ehlo
+    ref = ref_of(early)
+    done = daemon.cli("explain", ref)
+    t.ok(early.code == 550 and done.stdout.startswith("message  %s " % ref)
+         and " bytes\n" not in done.stdout and "liar: fired at helo (" in done.stdout,
+         "refused early, before there was a message", early, done.stdout)
+    done = daemon.cli("explain", "--for-sender", ref)
+    t.ok(done.stdout.startswith("Your connection of ") and " to was" not in done.stdout,
+         "and to who connected", done.stdout)
+    slow = send(["one@example.com"], b"slow")
+    done = daemon.cli("explain", slow.text.split()[-1])
+    t.ok('    then delay 1s,\n         note "a \\"word\\"",\n         score +2 "why" in g\n'
+         in done.stdout, "actions as the rule has them", slow, done.stdout)
     # The file moves on; the reference stays.
     with open(policy) as f:
         text = f.read()
