@@ -399,6 +399,16 @@ on_master_closed(void *arg)
 
 /* ---- the keeper ---- */
 
+/* Time that nobody sets, sleep included. */
+static uint64_t
+steady_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now); /* cannot fail */
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* By slices: mail need not wait for it. */
 static void
 sweep(struct keeper *k)
@@ -412,7 +422,7 @@ sweep(struct keeper *k)
 
 	if (lines < 0)
 		keeper_trouble(k, "history", e.text);
-	held = quarantine_expire(k->quarantine, now_us, &e);
+	held = quarantine_expire(k->quarantine, now_us, steady_us(), &e);
 	if (held < 0)
 		keeper_trouble(k, "quarantine", e.text);
 	if (lines > 0 || held > 0)

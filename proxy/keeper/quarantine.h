@@ -114,10 +114,12 @@ int quarantine_delete(struct quarantine *, struct pn_str id, struct error *e);
 /*
  * Delete what its class keeps no longer; what is being released, or is to be
  * tried again, stays. QUARANTINE_SLICE messages at most: call again until 0.
- * Returns how many went, or -1.
+ * Returns how many went, or -1. steady_us is of a clock that nobody sets: after
+ * now_us ran away from it nothing goes for a day.
  */
 #define QUARANTINE_SLICE 200
-int quarantine_expire(struct quarantine *, uint64_t now_us, struct error *e);
+int quarantine_expire(struct quarantine *, uint64_t now_us, uint64_t steady_us,
+    struct error *e);
 
 struct quarantine_counts {
 	uint64_t expired, dropped; /* messages: too old; for room */

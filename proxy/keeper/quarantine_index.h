@@ -19,6 +19,9 @@ struct quarantine {
 	unsigned orphans;   /* this start: files without a row */
 	const struct keeper_settings *settings; /* NULL: no quota */
 	struct quarantine_counts counts;
+	bool clock_known;
+	int64_t clock_ahead_us; /* of the steady one, when last looked at */
+	uint64_t trust_us;      /* steady: from then on the clock's word counts */
 };
 
 char *quarantine_folder(const struct quarantine *, struct pn_str id,

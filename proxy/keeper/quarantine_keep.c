@@ -14,6 +14,8 @@
 #include "keeper/quarantine_index.h"
 
 #define ID_MAX 32
+#define CLOCK_SLACK_US 3600000000ll /* no adjustment of a sane clock is larger */
+#define CLOCK_WAIT_US 86400000000ull
 
 /* What is to go together. */
 struct ids {
@@ -128,6 +130,27 @@ log_gone(const struct ids *all, struct pn_str class_name, const char *why)
 
 /* ---- retention ---- */
 
+/*
+ * A clock that jumped was wrong before, or is now: what was held under the one
+ * looks old to the other. A day is time for somebody to see the log.
+ */
+static bool
+is_trusted(struct quarantine *q, uint64_t now_us, uint64_t steady_us)
+{
+	int64_t ahead_us = (int64_t)(now_us - steady_us);
+
+	if (q->clock_known &&
+	    llabs(ahead_us - q->clock_ahead_us) > CLOCK_SLACK_US) {
+		log_error("", "clock", "jumped=%llds action=\"nothing expires "
+		    "for a day\"",
+		    (long long)(ahead_us - q->clock_ahead_us) / 1000000);
+		q->trust_us = steady_us + CLOCK_WAIT_US;
+	}
+	q->clock_known = true;
+	q->clock_ahead_us = ahead_us;
+	return steady_us >= q->trust_us;
+}
+
 static int
 expire_class(struct quarantine *q, struct pn_str name, uint64_t now_us,
     struct error *e)
@@ -156,12 +179,13 @@ expire_class(struct quarantine *q, struct pn_str name, uint64_t now_us,
 
 /* One class a call: the first that has something to lose. */
 int
-quarantine_expire(struct quarantine *q, uint64_t now_us, struct error *e)
+quarantine_expire(struct quarantine *q, uint64_t now_us, uint64_t steady_us,
+    struct error *e)
 {
 	sqlite3_stmt *s;
 	int got, gone = 0;
 
-	if (q->settings == NULL)
+	if (!is_trusted(q, now_us, steady_us) || q->settings == NULL)
 		return 0;
 	s = db_query(q->db, e, "SELECT DISTINCT class FROM usage", "");
 	got = s != NULL ? db_step(s, e) : -1;

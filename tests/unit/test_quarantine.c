@@ -490,6 +490,13 @@ is_held(struct quarantine *q, const char *id)
 	return got > 0;
 }
 
+/* With a clock that goes as it should. */
+static int
+expire(struct quarantine *q, uint64_t at_us, struct error *e)
+{
+	return quarantine_expire(q, at_us, at_us, e);
+}
+
 static void
 each_class_is_kept_its_time(void **state)
 {
@@ -508,27 +515,60 @@ each_class_is_kept_its_time(void **state)
 	assert_int_equal(store_in(q, w, "idbbbbbb", "spam", &e), 0);
 	assert_int_equal(store_in(q, w, "idcccccc", "other", &e), 0);
 	assert_int_equal(release_at(q, "idbbbbbb", 7, false, NOW), 0);
-	assert_int_equal(quarantine_expire(q, now_us() + 6 * DAY_MS * 1000, &e),
+	assert_int_equal(expire(q, now_us() + 6 * DAY_MS * 1000, &e),
 	    0);
 	/* What is being released stays. */
-	assert_int_equal(quarantine_expire(q, now_us() + 8 * DAY_MS * 1000, &e),
+	assert_int_equal(expire(q, now_us() + 8 * DAY_MS * 1000, &e),
 	    1);
 	assert_false(is_held(q, "idaaaaaa"));
 	assert_false(world_has(w, FILE_A));
 	assert_true(is_held(q, "idbbbbbb"));
 	/* And what is tried again. */
 	assert_int_equal(quarantine_lost(q, 7, true, NOW, &e), 0);
-	assert_int_equal(quarantine_expire(q, now_us() + 8 * DAY_MS * 1000, &e),
+	assert_int_equal(expire(q, now_us() + 8 * DAY_MS * 1000, &e),
 	    0);
 	assert_int_equal(quarantine_put_off(q, PN_STR_V("idbbbbbb"),
 	    NOW + 5000 * SECOND, &e), 0);
-	assert_int_equal(quarantine_expire(q, now_us() + 8 * DAY_MS * 1000, &e),
+	assert_int_equal(expire(q, now_us() + 8 * DAY_MS * 1000, &e),
 	    1);
-	assert_int_equal(quarantine_expire(q, now_us() + 31 * DAY_MS * 1000,
+	assert_int_equal(expire(q, now_us() + 31 * DAY_MS * 1000,
 	    &e), 1);
 	assert_false(is_held(q, "idcccccc"));
-	assert_int_equal(quarantine_expire(q, now_us() + 31 * DAY_MS * 1000,
+	assert_int_equal(expire(q, now_us() + 31 * DAY_MS * 1000,
 	    &e), 0);
+	quarantine_close(q);
+}
+
+/* Nobody knows which of the two times was the wrong one. */
+static void
+a_clock_that_jumps_deletes_nothing(void **state)
+{
+	static const struct keeper_class classes[] = {
+		{ "default", 30 * DAY_MS, 0, false } };
+	static const struct {
+		uint64_t hours, steady_hours;
+		int gone;
+	} looks[] = { { 0, 0, 0 }, { 40 * 24, 1, 0 }, { 40 * 24 + 23, 24, 0 },
+		{ 0, 25, 0 }, { 40 * 24, 26, 0 }, { 40 * 24 + 23, 49, 0 },
+		{ 40 * 24 + 25, 51, 1 } };
+	const uint64_t hour_us = 3600 * SECOND, begin_us = now_us();
+	struct keeper_settings s = settings;
+	struct world *w = *state;
+	struct quarantine *q = opened(w);
+	struct error e;
+
+	s.classes = classes;
+	s.n_classes = 1;
+	quarantine_use(q, &s);
+	assert_int_equal(store_in(q, w, "idaaaaaa", "default", &e), 0);
+	for (size_t i = 0; i < PN_COUNT(looks); i++) {
+		int gone = quarantine_expire(q,
+		    begin_us + looks[i].hours * hour_us,
+		    looks[i].steady_hours * hour_us, &e);
+
+		if (gone != looks[i].gone)
+			fail_msg("look %zu: %d", i, gone);
+	}
 	quarantine_close(q);
 }
 
@@ -545,7 +585,7 @@ more_than_a_slice_goes_bit_by_bit(void **state)
 		(void)snprintf(id, sizeof(id), "id%06d", i);
 		assert_int_equal(store_in(q, w, id, "spam", &e), 0);
 	}
-	while ((gone = quarantine_expire(q, now_us() + 31 * DAY_MS * 1000,
+	while ((gone = expire(q, now_us() + 31 * DAY_MS * 1000,
 	    &e)) > 0) {
 		assert_true(gone <= QUARANTINE_SLICE);
 		all += gone;
@@ -768,6 +808,7 @@ main(void)
 		TEST(a_keeper_that_died_doubles_nothing),
 		TEST(what_cannot_be_begun_is_put_off),
 		TEST(each_class_is_kept_its_time),
+		TEST(a_clock_that_jumps_deletes_nothing),
 		TEST(more_than_a_slice_goes_bit_by_bit),
 		TEST(a_full_class_takes_no_more),
 		TEST(a_class_may_drop_its_oldest),
