@@ -1,6 +1,6 @@
 /*
- * host - the view half of filter.h, and the running of .inspect hooks: what
- * they give is collected as facts by the chain's index, ready for the answer
+ * host - the running of .inspect hooks (what they see: pn_view.c): what they
+ * give is collected as facts by the chain's index, ready for the answer
  * frame and for the rules' content atoms.
  *
  * Called by the inspector once a message. Everything lies in the view's

@@ -21,6 +21,7 @@ libinspect_la_SOURCES = \
 	proxy/inspect/header.h \
 	proxy/inspect/host.c \
 	proxy/inspect/host.h \
+	proxy/inspect/host_inside.h \
 	proxy/inspect/html.c \
 	proxy/inspect/html.h \
 	proxy/inspect/html_kind.c \
@@ -37,6 +38,7 @@ libinspect_la_SOURCES = \
 	proxy/inspect/param.c \
 	proxy/inspect/param.h \
 	proxy/inspect/part.h \
+	proxy/inspect/pn_view.c \
 	proxy/inspect/pool.c \
 	proxy/inspect/pool.h \
 	proxy/inspect/probe.c \

@@ -205,11 +205,33 @@ view_texts(struct view *v)
 	return v->texts;
 }
 
-const struct text *
-texts_page(const struct texts *all, size_t nth)
+static const struct text *
+page_of(const struct texts *all, size_t nth)
 {
 	for (size_t i = 0; i < all->n; i++)
 		if (all->v[i].page && nth-- == 0)
 			return &all->v[i];
 	return NULL;
+}
+
+struct pn_str
+texts_seen(const struct texts *all, unsigned nth)
+{
+	return nth < all->n ? all->v[nth].text : (struct pn_str){ NULL, 0 };
+}
+
+struct pn_str
+texts_source(const struct texts *all, unsigned nth)
+{
+	const struct text *t = page_of(all, nth);
+
+	return t != NULL ? t->source : (struct pn_str){ NULL, 0 };
+}
+
+struct pn_str
+texts_hidden(const struct texts *all, unsigned nth)
+{
+	const struct text *t = page_of(all, nth);
+
+	return t != NULL ? t->hidden : (struct pn_str){ NULL, 0 };
 }

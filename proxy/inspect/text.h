@@ -40,7 +40,9 @@ struct texts {
 
 /* Never NULL: at the arena's cap without texts, and cut. */
 const struct texts *view_texts(struct view *);
-/* A page that is one: 0 is the first; NULL behind the last. */
-const struct text *texts_page(const struct texts *, size_t nth);
+/* The nth text, and the nth page's source and what it hides: .p NULL behind
+ * the last. */
+typedef struct pn_str texts_nth(const struct texts *, unsigned nth);
+texts_nth texts_seen, texts_source, texts_hidden;
 
 #endif

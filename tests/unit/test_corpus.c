@@ -33,7 +33,7 @@ look_at_text(struct view *v, struct seen *seen)
 	for (const struct pn_url *u = urls->first; u != NULL; u = u->next)
 		misleading += u->mismatch;
 	seen->texts += text > 0;
-	seen->pages += texts_page(texts, 0) != NULL;
+	seen->pages += texts_source(texts, 0).p != NULL;
 	seen->hiding += hidden > 0;
 	seen->leading += urls->n > 0;
 	seen->urls += urls->n;
