@@ -42,21 +42,20 @@ pn_str_eq(struct pn_str a, struct pn_str b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* Letters of ASCII alone, whatever the locale. */
+static inline char
+pn_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+}
+
 /* Equal but for the case of ASCII letters. */
 static inline bool
 pn_str_caseeq(struct pn_str a, struct pn_str b)
 {
-	for (size_t i = 0; a.n == b.n && i < a.n; i++) {
-		unsigned char x = (unsigned char)a.p[i];
-		unsigned char y = (unsigned char)b.p[i];
-
-		if (x >= 'A' && x <= 'Z')
-			x |= 32;
-		if (y >= 'A' && y <= 'Z')
-			y |= 32;
-		if (x != y)
+	for (size_t i = 0; a.n == b.n && i < a.n; i++)
+		if (pn_lower(a.p[i]) != pn_lower(b.p[i]))
 			return false;
-	}
 	return a.n == b.n;
 }
 

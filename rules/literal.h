@@ -85,7 +85,6 @@ struct analysis {
 	bool failed; /* not understood, or no memory */
 };
 
-void analysis_init(struct analysis *, struct arena *scratch);
 /* Matches the empty text: an assertion, too. */
 struct part part_empty(struct analysis *);
 /* One character whose bytes are all in set; exact: it is one byte of them. */
@@ -102,8 +101,18 @@ struct literals part_literals(struct analysis *, const struct part *);
 
 void bytes_add(struct bytes *, unsigned char);
 bool bytes_have(const struct bytes *, unsigned char);
-/* How rare the text is in mail, in quarters of a bit. */
-int literal_rarity(struct pn_str);
+
+/* ---- rarity.c ---- */
+
+void analysis_init(struct analysis *, struct arena *scratch);
+/* How rare is the text in mail, the byte, the byte behind that one? In quarters
+ * of a bit. */
+int rarity_of(struct pn_str);
+int rarity_alone(char);
+int rarity_behind(char before, char);
+/* Is all of the window, at most WINDOW_MAX bytes, what is in most mails, or
+ * made of it? CR LF is one LF. */
+bool rarity_is_common(const struct analysis *, struct pn_str window);
 
 /* ---- regex.c ---- */
 

@@ -63,12 +63,6 @@ struct prefilter {
 };
 #define NONE UINT32_MAX
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
 /* ---- building ---- */
 
 struct state {
@@ -99,7 +93,7 @@ static bool
 has_text(const struct atom *a)
 {
 	return (a->op == OP_CONTAINS || a->op == OP_EQ) && a->text.n > 0 &&
-	       literal_rarity(a->text) >= RARITY_MIN;
+	       rarity_of(a->text) >= RARITY_MIN;
 }
 
 static size_t
@@ -225,7 +219,7 @@ make_classes(struct prefilter *pf)
 
 		pf->longest = n->n > pf->longest ? n->n : pf->longest;
 		for (uint32_t k = 0; k < n->n; k++) {
-			unsigned char c = (unsigned char)lower(n->p[k]);
+			unsigned char c = (unsigned char)pn_lower(n->p[k]);
 
 			if (pf->class[c] == 0 && pf->n_classes < 256)
 				pf->class[c] = (unsigned char)pf->n_classes++;
@@ -254,7 +248,7 @@ add_to_trie(struct building *m, uint32_t i)
 	uint32_t at = 0;
 
 	for (uint32_t k = 0; k < n->n; k++) {
-		unsigned class = m->pf->class[(unsigned char)lower(n->p[k])];
+		unsigned class = m->pf->class[(unsigned char)pn_lower(n->p[k])];
 
 		if (m->states[at].next[class] == 0) {
 			m->states[at].next[class] = m->pf->n_states;
