@@ -114,8 +114,7 @@ clean_ext(struct pn_str s, char out[EXT_MAX], struct pn_str *ext)
 		if (n == EXT_MAX || c == '/' || c == '\\' || c == ':')
 			return false;
 		if (c > ' ' && c != 127)
-			out[n++] = c >= 'A' && c <= 'Z' ? (char)(c | 32) :
-							  (char)c;
+			out[n++] = pn_lower((char)c);
 	}
 	*ext = (struct pn_str){ out, n };
 	return n > 0;

@@ -261,9 +261,7 @@ ask_cdb(const struct list *l, struct pn_str domain, struct map_hit *hit)
 	if (n > MEMBER_MAX)
 		return TRI_FALSE;
 	for (size_t i = 0; i < n; i++)
-		key[i] = hit->key.p[i] >= 'A' && hit->key.p[i] <= 'Z'
-			     ? (char)(hit->key.p[i] | 32)
-			     : hit->key.p[i];
+		key[i] = pn_lower(hit->key.p[i]);
 	key[n] = '\0';
 	one = find_key(&c, key, n, hit);
 	if (one != TRI_FALSE || domain.n == 0 || domain.n >= n)

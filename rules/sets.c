@@ -8,12 +8,6 @@
 
 #include "base/log.h"
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
 /* FNV-1a over the lower-case bytes. */
 static size_t
 hash(struct pn_str s)
@@ -21,7 +15,7 @@ hash(struct pn_str s)
 	uint64_t h = 14695981039346656037u;
 
 	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)lower(s.p[i])) * 1099511628211u;
+		h = (h ^ (unsigned char)pn_lower(s.p[i])) * 1099511628211u;
 	return (size_t)(h ^ (h >> 32));
 }
 
@@ -191,7 +185,7 @@ normalise_extension(struct rules_builder *b, struct word *w, struct error *e)
 		    VIS(w->text));
 	text = rules_alloc(b, s.n);
 	for (size_t i = 0; i < s.n; i++)
-		text[i] = lower(s.p[i]);
+		text[i] = pn_lower(s.p[i]);
 	w->text = (struct pn_str){ text, s.n };
 	/* "TOP" was no keyword; "top" is printed so that it reads back. */
 	w->quoted |= rules_is_reserved(w->text);

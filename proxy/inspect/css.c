@@ -67,8 +67,7 @@ plain(struct pn_str s, char *room, size_t size)
 			room[n] = s.p[0];
 		}
 		for (size_t i = n; i < n + got; i++)
-			if (room[i] >= 'A' && room[i] <= 'Z')
-				room[i] |= 32;
+			room[i] = pn_lower(room[i]);
 		n += got;
 		s = pn_str_sub(s, used, s.n);
 	}

@@ -49,9 +49,7 @@ read_name(struct pn_str s, struct tag *t)
 	for (; i < s.n && !html_is_space(s.p[i]) && s.p[i] != '/' && s.p[i] != '>';
 	     i++)
 		if (t->name.n < sizeof(t->room))
-			t->room[t->name.n++] =
-			    s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] | 32 :
-							     s.p[i];
+			t->room[t->name.n++] = pn_lower(s.p[i]);
 	return i;
 }
 

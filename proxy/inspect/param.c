@@ -102,7 +102,7 @@ param_main(struct pn_str body, struct arena *arena)
 			break;
 		}
 		gap = false;
-		out[n++] = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+		out[n++] = pn_lower(c);
 	}
 	return (struct pn_str){ out, n };
 }

@@ -25,12 +25,6 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
 static bool
 is(struct pn_str s, const char *word)
 {
@@ -43,7 +37,7 @@ lowered(struct pn_str s, struct arena *a)
 	char *p = arena_alloc(a, s.n);
 
 	for (size_t i = 0; p != NULL && i < s.n; i++)
-		p[i] = lower(s.p[i]);
+		p[i] = pn_lower(s.p[i]);
 	return (struct pn_str){ p, p != NULL ? s.n : 0 };
 }
 
@@ -114,7 +108,7 @@ read_part(struct pn_str s, uint64_t *out)
 
 	if (s.n == 0)
 		return false;
-	if (s.n >= 2 && s.p[0] == '0' && lower(s.p[1]) == 'x') {
+	if (s.n >= 2 && s.p[0] == '0' && pn_lower(s.p[1]) == 'x') {
 		base = 16;
 		s = pn_str_sub(s, 2, s.n);
 	} else if (s.n >= 2 && s.p[0] == '0') {

@@ -5,29 +5,12 @@
 
 #define V4_PREFIX 96 /* bits of ::ffff:0:0 before an IPv4 address */
 
-static char
-fold(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
-static bool
-equal(struct pn_str a, struct pn_str b)
-{
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (fold(a.p[i]) != fold(b.p[i]))
-			return false;
-	return true;
-}
-
 bool
 match_address(struct pn_str wanted, struct pn_str address)
 {
 	if (wanted.n > 0 && wanted.p[0] == '@' && address.n > wanted.n)
 		address = pn_str_sub(address, address.n - wanted.n, wanted.n);
-	return equal(wanted, address);
+	return pn_str_caseeq(wanted, address);
 }
 
 bool
@@ -48,7 +31,7 @@ bool
 match_text(struct pn_str wanted, struct pn_str text)
 {
 	for (size_t i = 0; i + wanted.n <= text.n; i++)
-		if (equal(wanted, pn_str_sub(text, i, wanted.n)))
+		if (pn_str_caseeq(wanted, pn_str_sub(text, i, wanted.n)))
 			return true;
 	return false;
 }
