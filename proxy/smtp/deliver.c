@@ -118,10 +118,15 @@ hold_start(struct session *s)
 	submit(s, KEEP_QUARANTINE, NULL);
 }
 
-/* The message itself, unchanged: it may be what a rule strips of it. */
+/* The message itself, unchanged: it may be what a rule strips of it. None of
+ * what is known to come again. */
 void
 copy_start(struct session *s)
 {
+	if (s->hop->conf->maildir != NULL && !takes_all(s)) {
+		relay_added_refused(s, PN_STR_V("not in relay_domains"));
+		return;
+	}
 	s->copying = true;
 	submit(s, KEEP_QUARANTINE, NULL);
 }

@@ -395,7 +395,7 @@ def own_maildir(t):
     """What rules do to recipients where postern itself delivers."""
     daemon = Postern(t, name="maildir", policy=None, top="include %s/policy.conf;" % DATA
                      + ' policy far for rcpt far@example.com { rule out { when subject contains'
-                     ' "away"; then redirect ada@elsewhere.example; } }')
+                     ' "away"; then redirect ada@elsewhere.example, quarantine copy; } }')
 
     def send(to, subject):
         return net.send(daemon.address, "ada@client.example", [to],
@@ -412,6 +412,7 @@ def own_maildir(t):
     t.ok(reply.code == 451 and daemon.delivered(b"Subject: away") == 0 and
          daemon.wait_log("ev=onward.*relay_domains"),
          "what would have to leave is 451, and the log says why", reply)
+    t.same(daemon.quarantine(), [], "and no copy is kept of what comes again")
 
 
 def mixed(t, sink):
