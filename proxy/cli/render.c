@@ -258,6 +258,8 @@ render_rule(
 	(void)fputs(" (", f);
 	render_place(f, trace, stage, rule);
 	(void)fputs(")\n", f);
+	if (is(rule, "result", "skipped"))
+		return; /* it saw nothing */
 	render_expr(&t, json_object_get(rule, "when"), "when ", 4);
 	render_expr(&t, json_object_get(rule, "unless"), "unless ", 4);
 	render_then(f, json_object_get(rule, "actions"));
@@ -265,14 +267,25 @@ render_rule(
 
 /* ---- rules by what they came to ---- */
 
-enum group { DECIDED, WOULD, FIRED, SHADOW, UNKNOWN, ALLOWED, SILENT, GROUPS };
+enum group {
+	DECIDED,
+	ALLOWED,
+	WOULD,
+	FIRED,
+	SHADOW,
+	UNKNOWN,
+	SKIPPED,
+	SILENT,
+	GROUPS
+};
 
 static const char *const titles[GROUPS] = { [DECIDED] = "decided by",
+	[ALLOWED] = "allowed by",
 	[WOULD] = "would have decided",
 	[FIRED] = "also fired",
 	[SHADOW] = "would have fired (mode shadow)",
 	[UNKNOWN] = "unknown: something it asks about was not known",
-	[ALLOWED] = "not judged",
+	[SKIPPED] = "not judged, as another rule allows",
 	[SILENT] = "did not fire" };
 
 /* Was the recipient of this stage refused? */
@@ -339,7 +352,9 @@ group_of(const json_t *trace, const json_t *stage, const json_t *rule)
 			       decided(trace, stage, rule)
 			   ? DECIDED
 			   : UNKNOWN;
-	return is(rule, "result", "silent") ? SILENT : ALLOWED;
+	if (is(rule, "result", "allowed"))
+		return is(rule, "mode", "shadow") ? SHADOW : ALLOWED;
+	return is(rule, "result", "silent") ? SILENT : SKIPPED;
 }
 
 /* The rules of one group. Returns how many there were. */
@@ -463,7 +478,7 @@ render_score(FILE *f, const json_t *trace)
 		if (is_outdated(stages, i) && !decided_here(trace, stage))
 			continue;
 		json_array_foreach(json_object_get(stage, "rules"), j, rule)
-			if (json_is_number(json_object_get(rule, "score")))
+			if (json_array_size(json_object_get(rule, "from")) > 0)
 				render_sum(f, trace, stage, rule);
 	}
 }
@@ -606,7 +621,8 @@ render_trace(FILE *f, const json_t *trace)
 	render_rest(f, trace);
 	if (json_is_true(json_object_get(trace, "truncated")))
 		(void)fputs("the trace was too large to be kept whole\n", f);
-	if (render_group(f, trace, DECIDED) == 0)
+	if (render_group(f, trace, DECIDED) + render_group(f, trace, ALLOWED) ==
+	    0)
 		(void)fputs("\nno rule decided\n", f);
 	(void)render_group(f, trace, WOULD);
 	render_score(f, trace);

@@ -221,6 +221,7 @@ policy base {
 }
 policy sales extends base for rcpt @sales.example.com {
     threshold reject 100;
+    rule friend { when sender in partners; then allow; }
 }
 """
 
@@ -256,6 +257,14 @@ def scores(t, daemon):
          out)
     got = json.loads(ask("--json", "scan", "--rcpt", "one@sales.example.com", mail).stdout)
     t.ok(got["action"] != "reject", "another policy's threshold", got)
+
+    done = ask("explain", "--rcpt", "one@sales.example.com", "--from", "bob@partner.example", mail)
+    head = done.stdout.partition("\nnot judged, as another rule allows\n")
+    t.ok("\nallowed by\n  friend: allowed at " in head[0] and "    then allow\n" in head[0]
+         and " |     rule friend {" in head[0] and "no rule decided" not in done.stdout
+         and "\nscore " not in done.stdout
+         and re.match(r"(  [\w ]+: skipped .*\)\n)+(\n|$)", head[2]),
+         "a rule that allows, and what is not judged for it", done.stdout, done.stderr)
 
     done = ask("map")
     t.ok(done.returncode == 0 and "partners         %s" % t.path("postern/partners")
