@@ -599,6 +599,17 @@ render_rest(FILE *f, const json_t *trace)
 	render_list_of(f, "no answer from", json_object_get(trace, "away"));
 }
 
+/* Was there a message, or was it refused before? */
+static bool
+has_come(const json_t *trace)
+{
+	const json_t *stages = json_object_get(trace, "stages");
+	size_t n = json_array_size(stages);
+
+	return json_integer_value(json_object_get(trace, "size")) > 0 ||
+	    (n > 0 && is(json_array_get(stages, n - 1), "stage", "message"));
+}
+
 void
 render_trace(FILE *f, const json_t *trace)
 {
@@ -610,7 +621,7 @@ render_trace(FILE *f, const json_t *trace)
 	show_text(f, member(trace, "id"));
 	(void)fputc(' ', f);
 	show_text(f, member(trace, "time"));
-	if (json_integer_value(json_object_get(trace, "size")) > 0) {
+	if (has_come(trace)) {
 		(void)fputs(", ", f);
 		show_value(f, json_object_get(trace, "size"));
 		(void)fputs(" bytes", f);
