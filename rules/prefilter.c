@@ -453,6 +453,7 @@ struct scan {
 	const struct prefilter *pf;
 	struct candidates *to;
 	struct pn_str text;
+	size_t lane; /* bytes of each but the last */
 };
 
 static bool
@@ -489,7 +490,8 @@ same_bytes(const char *text, const char *p, size_t n)
 	return true;
 }
 
-/* The needle ends in front of `end`. */
+/* The needle ends in front of `end`. One that begins in the next lane is found
+ * there: else a lane could begin behind what only the next one reads whole. */
 static void
 found_needle(struct scan *s, const struct needle *n, size_t end, int lane)
 {
@@ -497,6 +499,7 @@ found_needle(struct scan *s, const struct needle *n, size_t end, int lane)
 	size_t at = end - n->n, from = 0;
 
 	if (at < n->before.min ||
+	    (lane < LANES - 1 && at >= (size_t)(lane + 1) * s->lane) ||
 	    (!n->fold && !same_bytes(s->text.p + at, n->p, n->n)))
 		return;
 	if (n->before.max == UNBOUND)
@@ -548,6 +551,7 @@ scan_lanes(struct scan *s)
 	const unsigned char *p1 = p0 + lane, *p2 = p1 + lane, *p3 = p2 + lane;
 	uint32_t a = 0, b = 0, c = 0, d = 0;
 
+	s->lane = lane;
 	for (size_t i = 0; i < n; i++) {
 		a = next[a + class[p0[i]]];
 		b = next[b + class[p1[i]]];
@@ -643,7 +647,7 @@ void
 prefilter_scan(
     const struct prefilter *pf, struct rules_run *run, struct pn_str text)
 {
-	struct scan s = { pf, &run->candidates, text };
+	struct scan s = { pf, &run->candidates, text, text.n };
 
 	make_room(s.to, pf);
 	memset(s.to->set, 0, pf->n_words * sizeof(*s.to->set));

@@ -388,6 +388,14 @@ read_class_item(struct reader *r, struct bytes *b, bool *wide)
 		bytes_add(b, (unsigned char)c);
 }
 
+/* A character beyond ASCII may be the Kelvin sign or the long s. */
+static void
+add_wide_folds(struct bytes *b)
+{
+	bytes_add(b, 'k');
+	bytes_add(b, 's');
+}
+
 static struct part
 read_class(struct reader *r)
 {
@@ -404,8 +412,11 @@ read_class(struct reader *r)
 		read_class_item(r, &b, &wide);
 	}
 	r->at++;
-	if (!inverted)
+	if (!inverted) {
+		if (wide && r->utf && r->fold)
+			add_wide_folds(&b);
 		return one_of(r, &b, wide);
+	}
 	/* What is not one of them: with /i neither is the other case. What of
 	 * it is wide does not matter, all of that may match. */
 	if (r->fold)

@@ -424,6 +424,64 @@ filtered_is_as_plain(void **state)
 	assert_true(counted.unknown * 1000 < counted.asked);
 }
 
+/* ---- what once was ruled out ---- */
+
+/* At every place of a text that is read in lanes. */
+static const char *const traps[][2] = {
+	/* a character that folds to ASCII, in a class */
+	{ "/[\\x{17f}][%$]/iu", "S%" },
+	{ "/[\\x{212a}][%$]/iu", "k$" },
+	{ "/[\\x{100}-\\x{200}][%$]/iu", "s%" },
+	{ "/[\xc5\xbf][%$]/iu", "s$" },
+	{ "/[1\xe2\x84\xaa][%$]/iu", "K%" },
+	/* a literal within another, longer than what a lane reads of the next */
+	{ "/stallion\\d|llio\\d/", "stallion5" },
+	{ "/tensions\\d|nsion\\d/", "tensions5" },
+	{ "/iserer\\d|miserere\\d/", "miserere5" },
+};
+
+static void
+trap(const char *regex, const char *text)
+{
+	struct arena *arena = arena_new_mapped(POLICY_ARENA);
+	struct rules_run *run = rules_run_new();
+	struct counted counted = { 0 };
+	struct buf policy = { 0 };
+	struct rules *r;
+	struct error e;
+	char subject[400];
+
+	buf_printf(&policy,
+	    "policy p { rule a { when raw ~ %s; then tag; }\n"
+	    "rule b { when raw ~ /viagra/; then tag; }\n"
+	    "rule c { when raw ~ /xyzzyx/; then tag; }\n"
+	    "rule d { when raw ~ /qqqqqqqq/; then tag; } }\n",
+	    regex);
+	r = compile_text(buf_str(&policy), "", arena, &e);
+	if (r == NULL)
+		fail_msg("%s", e.text);
+	assert_non_null(r->groups[0].prefilter);
+	for (size_t at = 0; at + strlen(text) <= sizeof(subject); at++) {
+		memset(subject, ' ', sizeof(subject));
+		memcpy(subject + at, text, strlen(text));
+		compare(r, run, (struct pn_str){ subject, sizeof(subject) },
+		    &counted);
+	}
+	assert_int_equal(counted.held, sizeof(subject) - strlen(text) + 1);
+	buf_fini(&policy);
+	rules_run_free(run);
+	rules_free(r);
+	arena_free(arena);
+}
+
+static void
+traps_are_seen(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(traps); i++)
+		trap(traps[i][0], traps[i][1]);
+}
+
 /* ---- real patterns, real mail ---- */
 
 struct reading {
@@ -526,6 +584,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(traps_are_seen),
 		cmocka_unit_test(filtered_is_as_plain),
 		cmocka_unit_test(real_mail_is_read_as_plainly),
 	};
