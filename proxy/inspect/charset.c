@@ -531,6 +531,32 @@ charset_is_plain(struct pn_str name, struct pn_str s)
 		   read == read_cp1252) && is_ascii(s);
 }
 
+enum charset_kind
+charset_kind(struct pn_str name)
+{
+	static const char *const others[] = { "utf-16le", "utf-16be", "utf-7",
+		"utf7", "unicode-1-1-utf-7", "x-unicode-2-0-utf-7",
+		"hz-gb-2312", "hz", "iso-2022-kr", "csiso2022kr", "iso-2022-cn",
+		"iso-2022-cn-ext", "utf-32",
+		"ucs-4" };
+	static const char *const either[] = { "utf-16", "unicode", "ucs-2",
+		"iso-10646-ucs-2" };
+
+	for (size_t i = 0; i < PN_COUNT(others); i++)
+		if (pn_str_caseeq(name, pn_str_of(others[i])))
+			return CHARSET_OTHER;
+	for (size_t i = 0; i < PN_COUNT(either); i++)
+		if (pn_str_caseeq(name, pn_str_of(either[i])))
+			return CHARSET_EITHER_END;
+	return CHARSET_ASCII;
+}
+
+bool
+charset_may_be_ascii(struct pn_str s)
+{
+	return s.n > 0 && memchr(s.p, '\0', s.n) == NULL;
+}
+
 bool
 charset_read(struct pn_str name, struct pn_str s, struct buf *out)
 {

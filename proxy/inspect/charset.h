@@ -27,6 +27,12 @@ bool charset_is_read(struct pn_str name);
 /* Is s what charset_read() would give, letter by letter: ASCII, in a charset
  * that keeps it? Quick. */
 bool charset_is_plain(struct pn_str name, struct pn_str s);
+/* What ASCII means in it: itself; something else in places, or everywhere; so
+ * too, and nobody says which byte comes first. */
+enum charset_kind { CHARSET_ASCII, CHARSET_OTHER, CHARSET_EITHER_END };
+enum charset_kind charset_kind(struct pn_str name);
+/* Can someone read s who takes it for ASCII? A NUL in it says no. */
+bool charset_may_be_ascii(struct pn_str s);
 /* For text without a charset: UTF-8 where it is that, else windows-1252. */
 void charset_guess(struct pn_str s, struct buf *out);
 

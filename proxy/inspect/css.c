@@ -46,6 +46,31 @@ read_escape(struct pn_str s, char out[4], size_t *n)
 	return i < s.n && html_is_space(s.p[i]) ? i + 1 : i;
 }
 
+struct pn_str
+css_unescape(struct pn_str s, struct arena *a)
+{
+	char *out, got[4];
+	size_t n = 0, size;
+
+	if (s.n == 0 || memchr(s.p, '\\', s.n) == NULL)
+		return s;
+	if ((out = arena_alloc(a, s.n)) == NULL)
+		return (struct pn_str){ NULL, 0 };
+	while (s.n > 0) {
+		bool escaped = s.p[0] == '\\';
+		size_t used = 1;
+
+		got[0] = s.p[0];
+		size = 1;
+		if (escaped)
+			used += read_escape(pn_str_sub(s, 1, s.n), got, &size);
+		memcpy(out + n, got, size);
+		n += size;
+		s = pn_str_sub(s, used, s.n);
+	}
+	return (struct pn_str){ out, n };
+}
+
 /* Lower case, without comments, escapes undone, cut at the room's end. */
 static struct pn_str
 plain(struct pn_str s, char *room, size_t size)

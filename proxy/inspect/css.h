@@ -72,4 +72,7 @@ extern const struct css_style css_style_default;
 void css_apply(struct css_style *, const struct css *);
 bool css_hides(const struct css_style *);
 
+/* Escapes undone, in the arena if there are any; .p NULL at its cap. */
+struct pn_str css_unescape(struct pn_str, struct arena *);
+
 #endif

@@ -26,20 +26,16 @@
 
 /* ---- elements ---- */
 
-/* What is known to be HTML's and so ends drawings and formulas around it. */
-static bool
-breaks_out(const struct kind *k)
-{
-	return k != NULL && (k->flags & (RAW | VOID)) == 0 &&
-	       !pn_str_eq(k->name, PN_STR_V("a")) &&
-	       !pn_str_eq(k->name, PN_STR_V("font"));
-}
+/* Whose words: HTML's, a drawing's, a formula's. */
+enum space { OF_HTML, OF_SVG, OF_MATH };
 
 struct element {
 	const struct kind *kind; /* NULL: one we know nothing of */
 	char name[TAG_ROOM];
 	size_t n;
-	bool foreign;            /* drawing or formula: RAW means nothing */
+	enum space space;        /* not OF_HTML: RAW means nothing */
+	bool takes_html;         /* of another space, but not what is in it */
+	size_t link;             /* the link that was open before (marker) */
 	struct css css;
 	struct css_style style;
 };
@@ -94,10 +90,18 @@ is_now(const struct page *p, unsigned flag)
 	return k != NULL && (k->flags & flag) != 0;
 }
 
+/* Is what stands here a drawing's or formula's? */
 static bool
 is_foreign(const struct page *p)
 {
-	return p->n_open > 0 && p->open[p->n_open - 1].foreign;
+	return p->n_open > 0 && p->open[p->n_open - 1].space != OF_HTML;
+}
+
+/* Is an element that begins here one of theirs? */
+static bool
+reads_foreign(const struct page *p)
+{
+	return is_foreign(p) && !p->open[p->n_open - 1].takes_html;
 }
 
 /* ---- text ---- */
@@ -197,6 +201,31 @@ end_link(struct page *p)
 	p->link = 0;
 }
 
+/* What is open around it goes on behind it ("marker", 13.2.4.3). */
+static bool
+is_marker(const struct element *e)
+{
+	return e->kind != NULL && (e->kind->flags & WALL) != 0 &&
+	       !pn_str_eq(e->kind->name, PN_STR_V("table")) &&
+	       !pn_str_eq(e->kind->name, PN_STR_V("html"));
+}
+
+/* The link ends that began inside the cell at hand, not one around that. */
+static void
+end_own_link(struct page *p)
+{
+	size_t outer = 0;
+
+	for (size_t i = p->n_open; i-- > p->floor && outer == 0;)
+		if (is_marker(&p->open[i])) {
+			outer = p->open[i].link;
+			break;
+		}
+	if (p->link != outer)
+		end_link(p);
+	p->link = outer;
+}
+
 /* "0; url='x'" (4.2.4.7), and what is written for it. */
 static struct pn_str
 refresh_target(struct pn_str s)
@@ -222,25 +251,59 @@ refresh_target(struct pn_str s)
 	return pn_str_sub(s, 1, end ? (size_t)(end - s.p) - 1 : s.n);
 }
 
-/* "url(x)" in a style. */
+/* Up to the end of what quotes or brackets hold. */
+static struct pn_str
+held(struct pn_str s, char end)
+{
+	const char *at = s.n > 0 ? memchr(s.p, end, s.n) : NULL;
+
+	return pn_str_sub(s, 0, at ? (size_t)(at - s.p) : s.n);
+}
+
+/* "url(x)" and "@import 'x'" in a style. */
 static void
 note_pictures(struct page *p, struct pn_str style)
 {
-	const char *at;
+	struct pn_str rest = css_unescape(style, p->html->arena);
 
-	while (style.n > 0 &&
-	    (at = memmem(style.p, style.n, "url(", 4)) != NULL) {
-		const char *end;
+	p->full |= rest.p == NULL && style.n > 0;
+	for (; rest.n > 0; rest = pn_str_sub(rest, 1, rest.n)) {
+		bool import = pn_str_caseeq(pn_str_sub(rest, 0, 7),
+		    PN_STR_V("@import"));
 		struct pn_str target;
 
-		style = pn_str_sub(style, (size_t)(at - style.p) + 4, style.n);
-		end = style.n > 0 ? memchr(style.p, ')', style.n) : NULL;
-		target = html_trim(pn_str_sub(style, 0,
-		    end ? (size_t)(end - style.p) : style.n));
-		if (target.n > 1 &&
-		    (target.p[0] == '"' || target.p[0] == '\''))
-			target = pn_str_sub(target, 1, target.n - 2);
-		(void)add_link(p, HTML_IMAGE, target); /* .more says it */
+		if (!import && !pn_str_caseeq(pn_str_sub(rest, 0, 4),
+				   PN_STR_V("url(")))
+			continue;
+		target = html_trim(pn_str_sub(rest, import ? 7 : 4, rest.n));
+		if (target.n > 1 && (target.p[0] == '"' || target.p[0] == '\''))
+			target = held(pn_str_sub(target, 1, target.n),
+			    target.p[0]);
+		else if (import)
+			continue; /* url() follows */
+		else
+			target = held(target, ')');
+		(void)add_link(p, import ? HTML_OTHER : HTML_IMAGE,
+		    target); /* .more says it */
+	}
+}
+
+/* "a.png 1x, b.png 2x" */
+static void
+note_srcset(struct page *p, struct pn_str s)
+{
+	while (s.n > 0) {
+		size_t n = 0;
+
+		while (s.n > 0 && (html_is_space(s.p[0]) || s.p[0] == ','))
+			s = pn_str_sub(s, 1, s.n);
+		while (n < s.n && !html_is_space(s.p[n]))
+			n++;
+		(void)add_link(p, HTML_IMAGE, /* .more says it */
+		    pn_str_sub(s, 0, n > 0 && s.p[n - 1] == ',' ? n - 1 : n));
+		s = pn_str_sub(s, n, s.n);
+		if (n > 0 && s.p[-1] != ',')
+			s = pn_str_sub(s, held(s, ',').n, s.n);
 	}
 }
 
@@ -298,6 +361,8 @@ note_links(struct page *p, const struct tag *t)
 	if (t->has[A_SRC])
 		(void)add_link(p, picture ? HTML_IMAGE : HTML_OTHER,
 		    attribute(p, t, A_SRC)); /* .more says it */
+	if (t->has[A_SRCSET])
+		note_srcset(p, attribute(p, t, A_SRCSET));
 	for (size_t i = 0; i < PN_COUNT(simple); i++)
 		if (t->has[simple[i].attribute])
 			(void)add_link(p, simple[i].kind, /* .more says it */
@@ -339,8 +404,11 @@ close_down_to(struct page *p, size_t n)
 		const struct element *e = &p->open[--p->n_open];
 
 		end_line(p, e->kind);
-		if (p->link > 0 && is_named(e, PN_STR_V("a")))
+		if (!is_marker(e))
+			continue; /* a link goes on behind its block */
+		if (p->link != e->link)
 			end_link(p);
+		p->link = e->link;
 	}
 }
 
@@ -366,13 +434,38 @@ find_open(const struct page *p, struct pn_str name, struct pn_str stop,
 static void
 take_out(struct page *p, size_t i)
 {
-	if (p->link > 0 && is_named(&p->open[i], PN_STR_V("a")))
-		end_link(p);
+	if (is_named(&p->open[i], PN_STR_V("a")))
+		end_own_link(p);
 	memmove(&p->open[i], &p->open[i + 1],
 	    (p->n_open - i - 1) * sizeof(p->open[0]));
 	p->n_open--;
 	for (; i < p->n_open; i++)
 		p->open[i].style = style_of(p, i);
+}
+
+/* Drawings and formulas end where HTML stands in them (13.2.6.5). */
+static void
+break_out(struct page *p)
+{
+	while (reads_foreign(p) && p->n_open > p->floor)
+		close_down_to(p, p->n_open - 1);
+}
+
+static bool
+breaks_out(const struct tag *t)
+{
+	static const char *const names[] = { "b", "big", "blockquote", "body",
+		"br", "center", "code", "dd", "div", "dl", "dt", "em", "embed",
+		"h1", "h2", "h3", "h4", "h5", "h6", "head", "hr", "i", "img",
+		"li", "listing", "menu", "meta", "nobr", "ol", "p", "pre",
+		"ruby", "s", "small", "span", "strong", "strike", "sub", "sup",
+		"table", "tt", "u", "ul", "var" };
+
+	for (size_t i = 0; i < PN_COUNT(names); i++)
+		if (tag_is(t, names[i]))
+			return true;
+	return tag_is(t, "font") &&
+	       (t->has[A_COLOR] || t->has[A_FACE] || t->has[A_SIZE]);
 }
 
 static void
@@ -384,6 +477,8 @@ close_tag(struct page *p, const struct tag *t)
 
 	if (tag_is(t, "html") || tag_is(t, "body"))
 		return; /* what follows is in it all the same */
+	if (tag_is(t, "br") || tag_is(t, "p"))
+		break_out(p);
 	end_line(p, k);
 	if (tag_is(t, "br"))
 		return;
@@ -391,6 +486,8 @@ close_tag(struct page *p, const struct tag *t)
 		i = find_open(p, t->name, PN_STR_V("table"), WALL);
 		if (i >= 0)
 			take_out(p, (size_t)i);
+		else if (tag_is(t, "a"))
+			end_own_link(p);
 		return;
 	}
 	i = find_open(p, t->name, PN_STR_V("table"),
@@ -421,14 +518,13 @@ close_rows(struct page *p, const struct kind *k)
 
 /* What the start of another ends although nobody wrote so. */
 static void
-close_implied(struct page *p, const struct kind *k)
+close_implied(struct page *p, const struct tag *t, const struct kind *k)
 {
 	int i;
 
-	if (is_foreign(p) && breaks_out(k))
-		while (is_foreign(p) && p->n_open > p->floor)
-			close_down_to(p, p->n_open - 1);
-	if (k == NULL)
+	if (reads_foreign(p) && breaks_out(t))
+		break_out(p);
+	if (k == NULL || reads_foreign(p))
 		return;
 	if (k->flags & ROWS)
 		close_rows(p, k);
@@ -448,26 +544,38 @@ close_implied(struct page *p, const struct kind *k)
 		close_down_to(p, (size_t)i);
 }
 
-/* Of a drawing or formula, unless its parent takes HTML (13.2.6.6). */
-static bool
-is_foreign_inside(const struct page *p, struct pn_str name)
+/* An element that begins here, by the one around it (13.2.6.6). */
+static enum space
+space_inside(const struct page *p, struct pn_str name)
 {
-	static const struct pn_str begins[] = { PN_STR("svg"),
-		PN_STR("math") };
-	static const struct pn_str takes_html[] = { PN_STR("foreignobject"),
-		PN_STR("desc"), PN_STR("title"), PN_STR("annotation-xml"),
-		PN_STR("mi"), PN_STR("mo"), PN_STR("mn"), PN_STR("ms"),
-		PN_STR("mtext") };
+	if (reads_foreign(p))
+		return p->open[p->n_open - 1].space;
+	return pn_str_eq(name, PN_STR_V("svg"))	   ? OF_SVG
+	       : pn_str_eq(name, PN_STR_V("math")) ? OF_MATH
+						   : OF_HTML;
+}
 
-	for (size_t i = 0; i < PN_COUNT(begins); i++)
-		if (pn_str_eq(begins[i], name))
+/* "Integration points". */
+static bool
+takes_html(struct page *p, const struct tag *t, enum space space)
+{
+	static const char *const of_svg[] = { "foreignobject", "desc",
+		"title" };
+	static const char *const of_math[] = { "mi", "mo", "mn", "ms",
+		"mtext" };
+	struct pn_str encoding;
+
+	for (size_t i = 0; space == OF_SVG && i < PN_COUNT(of_svg); i++)
+		if (tag_is(t, of_svg[i]))
 			return true;
-	if (!is_foreign(p))
+	for (size_t i = 0; space == OF_MATH && i < PN_COUNT(of_math); i++)
+		if (tag_is(t, of_math[i]))
+			return true;
+	if (space != OF_MATH || !tag_is(t, "annotation-xml"))
 		return false;
-	for (size_t i = 0; i < PN_COUNT(takes_html); i++)
-		if (is_named(&p->open[p->n_open - 1], takes_html[i]))
-			return false;
-	return true;
+	encoding = attribute(p, t, A_ENCODING);
+	return pn_str_caseeq(encoding, PN_STR_V("text/html")) ||
+	       pn_str_caseeq(encoding, PN_STR_V("application/xhtml+xml"));
 }
 
 static void
@@ -503,10 +611,13 @@ open_element(struct page *p, const struct tag *t, const struct kind *k)
 {
 	struct element *e = &p->open[p->n_open];
 
-	if (p->n_open == DEPTH)
+	if (p->n_open == DEPTH) {
+		p->html->more = true; /* what it shows or hides is not known */
 		return;
-	*e = (struct element){ .kind = k, .n = t->name.n,
-		.foreign = is_foreign_inside(p, t->name) };
+	}
+	*e = (struct element){ .kind = k, .n = t->name.n, .link = p->link,
+		.space = space_inside(p, t->name) };
+	e->takes_html = takes_html(p, t, e->space);
 	memcpy(e->name, t->room, t->name.n);
 	read_style(p, t, &e->css);
 	p->n_open++;
@@ -595,8 +706,10 @@ open_tag(struct page *p, const struct tag *t)
 	const struct kind *k = kind_of(p, t->name);
 	bool foreign;
 
-	close_implied(p, k);
-	foreign = is_foreign_inside(p, t->name);
+	close_implied(p, t, k);
+	foreign = space_inside(p, t->name) != OF_HTML;
+	if (tag_is(t, "a") && !p->collecting)
+		end_own_link(p);
 	note_links(p, t);
 	if (t->has[A_STYLE] && !p->collecting)
 		note_pictures(p, attribute(p, t, A_STYLE));
@@ -635,6 +748,11 @@ read_conditional(struct page *p, struct pn_str comment)
 			     : NULL;
 	if (endif != NULL)
 		inside.n = (size_t)(endif - inside.p);
+	if (inside.n == 0 || pn_str_eq(inside, PN_STR_V("<!")))
+		return; /* "[if !mso]><!": what follows is for others */
+	p->html->conditional = true;
+	if (p->html->others)
+		return;
 	p->outlook = true;
 	p->s = inside;
 	p->floor = p->n_open;

@@ -41,7 +41,10 @@ struct html {
 	struct clean text, hidden;
 	struct html_link *links; /* [n_links], order of the page */
 	size_t n_links, max_links;
-	bool more;               /* links past max_links, or no room for one */
+	bool others;             /* read as those who are not Outlook */
+	bool conditional;        /* they read something else */
+	bool more;               /* links past max_links, or no room for one;
+				    elements too deep */
 	struct pn_str base;      /* of relative targets; n 0: none */
 	struct arena *arena;
 };

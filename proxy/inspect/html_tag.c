@@ -15,7 +15,9 @@ static const struct pn_str attribute_names[ATTRIBUTES] = {
 	[A_TEXT] = PN_STR("text"), [A_DATA] = PN_STR("data"), [A_XLINK] = PN_STR("xlink:href"),
 	[A_CHARSET] = PN_STR("charset"),
 	[A_PLACEHOLDER] = PN_STR("placeholder"),
-	[A_POSTER] = PN_STR("poster"),
+	[A_POSTER] = PN_STR("poster"), [A_ENCODING] = PN_STR("encoding"),
+	[A_FACE] = PN_STR("face"), [A_SIZE] = PN_STR("size"),
+	[A_SRCSET] = PN_STR("srcset"),
 };
 
 bool

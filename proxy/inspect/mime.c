@@ -391,6 +391,7 @@ add_part(struct reading *r, const struct place *place, const struct entity *e,
 	if (e->names.more || e->header.cut)
 		p->flags |= PN_PART_LIMIT;
 	p->attached = e->n_attached > 0 && e->n_attached == e->n_dispositions;
+	p->joins_lines = e->joins_lines;
 	keep_charsets(p, &e->charsets);
 	return p;
 }

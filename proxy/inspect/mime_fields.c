@@ -52,12 +52,16 @@ static void
 note_type(struct view *v, struct entity *e, struct pn_str body)
 {
 	struct pn_str type = param_main(body, v->arena);
+	struct param_values joins = { .n = 0 };
 
 	if (type.n > 0 || type.p == NULL)
 		param_add(&e->types, type);
 	param_read(&e->names, body, PN_STR_V("name"), true, v->arena);
 	param_read(&e->boundaries, body, PN_STR_V("boundary"), false, v->arena);
 	param_read(&e->charsets, body, PN_STR_V("charset"), false, v->arena);
+	param_read(&joins, body, PN_STR_V("delsp"), false, v->arena);
+	for (size_t i = 0; i < joins.n; i++)
+		e->joins_lines |= pn_str_caseeq(joins.v[i], PN_STR_V("yes"));
 }
 
 /* A whole field in encoded words (RFC 2047 5 forbids it) is one to some. */

@@ -23,6 +23,7 @@ struct entity {
 	bool odd_encoding;             /* a word that names none we know */
 	bool uu;                       /* a word that names uuencode */
 	size_t n_dispositions, n_attached;
+	bool joins_lines; /* delsp=yes */
 	bool ambiguous;
 };
 

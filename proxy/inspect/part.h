@@ -42,6 +42,7 @@ struct pn_part {
 	struct pn_str *charsets; /* [n_charsets] declared, every reading */
 	size_t n_charsets;
 	bool attached;        /* offered as a file, not shown */
+	bool joins_lines;     /* its lines are shown joined: RFC 3676, DelSp */
 	struct pn_str path;
 	const char *magic;    /* one of type.h's words */
 };

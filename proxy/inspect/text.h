@@ -3,12 +3,13 @@
  * every reading, its text, and of a page its source, what is hidden in it and
  * its links.
  *
- * Shown are parts of type text/... and application/xhtml+xml that no
- * Content-Disposition declares an attachment, in messages within the message
- * too, but not members of archives. A part with two declared charsets gives
- * two texts, one with two encodings is two parts. What has no charset is read
- * as UTF-8 where it is that, else as windows-1252; a page by its <meta> before
- * that; a byte order mark wins over all.
+ * Shown are parts of type text/... and application/xhtml+xml, reports and what
+ * has no type that is one, in messages within the message too; but not members
+ * of archives, nor what a Content-Disposition declares an attachment if there
+ * is anything else. A part with two declared charsets gives two texts, one with
+ * two encodings is two parts. What has no charset is read as UTF-8 where it is
+ * that, else as windows-1252; a page by its <meta> before that; a byte order
+ * mark wins. Where readers differ in what they show there is a text for each.
  *
  * Read when somebody first asks, and kept: a policy that asks for no text does
  * not pay for it. Lies in the view's arena; one process, one thread.

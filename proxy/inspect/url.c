@@ -436,6 +436,8 @@ url_looks_like_host(struct pn_str s, struct arena *a)
 	struct pn_str host = pn_str_sub(s, 0, span_to(s, "/\\?#:"));
 	struct pn_str copy;
 
+	if (host.n <= HOST_MAX && !is_ascii(host))
+		host = to_ascii(host, a); /* full-width letters and dots */
 	if (host.n > HOST_MAX || host.n == 0 ||
 	    memchr(host.p, '.', host.n) == NULL || host.p[0] == '.' ||
 	    span_to(host, " <>\"'()[]{},;!@") < host.n)

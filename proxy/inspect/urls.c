@@ -76,8 +76,8 @@ stops_wide(struct pn_str s)
 
 	if (a == 0xc2)
 		return b == 0xa0 || b == 0xab || b == 0xbb;
-	if (a == 0xe2)
-		return b == 0x80 || b == 0x81;
+	if (a == 0xe2) /* but for what looks like a slash */
+		return b == 0x80 || (b == 0x81 && c != 0x84);
 	if (a == 0xe3)
 		return b == 0x80 && c != 0x82;
 	return a == 0xef && b == 0xbc && c != 0x8e && c != 0x8f &&

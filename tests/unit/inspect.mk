@@ -10,6 +10,7 @@ inspect_tests = \
 	tests/unit/test_html \
 	tests/unit/test_inspector \
 	tests/unit/test_pool \
+	tests/unit/test_texts \
 	tests/unit/test_urls \
 	tests/unit/test_view
 inspect_libs = libinspect.la libmail.la libbase.la $(CMOCKA_LIBS)
@@ -45,6 +46,9 @@ tests_unit_test_host_LDADD = libfilters.la $(inspect_libs)
 
 tests_unit_test_html_SOURCES = tests/unit/test_html.c
 tests_unit_test_html_LDADD = $(inspect_libs)
+
+tests_unit_test_texts_SOURCES = tests/unit/test_texts.c
+tests_unit_test_texts_LDADD = $(inspect_libs)
 
 tests_unit_test_urls_SOURCES = tests/unit/test_urls.c
 tests_unit_test_urls_LDADD = $(inspect_libs)

@@ -354,7 +354,10 @@ static const struct {
 	    "form http://a.example/[] other http://b.example/[] "
 	    "refresh http://c.example/[]"),
 	MAIL("not in an attachment",
-	    "Content-Disposition: attachment\r\n\r\nhttp://a.example/\r\n", ""),
+	    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+	    "--b\r\nContent-Disposition: attachment\r\n\r\n"
+	    "http://a.example/\r\n--b--\r\n",
+	    ""),
 	MAIL("cut by soft hyphens", HTML "http://a.ex&shy;am&#8203;ple/",
 	    "text http://a.example/[]"),
 	MAIL("cut by quoted-printable",
@@ -408,6 +411,18 @@ static const struct {
 	    "link http://a.example/[Node.js]"),
 	MAIL("www. of nothing", HTML "<a href=http://a.example/>www.soft2reg</a>",
 	    "link http://a.example/[www.soft2reg]"),
+	MAIL("full-width letters", HTML "<a href=http://evil.example/>"
+	    "\357\275\202\357\275\201\357\275\216\357\275\213"
+	    "\357\274\216com</a>",
+	    "link http://evil.example/[\357\275\202\357\275\201\357\275"
+	    "\216\357\275\213\357\274\216com]!"),
+	MAIL("a slash that is none",
+	    "\r\nhttp://bank.com\342\201\204x@evil.example/",
+	    "text http://evil.example/[]"),
+	MAIL("a base for Outlook alone",
+	    HTML "<!--[if mso]><base href=http://a.example/><![endif]-->"
+	    "<base href=http://b.example/><a href=x>y</a>",
+	    "link http://a.example/x[y] link http://b.example/x[y]"),
 	MAIL("a mail address", HTML "<a href=http://a.example/>me@bank.com</a>",
 	    "link http://a.example/[me@bank.com]"),
 	MAIL("mail to another", HTML "<a href=mailto:x@evil.example>bank.com</a>",
