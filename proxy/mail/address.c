@@ -137,6 +137,46 @@ unquote(struct pn_str raw, struct arena *arena, struct pn_str *out)
 	return true;
 }
 
+/* `"ada"` and `"a\da"` are ada (RFC 5321 4.1.2): one way to write each, for
+ * all who compare. p has room for 2 * local.n + 2 bytes. */
+static size_t
+write_local(struct pn_str local, char *p)
+{
+	struct scan s = { local, 0 };
+	size_t n = 0;
+
+	if (dot_string(&s) && s.at == local.n) {
+		memcpy(p, local.p, local.n);
+		return local.n;
+	}
+	p[n++] = '"';
+	for (size_t i = 0; i < local.n; i++) {
+		if (local.p[i] == '"' || local.p[i] == '\\')
+			p[n++] = '\\';
+		p[n++] = local.p[i];
+	}
+	p[n++] = '"';
+	return n;
+}
+
+/* The address of a local part that was quoted. */
+static bool
+write_address(struct address *a, struct arena *arena)
+{
+	char *p = arena_alloc(arena, 2 * a->local.n + 3 + a->domain.n);
+	size_t n;
+
+	if (p == NULL)
+		return false;
+	n = write_local(a->local, p);
+	if (a->domain.n > 0) {
+		p[n++] = '@';
+		memcpy(p + n, a->domain.p, a->domain.n);
+	}
+	a->address = (struct pn_str){ p, n + a->domain.n };
+	return true;
+}
+
 static struct pn_str
 since(const struct scan *s, size_t from)
 {
@@ -163,7 +203,10 @@ mailbox(struct scan *s, struct arena *arena, struct address *out)
 		return ADDRESS_BAD;
 	}
 	out->address = since(s, from);
-	return unquote(raw, arena, &out->local) ? ADDRESS_OK : ADDRESS_NO_ROOM;
+	if (!unquote(raw, arena, &out->local) ||
+	    (raw.p[0] == '"' && !write_address(out, arena)))
+		return ADDRESS_NO_ROOM;
+	return ADDRESS_OK;
 }
 
 static enum address_result

@@ -2,7 +2,7 @@
  * address - RFC 5321 paths and ESMTP parameters, as MAIL and RCPT carry them.
  *
  * Called by the doors, by release and by tests; owns nothing: results point
- * into the command line, only an unquoted local part is made in the arena.
+ * into the command line, only what was quoted is made in the arena.
  * RFC 5321 4.1.2 (paths), 4.1.3 (literals), RFC 6531 3.3 (UTF-8), RFC 1870,
  * 6152, 3461 (parameters).
  */
@@ -16,7 +16,8 @@
 
 struct address {
 	struct pn_str path;    /* between < and >, as written */
-	struct pn_str address; /* without the source route; "" is <> */
+	struct pn_str address; /* without the source route, quoted only where it
+				  must be; "" is <> */
 	struct pn_str local;   /* unquoted, escapes resolved */
 	struct pn_str domain;  /* as written, "[192.0.2.1]" too; "" for <> and
 				  <postmaster> */
