@@ -198,6 +198,36 @@ is_joined(const struct pn_str *name, size_t n, const struct said_word *const *w,
 	return word + 1 == n_words && at == w[word]->text.n;
 }
 
+/* The same, but for words of the name whose letters stand apart: "Ada M e y e
+ * r". That a word of the name ends where one said does keeps "Adam Eyer" out. */
+static bool
+is_spelt_at(const struct pn_str *name, size_t n,
+    const struct said_word *const *w, size_t n_words)
+{
+	bool spelt = false;
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t letter = 0;
+
+		spelt = false;
+		if (at < n_words && (at == 0 || !w[at]->apart) &&
+		    pn_str_eq(name[i], w[at]->text)) {
+			at++;
+			continue;
+		}
+		for (; letter < name[i].n; letter++, at++)
+			if (at == n_words || (at > 0 && w[at]->apart) ||
+			    w[at]->text.n != 1 ||
+			    w[at]->text.p[0] != name[i].p[letter])
+				return false;
+		spelt = true;
+	}
+	if (at < n_words && spelt && !w[at]->apart && w[at]->text.n == 1)
+		return false; /* it goes on */
+	return !w[0]->bound && (at == n_words || !w[at]->bound);
+}
+
 /* How many words from w[0] on are one letter each. */
 static size_t
 single_letters(const struct said_word *const *w, size_t n)
@@ -220,6 +250,7 @@ row_claims(const struct pn_str *name, size_t n,
 		size_t letters = single_letters(w + i, n_words - i);
 
 		if (stands_at(name, n, w + i, n_words - i) ||
+		    is_spelt_at(name, n, w + i, n_words - i) ||
 		    is_joined(name, n, w + i, 1) ||
 		    (letters > 2 && is_joined(name, n, w + i, letters)))
 			return true;

@@ -179,7 +179,19 @@ read_utf16be(struct pn_str s, const char *arg, struct buf *out)
 	return true;
 }
 
-/* RFC 2781 4.3: big end first unless a mark says otherwise. */
+/* Of text that is Latin mostly, which byte comes first. */
+static bool
+looks_little(struct pn_str s)
+{
+	size_t zeros[2] = { 0, 0 };
+
+	for (size_t i = 0; i < s.n; i++)
+		zeros[i % 2] += s.p[i] == '\0';
+	return zeros[1] > zeros[0];
+}
+
+/* RFC 2781 4.3: big end first unless a mark, or the look of it, says
+ * otherwise. */
 static bool
 read_utf16(struct pn_str s, const char *arg, struct buf *out)
 {
@@ -188,7 +200,7 @@ read_utf16(struct pn_str s, const char *arg, struct buf *out)
 
 	(void)arg;
 	put_utf16(pn_str_sub(s, marked ? 2 : 0, s.n), out,
-	    marked && (unsigned char)s.p[0] == 0xff);
+	    marked ? (unsigned char)s.p[0] == 0xff : looks_little(s));
 	return true;
 }
 

@@ -172,6 +172,8 @@ mailbox_next(struct pn_str field, size_t *at, struct mailbox *m,
 		m->domain = split == SIZE_MAX ? PN_STR_V("") :
 			pn_str_sub(a, split + 1, a.n);
 		m->display = plain_phrase(e.angle ? e.phrase : e.comment, arena);
+		if (m->display.n == 0) /* "<a@b> (Ada)" */
+			m->display = plain_phrase(e.comment, arena);
 		return true;
 	}
 	return false;

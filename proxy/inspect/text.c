@@ -272,7 +272,8 @@ read_in(struct texts *all, struct pn_part *p, struct pn_str s,
 	if (mark.n > 0)
 		read_one(all, p, rest, mark);
 	else
-		read_one(all, p, s, name);
+		read_one(all, p, s,
+		    kind == CHARSET_EITHER_END ? PN_STR_V("utf-16be") : name);
 	if (mark.n == 0 && kind == CHARSET_EITHER_END)
 		read_one(all, p, s, PN_STR_V("utf-16le"));
 	if (!utf8 && kind == CHARSET_ASCII)

@@ -38,6 +38,11 @@ static const struct claim of_ceo[] = {
 	{ "AdaMeyer", true },
 	{ "A d a  M e y e r", true },
 	{ "A.d.a M.e.y.e.r", true },
+	{ "Ada M e y e r", true },
+	{ "A.d.a. Meyer (CEO)", true },
+	{ "Ada M e y e r h o f", false },
+	{ "Adam Eyer", false },
+	{ "A Da Meyer", false },
 	/* more words */
 	{ "Ada Meyer (CEO)", true },
 	{ "Ada Meyer - CEO", true },

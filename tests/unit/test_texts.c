@@ -38,6 +38,8 @@ static const struct {
 	/* charsets */
 	MAIL("UTF-16, either end", IN("utf-16") "a\0b\0",
 	    "/\346\204\200\346\210\200/ab"),
+	MAIL("UTF-16, the other end", IN("utf-16") "\0a\0b",
+	    "/ab/\346\204\200\346\210\200"),
 	MAIL("UTF-16 that is ASCII", IN("utf-16le") "abcd",
 	    "/\346\211\241\346\221\243/abcd"),
 	MAIL("a mark that not all know", IN("iso-8859-1") "\377\376ab",
