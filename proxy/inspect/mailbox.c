@@ -40,6 +40,19 @@ angle_end(struct pn_str s, size_t i)
 	return i;
 }
 
+/* The comment behind a bracket, at s[i], or nothing. */
+static struct pn_str
+comment_at(struct pn_str s, size_t i)
+{
+	size_t end;
+
+	while (i < s.n && memchr(" \t\r\n", s.p[i], 4) != NULL)
+		i++;
+	if (i == s.n || s.p[i] != '(' || (end = skip(s, i)) == i + 1)
+		return (struct pn_str){ NULL, 0 };
+	return pn_str_sub(s, i + 1, end - i - 2);
+}
+
 /* The next element from *at; what follows a bracket up to the comma waits
  * for the next call, which finds another bracket there or nothing. */
 static void
@@ -56,6 +69,7 @@ take_element(struct pn_str s, size_t *at, struct element *e)
 			e->phrase = pn_str_sub(s, from, i - from);
 			e->address = pn_str_sub(s, i + 1, end - i - 1);
 			*at = end + (end < s.n && s.p[end] == '>');
+			e->comment = comment_at(s, *at);
 			return;
 		}
 		if (s.p[i] == ':') { /* a group's name */
