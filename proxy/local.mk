@@ -1,3 +1,4 @@
+# posternd: the libraries of its folders, and what stands in proxy/ itself
 include proxy/base/local.mk
 include proxy/mail/local.mk
 include proxy/inspect/local.mk

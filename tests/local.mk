@@ -1,3 +1,4 @@
+# tests: the scripts that look at the tree; each folder adds its own
 TESTS += tests/arrows.sh tests/arrows_test.sh tests/names.sh tests/man.sh \
 	tests/completion.sh
 EXTRA_DIST += tests/arrows.sh tests/arrows_test.sh tests/names.sh \

@@ -1,3 +1,4 @@
+# libbase.la: what stands in proxy/base
 noinst_LTLIBRARIES += libbase.la
 libbase_la_SOURCES = \
 	proxy/base/arena.c proxy/base/arena.h \

@@ -1,3 +1,4 @@
+# libengine.la: what stands in proxy/engine
 noinst_LTLIBRARIES += libengine.la
 libengine_la_SOURCES = \
 	proxy/engine/ask.c proxy/engine/ask.h \

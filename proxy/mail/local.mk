@@ -1,3 +1,4 @@
+# libmail.la: what stands in proxy/mail
 noinst_LTLIBRARIES += libmail.la
 libmail_la_SOURCES = \
 	proxy/mail/address.c proxy/mail/address.h \
