@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "keeper/match.h"
 #include "mail/keep.h"
 
 struct world {
@@ -161,6 +162,16 @@ job_of(struct world *w, const char *id)
 	job_rcpt(&j, w->arena, "ada", "NOTIFY=NEVER");
 	job_rcpt(&j, w->arena, "eve", "");
 	return j;
+}
+
+/* What an operator means by "192.0.2.0/24". */
+static inline struct match_net
+world_net(const char *text)
+{
+	struct match_net n;
+
+	assert_true(match_net_parse(pn_str_of(text), &n));
+	return n;
 }
 
 #endif

@@ -101,6 +101,16 @@ keeper_begins(struct town *t, int *sock)
 	*sock = link[0];
 }
 
+/* The worker lives on, and has a link to that one. */
+static void
+next_keeper(struct town *t)
+{
+	int sock;
+
+	keeper_begins(t, &sock);
+	keep_attach(t->keep, sock);
+}
+
 static void
 keeper_dies(struct town *t)
 {
@@ -346,7 +356,6 @@ a_counter_is_asked_of_one_keeper(void **state)
 	struct town *t = *state;
 	const struct keep_counter c = { PN_STR("m"), PN_STR("key"), 1, 60000 };
 	struct number n[3] = { 0 };
-	int sock;
 
 	for (int i = 0; i < 3; i++)
 		assert_non_null(keep_count(t->keep, &c, numbered, &n[i]));
@@ -356,8 +365,7 @@ a_counter_is_asked_of_one_keeper(void **state)
 		assert_true(n[i].calls == 1 && !n[i].known);
 	assert_null(keep_count(t->keep, &c, numbered, &n[0]));
 	assert_false(keep_count_only(t->keep, &c));
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
+	next_keeper(t);
 	assert_non_null(keep_count(t->keep, &c, numbered, &n[0]));
 	turn(t);
 	assert_true(n[0].calls == 2 && n[0].known && n[0].value == 1);
@@ -381,15 +389,13 @@ the_next_keeper_does_it(void **state)
 {
 	struct town *t = *state;
 	struct told d;
-	int sock;
 
 	assert_non_null(submit(t, KEEP_QUARANTINE, "idaaaaaa", "", &d));
 	keeper_dies(t);
 	turn(t);
 	assert_int_equal(d.calls, 0);
 	assert_false(world_has(t->w, "quarantine/idaa/idaaaaaa.eml"));
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
+	next_keeper(t);
 	turn(t);
 	assert_true(d.calls == 1 && d.ok);
 	assert_true(world_has(t->w, "quarantine/idaa/idaaaaaa.eml"));
@@ -402,7 +408,7 @@ the_next_keeper_knows_it_is_done(void **state)
 {
 	struct town *t = *state;
 	struct told held, box;
-	int sock, idle[2];
+	int idle[2];
 	struct error e;
 
 	assert_non_null(submit(t, KEEP_QUARANTINE, "idaaaaaa", "", &held));
@@ -415,8 +421,7 @@ the_next_keeper_knows_it_is_done(void **state)
 	assert_int_equal(held.calls + box.calls, 0);
 	keeper_dies(t);
 	(void)close(idle[1]);
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
+	next_keeper(t);
 	turn(t);
 	assert_true(held.calls == 1 && held.ok && box.calls == 1 && box.ok);
 	assert_int_equal(world_count(t->w, "box/new", NULL), 2);
@@ -912,20 +917,18 @@ an_outcome_is_told_until_it_is_committed(void **state)
 {
 	struct town *t = *state;
 	struct door d = { 0 };
-	int s = begin_release(t, &d), sock;
+	int s = begin_release(t, &d);
 
 	reply(&d, 250, 451); /* sent, and never read */
 	keeper_dies(t);
 	turn(t);
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
+	next_keeper(t);
 	turn(t);
 	assert_shown(t, "waiting");
 	/* Committed: the next keeper hears nothing that is over. */
 	keeper_dies(t);
 	turn(t);
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
+	next_keeper(t);
 	turn(t);
 	assert_shown(t, "waiting");
 	(void)close(s);
@@ -993,34 +996,40 @@ a_release_of_an_earlier_run_is_unknown(void **state)
 {
 	struct town *t = *state;
 	struct door d = { 0 };
-	int s = begin_release(t, &d), sock;
+	int s = begin_release(t, &d);
 
 	keeper_dies(t);
 	turn(t);
 	t->run_us = keeper_clock_us();
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
+	next_keeper(t);
 	turn(t);
 	assert_shown(t, "unknown");
 	(void)close(s);
 	buf_fini(&d.body);
 }
 
-static void
-what_waits_is_tried_again(void **state)
+/* Of a keeper that tries it again in a tenth of a second. */
+static int
+begin_release_again_soon(struct town *t, struct door *d)
 {
 	static const uint64_t soon[] = { 100 };
-	struct town *t = *state;
-	struct door d = { 0 };
-	uint64_t first;
-	int s, sock;
 
 	t->conf.settings.release_retry_ms = soon;
 	keeper_dies(t);
 	turn(t);
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
-	s = begin_release(t, &d);
+	next_keeper(t);
+	return begin_release(t, d);
+}
+
+static void
+what_waits_is_tried_again(void **state)
+{
+	struct town *t = *state;
+	struct door d = { 0 };
+	uint64_t first;
+	int s;
+
+	s = begin_release_again_soon(t, &d);
 	first = d.job;
 	reply(&d, 250, 451);
 	for (int i = 0; i < 200 && d.job == first; i++) {
@@ -1039,26 +1048,19 @@ what_waits_is_tried_again(void **state)
 static void
 a_plan_survives_the_keeper(void **state)
 {
-	static const uint64_t soon[] = { 100 };
 	struct town *t = *state;
 	struct door d = { 0 };
 	uint64_t first;
-	int s, sock;
+	int s;
 
-	t->conf.settings.release_retry_ms = soon;
-	keeper_dies(t);
-	turn(t);
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
-	s = begin_release(t, &d);
+	s = begin_release_again_soon(t, &d);
 	first = d.job;
 	reply(&d, 451, 451);
 	turn(t);
 	keeper_dies(t);
 	turn(t);
 	(void)usleep(150000);
-	keeper_begins(t, &sock);
-	keep_attach(t->keep, sock);
+	next_keeper(t);
 	for (int i = 0; i < 200 && d.job == first; i++) {
 		(void)usleep(5000);
 		turn(t);
