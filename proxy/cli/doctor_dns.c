@@ -166,20 +166,39 @@ check_zone(struct doctor *d, struct look *l, const char *zone)
 		    status_text(listed));
 }
 
+/* As `dns` has it: the library writes 127.0.0.1@53. */
+static void
+server_text(const char *server, char *text, size_t size)
+{
+	const char *at = server ? strchr(server, '@') : NULL;
+	int n = at ? (int)(at - server) : 0;
+
+	if (server == NULL)
+		(void)snprintf(text, size, "resolv.conf's");
+	else if (at == NULL)
+		(void)snprintf(text, size, "%s", server);
+	else if (memchr(server, ':', (size_t)n) != NULL)
+		(void)snprintf(text, size, "[%.*s]:%s", n, server, at + 1);
+	else
+		(void)snprintf(text, size, "%.*s:%s", n, server, at + 1);
+}
+
 void
 doctor_dns(struct doctor *d, const struct config *c, const char *const *zones)
 {
 	const char *server = c->engine.dns_server;
 	struct look l = { .loop = loop_new(),
 		.timeout_ms = c->engine.dns_timeout_ms };
+	char name[128];
 	struct error e;
 
+	server_text(server, name, sizeof(name));
 	l.dns = dns_new(l.loop, server, &e);
 	if (l.dns == NULL)
 		doctor_say(d, FAIL, "resolver",
 		    "see `dns` in the configuration, and resolv.conf", "%s",
 		    e.text);
-	else if (check_resolver(d, &l, server ? server : "resolv.conf's")) {
+	else if (check_resolver(d, &l, name)) {
 		check_hostname(d, &l, c->smtp.hostname);
 		for (; zones != NULL && *zones != NULL; zones++)
 			check_zone(d, &l, *zones);
