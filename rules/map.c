@@ -249,25 +249,32 @@ find_key(struct cdb *c, const char *key, size_t n, struct map_hit *hit)
 	return TRI_TRUE;
 }
 
-/* Keys are in lower case, as postmap(1) writes them. */
+/* Keys are in lower case, as postmap(1) writes them. A longer one than any map
+ * has is in none. */
+static enum tri
+ask_key(struct cdb *c, struct pn_str s, struct map_hit *hit)
+{
+	char key[MEMBER_MAX + 2];
+
+	if (s.n > MEMBER_MAX)
+		return TRI_FALSE;
+	for (size_t i = 0; i < s.n; i++)
+		key[i] = pn_lower(s.p[i]);
+	key[s.n] = '\0';
+	return find_key(c, key, s.n, hit);
+}
+
 static enum tri
 ask_cdb(const struct list *l, struct pn_str domain, struct map_hit *hit)
 {
 	struct cdb c = *l->cdb; /* finding writes into it */
-	char key[MEMBER_MAX + 2];
 	size_t n = hit->key.n;
-	enum tri one;
+	enum tri one = ask_key(&c, hit->key, hit);
 
-	if (n > MEMBER_MAX)
-		return TRI_FALSE;
-	for (size_t i = 0; i < n; i++)
-		key[i] = pn_lower(hit->key.p[i]);
-	key[n] = '\0';
-	one = find_key(&c, key, n, hit);
 	if (one != TRI_FALSE || domain.n == 0 || domain.n >= n)
 		return one;
-	/* The key ends in its domain, behind an @. */
-	return find_key(&c, key + n - domain.n - 1, domain.n + 1, hit);
+	/* The key ends in its domain, behind an @, however long it is. */
+	return ask_key(&c, pn_str_sub(hit->key, n - domain.n - 1, n), hit);
 }
 
 enum tri

@@ -185,6 +185,8 @@ mailbox_next(struct pn_str field, size_t *at, struct mailbox *m,
 		m->local = pn_str_sub(a, 0, split);
 		m->domain = split == SIZE_MAX ? PN_STR_V("") :
 			pn_str_sub(a, split + 1, a.n);
+		if (m->domain.n > 1 && m->domain.p[m->domain.n - 1] == '.')
+			m->domain.n--; /* the root's: the same domain */
 		m->display = plain_phrase(e.angle ? e.phrase : e.comment, arena);
 		if (m->display.n == 0) /* "<a@b> (Ada)" */
 			m->display = plain_phrase(e.comment, arena);

@@ -199,6 +199,7 @@ mailboxes(void **state)
 		{ "Ada <a@b>", "[Ada|a|b]" },
 		{ "\"M, \\\"A\\\" \" <a@b>, c@d", "[M, \"A\"|a|b][|c|d]" },
 		{ "a@b (Ada)", "[Ada|a|b]" },
+		{ "Ada <a@b.c.>", "[Ada|a|b.c]" },
 		{ "<a@b> (Ada)", "[Ada|a|b]" },
 		{ "=?utf-8?q?=C3=BC?= <a@b>", "[\303\274|a|b]" },
 		{ "G: a@b, c@d;, e@f", "[|a|b][|c|d][|e|f]" },

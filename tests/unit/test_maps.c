@@ -495,6 +495,33 @@ mappings_are_given_back(void **state)
 }
 
 /* Written into, and cut to nothing, while it is looked into. */
+/* A domain is found behind any local part, one longer than all keys too. */
+static void
+long_local_parts_dodge_no_cdb(void **state)
+{
+	struct arena *arena = arena_new_mapped(POLICY_ARENA);
+	struct rules_run *run = rules_run_new();
+	struct rules_map_entry found;
+	struct buf key = { 0 };
+	struct rules *r;
+	struct error e;
+
+	(void)state;
+	write_cdb("map.cdb", pairs, false);
+	r = compile("map m = cdb:map.cdb;", arena, &e);
+	assert_non_null(r);
+	for (int i = 0; i < 2000; i++)
+		buf_puts(&key, "a");
+	buf_puts(&key, "@Example.ORG");
+	assert_int_equal(rules_map_find(r, run, PN_STR_V("m"), buf_str(&key),
+			     &found, &e),
+	    TRI_TRUE);
+	buf_fini(&key);
+	rules_run_free(run);
+	rules_free(r);
+	arena_free(arena);
+}
+
 static void
 cut_cdb_is_survived(void **state)
 {
@@ -767,6 +794,7 @@ main(void)
 		cmocka_unit_test(limits_are_unknown),
 		cmocka_unit_test(finds_in_cdb),
 		cmocka_unit_test(mappings_are_given_back),
+		cmocka_unit_test(long_local_parts_dodge_no_cdb),
 		cmocka_unit_test(cut_cdb_is_survived),
 		cmocka_unit_test(broken_cdb_is_survived),
 		cmocka_unit_test(many_addresses),
