@@ -1,7 +1,8 @@
 # programs that measure; not part of check
 EXTRA_PROGRAMS = tests/bench/prefilter
 tests_bench_prefilter_SOURCES = tests/bench/prefilter.c tests/unit/corpus.h \
-	tests/unit/patterns.h tests/unit/rules_facts.h tests/unit/raw_facts.h
+	tests/unit/patterns.h tests/unit/plain_pcre.h tests/unit/rules_facts.h \
+	tests/unit/raw_facts.h
 tests_bench_prefilter_LDADD = librules.la libbase.la $(ARCHIVE_LIBS)
 CLEANFILES += $(EXTRA_PROGRAMS)
 

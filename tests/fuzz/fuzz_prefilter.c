@@ -5,56 +5,29 @@
  *
  * Covers: rules/regex.c rules/literal.c rules/prefilter.c rules/pattern.c
  */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/must.h"
-#include "rules/tree.h"
+#include "tests/unit/plain_pcre.h"
 #include "tests/unit/raw_facts.h"
 #include "tests/unit/rules_facts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static uint32_t
-options_of(struct pn_str flags)
-{
-	uint32_t options = PCRE2_NEVER_BACKSLASH_C;
-
-	for (size_t i = 0; i < flags.n; i++)
-		options |= flags.p[i] == 'i'   ? PCRE2_CASELESS
-			   : flags.p[i] == 'm' ? PCRE2_MULTILINE
-			   : flags.p[i] == 's' ? PCRE2_DOTALL
-			   : flags.p[i] == 'x' ? PCRE2_EXTENDED
-					       : PCRE2_UTF | PCRE2_UCP |
-						     PCRE2_MATCH_INVALID_UTF;
-	return options |
-	       (options & PCRE2_UTF ? 0 : PCRE2_NEVER_UTF | PCRE2_NEVER_UCP);
-}
-
 /* Less than zero: PCRE2 gave up. Its two matchers may differ by a CR LF. */
 static int
 ask_plainly(const struct atom *a, struct pn_str text, bool jit)
 {
-	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	pcre2_match_context *limits = pcre2_match_context_create(NULL);
 	pcre2_match_data *pairs = pcre2_match_data_create(300, NULL);
-	struct pn_str regex = pattern_text(a->pattern);
-	PCRE2_SIZE at;
-	int n, code;
-	pcre2_code *c;
+	pcre2_code *c = plain_code(pattern_text(a->pattern),
+	    pattern_flags(a->pattern), jit);
+	int n;
 
-	pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
-	pcre2_set_match_limit(limits, 20000);
-	c = pcre2_compile((PCRE2_SPTR)regex.p, regex.n,
-	    options_of(pattern_flags(a->pattern)), &code, &at, context);
 	must(c != NULL);
-	if (jit)
-		(void)pcre2_jit_compile(c, PCRE2_JIT_COMPLETE);
+	pcre2_set_match_limit(limits, 20000);
 	n = pcre2_match(c, (PCRE2_SPTR)text.p, text.n, 0, 0, pairs, limits);
 	pcre2_code_free(c);
 	pcre2_match_data_free(pairs);
 	pcre2_match_context_free(limits);
-	pcre2_compile_context_free(context);
 	return n > 0 ? 1 : n == PCRE2_ERROR_NOMATCH ? 0 : -1;
 }
 

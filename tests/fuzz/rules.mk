@@ -10,7 +10,7 @@ tests_fuzz_run_rules_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif
 FUZZ_REPLAYS += tests/fuzz/fuzz_prefilter
 prefilter_fuzz = tests/fuzz/fuzz_prefilter.c tests/unit/rules_facts.h \
-	tests/unit/raw_facts.h
+	tests/unit/raw_facts.h tests/unit/plain_pcre.h
 tests_fuzz_fuzz_prefilter_SOURCES = $(prefilter_fuzz) $(FUZZ_REPLAY)
 tests_fuzz_fuzz_prefilter_LDADD = librules.la libbase.la
 if FUZZERS

@@ -28,7 +28,7 @@ tests_unit_test_rules_time_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_time_LDADD = $(rules_test_libs)
 tests_unit_test_prefilter_SOURCES = tests/unit/test_prefilter.c \
 	tests/unit/rules_facts.h tests/unit/raw_facts.h tests/unit/corpus.h \
-	tests/unit/patterns.h
+	tests/unit/patterns.h tests/unit/plain_pcre.h
 tests_unit_test_prefilter_CFLAGS = $(rules_test_cflags)
 tests_unit_test_prefilter_LDADD = $(rules_test_libs) $(ARCHIVE_LIBS)
 endif

@@ -5,13 +5,12 @@
  */
 #include "cm.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "corpus.h"
 #include "patterns.h"
+#include "plain_pcre.h"
 #include "raw_facts.h"
 #include "rules_facts.h"
 
@@ -214,31 +213,6 @@ make_text(struct buf *to, const struct made *patterns, unsigned n)
 }
 
 /* ---- asking both ---- */
-
-static pcre2_code *
-plain_code(struct pn_str text, struct pn_str flags, bool jit)
-{
-	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
-	uint32_t options = PCRE2_NEVER_BACKSLASH_C;
-	pcre2_code *code;
-	PCRE2_SIZE at;
-	int error;
-
-	for (size_t i = 0; i < flags.n; i++)
-		options |= flags.p[i] == 'i'   ? PCRE2_CASELESS
-			   : flags.p[i] == 'm' ? PCRE2_MULTILINE
-			   : flags.p[i] == 's' ? PCRE2_DOTALL
-			   : flags.p[i] == 'x' ? PCRE2_EXTENDED
-					       : PCRE2_UTF | PCRE2_UCP |
-						     PCRE2_MATCH_INVALID_UTF;
-	pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
-	code = pcre2_compile(
-	    (PCRE2_SPTR)text.p, text.n, options, &error, &at, context);
-	pcre2_compile_context_free(context);
-	if (code != NULL && jit)
-		(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-	return code;
-}
 
 /* One atom's answer, and the text of its first match. */
 struct said {
