@@ -21,7 +21,7 @@
 
 enum how { ALL_TRUE = 1, ALL_UNKNOWN, MIXED };
 
-struct rules_answers *
+static struct rules_answers *
 answers_new(const struct rules *r, struct arena *arena)
 {
 	struct rules_answers *a = arena_alloc(arena, sizeof(*a));

@@ -488,7 +488,6 @@ struct rules_answers {
 	uint32_t *n_things; /* [rules->n_things] */
 	struct answer *of;  /* [rules->n_content] */
 };
-struct rules_answers *answers_new(const struct rules *, struct arena *);
 enum tri answers_get(const struct rules_answers *, const struct atom *,
     uint32_t thing);
 

@@ -2,9 +2,6 @@
  * history - postern history: search what became of messages. The keeper
  * searches (keeper/protocol.h), search.c asks it, this prints.
  */
-#include <stdlib.h>
-#include <string.h>
-#include <sysexits.h>
 
 #include "cli/cli.h"
 #include "keeper/protocol.h"

@@ -100,7 +100,8 @@ show(const char *path, struct pn_str text, bool name)
 	json_decref(scan);
 }
 
-int
+/* name: with the file's name in front. The exit code. */
+static int
 scan_text(const struct cli *c, struct scanner *s,
     const struct scan_session *said, const char *path, struct pn_str text,
     bool name)

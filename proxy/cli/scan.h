@@ -22,12 +22,7 @@ void scan_end(struct scanning *);
 /* given.c: the --fact and --unknown of the options, by the policy. 0, or the
  * exit code. */
 int given_facts(const struct policy *, struct scan_session *, struct arena *);
-/* Judge a message and print what came of it; name: with the file's name in
- * front. The exit code. */
-int scan_text(const struct cli *, struct scanner *,
-    const struct scan_session *, const char *path, struct pn_str text,
-    bool name);
-/* All of it for one message: begin, judge and print, end. */
+/* Judge a message and print what came of it. The exit code. */
 int scan_one(const struct cli *, struct scan_session *, const char *path,
     struct pn_str text);
 
