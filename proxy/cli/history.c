@@ -2,7 +2,6 @@
  * history - postern history: search what became of messages. The keeper
  * searches (keeper/protocol.h), search.c asks it, this prints.
  */
-
 #include "cli/cli.h"
 #include "keeper/protocol.h"
 

@@ -1,4 +1,5 @@
-/* match - see match.h. Called by history_search.c and quarantine_json.c. */
+/* match - see match.h. Called by query.c, history_search.c and
+ * quarantine_json.c. */
 #include "keeper/match.h"
 
 #include "base/ip.h"
