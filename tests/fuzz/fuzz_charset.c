@@ -25,6 +25,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		open = charsets_open();
 	must(charset_read(name, text, &out) == charset_is_read(name));
 	must(!out.full && utf8_valid(buf_str(&out)));
+	if (charset_is_plain(name, text)) {
+		must(pn_str_eq(buf_str(&out), text));
+		must(charset_kind(name) == CHARSET_ASCII);
+	}
 	(void)charset_read(name, text, &some); /* as far as it goes */
 	must(buf_len(&some) <= some.max);
 	buf_fini(&out);
