@@ -15,7 +15,8 @@ is one process and slow with a megabyte, keeps the probe waiting for nobody.
 Says p50 and p99 of the probe in each and the ratio to its quiet p99, and how
 long the reply to a hostile text took, beside a harmless one of that size. Ends
 with 1 when a hostile text took 250 ms more than a harmless one, or when the
-probe's p99 under hostile texts is more than twice that beside the loops.
+probe's p99 under hostile texts is more than twice that beside the loops or the
+harmless ones.
 """
 
 import argparse
@@ -151,8 +152,8 @@ def measure(t, args):
     t.same({x[2] for x in took + harmless}, {550}, "large texts are judged")
     t.ok(took[-1][0] - usual <= LIMIT_MS,
          "none took %d ms more than a harmless one" % LIMIT_MS, took[-3:])
-    t.ok(busy[1] <= 2 * max(quiet[1], loops[1]),
-         "the probe's p99 stays within twice that beside busy loops")
+    t.ok(busy[1] <= 2 * max(loops[1], large[1]),
+         "the probe's p99 stays within twice that beside busy loops and large texts")
 
 
 def main():
