@@ -12,7 +12,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/policies.py \
 	tests/integration/policies_postfix.py \
 	tests/integration/cli.py \
-	tests/integration/operator.py \
+	tests/integration/operators_day.py \
 	tests/integration/doctor.py \
 	tests/integration/logs.py \
 	tests/integration/release.py \

@@ -72,8 +72,8 @@ def test(t):
     with open(os.path.join(out, "postern.conf"), "w") as f:
         f.write(CONF)
     done = subprocess.run(
-        ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
-         os.path.join(HERE, "overlay.sh"), t.folder("root"), out,
+        ["unshare", "--mount", "--propagation", "unchanged", "--net", "--pid",
+         "--fork", "--kill-child", os.path.join(HERE, "overlay.sh"), t.folder("root"), out,
          os.path.join(HERE, "inside.sh")],
         capture_output=True, text=True, timeout=200)
     said = dict(re.findall(r"^== ([^:]+): (.*)$", done.stdout, re.M))

@@ -4,6 +4,9 @@
 # network and pid namespaces, with which all of it goes.
 set -eu
 root=$1/m
+# Nothing mounted here is for others; in a chroot / is no mount of its own.
+mount --make-rprivate / 2>/dev/null ||
+    mount --make-private "$(findmnt -nT "$1" -o TARGET)"
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/u" "$1/w" "$root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/u,workdir=$1/w" "$root"

@@ -1,4 +1,4 @@
-"""operator - what an operator asks postern(1) for on the first day.
+"""operators_day - what an operator asks postern(1) for on the first day.
 
 conf, facts, map, try and explain without a daemon; history, drain, top and
 doctor with one.
