@@ -1,13 +1,13 @@
 """hostile - what patterns and texts made to be slow cost, and whom.
 
-    hostile.py [--probes 1000] [--senders 2] [--workers 2]
+    hostile.py [--probes 1000] [--senders 2] [--workers 2] [--pause 0]
 
 Runs the daemon of the build that POSTERN_BUILD names in front of smtp-sink,
 with patterns that backtrack without end on texts made for them. A probe sends
 mails of 10 KiB one after the other, each in a connection of its own, and
 takes the time from connect to the reply to the dot: alone, beside as many busy
 loops at nice 19 as there are senders, then while `senders` others send
-harmless texts of 1 MiB without a pause, then while they send hostile ones. A
+harmless texts of 1 MiB, `pause` seconds apart, then while they send hostile ones. A
 kernel that preempts lazily keeps a wake-up waiting for its tick behind any busy
 process, however nice: the loops show how much of the rest is that. Those are judged and then refused, so that the sink, which
 is one process and slow with a megabyte, keeps the probe waiting for nobody.
@@ -83,7 +83,7 @@ def probe(address, n):
     return times[n // 2], times[n * 99 // 100]
 
 
-def keep_sending(address, lines, stop, results):
+def keep_sending(address, lines, pause, stop, results):
     """Texts, one after the other, until told to stop. A process of its own: a
     thread would hold the interpreter that times the probe. Nice, because its
     like are on other machines."""
@@ -94,6 +94,7 @@ def keep_sending(address, lines, stop, results):
         for name, raw in texts.items():
             seconds, code = one_mail(address, raw)
             took.append((seconds * 1000, name, code))
+            time.sleep(pause)
     results.put(took)
 
 
@@ -102,7 +103,7 @@ def beside(address, args, lines):
     stop, results = multiprocessing.Event(), multiprocessing.Queue()
     for _ in range(args.senders):
         multiprocessing.Process(target=keep_sending, daemon=True, args=(
-            address, lines, stop, results)).start()
+            address, lines, args.pause, stop, results)).start()
     time.sleep(1)
     percentiles = probe(address, args.probes)
     stop.set()
@@ -161,6 +162,7 @@ def main():
     p.add_argument("--probes", type=int, default=1000)
     p.add_argument("--senders", type=int, default=2)
     p.add_argument("--workers", type=int, default=2)
+    p.add_argument("--pause", type=float, default=0)
     args = p.parse_args()
     tap.run(lambda t: measure(t, args), 900)
 
