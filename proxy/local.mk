@@ -4,6 +4,7 @@ include proxy/mail/local.mk
 include proxy/inspect/local.mk
 include proxy/engine/local.mk
 include proxy/smtp/local.mk
+include proxy/milter/local.mk
 include proxy/keeper/local.mk
 include proxy/cli/local.mk
 include proxy/daemon.mk

@@ -40,9 +40,9 @@ rules	rules/*.[ch]
 arrows='
 main	proxy/master.h proxy/running.h proxy/single.h proxy/check.h proxy/policy.h base/*
 master	proxy/worker.h proxy/check.h proxy/policy.h proxy/config.h proxy/endpoint.h milter/* inspect/* keeper/* engine/* mail/* base/*
-worker	proxy/child.h proxy/users.h proxy/policy.h proxy/config.h keeper/keeper.h smtp/* engine/* inspect/* mail/* base/*
+worker	proxy/child.h proxy/users.h proxy/policy.h proxy/config.h keeper/keeper.h smtp/* milter/* engine/* inspect/* mail/* base/*
 check	proxy/users.h proxy/policy.h engine/* inspect/* rules/* mail/* base/*
-policy	rules/* engine/* smtp/* inspect/* keeper/keeper.h mail/* filters/filter.h filters/builtin.h base/*
+policy	rules/* engine/* smtp/* milter/* inspect/* keeper/keeper.h mail/* filters/filter.h filters/builtin.h base/*
 base
 mail	filters/filter.h base/*
 pool	mail/* rules/* filters/filter.h base/*
@@ -60,7 +60,7 @@ rules	base/*
 # Header of a library (pattern), then the only files that may include it.
 homes='
 event2/http*	proxy/keeper/http.*
-event2/*	proxy/cli/scanner.* proxy/master.* proxy/spawn.* proxy/worker.* proxy/single.* proxy/check.* proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/*
+event2/*	proxy/cli/scanner.* proxy/master.* proxy/spawn.* proxy/worker.* proxy/single.* proxy/check.* proxy/base/loop.* proxy/base/ipc.* proxy/keeper/* proxy/inspect/pool.* proxy/engine/* proxy/smtp/* proxy/milter/*
 openssl/*	proxy/smtp/tls.* proxy/engine/engine.* proxy/inspect/pool.* filters/*
 libmilter/*	proxy/milter/*
 pcre2.h	rules/pattern.*

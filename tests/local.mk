@@ -32,6 +32,7 @@ include tests/unit/inspect.mk
 include tests/unit/rules.mk
 include tests/unit/lists.mk
 include tests/unit/smtp.mk
+include tests/unit/milter.mk
 include tests/unit/engine.mk
 include tests/unit/keeper.mk
 include tests/unit/proxy.mk
