@@ -1,10 +1,8 @@
 /*
  * edits - see edits.h.
  *
- * The worker parses no MIME, but it must find the fields of the top header:
- * lines up to the first empty one or the first that is no field (RFC 5322
- * 2.2), which is where Postfix, too, lets the body begin. All field names are
- * compared without regard to case.
+ * The worker parses no MIME, but it must find the fields of the top header
+ * (mail/field). All field names are compared without regard to case.
  *
  * Called by smtp/ (relay, maildir) once the verdict is known.
  */
@@ -13,17 +11,10 @@
 #include "base/buf.h"
 #include "base/must.h"
 #include "base/utf8.h"
+#include "mail/field.h"
 
-#define NAME_MAX_BYTES 78 /* longer field names are nobody's edit */
 #define LINE_WIDTH 76
 #define WORD_BYTES 45 /* of UTF-8 in one encoded word: 60 of base64 */
-
-/* One field: [start, end) with its line end; colon is the offset behind it. */
-struct field {
-	size_t start, colon, end;
-	char name[NAME_MAX_BYTES];
-	size_t name_n;
-};
 
 static struct edit *
 add(struct edits *list, struct arena *a, enum edit_kind kind,
@@ -112,76 +103,6 @@ int
 edits_add_body(struct edits *list, struct arena *a, struct pn_str text)
 {
 	return add(list, a, EDIT_BODY, PN_STR_V(""), text) ? 0 : -1;
-}
-
-/* ---- the header's fields ---- */
-
-/* The byte at offset, -1 at the end or when the spool cannot be read. */
-static int
-byte_at(struct spool *s, size_t offset)
-{
-	struct pn_str piece = spool_at(s, offset);
-
-	return piece.n > 0 ? (unsigned char)piece.p[0] : -1;
-}
-
-/* Offset behind the next LF, or the end of the message. */
-static size_t
-line_end(struct spool *s, size_t offset)
-{
-	for (;;) {
-		struct pn_str piece = spool_at(s, offset);
-		const char *nl = piece.n ? memchr(piece.p, '\n', piece.n) : NULL;
-
-		if (nl != NULL)
-			return offset + (size_t)(nl - piece.p) + 1;
-		if (piece.n == 0)
-			return offset;
-		offset += piece.n;
-	}
-}
-
-/* The field name at offset; false when the line is no field. */
-static bool
-read_name(struct spool *s, struct field *f)
-{
-	size_t at = f->start;
-	int c;
-
-	f->name_n = 0;
-	while ((c = byte_at(s, at)) > ' ' && c != ':' && c < 127) {
-		if (f->name_n < sizeof(f->name))
-			f->name[f->name_n] = (char)c;
-		f->name_n++;
-		at++;
-	}
-	while (c == ' ' || c == '\t') /* RFC 5322 4.5: obsolete, but read */
-		c = byte_at(s, ++at);
-	f->colon = at + 1;
-	return c == ':' && f->name_n > 0;
-}
-
-/* The field that begins at f->start; false: the header ends here. */
-static bool
-read_field(struct spool *s, struct field *f)
-{
-	int c;
-
-	if (!read_name(s, f))
-		return false;
-	f->end = f->colon;
-	do {
-		f->end = line_end(s, f->end);
-		c = byte_at(s, f->end);
-	} while (c == ' ' || c == '\t');
-	return true;
-}
-
-static bool
-is_named(const struct field *f, const struct edit *e)
-{
-	return f->name_n <= sizeof(f->name) &&
-	    pn_str_caseeq((struct pn_str){ f->name, f->name_n }, e->name);
 }
 
 /* ---- a value as it goes on the wire ---- */
@@ -328,7 +249,7 @@ static void
 prefix_value(struct resolver *r, struct spool *s, const struct field *f,
     const struct edit *e)
 {
-	int c = byte_at(s, f->colon);
+	int c = field_byte(s, f->colon);
 
 	copy_up_to(r, f->colon);
 	(void)buf_puts(&r->literal, " ");
@@ -379,7 +300,7 @@ edit_field(struct resolver *r, struct spool *s, const struct field *f,
 	size_t i = 0;
 
 	STAILQ_FOREACH (e, edits, next) {
-		if (is_named(f, e)) {
+		if (field_is(f, e->name)) {
 			apply(r, s, f, e, !r->seen[i]);
 			r->seen[i] = true;
 		}
@@ -392,7 +313,7 @@ edit_field(struct resolver *r, struct spool *s, const struct field *f,
 static bool
 would_continue(struct spool *s)
 {
-	int c = byte_at(s, 0);
+	int c = field_byte(s, 0);
 
 	return c == ' ' || c == '\t';
 }
@@ -406,7 +327,7 @@ add_at_end(struct resolver *r, struct spool *s, const struct edits *edits,
 	size_t i = 0;
 
 	copy_up_to(r, header_end);
-	if (header_end > 0 && byte_at(s, header_end - 1) != '\n')
+	if (header_end > 0 && field_byte(s, header_end - 1) != '\n')
 		(void)buf_puts(&r->literal, "\r\n");
 	STAILQ_FOREACH (e, edits, next) {
 		if (e->kind == EDIT_HEADER_ADD ||
@@ -482,9 +403,9 @@ edit_ranges(struct resolver *r, struct spool *s, const struct edits *edits)
 static void
 replace_body(struct resolver *r, struct spool *s, const struct edit *e)
 {
-	size_t end = line_end(s, r->copied);
+	size_t end = field_line_end(s, r->copied);
 
-	if (end - r->copied == 2 && byte_at(s, r->copied) == '\r')
+	if (end - r->copied == 2 && field_byte(s, r->copied) == '\r')
 		copy_up_to(r, end);
 	else
 		add_range(r, PN_STR_V("\r\n"), 0, 2);
@@ -530,7 +451,7 @@ edits_resolve(const struct edits *edits, struct spool *s, struct arena *a,
 		return error_set(e, "edits: out of memory for this mail");
 	if (!STAILQ_EMPTY(edits)) {
 		add_in_front(&r, edits);
-		while (read_field(s, &f)) {
+		while (field_read(s, &f)) {
 			edit_field(&r, s, &f, edits);
 			f.start = f.end;
 		}

@@ -6,6 +6,7 @@ libmail_la_SOURCES = \
 	proxy/mail/edits.c proxy/mail/edits.h \
 	proxy/mail/envelope.c proxy/mail/envelope.h \
 	proxy/mail/facts.c proxy/mail/facts.h \
+	proxy/mail/field.c proxy/mail/field.h \
 	proxy/mail/keep.c proxy/mail/keep.h \
 	proxy/mail/option.c proxy/mail/option.h \
 	proxy/mail/parcel.c proxy/mail/parcel.h \

@@ -8,7 +8,7 @@
  * Without edits a message stays as it is; a field removed is gone, one set is
  * there once: to do either again changes nothing.
  *
- * Covers: proxy/mail/edits.c
+ * Covers: proxy/mail/edits.c proxy/mail/field.c
  */
 #include "base/buf.h"
 #include "base/must.h"
