@@ -179,6 +179,9 @@ explain_what(struct explaining *x, const struct rules_effect *f)
 		if (f->copy)
 			json_bool(x->b, "copy", true);
 		return;
+	case RULES_HOLD:
+		explain_text(x, "why", f->text);
+		return;
 	case RULES_HEADER:
 		json_cstr(x->b, "edit", rules_edit_name(f->edit));
 		json_str(x->b, "name", f->name);

@@ -176,8 +176,9 @@ strength(enum rules_action kind)
 		[RULES_REDIRECT] = 2,
 		[RULES_DISCARD] = 3,
 		[RULES_TEMPFAIL] = 4,
-		[RULES_QUARANTINE] = 5,
-		[RULES_REJECT] = 6 };
+		[RULES_HOLD] = 5,
+		[RULES_QUARANTINE] = 6,
+		[RULES_REJECT] = 7 };
 
 	return strengths[kind];
 }

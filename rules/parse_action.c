@@ -15,6 +15,7 @@ static const char *const action_names[RULES_ACTIONS] = { [RULES_ACCEPT] =
 	[RULES_REJECT] = "reject",
 	[RULES_TEMPFAIL] = "tempfail",
 	[RULES_QUARANTINE] = "quarantine",
+	[RULES_HOLD] = "hold",
 	[RULES_DISCARD] = "discard",
 	[RULES_REDIRECT] = "redirect",
 	[RULES_HEADER] = "header",
@@ -133,6 +134,17 @@ parse_reply(struct parser *p, struct action *a)
 	return 0;
 }
 
+static int
+parse_text_of(struct parser *p, const char *what, struct action *a)
+{
+	struct lex_token t;
+
+	if (parse_string(p, what, &t) < 0)
+		return -1;
+	set_text(a, &t);
+	return 0;
+}
+
 /* quarantine [class NAME] [copy] */
 static int
 parse_quarantine(struct parser *p, struct action *a)
@@ -151,6 +163,18 @@ parse_quarantine(struct parser *p, struct action *a)
 	is = lex_accept(p->l, "copy", p->e);
 	a->copy = is > 0;
 	return is < 0 ? -1 : 0;
+}
+
+/* hold ["reason"] */
+static int
+parse_hold(struct parser *p, struct action *a)
+{
+	struct lex_token t;
+
+	if (lex_peek(p->l, &t, p->e) < 0)
+		return -1;
+	a->has_text = t.kind == LEX_STRING;
+	return a->has_text ? parse_text_of(p, "the reason", a) : 0;
 }
 
 /* RFC 5322 2.2: printable ASCII but the colon. */
@@ -172,17 +196,6 @@ const char *
 rules_edit_name(enum rules_header_edit edit)
 {
 	return header_edits[edit];
-}
-
-static int
-parse_text_of(struct parser *p, const char *what, struct action *a)
-{
-	struct lex_token t;
-
-	if (parse_string(p, what, &t) < 0)
-		return -1;
-	set_text(a, &t);
-	return 0;
 }
 
 /* header add|set|insert NAME "value"; header remove NAME */
@@ -317,6 +330,7 @@ static int (*const parse_rest[RULES_ACTIONS])(
     struct parser *, struct action *) = { [RULES_REJECT] = parse_reply,
 	[RULES_TEMPFAIL] = parse_reply,
 	[RULES_QUARANTINE] = parse_quarantine,
+	[RULES_HOLD] = parse_hold,
 	[RULES_REDIRECT] = parse_address,
 	[RULES_HEADER] = parse_header,
 	[RULES_SUBJECT_PREFIX] = parse_prefix,
@@ -462,7 +476,7 @@ parse_on_unknown(struct parser *p, struct action **out)
 	if (!is_verdict(*out) || (*out)->kind == RULES_ALLOW)
 		return lex_error(p->e, &(*out)->pos,
 		    "\"%s%s\" is no verdict: accept, tag, reject, tempfail, "
-		    "quarantine, discard or redirect may stand here",
+		    "quarantine, hold, discard or redirect may stand here",
 		    action_names[(*out)->kind], (*out)->copy ? " copy" : "");
 	return 0;
 }

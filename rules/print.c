@@ -309,6 +309,10 @@ print_action(const struct action *a, struct buf *b)
 		print_name("class ", a->name, b);
 		put(b, a->copy ? " copy" : "");
 		return;
+	case RULES_HOLD:
+		if (a->has_text)
+			print_text(&a->text, b);
+		return;
 	case RULES_HEADER:
 		print_header(a, b);
 		return;

@@ -224,7 +224,7 @@ bool rules_next_limited(const struct rules_answers *, uint32_t *at,
 enum rules_action {
 	/* verdicts: a rule has one at most */
 	RULES_ACCEPT, RULES_ALLOW, RULES_TAG, RULES_REJECT, RULES_TEMPFAIL,
-	RULES_QUARANTINE, RULES_DISCARD, RULES_REDIRECT,
+	RULES_QUARANTINE, RULES_HOLD, RULES_DISCARD, RULES_REDIRECT,
 	/* what may stand beside them */
 	RULES_HEADER, RULES_SUBJECT_PREFIX, RULES_STRIP, RULES_COPY,
 	RULES_RCPT_ADD, RULES_RCPT_REMOVE, RULES_SCORE, RULES_DELAY, RULES_NOTE
@@ -255,7 +255,8 @@ struct rules_effect {
 	uint16_t code;          /* reject, tempfail */
 	struct pn_str status;   /* "5.7.1" */
 	struct pn_str text;     /* reply; subject prefix; score: why; note;
-				   strip: what is put in its place, or "" */
+				   strip: what is put in its place, or "";
+				   hold: why, or "" */
 	enum rules_header_edit edit; /* header */
 	struct pn_str name;     /* header; quarantine: class or "" */
 	struct pn_str value;    /* header */

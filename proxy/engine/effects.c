@@ -25,6 +25,7 @@ engine_action(const struct rules_effect *e)
 		[RULES_REJECT] = VERDICT_REJECT,
 		[RULES_TEMPFAIL] = VERDICT_TEMPFAIL,
 		[RULES_QUARANTINE] = VERDICT_QUARANTINE,
+		[RULES_HOLD] = VERDICT_QUARANTINE,
 		[RULES_DISCARD] = VERDICT_DISCARD,
 		[RULES_REDIRECT] = VERDICT_REDIRECT,
 		[RULES_HEADER] = VERDICT_TAG,
@@ -50,11 +51,17 @@ verdict_from(const struct rules_effect *e)
 		.order = e->order,
 		.rule = e->rule,
 		.class_name = e->name,
+		.hold = e->action == RULES_HOLD,
 		.reply = { .code = e->code, .text = e->text } };
 
 	must(e->status.n < sizeof(v.reply.status));
 	if (e->status.n > 0)
 		memcpy(v.reply.status, e->status.p, e->status.n);
+	if (v.hold) {
+		v.class_name = PN_STR_V("hold");
+		v.reason = e->text;
+		v.reply.text = PN_STR_V("");
+	}
 	if (v.class_name.n == 0)
 		v.class_name = PN_STR_V("default");
 	return v;
@@ -342,9 +349,9 @@ effects_message(struct transaction *t)
 	if (effects_walk(t, redirect, NULL) < 0 ||
 	    effects_walk(t, copy_to, NULL) < 0)
 		return -1;
-	if (t->verdict.action <= VERDICT_REDIRECT && strip_message(t) < 0)
+	if (verdict_passes(&t->verdict) && strip_message(t) < 0)
 		return -1;
-	if (t->verdict.action > VERDICT_REDIRECT)
+	if (!verdict_passes(&t->verdict))
 		forget(t);
 	return 0;
 }

@@ -274,7 +274,8 @@ fares_otherwise(struct transaction *t, const struct rcpt *first)
 			break;
 	if (s != NULL) /* else no policy is for him */
 		effects_join(t, &of_first, &s->rules, true);
-	return fate(&of_first) != fate(&t->rcpt_verdict);
+	return fate(&of_first) != fate(&t->rcpt_verdict) ||
+	       of_first.hold != t->rcpt_verdict.hold;
 }
 
 /* Stronger than to be held: the recipient is to come back. */

@@ -90,6 +90,8 @@ add_verdict(struct buf *b, const struct verdict *v)
 	json_str(b, "rule", v->rule);
 	if (v->action == VERDICT_QUARANTINE)
 		json_str(b, "class", v->class_name);
+	if (v->reason.n > 0)
+		json_str(b, "why", v->reason);
 	if (v->reply.code != 0) {
 		json_int(b, "code", v->reply.code);
 		json_cstr(b, "status", v->reply.status);

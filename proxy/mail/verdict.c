@@ -23,13 +23,28 @@ verdict_refuses(const struct verdict *v)
 	return v->action == VERDICT_REJECT || v->action == VERDICT_TEMPFAIL;
 }
 
+bool
+verdict_passes(const struct verdict *v)
+{
+	return v->action <= VERDICT_REDIRECT || v->hold;
+}
+
+static bool
+is_stronger(const struct verdict *v, const struct verdict *than)
+{
+	if (v->action != than->action)
+		return v->action > than->action;
+	if (v->hold != than->hold)
+		return than->hold;
+	return v->order < than->order;
+}
+
 void
 verdict_join(struct verdict *v, const struct verdict *other)
 {
 	bool degraded = v->degraded || other->degraded;
 
-	if (other->action > v->action ||
-	    (other->action == v->action && other->order < v->order))
+	if (is_stronger(other, v))
 		*v = *other;
 	v->degraded = degraded;
 }

@@ -111,9 +111,12 @@ deliver_start(struct session *s)
 	s->state = SESSION_COMMAND;
 }
 
+/* Here there is no MTA that could hold it with what rules make of it. */
 void
 hold_start(struct session *s)
 {
+	s->t->onward = NULL;
+	s->t->copy = (struct verdict){ 0 };
 	upstream_rset(s->up);
 	submit(s, KEEP_QUARANTINE, NULL);
 }

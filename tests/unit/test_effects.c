@@ -228,6 +228,39 @@ what_is_in_shadow_is_told_alone(void **state)
 	bench_down(&b);
 }
 
+/* Held by an MTA it goes on with its edits; by the keeper, as it came. */
+static void
+holds(void **state)
+{
+	static const struct {
+		const char *name;
+		bool quarantined;
+		const char *class_name, *reason, *onward;
+	} cases[] = {
+		{ "held", false, "hold", "why", "a@x,b@x,c@x,d@x?" },
+		{ "held and quarantined", true, "default", "", "a@x,b@x,c@x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct bench b;
+
+		bench_up(&b, "A: 1\r\n\r\n");
+		fire(&b, RULES_HOLD)->text = PN_STR_V("why");
+		fire(&b, RULES_RCPT_ADD)->address = PN_STR_V("d@x");
+		if (cases[i].quarantined)
+			(void)fire(&b, RULES_QUARANTINE);
+		act(&b);
+		assert_int_equal(b.t->verdict.action, VERDICT_QUARANTINE);
+		assert_int_equal(b.t->verdict.hold, !cases[i].quarantined);
+		assert_str(b.t->verdict.class_name, cases[i].class_name);
+		assert_str(b.t->verdict.reason, cases[i].reason);
+		assert_int_equal(b.t->verdict.reply.text.n, 0);
+		assert_string_equal(onward(&b), cases[i].onward);
+		bench_down(&b);
+	}
+}
+
 static void
 delays_notes_and_copies(void **state)
 {
@@ -499,6 +532,7 @@ main(void)
 		cmocka_unit_test(parameters_that_all_share_go_on),
 		cmocka_unit_test(what_is_in_shadow_is_told_alone),
 		cmocka_unit_test(delays_notes_and_copies),
+		cmocka_unit_test(holds),
 		cmocka_unit_test(parts_are_taken_out),
 		cmocka_unit_test(whatever_the_inspector_says),
 	};

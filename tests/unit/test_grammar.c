@@ -238,7 +238,8 @@ static bool
 is_hopeless(const struct maker *m, size_t at, struct pn_str rule)
 {
 	static const char *const verdicts[] = { "accept", "tag", "reject",
-		"tempfail", "quarantine", "discard", "redirect", "allow" };
+		"tempfail", "quarantine", "hold", "discard", "redirect",
+		"allow" };
 	bool verdict = is_one_of(m, at, verdicts, PN_COUNT(verdicts));
 
 	if (pn_str_eq(rule, PN_STR_V("action")) && at > 0) {

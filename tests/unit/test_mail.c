@@ -28,6 +28,58 @@ joining_is_commutative_and_idempotent(void **state)
 		}
 }
 
+static struct verdict
+any_verdict(int i)
+{
+	return (struct verdict){ .action = VERDICT_TEMPFAIL + i % 3,
+		.hold = i % 3 == 1 && i / 3 % 2,
+		.order = (unsigned)(i / 6) };
+}
+
+/* tempfail, hold, quarantine, reject */
+static int
+strength(const struct verdict *v)
+{
+	return v->action == VERDICT_TEMPFAIL ? 1
+	       : v->hold		     ? 2
+	       : v->action == VERDICT_REJECT ? 4
+					     : 3;
+}
+
+static bool
+is_same(const struct verdict *a, const struct verdict *b)
+{
+	return a->action == b->action && a->hold == b->hold &&
+	       a->order == b->order;
+}
+
+/* To hold is a weaker quarantine, wherever the rules stand. */
+static void
+a_hold_is_weaker_than_a_quarantine(void **state)
+{
+	(void)state;
+	for (int x = 0; x < 18; x++)
+		for (int y = 0; y < 18; y++)
+			for (int z = 0; z < 18; z++) {
+				struct verdict a = any_verdict(x);
+				struct verdict b = any_verdict(y);
+				struct verdict c = any_verdict(z);
+				struct verdict l = a, r = b, turned = b;
+
+				verdict_join(&l, &b);
+				verdict_join(&turned, &a);
+				assert_true(is_same(&l, &turned));
+				verdict_join(&l, &c);
+				verdict_join(&r, &c);
+				verdict_join(&r, &a);
+				assert_true(is_same(&l, &r));
+				assert_int_equal(l.hold,
+				    strength(&a) < 3 && strength(&b) < 3 &&
+					strength(&c) < 3 &&
+					(a.hold || b.hold || c.hold));
+			}
+}
+
 static void
 ids_differ_and_sort(void **state)
 {
@@ -151,6 +203,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(joining_is_commutative_and_idempotent),
+		cmocka_unit_test(a_hold_is_weaker_than_a_quarantine),
 		cmocka_unit_test(ids_differ_and_sort),
 		cmocka_unit_test(a_parcel_holds_a_thousand_recipients),
 		cmocka_unit_test(a_fact_has_a_value_a_key),
