@@ -417,8 +417,14 @@ int
 engine_inherit(struct engine *g, struct transaction *to,
     const struct transaction *from)
 {
+	const struct macro *m;
+
 	to->wake = from->wake;
 	to->owner = from->owner;
+	to->door = from->door;
+	STAILQ_FOREACH (m, &from->macros, next)
+		if (transaction_set_macro(to, m->name, m->value) < 0)
+			return -1;
 	if (client_copy(&to->client, &from->client, to->arena) < 0 ||
 	    !first_time(g, to))
 		return -1;

@@ -96,6 +96,19 @@ get_direction(const struct asker *a, unsigned nth, struct value *out)
 			.str = seen[nth] };
 }
 
+/* What the MTA told up to now, in whatever stage. */
+static void
+get_macro(const struct transaction *t, struct pn_str name, unsigned nth,
+    struct value *out)
+{
+	const struct macro *m = nth == 0 ? transaction_macro(t, name) : NULL;
+
+	if (m != NULL)
+		*out = (struct value){ .state = VALUE_KNOWN,
+			.type = VALUE_STRING,
+			.str = m->value };
+}
+
 /* `postern try` says otherwise. */
 static bool
 get_instead(const struct transaction *t, uint32_t fact, struct pn_str key,
@@ -129,6 +142,8 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 		get_rcpt(a, nth, out);
 	else if (fact == FACT_DIRECTION)
 		get_direction(a, nth, out);
+	else if (fact == FACT_MACRO)
+		get_macro(t, key, nth, out);
 	else if (fact >= t->facts.n_message || thing != RULES_MESSAGE ||
 		 !facts_nth(&t->facts, fact, key, nth, out))
 		facts_found(t->facts.of, t->facts.n_of, t->facts.truncated,

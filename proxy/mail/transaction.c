@@ -49,6 +49,7 @@ transaction_new(void)
 	t->arena = arena_new(TRANSACTION_ARENA_MAX);
 	envelope_init(&t->envelope);
 	STAILQ_INIT(&t->edits);
+	STAILQ_INIT(&t->macros);
 	return t;
 }
 
@@ -56,6 +57,50 @@ const struct envelope *
 transaction_onward(const struct transaction *t)
 {
 	return t->onward != NULL ? t->onward : &t->envelope;
+}
+
+struct spool *
+transaction_message(const struct transaction *t)
+{
+	return t->changed != NULL ? t->changed : t->spool;
+}
+
+static struct macro *
+find_macro(const struct transaction *t, struct pn_str name)
+{
+	struct macro *m;
+
+	STAILQ_FOREACH (m, &t->macros, next)
+		if (pn_str_eq(m->name, name))
+			break;
+	return m;
+}
+
+const struct macro *
+transaction_macro(const struct transaction *t, struct pn_str name)
+{
+	return find_macro(t, name);
+}
+
+int
+transaction_set_macro(
+    struct transaction *t, struct pn_str name, struct pn_str value)
+{
+	struct macro *m = find_macro(t, name);
+
+	if (m != NULL && pn_str_eq(m->value, value))
+		return 0; /* most are told again and again */
+	value = arena_str(t->arena, value);
+	if (m == NULL) {
+		name = arena_str(t->arena, name);
+		m = arena_alloc(t->arena, sizeof(*m));
+		if (m == NULL || name.p == NULL)
+			return -1;
+		m->name = name;
+		STAILQ_INSERT_TAIL(&t->macros, m, next);
+	}
+	m->value = value.p != NULL ? value : PN_STR_V("");
+	return value.p != NULL ? 0 : -1;
 }
 
 void
@@ -67,6 +112,7 @@ transaction_free(struct transaction *t)
 	must(t->run == NULL);
 	t->magic = 0;
 	spool_free(t->spool);
+	spool_free(t->changed);
 	buf_fini(&t->trace);
 	arena_free(t->arena);
 	free(t);

@@ -24,14 +24,32 @@
 struct engine_run;
 struct engine_past;
 
+/* Who takes the message from the client: we (the proxy), or an MTA that asks
+ * us (the milter). */
+enum door { DOOR_SMTP, DOOR_MILTER };
+
+/* What an MTA tells of itself, the client and the mail, by its name for it
+ * without braces: "auth_type", "i". */
+struct macro {
+	STAILQ_ENTRY(macro) next;
+	struct pn_str name, value;
+};
+STAILQ_HEAD(macros, macro);
+
 struct transaction {
 	uint32_t magic;
 	char id[TRANSACTION_ID_MAX]; /* unique for ever, sorts by time */
+	enum door door;
 	struct arena *arena;
 	struct client client;
 	struct envelope envelope;
 	struct rcpt *rcpt;     /* the one STAGE_RCPT is about */
-	struct spool *spool;   /* NULL before DATA; owned */
+	struct spool *spool;   /* NULL before DATA; owned; as the client sent it */
+	struct spool *changed; /* as others' milters left it, or NULL; owned */
+	bool partial;          /* spool has not all of it, for nothing could come
+				  of the rest: it can be held by nobody */
+	struct pn_str queue_id; /* what the MTA calls it; "" in the proxy */
+	struct macros macros;  /* what the MTA told; empty in the proxy */
 	struct facts facts;
 	struct verdict verdict;      /* of all stages so far, for all recipients */
 	struct verdict rcpt_verdict; /* of the last STAGE_RCPT: this rcpt alone */
@@ -65,11 +83,24 @@ struct transaction {
 
 /* Prefix of ids: base32 of time, worker, counter. worker < 1024. */
 void transaction_new_id(char out[TRANSACTION_ID_MAX], unsigned worker);
+/*
+ * What goes on to the next hop, before edits: `changed` or `spool`. Whoever
+ * writes an outgoing message writes this one; what is kept for release, and
+ * what the inspector reads, is the spool.
+ */
+struct spool *transaction_message(const struct transaction *);
+/* The MTA tells a macro, anew or for the first time. Copied; -1 at the
+ * arena's cap. */
+int transaction_set_macro(struct transaction *, struct pn_str name,
+    struct pn_str value);
+/* NULL: it was not told. */
+const struct macro *transaction_macro(const struct transaction *,
+    struct pn_str name);
 /* Zeroed but for arena, lists and magic. The caller sets client, id, wake. */
 struct transaction *transaction_new(void);
 /* Sender and recipients for the next hop: rules may have changed these. */
 const struct envelope *transaction_onward(const struct transaction *);
-/* The engine must not hold it (engine_cancel first). Frees spool and arena. */
+/* The engine must not hold it (engine_cancel first). Frees spools and arena. */
 void transaction_free(struct transaction *);
 
 #endif

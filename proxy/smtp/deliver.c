@@ -44,7 +44,8 @@ job_of(const struct session *s, enum keep_type type)
 		.rule = why->rule,
 		.trace = buf_str(&t->trace),
 		.subject = t->subject,
-		.size = spool_size(t->spool),
+		.size = spool_size(
+		    type == KEEP_MAILDIR ? transaction_message(t) : t->spool),
 		.client = t->client,
 		.envelope = t->envelope };
 
@@ -68,10 +69,13 @@ keeper_spoke(void *arg, enum keep_result result, struct pn_str text)
 	session_advance(s);
 }
 
+/* ranges: of the message that goes on; NULL: it is held as it came. */
 static void
 submit(struct session *s, enum keep_type type,
     const struct edit_ranges *ranges)
 {
+	struct spool *body =
+	    ranges != NULL ? transaction_message(s->t) : s->t->spool;
 	struct keep_job job = job_of(s, type);
 	struct error e = { .text = "no keeper" };
 
@@ -79,7 +83,7 @@ submit(struct session *s, enum keep_type type,
 	s->state = SESSION_KEEPER;
 	s->ticket = s->smtp->keep == NULL
 	    ? NULL
-	    : keep_submit(s->smtp->keep, type, &job, s->t->spool, ranges,
+	    : keep_submit(s->smtp->keep, type, &job, body, ranges,
 		  keeper_spoke, s, &e);
 	if (s->ticket == NULL) {
 		log_error(s->t->id, "keep", "why=\"%s\"", e.text);
@@ -101,7 +105,8 @@ deliver_start(struct session *s)
 	}
 	if (received_add(&t->edits, t->arena, s->smtp->conf->hostname,
 		&t->client, transaction_onward(t), t->id) == 0 &&
-	    edits_resolve(&t->edits, t->spool, t->arena, &s->ranges, &e) == 0) {
+	    edits_resolve(&t->edits, transaction_message(t), t->arena,
+		&s->ranges, &e) == 0) {
 		submit(s, KEEP_MAILDIR, &s->ranges);
 		return;
 	}

@@ -104,8 +104,8 @@ relay_start(struct session *s)
 {
 	struct error e;
 
-	if (edits_resolve(&s->t->edits, s->t->spool, s->t->arena, &s->ranges,
-		&e) < 0) {
+	if (edits_resolve(&s->t->edits, transaction_message(s->t), s->t->arena,
+		&s->ranges, &e) < 0) {
 		log_error(s->t->id, "edits", "why=\"%s\"", e.text);
 		upstream_rset(s->up);
 		(void)end_with(s, 452, "4.3.1", "Insufficient system storage");
@@ -214,7 +214,7 @@ session_go_ahead(struct session *s)
 	if (r.code != 354)
 		return no_go_ahead(s, &r);
 	FAULT("relaying");
-	upstream_body(s->up, s->t->spool, &s->ranges);
+	upstream_body(s->up, transaction_message(s->t), &s->ranges);
 	s->state = SESSION_LAST_WORD;
 	return TURN_AGAIN;
 }

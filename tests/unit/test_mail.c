@@ -94,6 +94,44 @@ ids_differ_and_sort(void **state)
 }
 
 static void
+a_macro_told_again_is_the_later_one(void **state)
+{
+	struct transaction *t = transaction_new();
+	char name[] = "i";
+
+	(void)state;
+	assert_null(transaction_macro(t, PN_STR_V("i")));
+	assert_int_equal(transaction_set_macro(t, pn_str_of(name),
+			     PN_STR_V("4cXyZ")), 0);
+	name[0] = 'j'; /* it was copied */
+	assert_int_equal(transaction_set_macro(t, pn_str_of(name),
+			     PN_STR_V("mx.example.com")), 0);
+	assert_int_equal(
+	    transaction_set_macro(t, PN_STR_V("i"), PN_STR_V("")), 0);
+	assert_str(transaction_macro(t, PN_STR_V("j"))->value, "mx.example.com");
+	assert_str(transaction_macro(t, PN_STR_V("i"))->value, "");
+	assert_null(transaction_macro(t, PN_STR_V("I")));
+	transaction_free(t);
+}
+
+static void
+what_goes_on_is_what_others_made_of_it(void **state)
+{
+	static const struct spool_conf conf = { "/tmp", 1 << 20 };
+	struct spool_pool *pool = spool_pool_new(&conf);
+	struct transaction *t = transaction_new();
+
+	(void)state;
+	assert_null(transaction_message(t));
+	t->spool = spool_new(pool);
+	assert_ptr_equal(transaction_message(t), t->spool);
+	t->changed = spool_new(pool);
+	assert_ptr_equal(transaction_message(t), t->changed);
+	transaction_free(t); /* both */
+	spool_pool_free(pool);
+}
+
+static void
 a_parcel_holds_a_thousand_recipients(void **state)
 {
 	static const struct spool_conf conf = { "/tmp", 1 << 20 };
@@ -203,6 +241,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(joining_is_commutative_and_idempotent),
+		cmocka_unit_test(a_macro_told_again_is_the_later_one),
+		cmocka_unit_test(what_goes_on_is_what_others_made_of_it),
 		cmocka_unit_test(a_hold_is_weaker_than_a_quarantine),
 		cmocka_unit_test(ids_differ_and_sort),
 		cmocka_unit_test(a_parcel_holds_a_thousand_recipients),
