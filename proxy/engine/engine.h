@@ -14,6 +14,7 @@
 #include "mail/site.h"
 #include "mail/transaction.h"
 #include "engine/keep.h"
+#include "engine/needs.h"
 
 struct engine;
 
@@ -26,6 +27,7 @@ struct engine_conf {
 	const struct chain *chain;
 	const struct rules *rules;
 	struct site site;      /* what `direction` compares with */
+	struct engine_needs needs;
 	bool ask_client_name;  /* a rule or an upstream's identity wants PTR */
 	uint64_t dns_timeout_ms; /* 5 s an ask */
 	const char *dns_server;  /* "127.0.0.1@5353", or NULL: resolv.conf */

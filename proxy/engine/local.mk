@@ -12,6 +12,7 @@ libengine_la_SOURCES = \
 	proxy/engine/keep.c proxy/engine/keep.h \
 	proxy/engine/limits.c \
 	proxy/engine/missing.c \
+	proxy/engine/needs.h \
 	proxy/engine/object.c \
 	proxy/engine/run.h \
 	proxy/engine/service.c proxy/engine/service.h \

@@ -5,7 +5,8 @@
  *
  * edits_resolve() turns them into byte ranges over the spool's offsets, in
  * order and disjoint; a writer walks the ranges. A message without edits is
- * one range: all of it.
+ * one range: all of it. Where an MTA does the writing, edits_header_ops() and
+ * edits_new_body() tell it the same: all three come from one walk.
  */
 #ifndef MAIL_EDITS_H
 #define MAIL_EDITS_H
@@ -62,6 +63,39 @@ int edits_add_body(struct edits *, struct arena *, struct pn_str text);
  * to replace lie in the header, in one another or behind the end. */
 int edits_resolve(const struct edits *, struct spool *, struct arena *,
     struct edit_ranges *, struct error *e);
+
+/* What the milter protocol can ask an MTA to do to a header. */
+enum edit_op_kind {
+	EDIT_OP_DELETE, /* smfi_chgheader(name, nth, NULL) */
+	EDIT_OP_CHANGE, /* smfi_chgheader(name, nth, value) */
+	EDIT_OP_INSERT, /* smfi_insheader(0, name, value): in front of all */
+	EDIT_OP_ADD     /* smfi_addheader(name, value): behind all */
+};
+struct edit_op {
+	STAILQ_ENTRY(edit_op) next;
+	enum edit_op_kind kind;
+	struct pn_str name;  /* a NUL stands behind it, and behind value */
+	unsigned nth;        /* DELETE, CHANGE: from 1, of that name */
+	struct pn_str value; /* what stands behind the colon, its leading blank
+				too; folds are LF and a blank; no last line
+				end. DELETE: "" */
+};
+STAILQ_HEAD(edit_ops, edit_op);
+
+/*
+ * In the order to be done, so that each index means what it meant before any
+ * was done: deletions and changes from the last field upward, then insertions,
+ * the topmost last, then additions. In the arena; -1: its cap.
+ */
+int edits_header_ops(const struct edits *, struct spool *, struct arena *,
+    struct edit_ops *, struct error *e);
+/* Do they change what stands behind the header? */
+bool edits_change_body(const struct edits *);
+/* What edits_resolve() has behind the empty line that ends the header; -1 as
+ * it. For an edit_cursor. */
+int edits_new_body(const struct edits *, struct spool *, struct arena *,
+    struct edit_ranges *, struct error *e);
+
 /* Bytes of the result. */
 size_t edit_ranges_size(const struct edit_ranges *);
 /*
