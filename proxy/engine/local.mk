@@ -4,6 +4,7 @@ libengine_la_SOURCES = \
 	proxy/engine/ask.c proxy/engine/ask.h \
 	proxy/engine/client_name.c \
 	proxy/engine/core.c \
+	proxy/engine/count.c proxy/engine/count.h \
 	proxy/engine/dns.c proxy/engine/dns.h \
 	proxy/engine/effects.c \
 	proxy/engine/engine.c proxy/engine/engine.h \
@@ -14,6 +15,7 @@ libengine_la_SOURCES = \
 	proxy/engine/missing.c \
 	proxy/engine/needs.h \
 	proxy/engine/object.c \
+	proxy/engine/record.c proxy/engine/record.h \
 	proxy/engine/run.h \
 	proxy/engine/service.c proxy/engine/service.h \
 	proxy/engine/strip.c \

@@ -132,6 +132,8 @@ log_verdict(const struct transaction *t, uint16_t code)
 	json_int(&b, "score", t->score);
 	put_rules(&b, "fired", t, false);
 	put_rules(&b, "shadow", t, true);
+	if (t->queue_id.n > 0)
+		json_str(&b, "queue", t->queue_id);
 	json_end_object(&b);
 	log_object(buf_str(&b));
 	buf_fini(&b);

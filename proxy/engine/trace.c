@@ -269,6 +269,8 @@ write_trace(struct engine *g, struct transaction *t, enum detail detail)
 	add_time(b);
 	add_client(b, &t->client);
 	add_envelope(b, &t->envelope);
+	if (t->queue_id.n > 0)
+		json_str(b, "queue", t->queue_id);
 	json_int(b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
 	add_verdict(b, final_verdict(t));
 	add_rest(b, t);

@@ -153,7 +153,7 @@ session_data(struct session *s)
 void
 mail_done(struct session *s, uint16_t code)
 {
-	record_message(s, code);
+	record_message(s->t, s->received, code);
 	shape_message(s, code);
 	count_message(&s->smtp->count, s->t->verdict.action, code,
 	    s->received);

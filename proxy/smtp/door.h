@@ -10,7 +10,7 @@
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
-#include "smtp/count.h"
+#include "engine/count.h"
 #include "smtp/peers.h"
 #include "smtp/upstream.h"
 

@@ -3,7 +3,6 @@ noinst_LTLIBRARIES += libsmtp.la
 libsmtp_la_SOURCES = \
 	proxy/smtp/body.c proxy/smtp/body.h \
 	proxy/smtp/command.c \
-	proxy/smtp/count.c proxy/smtp/count.h \
 	proxy/smtp/data.c \
 	proxy/smtp/deliver.c \
 	proxy/smtp/door.h \
@@ -16,7 +15,6 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/probe.c proxy/smtp/probe.h \
 	proxy/smtp/received.c proxy/smtp/received.h \
-	proxy/smtp/record.c \
 	proxy/smtp/relay.c \
 	proxy/smtp/release.c \
 	proxy/smtp/reply.c proxy/smtp/reply.h \

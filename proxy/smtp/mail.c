@@ -44,7 +44,7 @@ mail_end(struct session *s)
 		return;
 	engine_cancel(s->smtp->engine, s->t);
 	if (unfinished)
-		record_abandoned(s);
+		record_abandoned(s->smtp->engine, s->t);
 	transaction_free(s->t);
 	s->t = NULL;
 }

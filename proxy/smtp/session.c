@@ -292,7 +292,7 @@ session_free(struct session *s)
 {
 	struct smtp *smtp = s->smtp;
 
-	record_connection(s);
+	record_connection(s->base, s->messages, s->errors);
 	if (s->ticket != NULL)
 		keep_cancel(s->ticket);
 	mail_end(s);

@@ -20,6 +20,7 @@
 
 #include <time.h>
 
+#include "engine/record.h"
 #include "mail/transaction.h"
 #include "smtp/door.h"
 #include "smtp/dot.h"
@@ -197,15 +198,8 @@ void copy_start(struct session *); /* quarantine copy; then it goes on */
 /* The message is answered (code): log, summarise, forget. */
 void mail_done(struct session *, uint16_t code);
 
-/* Log lines (record.c). */
-void record_message(const struct session *, uint16_t code);
-/* Refused at its own stage, before any RCPT. */
-void record_early(const struct session *, struct transaction *, uint16_t code);
-/* A mail that ended before its message: said only if some were refused. */
-void record_abandoned(struct session *);
-void record_connection(const struct session *);
-
-/* The same as Postfix would say it (shape.c), where `log_style` wants that. */
+/* What engine/record.h logs, as Postfix would say it (shape.c), where
+ * `log_style` wants that. */
 void shape_connect(const struct session *);
 void shape_disconnect(const struct session *);
 /* "lost connection", "timeout", "too many errors": after the last command. */

@@ -2,7 +2,7 @@
  * shape - what a session leaves in the log in the words of Postfix, for the
  * programs that read those (pflogsumm, fail2ban): connect, disconnect, each
  * refused recipient, and what became of each message. `log_style` wants it or
- * not. Beside record.c, whose lines are our own.
+ * not. Beside engine/record, whose lines are our own.
  *
  * smtpd(8) says who came and was refused, cleanup(8) what the content came
  * to, qmgr(8) from whom and how large, smtp(8) and virtual(8) where it went.

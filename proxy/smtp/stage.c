@@ -77,7 +77,8 @@ stage_refuse_connection(struct session *s)
 
 	(void)buf_printf(&s->wire.out, "%u %s %.*s [ref %s]\r\n", code,
 	    s->smtp->conf->hostname, PN_STR_ARG(v->reply.text), s->base->id);
-	record_early(s, s->base, code);
+	record_early(s->smtp->engine, s->base, code);
+	shape_early(s, s->base, code);
 	count_refused(&s->smtp->count, REFUSED_BY_RULES);
 	s->turned_away = true;
 	s->state = SESSION_COMMAND;
@@ -92,7 +93,8 @@ stage_refuse(struct session *s, struct transaction *t)
 
 	session_say(
 	    s, r->code, r->status, "%.*s [ref %s]", PN_STR_ARG(r->text), t->id);
-	record_early(s, t, r->code);
+	record_early(s->smtp->engine, t, r->code);
+	shape_early(s, t, r->code);
 	count_refused(&s->smtp->count, REFUSED_BY_RULES);
 	s->state = SESSION_COMMAND;
 }

@@ -1,7 +1,7 @@
 # golden transcripts: tests/dialogs/*.txt, replayed by replay.py
 check_PROGRAMS += tests/dialogs/door
 tests_dialogs_door_SOURCES = tests/dialogs/door.c
-tests_dialogs_door_LDADD = libsmtp.la libmail.la libbase.la $(EVENT_LIBS)
+tests_dialogs_door_LDADD = libsmtp.la libengine.la libmail.la libbase.la $(EVENT_LIBS)
 TESTS += tests/dialogs/replay.py tests/dialogs/busy.py
 EXTRA_DIST += tests/dialogs/replay.py tests/dialogs/busy.py $(srcdir)/tests/dialogs/*.txt
 INTEGRATION += tests/dialogs/daemon.py tests/dialogs/release.py

@@ -1,10 +1,10 @@
 /*
- * count - what the door counts for /metrics and `postern status`, in the
- * worker's stats (engine/keep.h). One struct a struct smtp; handles are made
+ * count - what a door counts for /metrics and `postern status`, in the
+ * worker's stats (engine/keep.h). One struct a door; handles are made
  * once, so that counting costs an addition. Without a keeper nothing counts.
  */
-#ifndef SMTP_COUNT_H
-#define SMTP_COUNT_H
+#ifndef ENGINE_COUNT_H
+#define ENGINE_COUNT_H
 
 #include "base/stats.h"
 #include "mail/verdict.h"

@@ -1,5 +1,5 @@
 /* count - see count.h. */
-#include "smtp/count.h"
+#include "engine/count.h"
 
 #define LABELS(...) (const struct stat_label[]){ __VA_ARGS__ }, \
 	sizeof((const struct stat_label[]){ __VA_ARGS__ }) / \

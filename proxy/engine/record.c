@@ -1,9 +1,7 @@
-/*
- * record - what a session leaves in the log: one line a message at info, one
- * a connection at debug.
- */
+/* record - see record.h. */
+#include "engine/record.h"
+
 #include "base/log.h"
-#include "smtp/session.h"
 
 /* "<a@x>,<b@y>" of those that were taken, or of all when none was. */
 static void
@@ -45,48 +43,58 @@ put_rules(struct buf *b, const struct transaction *t)
 		(void)buf_printf(b, " note=\"%s\"", VIS(t->notes));
 }
 
+/* Nothing of the proxy's: its lines are as they always were. */
 static void
-put_line(const struct session *s, const struct transaction *t,
-    const struct verdict *v, uint16_t code, const char *event)
+put_door(struct buf *b, const struct transaction *t)
 {
-	struct buf to = { 0 }, rules = { 0 };
+	if (t->door == DOOR_SMTP)
+		return;
+	(void)buf_puts(b, " door=milter");
+	if (t->queue_id.n > 0)
+		(void)buf_printf(b, " queue=%s", VIS(t->queue_id));
+}
+
+static void
+put_line(const struct transaction *t, const struct verdict *v, uint64_t size,
+    uint16_t code, const char *event)
+{
+	struct buf to = { 0 }, rest = { 0 };
 
 	if (!log_wants_own())
 		return;
 	put_rcpts(&to, &t->envelope);
-	put_rules(&rules, t);
+	put_rules(&rest, t);
+	put_door(&rest, t);
 	log_info(t->id, event,
 	    "client=%.*s name=%s helo=\"%s\" from=\"<%s>\" to=\"%s\" rcpts=%u "
 	    "size=%llu action=%s rule=\"%s\" code=%u%.*s",
 	    PN_STR_ARG(t->client.ip),
 	    t->client.name.n ? VIS(t->client.name) : "unknown",
 	    VIS(t->client.helo), VIS(t->envelope.path), VIS(buf_str(&to)),
-	    t->envelope.n_accepted, (unsigned long long)s->received,
+	    t->envelope.n_accepted, (unsigned long long)size,
 	    verdict_action_name(v->action), VIS(v->rule), code,
-	    PN_STR_ARG(buf_str(&rules)));
+	    PN_STR_ARG(buf_str(&rest)));
 	buf_fini(&to);
-	buf_fini(&rules);
+	buf_fini(&rest);
 }
 
 void
-record_message(const struct session *s, uint16_t code)
+record_message(const struct transaction *t, uint64_t size, uint16_t code)
 {
-	put_line(s, s->t, &s->t->verdict, code, "message");
+	put_line(t, &t->verdict, size, code, "message");
 }
 
 void
-record_early(const struct session *s, struct transaction *t, uint16_t code)
+record_early(struct engine *g, struct transaction *t, uint16_t code)
 {
-	put_line(s, t, &t->early, code, "refused");
-	shape_early(s, t, code);
+	put_line(t, &t->early, 0, code, "refused");
 	buf_clear(&t->trace); /* of a name that was refused before this one */
-	engine_summarise(s->smtp->engine, t, code);
+	engine_summarise(g, t, code);
 }
 
 void
-record_abandoned(struct session *s)
+record_abandoned(struct engine *g, struct transaction *t)
 {
-	struct transaction *t = s->t;
 	const struct verdict *v = t->rcpt_verdict.action > t->verdict.action
 	    ? &t->rcpt_verdict
 	    : &t->verdict;
@@ -98,16 +106,17 @@ record_abandoned(struct session *s)
 			code = r->code;
 	if (code == 0)
 		return;
-	put_line(s, t, v, code, "refused");
-	engine_summarise(s->smtp->engine, t, code);
+	put_line(t, v, 0, code, "refused");
+	engine_summarise(g, t, code);
 }
 
 void
-record_connection(const struct session *s)
+record_connection(
+    const struct transaction *base, unsigned messages, unsigned errors)
 {
 	if (log_wants(LOG_LEVEL_DEBUG))
-		log_debug(s->base->id, "connection",
+		log_debug(base->id, "connection",
 		    "client=%.*s port=%u messages=%u errors=%u",
-		    PN_STR_ARG(s->base->client.ip), s->base->client.port,
-		    s->messages, s->errors);
+		    PN_STR_ARG(base->client.ip), base->client.port, messages,
+		    errors);
 }
