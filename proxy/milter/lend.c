@@ -1,0 +1,126 @@
+/* lend - see lend.h. No lock is held while anybody works. */
+#include "milter/lend.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/must.h"
+
+static void
+on_letters(evutil_socket_t fd, short what, void *arg)
+{
+	struct lend *l = arg;
+	STAILQ_HEAD(, letter) letters = STAILQ_HEAD_INITIALIZER(letters);
+	struct letter *x;
+	eventfd_t n;
+
+	(void)what;
+	(void)eventfd_read(fd, &n); /* EAGAIN: an earlier one took them all */
+	must(pthread_mutex_lock(&l->lock) == 0);
+	STAILQ_CONCAT(&letters, &l->letters);
+	must(pthread_mutex_unlock(&l->lock) == 0);
+	while ((x = STAILQ_FIRST(&letters)) != NULL) {
+		STAILQ_REMOVE_HEAD(&letters, next);
+		x->open(x);
+	}
+}
+
+int
+lend_open(struct lend *l, struct loop *loop, struct error *e)
+{
+	STAILQ_INIT(&l->letters);
+	must(pthread_mutex_init(&l->lock, NULL) == 0);
+	l->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (l->fd < 0)
+		return error_errno(e, "eventfd");
+	must(event_assign(&l->ev, loop_base(loop), l->fd, EV_READ | EV_PERSIST,
+		 on_letters, l) == 0);
+	must(event_add(&l->ev, NULL) == 0);
+	return 0;
+}
+
+void
+lend_post(struct lend *l, struct letter *x)
+{
+	bool first;
+
+	must(pthread_mutex_lock(&l->lock) == 0);
+	first = STAILQ_EMPTY(&l->letters);
+	STAILQ_INSERT_TAIL(&l->letters, x, next);
+	must(pthread_mutex_unlock(&l->lock) == 0);
+	if (first)
+		must(eventfd_write(l->fd, 1) == 0);
+}
+
+void
+turn_init(struct turn *t)
+{
+	pthread_condattr_t a;
+
+	must(pthread_mutex_init(&t->lock, NULL) == 0);
+	must(pthread_condattr_init(&a) == 0);
+	must(pthread_condattr_setclock(&a, CLOCK_MONOTONIC) == 0);
+	must(pthread_cond_init(&t->given, &a) == 0);
+	must(pthread_condattr_destroy(&a) == 0);
+	t->back = true;
+}
+
+void
+turn_fini(struct turn *t)
+{
+	must(pthread_cond_destroy(&t->given) == 0);
+	must(pthread_mutex_destroy(&t->lock) == 0);
+}
+
+void
+turn_take(struct turn *t)
+{
+	must(pthread_mutex_lock(&t->lock) == 0);
+	must(t->back);
+	t->back = false;
+	must(pthread_mutex_unlock(&t->lock) == 0);
+}
+
+/* Signalled under the lock: the thread may free it as soon as it can see. */
+void
+turn_give_back(struct turn *t)
+{
+	must(pthread_mutex_lock(&t->lock) == 0);
+	must(!t->back);
+	t->back = true;
+	must(pthread_cond_signal(&t->given) == 0);
+	must(pthread_mutex_unlock(&t->lock) == 0);
+}
+
+static struct timespec
+in(uint64_t ms)
+{
+	struct timespec at;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += (time_t)(ms / 1000);
+	at.tv_nsec += (long)(ms % 1000) * 1000000;
+	at.tv_sec += at.tv_nsec / 1000000000;
+	at.tv_nsec %= 1000000000;
+	return at;
+}
+
+bool
+turn_wait(struct turn *t, uint64_t ms)
+{
+	struct timespec until = in(ms);
+	int r = 0;
+	bool back;
+
+	must(pthread_mutex_lock(&t->lock) == 0);
+	while (!t->back && r == 0)
+		r = ms == 0 ? pthread_cond_wait(&t->given, &t->lock)
+			    : pthread_cond_timedwait(
+				  &t->given, &t->lock, &until);
+	must(r == 0 || r == ETIMEDOUT);
+	back = t->back;
+	must(pthread_mutex_unlock(&t->lock) == 0);
+	return back;
+}

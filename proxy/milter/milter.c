@@ -1,0 +1,236 @@
+/*
+ * milter - see milter.h: libmilter's thread, its listening socket, and how it
+ * is left behind.
+ *
+ * Draining: libmilter's listener polls its socket by number and looks at the
+ * number again each time. A dead listening socket put over it makes it find
+ * nobody any more, while conversations go on; smfi_stop() would break them.
+ */
+#include "milter/milter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "milter/conversation.h"
+
+#define BACKLOG 1024
+#define TICK_MS 100
+/* A connection that libmilter has just accepted has called nothing yet: so
+ * long it must have been quiet. */
+#define GRACE_TICKS 3
+#define REBIND_MS 100
+#define REBIND_TRIES 300
+
+/* The one of this process (milter.h); set before libmilter's thread is made. */
+static struct milter *the_door;
+
+struct milter *
+milter_door(void)
+{
+	return the_door;
+}
+
+/* ---- libmilter's thread ---- */
+
+_Noreturn static void
+give_up(const struct milter *m, const char *why)
+{
+	log_error("", "milter", "listener=%s why=\"%s\"", m->listener->name,
+	    why);
+	_exit(EX_OSERR); /* the master makes another one */
+}
+
+#ifndef HAVE_MILTER_FD
+/* The address may still be an older generation's. */
+static void
+bind_again(const struct milter *m)
+{
+	struct timespec pause = { .tv_nsec = REBIND_MS * 1000000L };
+
+	for (int i = 0; smfi_opensocket(true) != MI_SUCCESS; i++) {
+		if (i == REBIND_TRIES)
+			give_up(m, "cannot bind");
+		(void)nanosleep(&pause, NULL);
+	}
+}
+#endif
+
+static void *
+run(void *arg)
+{
+	struct milter *m = arg;
+
+#ifndef HAVE_MILTER_FD
+	bind_again(m);
+#endif
+	(void)smfi_main();
+	give_up(m, "libmilter came to an end");
+}
+
+static int
+configure(struct milter *m, struct error *e)
+{
+	struct smfiDesc callbacks = talk_callbacks;
+	char where[256];
+
+#ifdef HAVE_MILTER_FD
+	(void)snprintf(where, sizeof(where), "fd:%d", m->socket);
+#else
+	(void)snprintf(where, sizeof(where), "%s", m->listener->name);
+#endif
+	if (smfi_register(callbacks) != MI_SUCCESS ||
+	    smfi_setconn(where) != MI_SUCCESS ||
+	    smfi_setbacklog(BACKLOG) != MI_SUCCESS)
+		return error_set(e, "libmilter takes no listener %s", where);
+	return 0;
+}
+
+/* Threads inherit what is blocked: signals are the loop's thread's. */
+static int
+start(struct milter *m, struct error *e)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int why;
+
+	must(sigfillset(&all) == 0);
+	must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+	why = pthread_create(&thread, NULL, run, m);
+	must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+	if (why != 0) {
+		errno = why;
+		return error_errno(e, "thread for libmilter");
+	}
+	must(pthread_detach(thread) == 0);
+	return 0;
+}
+
+/* ---- draining ---- */
+
+/* Bound to a name that nobody knows: the kernel picks it. */
+static int
+dead_socket(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0);
+	must(bind(fd, (struct sockaddr *)&un, sizeof(un.sun_family)) == 0);
+	must(listen(fd, 1) == 0);
+	return fd;
+}
+
+static void
+look_again(struct milter *m)
+{
+	must(event_add(&m->drain, loop_timeout(m->loop, TICK_MS)) == 0);
+}
+
+static void
+on_drain(evutil_socket_t fd, short what, void *arg)
+{
+	struct milter *m = arg;
+
+	(void)fd;
+	(void)what;
+	if (atomic_load(&m->n_conversations) > 0)
+		m->quiet_ticks = 0;
+	else if (m->quiet_ticks++ == GRACE_TICKS) {
+		m->drained(m->drained_arg);
+		return;
+	}
+	look_again(m);
+}
+
+void
+milter_drain(struct milter *m, void (*drained)(void *), void *arg)
+{
+	int dead = dead_socket();
+
+	MUST_BE(m, MILTER);
+	m->drained = drained;
+	m->drained_arg = arg;
+	must(dup2(dead, m->socket) == m->socket);
+	io_close(dead);
+	look_again(m);
+}
+
+/* ---- the door ---- */
+
+static struct offer_needs
+needs_of(const struct engine_needs *n)
+{
+	struct offer_needs mine = { .body = n->body,
+		.actions = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY |
+		    SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT |
+		    SMFIF_CHGFROM | SMFIF_QUARANTINE };
+
+	for (size_t i = 0; i < STAGES; i++)
+		mine.stages[i] = n->stages[i];
+	return mine;
+}
+
+/* libmilter's own number: the caller may close his. */
+static int
+take_socket(struct milter *m, int fd, struct error *e)
+{
+#ifdef HAVE_MILTER_FD
+	m->socket = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+#else
+	/* The lowest that is free, which is what libmilter will get: nobody
+	 * else opens one before. */
+	m->socket = fcntl(m->lend.fd, F_DUPFD_CLOEXEC, 0);
+	(void)fd;
+	io_close(m->socket);
+#endif
+	return m->socket >= 0 ? 0 : error_errno(e, "%s", m->listener->name);
+}
+
+struct milter *
+milter_new(struct loop *loop, const struct milter_conf *conf,
+    const struct milter_listener *listener, int fd, struct engine *engine,
+    struct keep *keep, struct spool_pool *pool, unsigned worker,
+    struct error *e)
+{
+	struct milter *m = xcalloc(1, sizeof(*m));
+
+	must(the_door == NULL);
+	m->magic = MILTER_MAGIC;
+	m->loop = loop;
+	m->conf = conf;
+	m->listener = listener;
+	m->engine = engine;
+	m->keep = keep;
+	m->pool = pool;
+	m->worker = worker;
+	count_init(&m->count, keep_stats(keep));
+	m->needs = needs_of(&conf->engine->needs);
+	must(pthread_mutex_init(&m->agreed_lock, NULL) == 0);
+	must(event_assign(&m->drain, loop_base(loop), -1, 0, on_drain, m) == 0);
+	the_door = m;
+	if (lend_open(&m->lend, loop, e) == 0 && take_socket(m, fd, e) == 0 &&
+	    configure(m, e) == 0 && start(m, e) == 0)
+		return m;
+	return NULL; /* and its process ends */
+}
+
+void
+milter_count(const struct milter *m, unsigned *now, uint64_t *sessions,
+    uint64_t *messages)
+{
+	*now = atomic_load(&m->n_conversations);
+	*sessions = m->all_conversations;
+	*messages = m->all_messages;
+}

@@ -1,0 +1,35 @@
+/*
+ * peer - the client and the mail as an MTA tells of them: arguments of
+ * callbacks and values of macros into client and envelope. Pure; called by the
+ * callbacks, copies into an arena.
+ */
+#ifndef MILTER_PEER_H
+#define MILTER_PEER_H
+
+#include <sys/socket.h>
+
+#include "base/arena.h"
+#include "mail/envelope.h"
+
+/* Of xxfi_connect and its macros; .p NULL: the MTA did not tell. */
+struct peer_told {
+	struct pn_str hostname;
+	const struct sockaddr *addr; /* NULL: no address at all */
+	struct pn_str resolve;       /* {client_resolve}: OK FAIL FORGED TEMP */
+	struct pn_str ptr;           /* {client_ptr} */
+	struct pn_str port;          /* {client_port} */
+};
+
+/* ip, port and names. -1 at the arena's cap. */
+int peer_client(struct client *, struct arena *, const struct peer_told *);
+
+/*
+ * A path, "<ada@example.com>" or without brackets, and its parameters, as the
+ * MTA took them: what our own reading of paths would refuse is kept as it is,
+ * split at its last "@". -1 at the arena's cap.
+ */
+int peer_sender(struct envelope *, struct arena *, char **argv);
+/* The rcpt is at the end of the list; NULL at the arena's cap. */
+struct rcpt *peer_rcpt(struct envelope *, struct arena *, char **argv);
+
+#endif
