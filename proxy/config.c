@@ -1,7 +1,7 @@
 /*
  * config - see config.h. The table of postern.conf's words, the readers of the
- * few that are more than one plain value, files and includes. Upstreams and
- * listeners are read by config_blocks.c.
+ * few that are more than one plain value, files and includes. Upstreams are
+ * read by config_blocks.c, listeners by config_listen.c.
  */
 #include "proxy/config.h"
 
@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "proxy/config_blocks.h"
 #include "proxy/config_keeper.h"
+#include "proxy/config_listen.h"
 #include "proxy/endpoint.h"
 
 #define IN(member) offsetof(struct config, member)
@@ -541,7 +542,7 @@ static const struct setting top_table[] = {
 	    IN(engine.trace_accept_percent), "1", "0", "100", 0 },
 	{ "upstream", config_read_upstream, NULL, IN(smtp), NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
-	{ "listen", config_read_listen, NULL, IN(smtp), NULL, NULL, NULL,
+	{ "listen", config_read_listen, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "module", config_read_module, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
@@ -612,6 +613,8 @@ config_read(struct config *c, struct arena *arena, const char *path,
 	    config_route_listeners(&r, e) < 0)
 		return -1;
 	config_gather_maildirs(&r);
+	c->milter.hostname = c->smtp.hostname;
+	c->milter.message_size_limit = c->smtp.message_size_limit;
 	return 0;
 }
 
@@ -641,6 +644,8 @@ config_each(const struct config *c, config_take *take, void *arg)
 	if (o != NULL)
 		config_blocks_each(&c->smtp, o, take, arg);
 	if (o != NULL)
+		config_listen_each(c, o, take, arg);
+	if (o != NULL)
 		config_classes_each(&c->keeper.settings, o, take, arg);
 	modules_each(&c->modules, take, arg);
 }
@@ -650,6 +655,7 @@ config_print(const struct config *c, struct buf *b)
 {
 	settings_print(top_table, "", c, b);
 	config_blocks_print(&c->smtp, b);
+	config_listen_print(c, b);
 	config_classes_print(&c->keeper.settings, b);
 	modules_print(&c->modules, b);
 }

@@ -17,6 +17,7 @@
 #include "inspect/inspector.h"
 #include "keeper/keeper.h"
 #include "mail/spool.h"
+#include "milter/milter.h"
 #include "proxy/modules.h"
 #include "smtp/smtp.h"
 
@@ -44,6 +45,7 @@ struct daemon_conf {
 struct config {
 	struct daemon_conf daemon;
 	struct smtp_conf smtp;
+	struct milter_conf milter;
 	struct engine_conf engine;   /* but for chain, rules, ask_client_name */
 	struct inspect_conf inspect; /* but for chain, rules, limits */
 	struct keeper_conf keeper;   /* but for control_uid */

@@ -1,6 +1,7 @@
 /*
- * config_blocks - the blocks of postern.conf: upstreams and listeners, how they
- * are read, joined by name once all is read, and printed. Called by config.c.
+ * config_blocks - the upstream blocks of postern.conf: how they are read, found
+ * by name, and printed; and what all blocks are told to config_each() by.
+ * Called by config.c and by those that read other blocks.
  */
 #include "proxy/config_blocks.h"
 
@@ -12,7 +13,7 @@
 
 /* ---- upstreams ---- */
 
-static const char *const identities[] = { [IDENTITY_NONE] = "none",
+const char *const config_identities[] = { [IDENTITY_NONE] = "none",
 	[IDENTITY_XCLIENT] = "xclient",
 	[IDENTITY_XFORWARD] = "xforward",
 	NULL };
@@ -56,7 +57,7 @@ read_identity(struct reader *r, const struct setting *s,
 
 	(void)s;
 	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, identities, "identity", &place, e) < 0)
+	    setting_one_of(&t, config_identities, "identity", &place, e) < 0)
 		return -1;
 	((struct smtp_upstream *)at)->identity = (enum smtp_identity)place;
 	return 0;
@@ -88,7 +89,7 @@ print_identity(const void *at, struct buf *b)
 	const struct smtp_upstream *u = at;
 
 	if (u->maildir == NULL)
-		(void)buf_puts(b, identities[u->identity]);
+		(void)buf_puts(b, config_identities[u->identity]);
 }
 
 static const struct setting upstream_table[] = {
@@ -130,13 +131,26 @@ check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
 	return 0;
 }
 
-static const struct smtp_upstream *
-find_upstream(const struct smtp_conf *c, struct pn_str name)
+const struct smtp_upstream *
+config_find_upstream(const struct smtp_conf *c, struct pn_str name)
 {
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		if (pn_str_eq(name, pn_str_of(c->upstreams[i].name)))
 			return &c->upstreams[i];
 	return NULL;
+}
+
+int
+config_no_upstream(
+    const struct smtp_conf *c, const struct lex_token *name, struct error *e)
+{
+	struct suggest near = suggest_for(name->text);
+	char text[96];
+
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		suggest_try(&near, pn_str_of(c->upstreams[i].name));
+	return lex_error(e, &name->pos, "there is no upstream \"%s\"%s",
+	    VIS(name->text), suggest_text(&near, text, sizeof(text)));
 }
 
 void
@@ -162,7 +176,7 @@ config_read_upstream(struct reader *r, const struct setting *s,
 	if (name.kind != LEX_WORD)
 		return lex_error(e, &name.pos,
 		    "an upstream's name is a word without quotes");
-	if (find_upstream(c, name.text) != NULL)
+	if (config_find_upstream(c, name.text) != NULL)
 		return lex_error(e, &name.pos,
 		    "there is an upstream \"%s\" already", VIS(name.text));
 	u.name = setting_text(r, name.text);
@@ -180,183 +194,7 @@ config_read_upstream(struct reader *r, const struct setting *s,
 	return 0;
 }
 
-/* ---- listeners ---- */
-
-struct listen_block {
-	struct smtp_listener listener;
-	struct lex_token route;
-};
-
-static int
-read_route(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	(void)s;
-	return setting_value(r, key, &((struct listen_block *)at)->route, e);
-}
-
-/* from NET ... xforward|xclient */
-static int
-read_identity_from(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct smtp_listener *l = &((struct listen_block *)at)->listener;
-	struct lex_token t;
-	unsigned place;
-
-	(void)s;
-	if (lex_expect(r->lex, "from", e) < 0)
-		return -1;
-	for (;;) {
-		struct site_net *nets;
-
-		if (setting_value(r, key, &t, e) < 0)
-			return -1;
-		if (t.text.n > 0 && t.text.p[0] == 'x')
-			break;
-		nets = setting_grow(
-		    r, l->identity_from, l->n_identity_from, sizeof(*nets));
-		if (setting_net(&t, &nets[l->n_identity_from++], e) < 0)
-			return -1;
-		l->identity_from = nets;
-	}
-	if (l->n_identity_from == 0)
-		return lex_error(e, &t.pos,
-		    "identity from whom? An address or network must stand "
-		    "here");
-	if (setting_one_of(&t, identities, "identity", &place, e) < 0)
-		return -1;
-	l->identity_by = (enum smtp_identity)place;
-	return 0;
-}
-
-/* Printed from the listener, which stands first in its listen_block. */
-static void
-print_route(const void *at, struct buf *b)
-{
-	const struct smtp_listener *l = at;
-
-	(void)buf_puts(b, l->upstream->name);
-}
-
-static void
-print_identity_from(const void *at, struct buf *b)
-{
-	const struct smtp_listener *l = at;
-	char text[ENDPOINT_TEXT_MAX];
-
-	if (l->n_identity_from == 0)
-		return;
-	(void)buf_puts(b, "from");
-	for (size_t i = 0; i < l->n_identity_from; i++)
-		(void)buf_printf(
-		    b, " %s", network_text(&l->identity_from[i], text));
-	(void)buf_printf(b, " %s", identities[l->identity_by]);
-}
-
-static const struct setting listen_table[] = {
-	{ "upstream", read_route, print_route, 0, NULL, NULL, NULL, 0 },
-	{ "identity", read_identity_from, print_identity_from, 0, NULL, NULL,
-	    NULL, 0 },
-	{ .name = NULL },
-};
-
-static int
-listen_address(struct reader *r, const struct lex_token *t,
-    struct smtp_listener *l, struct error *e)
-{
-	const struct smtp_conf *c = &r->conf->smtp;
-	const char *wrong = endpoint_parse(t->text, &l->addr, &l->addr_len);
-
-	if (wrong != NULL)
-		return lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong);
-	l->name = setting_text(r, t->text);
-	/* Port 0 is another free port each time. */
-	if (pn_str_ends(t->text, PN_STR_V(":0")))
-		return 0;
-	for (size_t i = 0; i < c->n_listeners; i++)
-		if (memcmp(&c->listeners[i].addr, &l->addr, sizeof(l->addr)) ==
-		    0)
-			return lex_error(e, &t->pos,
-			    "there is a listener on %s already", l->name);
-	return 0;
-}
-
-int
-config_read_listen(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	static const char *const protocols[] = { "smtp", NULL };
-	struct smtp_conf *c = at;
-	struct block_origin o = { .at = key->pos };
-	struct listen_block block = { 0 };
-	struct lex_token t, address;
-	struct smtp_listener *all;
-	unsigned place;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, protocols, "protocol", &place, e) < 0 ||
-	    setting_value(r, key, &address, e) < 0 ||
-	    listen_address(r, &address, &block.listener, e) < 0 ||
-	    lex_expect(r->lex, "{", e) < 0 ||
-	    settings_read(
-		r, listen_table, &o.seen, "a listen block", &block, e) < 0)
-		return -1;
-	if (!settings_seen(listen_table, &o.seen, "upstream"))
-		return lex_error(e, &address.pos,
-		    "listener %s has no upstream line", block.listener.name);
-	config_keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
-	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
-	r->routes =
-	    setting_grow(r, r->routes, c->n_listeners, sizeof(*r->routes));
-	r->routes[c->n_listeners] = block.route;
-	all[c->n_listeners++] = block.listener;
-	c->listeners = all;
-	return 0;
-}
-
-/* ---- joined by name ---- */
-
-static int
-no_upstream(
-    const struct smtp_conf *c, const struct lex_token *name, struct error *e)
-{
-	struct suggest near = suggest_for(name->text);
-	char text[96];
-
-	for (size_t i = 0; i < c->n_upstreams; i++)
-		suggest_try(&near, pn_str_of(c->upstreams[i].name));
-	return lex_error(e, &name->pos, "there is no upstream \"%s\"%s",
-	    VIS(name->text), suggest_text(&near, text, sizeof(text)));
-}
-
-int
-config_route_listeners(struct reader *r, struct error *e)
-{
-	const struct smtp_conf *c = &r->conf->smtp;
-	struct smtp_listener *l = (struct smtp_listener *)c->listeners;
-
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		const struct lex_token *name = &r->routes[i];
-
-		l[i].upstream = find_upstream(c, name->text);
-		if (l[i].upstream == NULL)
-			return no_upstream(c, name, e);
-		/*
-		 * XFORWARD informs a log. To an MTA that hears of clients by
-		 * it alone, all the world comes from our own address.
-		 */
-		if (l[i].upstream->identity == IDENTITY_XFORWARD &&
-		    l[i].n_identity_from == 0)
-			return lex_error(e, &name->pos,
-			    "upstream \"%s\" has identity xforward, so "
-			    "listener "
-			    "%s needs an \"identity from\" line",
-			    l[i].upstream->name, l[i].name);
-	}
-	return 0;
-}
+/* ---- maildirs ---- */
 
 /* NULL-terminated, each once. */
 void
@@ -390,12 +228,6 @@ config_blocks_print(const struct smtp_conf *c, struct buf *b)
 		settings_print(upstream_table, "    ", &c->upstreams[i], b);
 		(void)buf_puts(b, "}\n");
 	}
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		(void)buf_printf(b, "listen smtp %s {\n",
-		    c->listeners[i].name);
-		settings_print(listen_table, "    ", &c->listeners[i], b);
-		(void)buf_puts(b, "}\n");
-	}
 }
 
 void
@@ -419,7 +251,4 @@ config_blocks_each(const struct smtp_conf *c, const struct config_origins *o,
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		config_block_each(upstream_table, "upstream", c->upstreams[i].name,
 		    &o->upstreams[i], &c->upstreams[i], take, arg);
-	for (size_t i = 0; i < c->n_listeners; i++)
-		config_block_each(listen_table, "listen smtp", c->listeners[i].name,
-		    &o->listeners[i], &c->listeners[i], take, arg);
 }

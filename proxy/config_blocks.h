@@ -1,13 +1,18 @@
-/* config_blocks - see config_blocks.c: what config.c alone uses of it. */
+/* config_blocks - see config_blocks.c: what config*.c alone use of it. */
 #ifndef PROXY_CONFIG_BLOCKS_H
 #define PROXY_CONFIG_BLOCKS_H
 
 #include "proxy/setting.h"
 
 /* at: struct smtp_conf */
-setting_read config_read_upstream, config_read_listen;
-/* Each listener its upstream; -1: there is none of that name, or not so. */
-int config_route_listeners(struct reader *, struct error *e);
+setting_read config_read_upstream;
+/* Words by enum smtp_identity, NULL-terminated. */
+extern const char *const config_identities[];
+/* The upstream of that name, or NULL: then this says so, and returns -1. */
+const struct smtp_upstream *config_find_upstream(
+    const struct smtp_conf *, struct pn_str name);
+int config_no_upstream(
+    const struct smtp_conf *, const struct lex_token *name, struct error *e);
 /* The folders that upstreams deliver to, for the keeper. */
 void config_gather_maildirs(struct reader *);
 void config_blocks_print(const struct smtp_conf *, struct buf *);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/un.h>
 
 /* Digits alone, at most `most`; -1 when it is anything else. */
 static long
@@ -93,6 +94,66 @@ endpoint_parse_default(struct pn_str s, unsigned default_port,
 	return endpoint_parse(s, a, n);
 }
 
+static const char *
+fill_path(struct pn_str path, struct sockaddr_storage *a, socklen_t *n)
+{
+	struct sockaddr_un *u = (struct sockaddr_un *)a;
+
+	memset(a, 0, sizeof(*a));
+	if (path.n == 0 || path.p[0] != '/')
+		return "is not an absolute path";
+	if (path.n >= sizeof(u->sun_path))
+		return "is longer than the 107 bytes of a socket's path";
+	u->sun_family = AF_UNIX;
+	memcpy(u->sun_path, path.p, path.n);
+	*n = sizeof(*u);
+	return NULL;
+}
+
+/* PORT@HOST, the host with brackets or, if it is IPv6, without. */
+static const char *
+fill_reversed(
+    struct pn_str s, size_t at, struct sockaddr_storage *a, socklen_t *n)
+{
+	struct pn_str host = pn_str_sub(s, at + 1, s.n);
+	long port = number(pn_str_sub(s, 0, at), 65535);
+	char bracketed[INET6_ADDRSTRLEN + 2];
+
+	if (port < 0)
+		return "has no port of 0 to 65535";
+	if (host.n > 0 && host.p[0] != '[' && host.n < INET6_ADDRSTRLEN &&
+	    memchr(host.p, ':', host.n) != NULL) {
+		(void)snprintf(bracketed, sizeof(bracketed), "[%.*s]",
+		    PN_STR_ARG(host));
+		host = pn_str_of(bracketed);
+	}
+	return fill(host, (unsigned)port, a, n);
+}
+
+const char *
+endpoint_parse_milter(
+    struct pn_str s, struct sockaddr_storage *a, socklen_t *n)
+{
+	static const struct pn_str unixes[] = { PN_STR("unix:"),
+		PN_STR("local:") };
+	bool v6 = pn_str_starts(s, PN_STR_V("inet6:"));
+	const char *at, *wrong;
+
+	for (size_t i = 0; i < PN_COUNT(unixes); i++)
+		if (pn_str_starts(s, unixes[i]))
+			return fill_path(pn_str_sub(s, unixes[i].n, s.n), a, n);
+	if (v6 || pn_str_starts(s, PN_STR_V("inet:")))
+		s = pn_str_sub(s, v6 ? 6 : 5, s.n);
+	else if (s.n > 0 && s.p[0] == '/')
+		return "needs \"unix:\" before it";
+	at = s.n > 0 ? memchr(s.p, '@', s.n) : NULL;
+	wrong = at != NULL ? fill_reversed(s, (size_t)(at - s.p), a, n)
+			   : endpoint_parse(s, a, n);
+	if (wrong == NULL && v6 && a->ss_family != AF_INET6)
+		return "is not an IPv6 address";
+	return wrong;
+}
+
 static bool
 zero_behind(const unsigned char *addr, unsigned prefix, unsigned bits)
 {
@@ -126,6 +187,16 @@ network_parse(struct pn_str s, struct site_net *net)
 	return zero_behind(net->addr, net->prefix, bits)
 		   ? NULL
 		   : "has address bits behind its prefix";
+}
+
+bool
+endpoint_is_any_port(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
+
+	return (a->ss_family == AF_INET && v4->sin_port == 0) ||
+	       (a->ss_family == AF_INET6 && v6->sin6_port == 0);
 }
 
 bool

@@ -22,11 +22,20 @@ const char *endpoint_parse(
 /* The same with the port left out: default_port. */
 const char *endpoint_parse_default(struct pn_str, unsigned default_port,
     struct sockaddr_storage *, socklen_t *);
+/*
+ * As an MTA and libmilter write the address of a milter: "unix:/path" (or
+ * "local:"), "inet:PORT@HOST" and "inet6:PORT@HOST"; and as we write those of
+ * SMTP, "HOST:PORT", with "inet:" before it or not.
+ */
+const char *endpoint_parse_milter(
+    struct pn_str, struct sockaddr_storage *, socklen_t *);
 /* A network, or one host. Bits behind the prefix must be zero. */
 const char *network_parse(struct pn_str, struct site_net *);
 
+/* Port 0 of TCP: another free one each time. */
+bool endpoint_is_any_port(const struct sockaddr_storage *);
 bool endpoint_is_loopback(const struct sockaddr_storage *);
-/* "127.0.0.1:25", "[::1]:25" into out; returns out. */
+/* "127.0.0.1:25", "[::1]:25" into out; returns out. TCP alone. */
 const char *endpoint_text(
     const struct sockaddr_storage *, char out[ENDPOINT_TEXT_MAX]);
 /* "127.0.0.0/8", "[::1]/128" */

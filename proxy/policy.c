@@ -14,6 +14,9 @@
 /* Address space until it is sealed: patterns' text, rules, maps, settings. */
 #define POLICY_MAX (256u << 20)
 
+/* Postfix waits 300 s for an answer to the end of a message, Sendmail 300. */
+#define MILTER_PROGRESS_MS 10000
+
 static const char *const stages[] = { [STAGE_CONNECT] = "connect",
 	[STAGE_HELO] = "helo",
 	[STAGE_MAIL] = "mail",
@@ -127,6 +130,7 @@ read_all(struct policy *p, item_parse *parse, void *arg, const char *path,
 		return -1;
 	p->daemon = c.daemon;
 	p->smtp = c.smtp;
+	p->milter = c.milter;
 	p->engine = c.engine;
 	p->inspect = c.inspect;
 	p->keeper = c.keeper;
@@ -163,6 +167,8 @@ connect_parts(struct policy *p)
 	p->engine.chain = p->inspect.chain = &p->chain;
 	p->engine.rules = p->inspect.rules = p->rules;
 	p->engine.site = p->smtp.site;
+	p->milter.engine = &p->engine;
+	p->milter.progress_ms = MILTER_PROGRESS_MS;
 	p->engine.ask_client_name = wants_client_name(p);
 	p->inspect.limits = view_limits_default;
 	p->inspect.charsets = charsets_open();
@@ -239,6 +245,7 @@ policy_describe(const struct policy *p, struct buf *b)
 {
 	struct config c = { .daemon = p->daemon,
 		.smtp = p->smtp,
+		.milter = p->milter,
 		.engine = p->engine,
 		.inspect = p->inspect,
 		.keeper = p->keeper,

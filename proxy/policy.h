@@ -18,6 +18,7 @@ struct policy {
 	struct rules *rules;
 	struct daemon_conf daemon;
 	struct smtp_conf smtp;
+	struct milter_conf milter;
 	struct engine_conf engine;
 	struct inspect_conf inspect;
 	struct keeper_conf keeper;

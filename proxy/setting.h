@@ -50,6 +50,7 @@ struct config_origins {
 	struct settings_seen top;
 	struct block_origin *upstreams; /* [conf->smtp.n_upstreams] */
 	struct block_origin *listeners; /* [conf->smtp.n_listeners] */
+	struct block_origin *milters;	/* [conf->milter.n_listeners] */
 	struct block_origin *classes;	/* [conf->keeper.settings.n_classes] */
 };
 
@@ -64,6 +65,7 @@ struct reader {
 	struct config_origins *origins;
 	struct lex_token *routes;	  /* [conf->smtp.n_listeners]: the name
 					     of the upstream, not looked up yet */
+	struct lex_token *milter_routes;  /* [conf->milter.n_listeners] */
 };
 
 /* Presets into *into. */

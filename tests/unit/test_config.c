@@ -132,6 +132,10 @@ everything_can_be_said(void **state)
 	    "quarantine default { }\n"
 	    "log syslog mail; log_level debug;\n"
 	    "listen smtp *:25 { upstream mta; }\n"
+	    "listen milter unix:/run/p/m;\n"
+	    "listen milter inet:8890@127.0.0.1 { upstream re; }\n"
+	    "listen milter local:/run/p/n { group mail; mode 0600; }\n"
+	    "listen milter inet6:8890@::1;\n"
 	    "listen smtp [::1]:2525 { upstream re;\n"
 	    "  identity from 127.0.0.1 [::1] xforward; }\n"
 	    "upstream mta { server [::1]:26; identity xclient; reply_timeout 9s; }\n"
@@ -140,11 +144,25 @@ everything_can_be_said(void **state)
 	    "upstream box2 { deliver maildir /tmp/box; }\n"
 	    "policy p { x; }\n");
 	const struct smtp_conf *s = &r.conf.smtp;
+	const struct milter_conf *m = &r.conf.milter;
 	const struct keeper_settings *k = &r.conf.keeper.settings;
 
 	(void)state;
 	assert_int_equal(r.status, 0);
 	assert_int_equal(r.items, 1);
+	assert_int_equal(m->n_listeners, 4);
+	assert_string_equal(m->hostname, "mx.example.com");
+	assert_int_equal(m->message_size_limit, 1 << 20);
+	assert_string_equal(m->listeners[0].name, "unix:/run/p/m");
+	assert_int_equal(m->listeners[0].addr.ss_family, AF_UNIX);
+	assert_int_equal(m->listeners[0].mode, 0666);
+	assert_null(m->listeners[0].group);
+	assert_string_equal(m->listeners[0].upstream, "");
+	assert_string_equal(m->listeners[1].upstream, "re");
+	assert_int_equal(m->listeners[1].addr.ss_family, AF_INET);
+	assert_int_equal(m->listeners[2].mode, 0600);
+	assert_string_equal(m->listeners[2].group, "mail");
+	assert_int_equal(m->listeners[3].addr.ss_family, AF_INET6);
 	assert_string_equal(s->hostname, "mx.example.com");
 	assert_int_equal(r.conf.daemon.workers, 3);
 	assert_int_equal(s->site.n_mynetworks, 3);
@@ -199,6 +217,10 @@ printed_it_reads_to_the_same(void **state)
 				     "relay_domains a.example b.example;\n"
 				     "listen smtp *:25 { upstream mta; identity"
 				     " from 10.0.0.0/8 xclient; }\n"
+				     "listen milter unix:/run/p/m;\n"
+				     "listen milter \"unix:/run/p/a b\" {"
+				     " group mail; upstream box; }\n"
+				     "listen milter inet:1@127.0.0.1;\n"
 				     "upstream box { deliver maildir /tmp/b; }\n"
 				     "upstream mta { server 127.0.0.1:1; identity"
 				     " none; connect_timeout 1500ms; }\n"),
@@ -217,6 +239,9 @@ printed_it_reads_to_the_same(void **state)
 	assert_non_null(strstr(buf_data(&one), "dns [::1]:53;\n"));
 	assert_non_null(strstr(buf_data(&one), "connect_timeout 1500ms;\n"));
 	assert_non_null(strstr(buf_data(&one), "message_size_limit 50M;\n"));
+	assert_non_null(strstr(buf_data(&one),
+	    "listen milter \"unix:/run/p/a b\" {\n    upstream box;\n"
+	    "    mode 0660;\n    group mail;\n}\n"));
 	buf_fini(&one);
 	buf_fini(&two);
 	arena_free(r.arena);
@@ -353,6 +378,22 @@ static const struct {
 	{ "upstream b { deliver maildir /b; }\nupstream b { }", "2:10: there is an upstream \"b\" already" },
 	{ "upstream \"b c\" { }", "1:10: an upstream's name is a word without quotes" },
 	{ "listen stmp *:25 { }", "1:8: unknown protocol \"stmp\", did you mean \"smtp\"?" },
+	{ "listen milter /run/m;", "1:15: \"/run/m\" needs \"unix:\" before it" },
+	{ "listen milter unix:run/m;", "1:15: \"unix:run/m\" is not an absolute path" },
+	{ "listen milter unix:/01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789;", "1:15: \"unix:/01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\" is longer than the 107 bytes of a socket's path" },
+	{ "listen milter inet:8890;", "1:15: \"inet:8890\" has no port" },
+	{ "listen milter inet:x@127.0.0.1;", "1:15: \"inet:x@127.0.0.1\" has no port of 0 to 65535" },
+	{ "listen milter inet:8890@localhost;", "1:15: \"inet:8890@localhost\" is not a numeric address (127.0.0.1:25, [::1]:25)" },
+	{ "listen milter inet6:8890@127.0.0.1;", "1:15: \"inet6:8890@127.0.0.1\" is not an IPv6 address" },
+	{ "listen milter inet:8890@127.0.0.1 { mode 0660; }", "1:15: listener inet:8890@127.0.0.1 has no socket file that a mode or a group could be given to" },
+	{ "listen milter unix:/run/m { mode 770; }", "1:34: the mode of a socket is octal, of read and write (0660)" },
+	{ "listen milter unix:/run/m { mode 999; }", "1:34: the mode of a socket is octal, of read and write (0660)" },
+	{ "listen milter unix:/run/m { mode 0; }", "1:34: the mode of a socket is octal, of read and write (0660)" },
+	{ "listen milter unix:/run/m { groop mail; }", "1:29: unknown setting \"groop\" in a listen block, did you mean \"group\"?" },
+	{ "listen milter unix:/run/m { upstream mat; }\nupstream mta { deliver maildir /b; }", "1:38: there is no upstream \"mat\", did you mean \"mta\"?" },
+	{ "listen milter unix:/run/m;\nlisten milter local:/run/m;", "2:15: there is a listener on local:/run/m already" },
+	{ "upstream b { deliver maildir /b; }\nlisten smtp *:25 { upstream b; }\nlisten milter inet:25@*;", "3:15: there is a listener on inet:25@* already" },
+	{ "listen milter unix:/run/m", "1:26: \"{\" must stand here, not the end of the file" },
 	{ "listen smtp 25 { }", "1:13: \"25\" has no port" },
 	{ "listen smtp *:25 { }", "1:13: listener *:25 has no upstream line" },
 	{ "listen smtp *:25 { upstream mta; }", "1:29: there is no upstream \"mta\"" },

@@ -1,0 +1,409 @@
+/*
+ * config_listen - the listen blocks of postern.conf, of both doors: how they
+ * are read, joined to their upstreams once all is read, and printed. Called by
+ * config.c.
+ */
+#include "proxy/config_listen.h"
+
+#include "base/must.h"
+#include "proxy/config_blocks.h"
+#include "proxy/endpoint.h"
+
+/* ---- the SMTP door ---- */
+
+struct listen_block {
+	struct smtp_listener listener;
+	struct lex_token route;
+};
+
+static int
+read_route(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	(void)s;
+	return setting_value(r, key, &((struct listen_block *)at)->route, e);
+}
+
+/* from NET ... xforward|xclient */
+static int
+read_identity_from(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct smtp_listener *l = &((struct listen_block *)at)->listener;
+	struct lex_token t;
+	unsigned place;
+
+	(void)s;
+	if (lex_expect(r->lex, "from", e) < 0)
+		return -1;
+	for (;;) {
+		struct site_net *nets;
+
+		if (setting_value(r, key, &t, e) < 0)
+			return -1;
+		if (t.text.n > 0 && t.text.p[0] == 'x')
+			break;
+		nets = setting_grow(
+		    r, l->identity_from, l->n_identity_from, sizeof(*nets));
+		if (setting_net(&t, &nets[l->n_identity_from++], e) < 0)
+			return -1;
+		l->identity_from = nets;
+	}
+	if (l->n_identity_from == 0)
+		return lex_error(e, &t.pos,
+		    "identity from whom? An address or network must stand "
+		    "here");
+	if (setting_one_of(&t, config_identities, "identity", &place, e) < 0)
+		return -1;
+	l->identity_by = (enum smtp_identity)place;
+	return 0;
+}
+
+/* Printed from the listener, which stands first in its listen_block. */
+static void
+print_route(const void *at, struct buf *b)
+{
+	const struct smtp_listener *l = at;
+
+	(void)buf_puts(b, l->upstream->name);
+}
+
+static void
+print_identity_from(const void *at, struct buf *b)
+{
+	const struct smtp_listener *l = at;
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (l->n_identity_from == 0)
+		return;
+	(void)buf_puts(b, "from");
+	for (size_t i = 0; i < l->n_identity_from; i++)
+		(void)buf_printf(
+		    b, " %s", network_text(&l->identity_from[i], text));
+	(void)buf_printf(b, " %s", config_identities[l->identity_by]);
+}
+
+static const struct setting listen_table[] = {
+	{ "upstream", read_route, print_route, 0, NULL, NULL, NULL, 0 },
+	{ "identity", read_identity_from, print_identity_from, 0, NULL, NULL,
+	    NULL, 0 },
+	{ .name = NULL },
+};
+
+/* Of either door: one socket is one listener. */
+static int
+check_address(const struct config *c, const struct lex_token *t,
+    const struct sockaddr_storage *addr, struct error *e)
+{
+	const struct smtp_conf *s = &c->smtp;
+	const struct milter_conf *m = &c->milter;
+	bool taken = false;
+
+	/* Port 0 is another free port each time. */
+	if (endpoint_is_any_port(addr))
+		return 0;
+	for (size_t i = 0; i < s->n_listeners; i++)
+		taken |= memcmp(&s->listeners[i].addr, addr, sizeof(*addr)) == 0;
+	for (size_t i = 0; i < m->n_listeners; i++)
+		taken |= memcmp(&m->listeners[i].addr, addr, sizeof(*addr)) == 0;
+	return taken ? lex_error(e, &t->pos, "there is a listener on %s already",
+			   VIS(t->text))
+		     : 0;
+}
+
+static int
+smtp_address(struct reader *r, const struct lex_token *t,
+    struct smtp_listener *l, struct error *e)
+{
+	const char *wrong = endpoint_parse(t->text, &l->addr, &l->addr_len);
+
+	if (wrong != NULL)
+		return lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong);
+	l->name = setting_text(r, t->text);
+	return check_address(r->conf, t, &l->addr, e);
+}
+
+static int
+read_smtp(struct reader *r, const struct lex_token *key,
+    const struct lex_token *address, struct error *e)
+{
+	struct smtp_conf *c = &r->conf->smtp;
+	struct block_origin o = { .at = key->pos };
+	struct listen_block block = { 0 };
+	struct smtp_listener *all;
+
+	if (smtp_address(r, address, &block.listener, e) < 0 ||
+	    lex_expect(r->lex, "{", e) < 0 ||
+	    settings_read(
+		r, listen_table, &o.seen, "a listen block", &block, e) < 0)
+		return -1;
+	if (!settings_seen(listen_table, &o.seen, "upstream"))
+		return lex_error(e, &address->pos,
+		    "listener %s has no upstream line", block.listener.name);
+	config_keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
+	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
+	r->routes =
+	    setting_grow(r, r->routes, c->n_listeners, sizeof(*r->routes));
+	r->routes[c->n_listeners] = block.route;
+	all[c->n_listeners++] = block.listener;
+	c->listeners = all;
+	return 0;
+}
+
+/* ---- the milter door ---- */
+
+struct milter_block {
+	struct milter_listener listener;
+	struct lex_token route; /* .text.p NULL: none */
+};
+
+#define IN_MILTER(member) offsetof(struct milter_block, listener.member)
+
+static int
+read_milter_route(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct milter_block *b = at;
+
+	(void)s;
+	if (setting_value(r, key, &b->route, e) < 0)
+		return -1;
+	b->listener.upstream = setting_text(r, b->route.text);
+	return 0;
+}
+
+/* Octal, as chmod(1) has it; nobody executes a socket. */
+static int
+read_mode(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct lex_token t;
+	mode_t mode = 0;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0)
+		return -1;
+	for (size_t i = 0; i < t.text.n; i++) {
+		if (t.text.p[i] < '0' || t.text.p[i] > '7' || mode > 0777)
+			t.text.n = 0;
+		else
+			mode = mode * 8 + (mode_t)(t.text.p[i] - '0');
+	}
+	if (t.text.n == 0 || mode == 0 || (mode & ~(mode_t)0666) != 0)
+		return lex_error(e, &t.pos,
+		    "the mode of a socket is octal, of read and write (0660)");
+	*(mode_t *)at = mode;
+	return 0;
+}
+
+static void
+print_name(const void *at, struct buf *b)
+{
+	const char *name = *(const char *const *)at;
+
+	if (name != NULL)
+		setting_print_word(at, b);
+}
+
+static void
+print_milter_route(const void *at, struct buf *b)
+{
+	setting_print_word(&((const struct milter_listener *)at)->upstream, b);
+}
+
+static void
+print_mode(const void *at, struct buf *b)
+{
+	if (*(const mode_t *)at != 0)
+		(void)buf_printf(b, "%04o", (unsigned)*(const mode_t *)at);
+}
+
+/* For settings_print() a milter_listener, which stands first, will do. */
+static const struct setting milter_table[] = {
+	{ "upstream", read_milter_route, print_milter_route, 0, NULL, NULL,
+	    NULL, 0 },
+	{ "mode", read_mode, print_mode, IN_MILTER(mode), NULL, NULL, NULL, 0 },
+	{ "group", setting_read_word, print_name, IN_MILTER(group), NULL, NULL,
+	    NULL, 0 },
+	{ .name = NULL },
+};
+
+static int
+milter_address(struct reader *r, const struct lex_token *t,
+    struct milter_listener *l, struct error *e)
+{
+	const char *wrong =
+	    endpoint_parse_milter(t->text, &l->addr, &l->addr_len);
+
+	if (wrong != NULL)
+		return lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong);
+	l->name = setting_text(r, t->text);
+	return check_address(r->conf, t, &l->addr, e);
+}
+
+/* ";" or a block; *o has what was seen. */
+static int
+milter_settings(struct reader *r, struct milter_block *b,
+    struct block_origin *o, struct error *e)
+{
+	struct lex_token t;
+
+	if (lex_peek(r->lex, &t, e) < 0)
+		return -1;
+	if (lex_is(&t, ";"))
+		return lex_next(r->lex, &t, e);
+	if (lex_expect(r->lex, "{", e) < 0)
+		return -1;
+	return settings_read(
+	    r, milter_table, &o->seen, "a listen block", b, e);
+}
+
+/*
+ * Without either, whoever is on this machine may connect, as on a loopback
+ * port: the MTA's user is one we do not know. With a group, that one alone.
+ */
+static int
+settle_mode(struct milter_listener *l, const struct lex_token *address,
+    struct error *e)
+{
+	if (l->addr.ss_family != AF_UNIX)
+		return l->mode != 0 || l->group != NULL
+			   ? lex_error(e, &address->pos,
+				 "listener %s has no socket file that a mode "
+				 "or a group could be given to",
+				 l->name)
+			   : 0;
+	if (l->mode == 0)
+		l->mode = l->group != NULL ? 0660 : 0666;
+	return 0;
+}
+
+static int
+read_milter(struct reader *r, const struct lex_token *key,
+    const struct lex_token *address, struct error *e)
+{
+	struct milter_conf *c = &r->conf->milter;
+	struct block_origin o = { .at = key->pos };
+	struct milter_block block = { .listener.upstream = "" };
+	struct milter_listener *all;
+
+	if (milter_address(r, address, &block.listener, e) < 0 ||
+	    milter_settings(r, &block, &o, e) < 0 ||
+	    settle_mode(&block.listener, address, e) < 0)
+		return -1;
+	config_keep_origin(r, &r->origins->milters, c->n_listeners, &o);
+	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
+	r->milter_routes = setting_grow(
+	    r, r->milter_routes, c->n_listeners, sizeof(*r->milter_routes));
+	r->milter_routes[c->n_listeners] = block.route;
+	all[c->n_listeners++] = block.listener;
+	c->listeners = all;
+	return 0;
+}
+
+/* ---- both ---- */
+
+int
+config_read_listen(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	static const char *const protocols[] = { "smtp", "milter", NULL };
+	struct lex_token t, address;
+	unsigned place;
+
+	(void)s;
+	(void)at;
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, protocols, "protocol", &place, e) < 0 ||
+	    setting_value(r, key, &address, e) < 0)
+		return -1;
+	return place == 0 ? read_smtp(r, key, &address, e)
+			  : read_milter(r, key, &address, e);
+}
+
+/* XFORWARD informs a log. To an MTA that hears of clients by it alone, all the
+ * world comes from our own address. */
+static int
+check_identity(const struct smtp_listener *l, const struct lex_token *name,
+    struct error *e)
+{
+	if (l->upstream->identity != IDENTITY_XFORWARD || l->n_identity_from > 0)
+		return 0;
+	return lex_error(e, &name->pos,
+	    "upstream \"%s\" has identity xforward, so listener %s needs an "
+	    "\"identity from\" line",
+	    l->upstream->name, l->name);
+}
+
+static int
+route_smtp(struct reader *r, struct error *e)
+{
+	const struct smtp_conf *c = &r->conf->smtp;
+	struct smtp_listener *l = (struct smtp_listener *)c->listeners;
+
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct lex_token *name = &r->routes[i];
+
+		l[i].upstream = config_find_upstream(c, name->text);
+		if (l[i].upstream == NULL)
+			return config_no_upstream(c, name, e);
+		if (check_identity(&l[i], name, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+config_route_listeners(struct reader *r, struct error *e)
+{
+	const struct smtp_conf *c = &r->conf->smtp;
+
+	for (size_t i = 0; i < r->conf->milter.n_listeners; i++) {
+		const struct lex_token *name = &r->milter_routes[i];
+
+		if (name->text.p != NULL &&
+		    config_find_upstream(c, name->text) == NULL)
+			return config_no_upstream(c, name, e);
+	}
+	return route_smtp(r, e);
+}
+
+/* ---- printing ---- */
+
+static void
+print_milter(const struct milter_listener *l, struct buf *b)
+{
+	(void)buf_puts(b, "listen milter ");
+	setting_print_word(&l->name, b);
+	(void)buf_puts(b, " {\n");
+	settings_print(milter_table, "    ", l, b);
+	(void)buf_puts(b, "}\n");
+}
+
+void
+config_listen_print(const struct config *c, struct buf *b)
+{
+	for (size_t i = 0; i < c->smtp.n_listeners; i++) {
+		(void)buf_printf(
+		    b, "listen smtp %s {\n", c->smtp.listeners[i].name);
+		settings_print(
+		    listen_table, "    ", &c->smtp.listeners[i], b);
+		(void)buf_puts(b, "}\n");
+	}
+	for (size_t i = 0; i < c->milter.n_listeners; i++)
+		print_milter(&c->milter.listeners[i], b);
+}
+
+void
+config_listen_each(const struct config *c, const struct config_origins *o,
+    config_take *take, void *arg)
+{
+	for (size_t i = 0; i < c->smtp.n_listeners; i++)
+		config_block_each(listen_table, "listen smtp",
+		    c->smtp.listeners[i].name, &o->listeners[i],
+		    &c->smtp.listeners[i], take, arg);
+	for (size_t i = 0; i < c->milter.n_listeners; i++)
+		config_block_each(milter_table, "listen milter",
+		    c->milter.listeners[i].name, &o->milters[i],
+		    &c->milter.listeners[i], take, arg);
+}
