@@ -1,7 +1,13 @@
 # Tests with real servers; python3 and its standard library alone.
 EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py tests/lib/milter.py \
 	tests/lib/net.py tests/lib/postern.py tests/lib/postfix.py \
-	tests/lib/service.py tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py
+	tests/lib/service.py tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py \
+	tests/lib/peers.py tests/lib/milter_sides.py tests/lib/milter_tap.py
+
+# The milter that writes down what it is told; milter_recorder.py runs it.
+check_PROGRAMS += tests/lib/recorder
+tests_lib_recorder_SOURCES = tests/lib/recorder.c
+tests_lib_recorder_LDADD = $(MILTER_LIBS) $(JANSSON_LIBS)
 
 INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/postfix_snippets.py \

@@ -195,18 +195,21 @@ class Postfix:
     def mails(self, user, domain=None):
         return maildir.mails(self.maildir(user, domain))
 
-    def queued(self):
-        """Queue files not yet delivered, in any queue."""
-        return sum(len(files) for queue in ("maildrop", "incoming", "active",
-                                            "deferred", "hold")
+    def queued(self, queues=("maildrop", "incoming", "active", "deferred", "hold")):
+        """Queue files not yet delivered, in any queue or in these."""
+        return sum(len(files) for queue in queues
                    for _, _, files in os.walk(os.path.join(self.dir, "queue", queue)))
 
+    def held(self):
+        """How many lie in the hold queue."""
+        return self.queued(("hold",))
+
     def settle(self, seconds=20):
-        """Wait until all it took is delivered or refused."""
+        """Wait until all it took is delivered, refused or on hold."""
         quiet = 0
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            quiet = 0 if self.queued() else quiet + 1
+            quiet = 0 if self.queued() > self.held() else quiet + 1
             if quiet >= 3:
                 return True
             time.sleep(0.05)

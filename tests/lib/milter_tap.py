@@ -1,0 +1,128 @@
+"""milter_tap - stands between an MTA and a milter and writes down what is said.
+
+    tap = MilterTap(t, "unix:/tmp/x/sock")      # the milter behind
+    ... smtpd_milters = inet:127.0.0.1:%d       # tap.port
+    tap.talks[0].heard                          # what the MTA said, decoded
+    tap.talks[0].said                           # what the milter answered
+
+What was heard is a list of tuples that begin with the packet's letter:
+("O", version, actions, steps), ("D", "M", {"i": "4F..", ...}), ("C", host,
+family, port, address), ("H", name), ("M", "<a@b>", "SIZE=1"), ("R", ...),
+("T",), ("L", name, value), ("N",), ("B", octets), ("E", octets), ("A",),
+("Q",), ("K",), ("U", line). Octets are latin-1 strings. What was said stays
+raw: ("c", b"").
+"""
+
+import socket
+import struct
+import threading
+
+
+def connect(address):
+    """unix:/path or inet:HOST:PORT."""
+    kind, _, rest = address.partition(":")
+    if kind == "unix":
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(rest)
+        return sock
+    host, _, port = rest.rpartition(":")
+    return socket.create_connection((host, int(port)), 20)
+
+
+def _strings(data):
+    return tuple(s.decode("latin-1") for s in data.split(b"\0")[:-1])
+
+
+def decode(code, data):
+    """A packet of the MTA as a tuple."""
+    if code == "O":
+        return (code,) + struct.unpack(">III", data[:12])
+    if code == "D":
+        words = _strings(data[1:])
+        return (code, data[:1].decode(), dict(zip(words[::2], words[1::2])))
+    if code == "C":
+        host, _, rest = data.partition(b"\0")
+        family = rest[:1].decode()
+        if family == "U":
+            return (code, host.decode("latin-1"), family, 0, "")
+        return (code, host.decode("latin-1"), family,
+                struct.unpack(">H", rest[1:3])[0], rest[3:-1].decode())
+    if code in "BE":
+        return (code, data.decode("latin-1"))
+    return (code,) + _strings(data)
+
+
+class Talk:
+    """One conversation."""
+
+    def __init__(self):
+        self.heard = []
+        self.said = []
+        self.over = False
+
+
+class MilterTap:
+    def __init__(self, t, milter):
+        self.milter = milter
+        self.talks = []
+        self.sock = socket.socket()
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.listen(64)
+        self.port = self.sock.getsockname()[1]
+        t.defer(self.close)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self):
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+    def _serve(self):
+        while True:
+            try:
+                mta, _ = self.sock.accept()
+            except OSError:
+                return
+            try:
+                milter = connect(self.milter)
+            except OSError:
+                mta.close()
+                continue
+            for s in (mta, milter):
+                if s.family != socket.AF_UNIX:
+                    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            talk = Talk()
+            self.talks.append(talk)
+            for source, to, keep in (
+                    (mta, milter, lambda c, d, k=talk: k.heard.append(decode(c, d))),
+                    (milter, mta, lambda c, d, k=talk: k.said.append((c, d)))):
+                threading.Thread(target=self._pass, args=(talk, source, to, keep),
+                                 daemon=True).start()
+
+    @staticmethod
+    def _pass(talk, source, to, keep):
+        held = b""
+        try:
+            while True:
+                more = source.recv(65536)
+                if not more:
+                    break
+                held += more
+                while len(held) >= 4:
+                    n = struct.unpack(">I", held[:4])[0]
+                    if len(held) < 4 + n:
+                        break
+                    # Written down first: who sees the answer may look.
+                    keep(held[4:5].decode("latin-1"), held[5:4 + n])
+                    held = held[4 + n:]
+                to.sendall(more)
+        except OSError:
+            pass
+        talk.over = True
+        for s in (source, to):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
