@@ -2,7 +2,7 @@
 
     for side in (PostfixSide(t, [("dkim", "inet:127.0.0.1:8891")]),
                  PosternSide(t, [("dkim", "inet:127.0.0.1:8891")])):
-        outcome = side.send(Mail(...))
+        outcome = side.talk(mail(b"Subject: ...", rcpts=("one@example.com",)))
 
 Both ask the milters, in their order, and pass what is left on to a Sink.
 An Outcome holds what must be equal on both sides: the replies the client
@@ -45,34 +45,33 @@ milter_default_action = tempfail
 """
 
 
-class Mail:
-    def __init__(self, name, message, sender="ada@client.example",
-                 rcpts=("one@example.com",), params="", rcpt_params=""):
-        self.name = name
-        self.message = message
-        self.sender = sender
-        self.rcpts = list(rcpts)
-        self.params = params
-        self.rcpt_params = rcpt_params
+CUT = object()  # the client leaves without a word
 
-    def envelope(self):
-        """The commands before DATA."""
-        return ["MAIL FROM:<%s>%s" % (self.sender, self.params)] + [
-            "RCPT TO:<%s>%s" % (r, self.rcpt_params) for r in self.rcpts]
+
+def mail(message, sender="ada@client.example", rcpts=("one@example.com",), params="",
+         rcpt_params=""):
+    """The steps of one message."""
+    return (["MAIL FROM:<%s>%s" % (sender, params)]
+            + ["RCPT TO:<%s>%s" % (r, rcpt_params) for r in rcpts] + [message])
 
 
 class Outcome:
-    """replies: (code, text) each; sent: (sender, recipients, message) each."""
+    """
+    replies: (code, text) each; sent: (sender, recipients, message) each;
+    held: how many messages were put on hold.
+    """
 
-    def __init__(self, replies, sent):
+    def __init__(self, replies, sent, held):
         self.replies = replies
         self.sent = sent
+        self.held = held
 
     def __eq__(self, other):
-        return (self.replies, self.sent) == (other.replies, other.sent)
+        return (self.replies, self.sent, self.held) == (
+            other.replies, other.sent, other.held)
 
     def __repr__(self):
-        return "%r\n%s" % (self.replies, "\n".join(
+        return "%r\nheld: %d\n%s" % (self.replies, self.held, "\n".join(
             "%s -> %s\n%s" % (f, ", ".join(r), m.decode("latin-1"))
             for f, r, m in self.sent))
 
@@ -85,7 +84,7 @@ def _said(reply):
 
 
 def _own_received(message):
-    """Without the Received field that a Postfix of ours wrote."""
+    """Without the Received field that our Postfix wrote."""
     return re.sub(rb"(?m)^Received: from [^\n]*\n(?:[ \t][^\n]*\n)*?"
                   rb"[ \t]+by asks\.example \(Postfix\)[^\n]*\n(?:[ \t][^\n]*\n)*",
                   b"", message, count=1)
@@ -98,40 +97,51 @@ def _address(line):
 class Side:
     """address and sink are set by the two below."""
 
-    def send(self, mail, **kw):
-        return self.talk([mail], **kw)
-
-    def talk(self, mails, source="127.0.0.9", helo="nine.helo", before=(),
-             xclient=None):
-        """All mails in one session, each to its end."""
+    def talk(self, steps, source="127.0.0.9", helo="EHLO nine.helo", before=()):
+        """
+        One session. Steps are command lines, messages (octets: DATA and all
+        of it, if there is somebody to get it) and CUT. A recipient is not
+        named to a server that refused the sender.
+        """
         first = len(self.sink.messages)
+        held = self.held()
         replies = []
         with net.Client(self.address, source=source, greet=False) as c:
-            def say(line):
-                reply = c.cmd(line)
-                replies.append(_said(reply))
-                return reply
             try:
                 replies.append(_said(c.reply()))
-                say("EHLO " + helo)
-                for line in before:
-                    say(line)
-                for mail in mails:
-                    got = [say(line) for line in mail.envelope()]
-                    if got[0].code == 250 and any(r.code == 250 for r in got[1:]):
-                        if say("DATA").code == 354:
-                            c.send(net.stuff(mail.message))
-                            replies.append(_said(c.reply()))
-                say("QUIT")
+                self._steps(c, ([helo] if helo else []) + list(before) + list(steps)
+                            + ["QUIT"], replies)
             except net.Cut:
                 replies.append("cut")
         self.settle()
         return Outcome(replies, [
             (_address(m.mail), [_address(r) for r in m.rcpts],
-             _own_received(m.raw)) for m in self.sink.messages[first:]])
+             _own_received(m.raw)) for m in self.sink.messages[first:]],
+            self.held() - held)
 
-    def settle(self):
-        pass
+    @staticmethod
+    def _steps(c, steps, replies):
+        sender = taken = False
+        for step in steps:
+            if step is CUT:
+                return
+            if isinstance(step, bytes):
+                if taken:
+                    reply = c.cmd("DATA")
+                    if reply.code == 354:
+                        c.send(net.stuff(step))
+                        reply = c.reply()
+                    replies.append(_said(reply))
+                sender = taken = False
+                continue
+            if step.startswith("RCPT") and not sender:
+                continue
+            reply = c.cmd(step)
+            replies.append(_said(reply))
+            if step.startswith("MAIL"):
+                sender = reply.code == 250
+            elif step.startswith("RCPT"):
+                taken = taken or reply.code == 250
 
 
 class PostfixSide(Side):
@@ -145,8 +155,15 @@ class PostfixSide(Side):
                                     ", ".join(a for _, a in milters)) + main)
         self.address = self.postfix.address
 
+    def ask(self, milters):
+        """These milters from now on."""
+        self.postfix.set("smtpd_milters=" + ", ".join(a for _, a in milters))
+
     def settle(self):
         self.postfix.settle(10)
+
+    def held(self):
+        return self.postfix.held()
 
     def log(self):
         return self.postfix.log()
@@ -161,29 +178,77 @@ class PosternSide(Side):
                  keywords=KEYWORDS):
         self.sink = Sink(announce=keywords)
         t.defer(self.sink.close)
-        blocks = "".join("milter %s { server %s; %s }\n" % (n, a, settings)
-                         for n, a in milters)
+        self.extra = extra
+        self.policy = policy
         self.daemon = Postern(
-            t, name="asks", policy=policy, extra=blocks + extra,
+            t, name="asks", policy=policy, extra=self._blocks(milters, settings),
             upstream="server %s; identity none;" % self.sink.server)
         self.address = self.daemon.address
+
+    def _blocks(self, milters, settings):
+        return "".join("milter %s { server %s; %s }\n" % (n, a, settings)
+                       for n, a in milters) + self.extra
+
+    def ask(self, milters, settings=""):
+        """These milters from now on."""
+        self.daemon.configure(self.policy, extra=self._blocks(milters, settings))
+        before = self.daemon.log().count("ev=ready")
+        self.daemon.reload()
+        if not tap.until(lambda: self.daemon.log().count("ev=ready") > before, 20):
+            raise RuntimeError("no reload: " + self.daemon.log()[-3000:])
+
+    def settle(self):
+        """The reply came when the sink had it."""
+
+    def held(self):
+        return len(self.daemon.quarantine())
 
     def log(self):
         return self.daemon.log()
 
 
+# What a milter is told and cannot be the same on both sides: whose name and
+# queue it is, which way the mail goes on, the client's port.
+OWN = ("i", "j", "v", "{daemon_name}", "{daemon_addr}", "{daemon_port}", "{client_port}",
+       "{mail_host}", "{mail_mailer}", "{rcpt_host}", "{rcpt_mailer}")
+
+
+def told(entries):
+    """A recorder's log as lists of lines, one a conversation; see OWN."""
+    talks, order = {}, []
+    for e in entries:
+        if e["conn"] not in talks:
+            talks[e["conn"]] = []
+            order.append(e["conn"])
+        args = list(e["args"])
+        if e["at"] == "connect":
+            args[3] = "*"
+        macros = {k: "*" if k in OWN else v for k, v in e.get("macros", {}).items()}
+        talks[e["conn"]].append("%s %s %s" % (
+            e["at"], args, " ".join("%s=%s" % m for m in sorted(macros.items()))))
+    return [talks[n] for n in order]
+
+
+def stages(entries):
+    """The callbacks alone, in order, header and body once for a row of them."""
+    got = []
+    for e in entries:
+        if not got or got[-1] != e["at"] or e["at"] not in ("header", "body"):
+            got.append(e["at"])
+    return got
+
+
 def compare(t, what, got, want):
-    """got as want, or the first lines that differ."""
+    """`got` by postern as `want` by Postfix; else what differs first."""
     if t.ok(got == want, what):
         return True
-    a, b = repr(want).splitlines(), repr(got).splitlines()
+    a, b = (x.splitlines() if isinstance(x, str) else x
+            for x in (repr(want) if isinstance(want, Outcome) else want,
+                      repr(got) if isinstance(got, Outcome) else got))
     for i in range(max(len(a), len(b))):
         x = a[i] if i < len(a) else None
         y = b[i] if i < len(b) else None
         if x != y:
-            t.note("line %d\n  Postfix: %s\n  postern: %s" % (i, x, y))
+            t.note("line %d\n  Postfix: %.600s\n  postern: %.600s" % (i, x, y))
             break
     return False
-
-
-__all__ = ["Mail", "Outcome", "PostfixSide", "PosternSide", "compare", "tap"]

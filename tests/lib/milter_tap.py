@@ -17,16 +17,16 @@ import socket
 import struct
 import threading
 
+import milter
+
 
 def connect(address):
-    """unix:/path or inet:HOST:PORT."""
+    """unix:/path or inet:HOST:PORT, as Postfix writes it."""
     kind, _, rest = address.partition(":")
     if kind == "unix":
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(rest)
-        return sock
+        return milter.dial(address, None)
     host, _, port = rest.rpartition(":")
-    return socket.create_connection((host, int(port)), 20)
+    return milter.dial((host, int(port)), None)
 
 
 def _strings(data):
@@ -62,8 +62,8 @@ class Talk:
 
 
 class MilterTap:
-    def __init__(self, t, milter):
-        self.milter = milter
+    def __init__(self, t, address):
+        self.behind = address
         self.talks = []
         self.sock = socket.socket()
         self.sock.bind(("127.0.0.1", 0))
@@ -86,18 +86,16 @@ class MilterTap:
             except OSError:
                 return
             try:
-                milter = connect(self.milter)
+                behind = connect(self.behind)
             except OSError:
                 mta.close()
                 continue
-            for s in (mta, milter):
-                if s.family != socket.AF_UNIX:
-                    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            mta.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             talk = Talk()
             self.talks.append(talk)
             for source, to, keep in (
-                    (mta, milter, lambda c, d, k=talk: k.heard.append(decode(c, d))),
-                    (milter, mta, lambda c, d, k=talk: k.said.append((c, d)))):
+                    (mta, behind, lambda c, d, k=talk: k.heard.append(decode(c, d))),
+                    (behind, mta, lambda c, d, k=talk: k.said.append((c, d)))):
                 threading.Thread(target=self._pass, args=(talk, source, to, keep),
                                  daemon=True).start()
 

@@ -26,7 +26,7 @@ import tap
 class Milter:
     """What they have in common: a process, a port, a folder, an end."""
 
-    program = None
+    ends_by = (signal.SIGTERM, signal.SIGKILL)
 
     def __init__(self, t, name):
         self.t = t
@@ -66,8 +66,10 @@ class Milter:
         return process
 
     def end(self, process):
-        """It, and what it forked: the group is its own."""
-        for how in (signal.SIGTERM, signal.SIGKILL):
+        """It, and what it forked: the group is its own. Harmless twice."""
+        if process.returncode is not None:
+            return
+        for how in self.ends_by:
             try:
                 os.killpg(process.pid, how)
             except ProcessLookupError:
@@ -90,18 +92,31 @@ class Recorder(Milter):
     """
     The suite's own: .script(...) says what it does from the next conversation
     on, .heard() is its log as a list, .forget() empties that.
+
+    .restart() where a case asks for other SMFIP_NO* flags than those before:
+    libmilter keeps them in a table of the process, for all conversations.
     """
+
+    # libmilter looks every five seconds whether it is to stop.
+    ends_by = (signal.SIGKILL,)
 
     def __init__(self, t, name="recorder", unix=False):
         super().__init__(t, name)
+        self.known = 0
+        self.own = "inet:%d@127.0.0.1" % self.port
         if unix:
-            self.address = "unix:" + self.path("sock")
+            self.address = self.own = "unix:" + self.path("sock")
         self.script()
-        own = self.address if unix else "inet:%d@127.0.0.1" % self.port
-        self.run([os.path.join(postern.build(), "tests/lib/recorder"), own,
+        self.restart()
+
+    def restart(self):
+        if self.processes:
+            self.end(self.processes.pop())
+        self.write("log", "")
+        self.known = 0
+        self.run([os.path.join(postern.build(), "tests/lib/recorder"), self.own,
                   self.path("log"), self.path("script")],
-                 lambda: os.path.exists(self.path("log"))
-                 and any(e["at"] == "ready" for e in self._lines()))
+                 lambda: any(e["at"] == "ready" for e in self._lines()))
         self.forget()
 
     def script(self, *turns, **more):
