@@ -3,6 +3,10 @@ noinst_LTLIBRARIES += libmail.la
 libmail_la_SOURCES = \
 	proxy/mail/address.c proxy/mail/address.h \
 	proxy/mail/chain.c proxy/mail/chain.h \
+	proxy/mail/edit_header.c proxy/mail/edit_header.h \
+	proxy/mail/edit_ops.c \
+	proxy/mail/edit_ranges.c \
+	proxy/mail/edit_text.c proxy/mail/edit_text.h \
 	proxy/mail/edits.c proxy/mail/edits.h \
 	proxy/mail/envelope.c proxy/mail/envelope.h \
 	proxy/mail/facts.c proxy/mail/facts.h \

@@ -6,13 +6,17 @@
  * to the message.
  *
  * Without edits a message stays as it is; a field removed is gone, one set is
- * there once: to do either again changes nothing.
+ * there once: to do either again changes nothing. And an MTA that is asked to
+ * do the same writes the same message.
  *
- * Covers: proxy/mail/edits.c proxy/mail/field.c
+ * Covers: proxy/mail/edits.c proxy/mail/field.c proxy/mail/edit_header.c
+ *     proxy/mail/edit_ops.c proxy/mail/edit_ranges.c proxy/mail/edit_text.c
  */
 #include "base/buf.h"
 #include "base/must.h"
 #include "mail/edits.h"
+
+#include "tests/unit/mta.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -109,6 +113,26 @@ again(struct spool_pool *pool, const struct edit *edit, struct pn_str message)
 	buf_fini(&twice);
 }
 
+static void
+agree(struct spool_pool *pool, const struct edits *edits, struct pn_str message,
+    struct pn_str made)
+{
+	struct arena *a = arena_new(64 << 20);
+	struct spool *s = spool_new(pool);
+	struct buf theirs = { 0 };
+	struct error e;
+	struct mta mta;
+
+	must(spool_append(s, message, &e) == 0);
+	if (mta_read(&mta, a, message)) {
+		must(mta_edit(&mta, edits, s, &theirs));
+		must(pn_str_eq(buf_str(&theirs), made));
+	}
+	buf_fini(&theirs);
+	spool_free(s);
+	arena_free(a);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -126,6 +150,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rest = pn_str_sub(rest, (size_t)(lf - rest.p) + 1, SIZE_MAX);
 	if (apply(pool, &edits, rest, &out)) {
 		must(!STAILQ_EMPTY(&edits) || pn_str_eq(buf_str(&out), rest));
+		agree(pool, &edits, rest, buf_str(&out));
 		STAILQ_FOREACH (e, &edits, next)
 			if (e->kind == EDIT_HEADER_REMOVE ||
 			    e->kind == EDIT_HEADER_SET)

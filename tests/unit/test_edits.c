@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "mail/edits.h"
+#include "mta.h"
 
 static const struct spool_conf conf = { .dir = "/tmp", .max_memory = 1 << 20 };
 
@@ -212,6 +213,12 @@ a_million_bytes_of_fields_are_read_once(void **state)
 	apply(s, &edits, a, &out);
 	assert_true(clock() - began < 5 * CLOCKS_PER_SEC);
 	assert_int_equal(buf_len(&out), spool_size(s) + strlen(" [S]"));
+	buf_clear(&out);
+	assert_int_equal(edits_add(&edits, a, EDIT_HEADER_REMOVE,
+			     PN_STR_V("a"), PN_STR_V("")), 0);
+	apply(s, &edits, a, &out);
+	assert_int_equal(buf_len(&out),
+	    60000 * strlen("Subject:\r\n") + strlen(" [S]"));
 	buf_fini(&out);
 	arena_free(a);
 	spool_free(s);
@@ -369,6 +376,190 @@ bytes_outside_are_the_same(void **state)
 	}
 }
 
+/* ---- the same by an MTA ---- */
+
+static const char *
+one_of(unsigned *seed, const char *const *words, unsigned n)
+{
+	return words[dice(seed, n)];
+}
+
+static const char *const names[] = { "A", "a", "Subject", "SUBJECT", "X-Spam",
+	"x-spam", "Received", "X-Odd!#", "B",
+	"X-Long-Name-0123456789-0123456789-0123456789-0123456789-0123456789-01234",
+	"X-Too-Long-0123456789-0123456789-0123456789-0123456789-0123456789-0123456"
+	"789-0123456789" };
+#define EDITED (PN_COUNT(names) - 1) /* rules take no name that is too long */
+
+static void
+random_header(unsigned *seed, struct buf *b)
+{
+	static const char *const values[] = { "", " ", " v", "v", "\tv",
+		" folded\r\n line", "\r\n behind", " 8 bit: \xe4 \xc3\xa4",
+		" =?UTF-8?B?w6Q=?=", " a: b", " end ",
+		" two\r\n\tfolds\r\n  here" };
+
+	for (unsigned n = dice(seed, 12); n > 0; n--)
+		(void)buf_printf(b, "%s:%s\r\n",
+		    one_of(seed, names, PN_COUNT(names)),
+		    one_of(seed, values, PN_COUNT(values)));
+	(void)buf_puts(b, "\r\n");
+}
+
+static void
+random_body(unsigned *seed, struct buf *b)
+{
+	for (unsigned n = dice(seed, 400); n > 0; n--)
+		(void)buf_add(b, &"\r\n.abc: "[dice(seed, 8)], 1);
+}
+
+static void
+random_edits(unsigned *seed, struct arena *a, struct edits *edits,
+    size_t header, size_t size)
+{
+	static const char *const values[] = { "", "y", "[S] ", "two words",
+		"\xc3\xa4 gr\xc3\xbcn", "\xff no UTF-8",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+		"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb cccccccccccc" };
+
+	for (unsigned n = dice(seed, 7); n > 0; n--)
+		assert_int_equal(edits_add(edits, a,
+				     (enum edit_kind)dice(seed, EDIT_RANGE),
+				     pn_str_of(one_of(seed, names, EDITED)),
+				     pn_str_of(one_of(seed, values,
+					 PN_COUNT(values)))), 0);
+	if (dice(seed, 4) == 0 && size > header)
+		assert_int_equal(edits_add_range(edits, a,
+		    header + dice(seed, (unsigned)(size - header)),
+		    dice(seed, 50), PN_STR_V("gone\r\n")), 0);
+	if (dice(seed, 6) == 0)
+		assert_int_equal(
+		    edits_add_body(edits, a, PN_STR_V("new\r\n")), 0);
+}
+
+/* What is written and what an MTA is asked to do must come to the same. */
+static bool
+one_round(unsigned *seed)
+{
+	const struct spool_conf small = { "/tmp", 1 << 20 };
+	struct spool_pool *pool = spool_pool_new(&small);
+	struct spool *s = spool_new(pool);
+	struct arena *a = arena_new(1 << 20);
+	struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
+	struct buf text = { 0 }, ours = { 0 }, theirs = { 0 };
+	struct edit_ranges ranges;
+	struct mta mta;
+	struct error e;
+	size_t header;
+	bool done;
+
+	random_header(seed, &text);
+	header = buf_len(&text);
+	random_body(seed, &text);
+	spool_of(s, buf_str(&text));
+	random_edits(seed, a, &edits, header, buf_len(&text));
+	assert_true(mta_read(&mta, a, buf_str(&text)));
+	done = edits_resolve(&edits, s, a, &ranges, &e) == 0;
+	assert_int_equal(mta_edit(&mta, &edits, s, &theirs), done);
+	if (done) {
+		apply(s, &edits, a, &ours);
+		if (!pn_str_eq(buf_str(&ours), buf_str(&theirs)))
+			fail_msg("of \"%.*s\" we make \"%.*s\", the MTA \"%.*s\"",
+			    PN_STR_ARG(buf_str(&text)),
+			    PN_STR_ARG(buf_str(&ours)),
+			    PN_STR_ARG(buf_str(&theirs)));
+	}
+	buf_fini(&text);
+	buf_fini(&ours);
+	buf_fini(&theirs);
+	arena_free(a);
+	spool_free(s);
+	spool_pool_free(pool);
+	return done;
+}
+
+static void
+an_mta_makes_the_same_of_it(void **state)
+{
+	unsigned seed = 7, done = 0;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++)
+		done += one_round(&seed);
+	assert_in_range(done, 15000, 19999);
+}
+
+static const struct {
+	const char *name;
+	struct want_edit edits[3];
+	size_t n_edits;
+	const char *before;
+	struct {
+		enum edit_op_kind kind;
+		unsigned nth;
+		const char *name, *value;
+	} ops[4];
+	size_t n_ops;
+} op_cases[] = {
+	{ "no edit, no operation", { { 0 } }, 0, "A: 1\r\n\r\n", { { 0 } }, 0 },
+	{ "the last of a name goes first", { { EDIT_HEADER_REMOVE, "x", "" } },
+	    1, "X: 1\r\nA: 1\r\nX: 2\r\n\r\n",
+	    { { EDIT_OP_DELETE, 2, "X", "" }, { EDIT_OP_DELETE, 1, "X", "" } },
+	    2 },
+	{ "set: the others go, then the first changes",
+	    { { EDIT_HEADER_SET, "x", "new" } }, 1,
+	    "X: 1\r\nX: 2\r\n\r\n",
+	    { { EDIT_OP_DELETE, 2, "X", "" },
+		{ EDIT_OP_CHANGE, 1, "x", " new" } }, 2 },
+	{ "inserted last first, behind the changes, before what is added",
+	    { { EDIT_HEADER_ADD, "Z", "z" }, { EDIT_HEADER_INSERT, "X", "1" },
+		{ EDIT_HEADER_INSERT, "X", "2" } }, 3, "A: 1\r\n\r\n",
+	    { { EDIT_OP_INSERT, 0, "X", " 2" }, { EDIT_OP_INSERT, 0, "X", " 1" },
+		{ EDIT_OP_ADD, 0, "Z", " z" } }, 3 },
+	{ "a folded value has LF", { { EDIT_HEADER_PREFIX, "Subject", "[S] " } },
+	    1, "SUBJECT: a\r\n b\r\n\r\n",
+	    { { EDIT_OP_CHANGE, 1, "SUBJECT", " [S] a\n b" } }, 1 },
+};
+
+static void
+table_of_operations(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(op_cases); i++) {
+		struct spool_pool *pool = spool_pool_new(&conf);
+		struct spool *s = spool_new(pool);
+		struct arena *a = arena_new(1 << 20);
+		struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
+		struct edit_ops ops;
+		struct edit_op *op;
+		struct error e;
+		size_t n = 0;
+
+		print_message("%s\n", op_cases[i].name);
+		spool_of(s, pn_str_of(op_cases[i].before));
+		for (size_t j = 0; j < op_cases[i].n_edits; j++)
+			assert_int_equal(
+			    edits_add(&edits, a, op_cases[i].edits[j].kind,
+				pn_str_of(op_cases[i].edits[j].name),
+				pn_str_of(op_cases[i].edits[j].value)),
+			    0);
+		assert_int_equal(edits_header_ops(&edits, s, a, &ops, &e), 0);
+		STAILQ_FOREACH (op, &ops, next) {
+			assert_true(n < op_cases[i].n_ops);
+			assert_int_equal(op->kind, op_cases[i].ops[n].kind);
+			assert_int_equal(op->nth, op_cases[i].ops[n].nth);
+			assert_string_equal(op->name.p, op_cases[i].ops[n].name);
+			assert_string_equal(
+			    op->value.p, op_cases[i].ops[n].value);
+			n++;
+		}
+		assert_int_equal(n, op_cases[i].n_ops);
+		arena_free(a);
+		spool_free(s);
+		spool_pool_free(pool);
+	}
+}
+
 int
 main(void)
 {
@@ -378,6 +569,8 @@ main(void)
 		cmocka_unit_test(table_of_body_edits),
 		cmocka_unit_test(bytes_outside_are_the_same),
 		cmocka_unit_test(a_million_bytes_of_fields_are_read_once),
+		cmocka_unit_test(table_of_operations),
+		cmocka_unit_test(an_mta_makes_the_same_of_it),
 	};
 
 	return cmocka_run_group_tests_name("edits", tests, NULL, NULL);
