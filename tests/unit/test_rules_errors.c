@@ -412,13 +412,13 @@ static const struct when_case in_rule[] = {
 	    "unknown there is none" },
 	{ "on unknown allow", 12,
 	    "\"allow\" is no verdict: accept, tag, reject, tempfail, "
-	    "quarantine, discard or redirect may stand here" },
+	    "quarantine, hold, discard or redirect may stand here" },
 	{ "on unknown quarantine copy", 12,
 	    "\"quarantine copy\" is no verdict: accept, tag, reject, tempfail, "
-	    "quarantine, discard or redirect may stand here" },
+	    "quarantine, hold, discard or redirect may stand here" },
 	{ "on unknown score +1", 12,
 	    "\"score\" is no verdict: accept, tag, reject, tempfail, "
-	    "quarantine, discard or redirect may stand here" },
+	    "quarantine, hold, discard or redirect may stand here" },
 	{ "when subject ~ /(?<nr>x)/; on unknown reject \"$nr\"", 47,
 	    "unknown fact \"nr\"" },
 	{ "when not subject ~ /(?<nr>x)/; unless sender ~ /(?<nr>y)/; on "

@@ -27,8 +27,8 @@ static void
 describe_effects(const struct rules_result *result, struct buf *b)
 {
 	static const char *const names[] = { "accept", "allow", "tag", "reject",
-		"tempfail", "quarantine", "discard", "redirect", "header",
-		"subject" };
+		"tempfail", "quarantine", "hold", "discard", "redirect",
+		"header", "subject" };
 
 	for (size_t i = 0; i < result->n_effects; i++) {
 		const struct rules_effect *f = &result->effects[i];

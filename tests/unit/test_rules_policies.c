@@ -60,7 +60,8 @@ say_effect(struct buf *b, const struct rules_effect *f)
 {
 	static const char *const edits[] = { "add", "set", "remove", "insert" };
 	static const char *const names[] = { "accept", "allow", "tag", "reject",
-		"tempfail", "quarantine", "discard", "redirect", "header",
+		"tempfail", "quarantine", "hold", "discard", "redirect",
+		"header",
 		"subject", "strip", "copy", "rcpt add", "rcpt remove", "score",
 		"delay", "note" };
 
