@@ -68,6 +68,7 @@ declaration(const struct chain *c, const struct chain_fact *f)
 		.content = f->content,
 		.keyed = f->keyed,
 		.keys = f->keys,
+		.braces = f->braces,
 		.many = f->many,
 		.module = f->module == CHAIN_CORE
 			      ? "core"

@@ -517,6 +517,15 @@ take_operand(struct making *m)
 	}
 }
 
+struct pn_str
+key_bare(const struct rules_decl *d, struct pn_str key)
+{
+	bool braces = d->braces && key.n > 1 && key.p[0] == '{' &&
+		      key.p[key.n - 1] == '}';
+
+	return braces ? pn_str_sub(key, 1, key.n - 2) : key;
+}
+
 /* A name that the fact does not know could never hold. */
 int
 key_known(const struct rules_decl *d, const struct word *key, struct error *e)
@@ -547,7 +556,7 @@ check_key(struct making *m)
 	if (!m->decl->keyed && t->has_key)
 		return lex_error(m->e, &t->key.pos, "\"%s\" takes no name",
 		    VIS(t->name.text));
-	if (t->has_key && t->key.text.n == 0)
+	if (t->has_key && m->atom->key.n == 0)
 		return lex_error(m->e, &t->key.pos, "the name is empty");
 	return t->has_key ? key_known(m->decl, &t->key, m->e) : 0;
 }
@@ -647,7 +656,7 @@ atom_make(struct rules_builder *b, const struct scope *scope,
 	a->fact = ref.fact;
 	a->field = ref.field;
 	a->thing = ref.thing;
-	a->key = test->key.text;
+	a->key = key_bare(m.decl, test->key.text);
 	a->op = test->op;
 	a->values = test->values;
 	a->content = m.decl->content;
@@ -709,6 +718,7 @@ atoms_number(struct rules_builder *b)
 {
 	struct rules *r = b->rules;
 
+	r->atoms = b->atoms;
 	r->content = rules_alloc(b, b->n_atoms * sizeof(struct atom *));
 	for (struct atom *a = b->atoms; a != NULL; a = a->next) {
 		r->uses[a->fact] = true;
@@ -718,4 +728,23 @@ atoms_number(struct rules_builder *b)
 	}
 	r->groups = rules_alloc(b, r->n_content * sizeof(*r->groups));
 	gather(b, r);
+}
+
+/* Is it the first of those that ask for that name? */
+static bool
+is_first_asked(const struct rules *r, const struct atom *a)
+{
+	const struct atom *b = r->atoms;
+
+	while (b->fact != a->fact || !pn_str_caseeq(b->key, a->key))
+		b = b->next;
+	return a == b;
+}
+
+void
+rules_keys(const struct rules *r, uint32_t fact, rules_key_take *take, void *arg)
+{
+	for (const struct atom *a = r->atoms; a != NULL; a = a->next)
+		if (a->fact == fact && is_first_asked(r, a))
+			take(arg, a->key);
 }

@@ -220,6 +220,8 @@ compile(struct rules_builder *b, struct error *e)
 	for (struct policy *p = b->policies; p != NULL; p = p->next)
 		if (check_policy(b, p, e) < 0)
 			return -1;
+	if (check_conditions(b, e) < 0)
+		return -1;
 	atoms_number(b);
 	rules_order(b);
 	return rules_place(b, e);

@@ -17,6 +17,7 @@ struct checking {
 	const struct expr *any; /* the one around, for named groups */
 	bool negated;
 	bool in_when;
+	bool is_condition; /* of a setting: the message is not known to it */
 	struct error *e;
 };
 
@@ -26,6 +27,9 @@ bool check_declares_word(const struct rules_decl *, struct pn_str word);
 
 /* check_expr.c: names, types, short forms written out, atoms hung on. */
 int check_expr(struct checking *, struct expr *);
+
+/* condition.c */
+int check_conditions(struct rules_builder *, struct error *);
 
 /* check_action.c: texts and what else an action needs of its rule. */
 int check_all_actions(struct checking *);

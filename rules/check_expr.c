@@ -127,10 +127,21 @@ write_out(struct checking *c, struct expr *x)
 }
 
 static int
+error_of_message(struct checking *c, const struct lex_pos *pos)
+{
+	return lex_error(c->e, pos,
+	    "this is known only after the message was read: a condition here "
+	    "may ask for what is known at %s",
+	    c->b->decls->stages[c->b->rules->rcpt_stage]);
+}
+
+static int
 check_quant(struct checking *c, struct expr *x)
 {
 	bool negated = c->negated;
 
+	if (c->is_condition)
+		return error_of_message(c, &x->pos);
 	if (c->scope.thing != NO_THING)
 		return lex_error(c->e, &x->pos,
 		    "any, all and no cannot stand within one another");
@@ -186,12 +197,18 @@ take_names(struct checking *c, const struct expr *x)
 static int
 check_test(struct checking *c, struct expr *x)
 {
+	const struct rules_decl *decl;
+
 	if (atom_make(c->b, &c->scope, x->test, &x->atom, c->e) < 0)
 		return -1;
+	decl = &c->b->decls->facts[x->atom->fact];
+	if (c->is_condition && (x->atom->fact == c->b->rules->score ||
+				   decl->stage > c->b->rules->rcpt_stage))
+		return error_of_message(c, &x->test->name.pos);
 	if (x->atom->fact == c->b->rules->score)
 		c->rule->reads = true;
 	else
-		check_no_earlier(c, c->b->decls->facts[x->atom->fact].stage);
+		check_no_earlier(c, decl->stage);
 	return take_names(c, x);
 }
 

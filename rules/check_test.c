@@ -123,7 +123,7 @@ check_given(struct checking *c, const struct given *g, struct rules_given *out)
 	if (g->has_key && key_known(decl, &g->key, c->e) < 0)
 		return -1;
 	out->fact = ref.fact;
-	out->key = g->key.text;
+	out->key = key_bare(decl, g->key.text);
 	return given_value(c, decl, &g->value, &out->value);
 }
 

@@ -213,17 +213,19 @@ explain_what(struct explaining *x, const struct rules_effect *f)
 	explain_text(x, "address", f->address);
 }
 
-static void
-explain_effect(struct explaining *x, const struct rules_effect *f)
+void
+rules_effect_json(const struct rules_effect *f, struct buf *b)
 {
-	json_begin_object(x->b, NULL);
-	json_cstr(x->b, "action", rules_action_name(f->action));
+	struct explaining x = { .b = b };
+
+	json_begin_object(b, NULL);
+	json_cstr(b, "action", rules_action_name(f->action));
 	if (f->code != 0) {
-		json_int(x->b, "code", f->code);
-		json_str(x->b, "status", f->status);
+		json_int(b, "code", f->code);
+		json_str(b, "status", f->status);
 	}
-	explain_what(x, f);
-	json_end_object(x->b);
+	explain_what(&x, f);
+	json_end_object(b);
 }
 
 static void
@@ -234,7 +236,7 @@ explain_effects(struct explaining *x, unsigned order, size_t first)
 	json_begin_array(x->b, "actions");
 	for (size_t i = first; i < t->n_effects && t->effects[i].order == order;
 	     i++)
-		explain_effect(x, &t->effects[i]);
+		rules_effect_json(&t->effects[i], x->b);
 	json_end_array(x->b);
 }
 
@@ -301,15 +303,22 @@ explain_score(struct explaining *x)
 }
 
 void
-rules_trace_json(
+rules_trace_items(
     const struct rules *r, const struct rules_trace *t, struct buf *b)
 {
 	struct explaining x = { .r = r, .t = t, .b = b };
 
-	json_begin_array(b, NULL);
 	for (size_t i = 0; t != NULL && i < t->n_judged; i++)
 		explain_rule(&x, i);
 	if (t != NULL)
 		explain_score(&x);
+}
+
+void
+rules_trace_json(
+    const struct rules *r, const struct rules_trace *t, struct buf *b)
+{
+	json_begin_array(b, NULL);
+	rules_trace_items(r, t, b);
 	json_end_array(b);
 }

@@ -508,6 +508,15 @@ policy_uses(const struct policy *p, const struct list *list)
 	return false;
 }
 
+static bool
+condition_uses(const struct rules *r, const struct list *list)
+{
+	for (const struct condition *c = r->conditions; c; c = c->next)
+		if (expr_uses(c->expr, list))
+			return true;
+	return false;
+}
+
 static void
 look_at_lists(struct lint *l)
 {
@@ -517,7 +526,7 @@ look_at_lists(struct lint *l)
 		while (
 		    i < l->r->n_policies && !policy_uses(l->r->policies[i], x))
 			i++;
-		if (i == l->r->n_policies)
+		if (i == l->r->n_policies && !condition_uses(l->r, x))
 			warn(l, &x->pos, "%s \"%s\" is never used",
 			    list_noun(x), VIS(x->name));
 	}
@@ -609,6 +618,8 @@ look_at_patterns(struct lint *l)
 			look_at_regexes(l, r->when);
 			look_at_regexes(l, r->unless);
 		}
+	for (const struct condition *c = l->r->conditions; c; c = c->next)
+		look_at_regexes(l, c->expr);
 	for (const struct list *x = l->r->lists; x != NULL; x = x->next)
 		for (size_t i = 0; x->kind == LIST_PCRE && i < x->n_members;
 		     i++)

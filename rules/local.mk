@@ -10,7 +10,7 @@ librules_la_SOURCES = \
 	rules/prefilter.c rules/run.c rules/limited.c \
 	rules/atoms.c rules/ask.c rules/check.h rules/check.c rules/check_expr.c \
 	rules/check_action.c rules/check_test.c rules/place.c rules/text.c \
-	rules/answers.c rules/judge.c rules/effects.c rules/score.c \
+	rules/condition.c rules/answers.c rules/judge.c rules/effects.c rules/score.c \
 	rules/explain.c rules/print.c rules/describe.c \
 	rules/lint.h rules/lint.c rules/lint_logic.c rules/lint_pattern.c
 librules_la_LIBADD = libbase.la $(PCRE2_LIBS) $(CDB_LIBS)

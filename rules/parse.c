@@ -111,9 +111,10 @@ own_lexer(struct rules_builder *b, const struct lex *l)
 	return own;
 }
 
-int
-rules_parse_item(struct rules_builder *b, struct lex *l, const char *base_dir,
-    struct error *e)
+/* An item, or with id a condition. */
+static int
+parse_guarded(
+    struct rules_builder *b, struct lex *l, unsigned *id, struct error *e)
 {
 	struct lex own;
 	struct parser p = { .b = b, .l = &own, .e = e };
@@ -123,9 +124,8 @@ rules_parse_item(struct rules_builder *b, struct lex *l, const char *base_dir,
 		    "%s: the policy needs more memory than it "
 		    "may have",
 		    l->file);
-	b->base_dir = base_dir != NULL ? base_dir : "";
 	own = own_lexer(b, l);
-	if (parse_item(&p) < 0)
+	if ((id != NULL ? parse_condition(&p, id) : parse_item(&p)) < 0)
 		return -1;
 	l->at = own.at;
 	l->line = own.line;
@@ -138,6 +138,21 @@ rules_parse_item(struct rules_builder *b, struct lex *l, const char *base_dir,
 	return 0;
 }
 
+int
+rules_parse_item(struct rules_builder *b, struct lex *l, const char *base_dir,
+    struct error *e)
+{
+	b->base_dir = base_dir != NULL ? base_dir : "";
+	return parse_guarded(b, l, NULL, e);
+}
+
+int
+rules_parse_condition(
+    struct rules_builder *b, struct lex *l, unsigned *id, struct error *e)
+{
+	return parse_guarded(b, l, id, e);
+}
+
 struct rules_builder *
 rules_builder_new(struct arena *arena, const struct rules_decls *decls)
 {
@@ -147,6 +162,7 @@ rules_builder_new(struct arena *arena, const struct rules_decls *decls)
 	b->decls = decls;
 	b->rules = arena_alloc(arena, sizeof(*b->rules));
 	b->last_list = b->rules != NULL ? &b->rules->lists : NULL;
+	b->last_condition = b->rules != NULL ? &b->rules->conditions : NULL;
 	b->last_policy = &b->policies;
 	b->last_atom = &b->atoms;
 	return b;

@@ -41,6 +41,9 @@ int parse_people(struct parser *p);
 /* parse.c: a relative path as seen from the file it was written in. */
 struct pn_str parse_under_base(struct rules_builder *b, struct pn_str path);
 
+/* condition.c: up to its ";" */
+int parse_condition(struct parser *p, unsigned *id);
+
 /* parse_policy.c: behind `policy` */
 int parse_policy(struct parser *p);
 

@@ -27,6 +27,7 @@ rules_order(struct rules_builder *b)
 			for (struct rule *o = r->overs; o; o = o->next_over)
 				o->order = next++;
 		}
+	b->rules->n_orders = next;
 }
 
 bool
@@ -186,6 +187,12 @@ rules_policy_name(const struct rules *r, unsigned policy)
 {
 	must(policy < r->n_policies);
 	return r->policies[policy]->name;
+}
+
+unsigned
+rules_orders(const struct rules *r)
+{
+	return r->n_orders;
 }
 
 unsigned

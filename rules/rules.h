@@ -44,6 +44,8 @@ struct rules_decl {
 	bool keyed;               /* takes a name: header("X-Spam") */
 	const char *const *keys;  /* the only names it takes, NULL-terminated;
 				     NULL: any */
+	bool braces;              /* a name may stand in braces, which mean
+				     nothing: macro("{i}") */
 	bool many;                /* may have several values; an atom is true if
 				     it is true of any of them */
 	const char *module;       /* who gives it */
@@ -88,6 +90,13 @@ bool rules_is_item(struct pn_str word);
 int rules_parse_item(struct rules_builder *, struct lex *, const char *base_dir,
     struct error *e);
 /*
+ * A condition that stands in somebody's setting (`when EXPR;`), up to its ";",
+ * which is left: by *id it is asked for once the set is compiled. What it asks
+ * about is known at rcpt at the latest; else compiling is an error there.
+ */
+int rules_parse_condition(struct rules_builder *, struct lex *, unsigned *id,
+    struct error *e);
+/*
  * Check, find stages, share atoms, compile patterns. The set lives in the
  * builder's arena, borrows the builder's texts (copy first: the caller's text
  * may go). NULL and *e.
@@ -113,6 +122,10 @@ size_t rules_lint(const struct rules *, struct buf *);
 /* Has any rule (or interpolated text) a use for this fact? Then it is worth
  * asking the world for it. */
 bool rules_uses(const struct rules *, uint32_t fact);
+/* Each name under which a keyed fact is asked for, once, in no order. */
+typedef void rules_key_take(void *arg, struct pn_str key);
+void rules_keys(const struct rules *, uint32_t fact, rules_key_take *,
+    void *arg);
 /* Does any rule ask for any, all or no such thing (index into decls.things)? */
 bool rules_counts(const struct rules *, uint32_t thing);
 
@@ -219,6 +232,15 @@ struct rules_limited {
 bool rules_next_limited(const struct rules_answers *, uint32_t *at,
     struct rules_limited *out);
 
+/* ---- conditions outside rules ---- */
+
+/* The stage at which the last of its facts is known: rcpt at most. */
+unsigned rules_condition_stage(const struct rules *, unsigned id);
+enum tri rules_condition(const struct rules *, struct rules_run *, unsigned id,
+    const struct rules_facts *);
+/* As it would be written. */
+void rules_condition_print(const struct rules *, unsigned id, struct buf *);
+
 /* ---- judging ---- */
 
 enum rules_action {
@@ -289,6 +311,8 @@ struct rules_result {
 #define RULES_NO_POLICY UINT_MAX
 unsigned rules_policy_for(const struct rules *, struct rules_run *,
     const struct rules_facts *);
+/* More than any effect's order. */
+unsigned rules_orders(const struct rules *);
 /* The policy to judge at connect, helo and mail; RULES_NO_POLICY: none. */
 unsigned rules_policy_early(const struct rules *);
 /* Who judges a recipient of that policy at that stage: it, or that one. */
@@ -318,6 +342,10 @@ int rules_judge(const struct rules *, struct rules_run *, unsigned policy,
  */
 void rules_trace_json(const struct rules *, const struct rules_trace *,
     struct buf *);
+/* The same without the array around it; and one effect, as in "actions". */
+void rules_trace_items(const struct rules *, const struct rules_trace *,
+    struct buf *);
+void rules_effect_json(const struct rules_effect *, struct buf *);
 
 /* ---- maps ---- */
 

@@ -157,6 +157,15 @@ struct rule {
 	struct rule *overs, **last_over, *next_over; /* of what is overridden */
 };
 
+/* ---- conditions in settings ---- */
+
+struct condition {
+	unsigned id, stage;
+	struct lex_pos pos;
+	struct expr *expr;
+	struct condition *next;
+};
+
 /* ---- policies ---- */
 
 /* rcpt @sales.example.com partners */
@@ -258,6 +267,10 @@ struct rules {
 	size_t n_policies;
 	const struct policy *fallback; /* for whom no `for` holds, or NULL */
 	bool any_for;
+	unsigned n_orders;
+	struct condition *conditions;
+	unsigned n_conditions;
+	const struct atom *atoms; /* all, by .next */
 	uint32_t score; /* the fact; its value is the policy's */
 	const struct atom **content;   /* [n_content] */
 	uint32_t n_content;
@@ -293,6 +306,7 @@ struct rules_builder {
 	struct rules *rules;
 	struct list **last_list;
 	struct policy *policies, **last_policy;
+	struct condition **last_condition;
 	struct roster roster;
 	struct pn_str source; /* the caller's text last seen, and our copy */
 	struct pn_str copy;
@@ -442,6 +456,8 @@ struct fact_ref {
 };
 int fact_find(const struct rules_decls *, uint32_t thing,
     const struct word *name, struct fact_ref *out, struct error *e);
+/* Without the braces that mean nothing. */
+struct pn_str key_bare(const struct rules_decl *, struct pn_str key);
 int key_known(const struct rules_decl *, const struct word *key,
     struct error *e);
 bool fact_exists(const struct rules_decls *, uint32_t thing,

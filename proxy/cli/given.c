@@ -169,6 +169,9 @@ given(const struct policy *p, struct arena *arena, const char *text, bool known,
 		    f->keyed ? "\"%s\" needs a name: %s(\"NAME\")=VALUE"
 			     : "\"%s\" takes no name",
 		    f->name, f->name);
+	if (f->braces && key.n > 1 && key.p[0] == '{' &&
+	    key.p[key.n - 1] == '}')
+		key = pn_str_sub(key, 1, key.n - 2);
 	*out = (struct fact_given){ .index = i, .key = key };
 	out->value.type = f->type;
 	out->value.state = known ? VALUE_KNOWN : VALUE_UNKNOWN;

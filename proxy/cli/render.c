@@ -242,12 +242,36 @@ render_stage(FILE *f, const json_t *trace, const json_t *stage)
 	}
 }
 
+/* Somebody else's word, who stands in no file: "milter.dkim said reject 550
+ * ...", and in which fact a rule finds it. */
+static void
+render_said(
+    FILE *f, const json_t *trace, const json_t *stage, const json_t *rule)
+{
+	const json_t *actions = json_object_get(rule, "actions");
+
+	(void)fputs("  ", f);
+	show_text(f, member(rule, "rule"));
+	(void)fputs(" said ", f);
+	render_action(f, json_array_get(actions, 0));
+	render_stage(f, trace, stage);
+	(void)fputs("\n    ", f);
+	show_text(f, member(rule, "fact"));
+	(void)fputs(" is ", f);
+	show_text(f, member(rule, "said"));
+	(void)fputc('\n', f);
+}
+
 static void
 render_rule(
     FILE *f, const json_t *trace, const json_t *stage, const json_t *rule)
 {
 	struct telling t = { f, json_object_get(trace, "found") };
 
+	if (json_object_get(rule, "said") != NULL) {
+		render_said(f, trace, stage, rule);
+		return;
+	}
 	(void)fputs("  ", f);
 	show_text(f, member(rule, "rule"));
 	(void)fputs(": ", f);

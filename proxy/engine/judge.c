@@ -27,11 +27,13 @@ address_of(const struct rcpt *r)
 		.domain = r->domain };
 }
 
+#define ANY_POLICY (RULES_NO_POLICY - 1)
+
 /* A recipient of this policy that the message goes to? */
 static bool
 is_of(const struct rcpt *r, unsigned policy)
 {
-	return r->accepted && r->policy == policy;
+	return r->accepted && (policy == ANY_POLICY || r->policy == policy);
 }
 
 /*
@@ -218,13 +220,31 @@ judge(struct engine_run *r, unsigned policy)
 	if (rules_judge(r->engine->conf->rules, r->engine->rules_run, policy,
 		(unsigned)r->stage, &facts,
 		r->stage == STAGE_MESSAGE ? t->past->findings.answers : NULL,
-		earlier, n, t->arena, &s->rules) < 0)
+		earlier, n, t->arena, &s->rules) < 0 ||
+	    propose_join(r, s) < 0)
 		return NULL;
 	t->score = s->rules.score;
 	STAILQ_INSERT_TAIL(&t->past->results, s, next);
 	if (r->engine->conf->enforce && effects_stage(t, &s->rules) < 0)
 		return NULL;
 	return s;
+}
+
+/* Without rules there may be somebody who proposes. */
+static bool
+is_judged(const struct engine_run *r, unsigned policy)
+{
+	return policy != RULES_NO_POLICY || r->proposed != NULL;
+}
+
+enum tri
+judge_condition(struct engine_run *r, unsigned id)
+{
+	struct asker asker = { r->t, &r->engine->conf->site, ANY_POLICY };
+	struct rules_facts facts = { &asker, get, n_things, depth };
+
+	return rules_condition(
+	    r->engine->conf->rules, r->engine->rules_run, id, &facts);
 }
 
 /* ---- recipients ---- */
@@ -310,11 +330,15 @@ send_back(struct transaction *t)
 static int
 add_name(struct engine_run *r, unsigned policy)
 {
-	struct pn_str name = rules_policy_name(r->engine->conf->rules, policy);
 	struct transaction *t = r->t;
-	char *all = arena_printf(t->arena, "%.*s%s%.*s", PN_STR_ARG(t->policy),
-	    t->policy.n ? "," : "", PN_STR_ARG(name));
+	struct pn_str name;
+	char *all;
 
+	if (policy == RULES_NO_POLICY)
+		return 0;
+	name = rules_policy_name(r->engine->conf->rules, policy);
+	all = arena_printf(t->arena, "%.*s%s%.*s", PN_STR_ARG(t->policy),
+	    t->policy.n ? "," : "", PN_STR_ARG(name));
 	t->policy = pn_str_of(all);
 	return all == NULL ? -1 : 0;
 }
@@ -333,7 +357,7 @@ judge_rcpt(struct engine_run *r)
 		send_back(t);
 		return 0;
 	}
-	if (t->rcpt->policy == RULES_NO_POLICY)
+	if (!is_judged(r, t->rcpt->policy))
 		return 0;
 	if (add_name(r, t->rcpt->policy) < 0 ||
 	    (s = judge(r, t->rcpt->policy)) == NULL)
@@ -375,9 +399,9 @@ judge_stage(struct engine_run *r)
 
 	if (r->stage == STAGE_RCPT)
 		return judge_rcpt(r);
-	if (policy == RULES_NO_POLICY)
-		return 0;
 	forget_again(r);
+	if (!is_judged(r, policy))
+		return 0;
 	if ((s = judge(r, policy)) == NULL)
 		return -1;
 	effects_join(r->t, &r->t->verdict, &s->rules, r->engine->conf->enforce);
@@ -391,7 +415,7 @@ judge_without_rcpt(struct engine_run *r)
 {
 	unsigned policy = rules_policy_early(r->engine->conf->rules);
 
-	if (policy == RULES_NO_POLICY)
+	if (!is_judged(r, policy))
 		return 0;
 	return add_name(r, policy) < 0 || judge(r, policy) == NULL ? -1 : 0;
 }
@@ -399,14 +423,14 @@ judge_without_rcpt(struct engine_run *r)
 /*
  * Once for each policy that some accepted recipient has, in the order they
  * came. A recipient that no policy fits has no rules: for him the message
- * passes as it is.
+ * passes as it is, unless somebody else wants something of it.
  */
 static int
 judge_policies(struct engine_run *r)
 {
 	struct transaction *t = r->t;
 	size_t n = rules_policies(r->engine->conf->rules);
-	bool *judged = arena_alloc(t->arena, n * sizeof(*judged));
+	bool *judged = arena_alloc(t->arena, (n + 1) * sizeof(*judged));
 	int64_t highest = INT64_MIN;
 	const struct rcpt *rcpt;
 
@@ -416,14 +440,16 @@ judge_policies(struct engine_run *r)
 	if (TAILQ_EMPTY(&t->envelope.rcpts)) /* a scan without an envelope */
 		return judge_without_rcpt(r);
 	TAILQ_FOREACH (rcpt, &t->envelope.rcpts, next) {
-		if (!rcpt->accepted || rcpt->policy == RULES_NO_POLICY ||
-		    judged[rcpt->policy])
+		unsigned policy = rcpt->policy;
+		bool *done =
+		    &judged[policy == RULES_NO_POLICY ? n : policy];
+
+		if (!rcpt->accepted || *done || !is_judged(r, policy))
 			continue;
-		judged[rcpt->policy] = true;
-		if (add_name(r, rcpt->policy) < 0 ||
-		    judge(r, rcpt->policy) == NULL)
+		*done = true;
+		if (add_name(r, policy) < 0 || judge(r, policy) == NULL)
 			return -1;
-		if (t->score > highest)
+		if (policy != RULES_NO_POLICY && t->score > highest)
 			highest = t->score;
 	}
 	t->score = highest == INT64_MIN ? 0 : highest;

@@ -15,6 +15,7 @@ libengine_la_SOURCES = \
 	proxy/engine/missing.c \
 	proxy/engine/needs.h \
 	proxy/engine/object.c \
+	proxy/engine/propose.c \
 	proxy/engine/record.c proxy/engine/record.h \
 	proxy/engine/run.h \
 	proxy/engine/service.c proxy/engine/service.h \

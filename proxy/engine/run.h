@@ -21,6 +21,7 @@ struct stage_result {
 	unsigned policy;         /* whose rules */
 	const struct rcpt *rcpt; /* STAGE_RCPT */
 	struct rules_result rules;
+	const struct proposed *proposed; /* beside them; propose.c's */
 };
 STAILQ_HEAD(stage_results, stage_result);
 
@@ -77,6 +78,7 @@ struct engine_run {
 	struct pool_job *job;
 	struct keep_ticket *ticket;
 	struct client_name *name;
+	struct proposed *proposed; /* for the judging of this stage */
 };
 
 /* A module as one worker sees it. */
@@ -157,6 +159,33 @@ int core_facts(struct engine_run *);
 int judge_stage(struct engine_run *);
 /* ... and of all stages so far, for what was accepted: at the message stage. */
 int judge_message(struct engine_run *);
+
+/* A condition of a setting: what is known now, of the recipient at hand or of
+ * all that were accepted. Its stage's core_facts() must have been called. */
+enum tri judge_condition(struct engine_run *, unsigned id);
+
+/* propose.c */
+struct proposal {
+	const char *rule;    /* told as the rule's name: "milter.dkim"; borrowed */
+	unsigned nr;         /* its place among those who propose, from 0 */
+	enum rules_action action; /* reject, tempfail, quarantine, hold, discard
+				or tag; accept: is only told */
+	uint16_t code;       /* reject, tempfail */
+	struct pn_str status, text; /* as well; hold: text is why */
+	struct pn_str class_name; /* quarantine, or "" */
+	const char *fact;    /* that tells it: "milter.dkim.action"; borrowed */
+	struct pn_str said;  /* its value: "reject" */
+};
+/*
+ * What a milter wants done at the run's stage, of the recipient at hand at
+ * rcpt: before it is judged. It is joined there like the effect of a rule that
+ * stands behind all others and is not `always`. -1 at the arena's cap.
+ */
+int judge_propose(struct engine_run *, const struct proposal *);
+/* For judge.c: into this result, unless something allowed. -1: as above. */
+int propose_join(struct engine_run *, struct stage_result *);
+/* For trace.c: as more of the stage's rules. */
+void propose_trace(struct buf *, const struct stage_result *);
 
 /* effects.c: what a result says, joined to *v or, unless it counts, to
  * t->would. */

@@ -241,15 +241,19 @@ add_stages(struct buf *b, const struct rules *rules,
 
 	json_begin_array(b, "stages");
 	STAILQ_FOREACH (s, &past->results, next) {
-		if (s->rules.trace == NULL)
+		if (s->rules.trace == NULL && s->proposed == NULL)
 			continue;
 		json_begin_object(b, NULL);
 		json_cstr(b, "stage", stage_name(s->stage));
-		json_str(b, "policy", rules_policy_name(rules, s->policy));
+		if (s->policy != RULES_NO_POLICY)
+			json_str(b, "policy",
+			    rules_policy_name(rules, s->policy));
 		if (s->rcpt != NULL)
 			json_str(b, "rcpt", s->rcpt->address);
-		json_raw(b, "rules", PN_STR_V(""));
-		rules_trace_json(rules, s->rules.trace, b);
+		json_begin_array(b, "rules");
+		rules_trace_items(rules, s->rules.trace, b);
+		propose_trace(b, s);
+		json_end_array(b);
 		json_end_object(b);
 	}
 	json_end_array(b);

@@ -73,7 +73,7 @@ static const struct chain_fact core_facts[CORE_FACTS] = {
 	    .help = "what the rules of the policy add up, known from the last "
 		    "that adds to it"),
 	CORE(FACT_MACRO, "macro", VALUE_STRING, STAGE_RCPT, .keyed = true,
-	    .help = "what the MTA that asks us tells by this name, without "
+	    .braces = true, .help = "what the MTA that asks us tells by this name, without "
 		    "braces (\"auth_type\"); absent in the proxy"),
 };
 

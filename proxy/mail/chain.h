@@ -30,6 +30,7 @@ struct chain_fact {
 	const char *const *words;
 	const char *help;
 	const char *const *keys;  /* of a keyed one, NULL-terminated; NULL: any */
+	bool braces;              /* its names may stand in braces: rules_decl */
 };
 #define CHAIN_CORE UINT32_MAX /* given by the engine itself (client.ip ...) */
 
