@@ -61,12 +61,15 @@ put(char *at, struct pn_str line)
 	return at;
 }
 
-/* The next line of *rest, which is left of it. */
+/* The next line of *rest, which is left of it; its last tail_n bytes stand in
+ * one line. */
 static char *
-put_line(struct answer *a, char *at, struct pn_str *rest)
+put_line(struct answer *a, char *at, struct pn_str *rest, size_t tail_n)
 {
 	size_t n = cut(*rest);
 
+	if (n < rest->n && rest->n - n < tail_n && rest->n > tail_n)
+		n = rest->n - tail_n;
 	a->lines[a->n++] = at;
 	at = put(at, pn_str_sub(*rest, 0, n));
 	*rest = pn_str_sub(*rest, n, rest->n);
@@ -101,7 +104,7 @@ answer_make(struct answer *a, const struct reply *r, const char *id)
 			a->cut = true;
 			rest = pn_str_of(tail_n > 0 ? tail + 1 : "");
 		}
-		at = put_line(a, at, &rest);
+		at = put_line(a, at, &rest, tail_n);
 	} while (rest.n > 0);
 	for (unsigned i = a->n; i < ANSWER_LINES; i++)
 		a->lines[i] = NULL;

@@ -1,0 +1,222 @@
+/* milter/peer: the client and the envelope as MTAs tell of them. */
+#include "cm.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include "milter/peer.h"
+
+
+static int
+setup(void **state)
+{
+	*state = arena_new(1 << 20);
+	return *state != NULL ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	arena_free(*state);
+	return 0;
+}
+
+#define ABSENT { NULL, 0 }
+
+static const struct {
+	const char *name;
+	const char *ip; /* NULL: no address */
+	uint16_t port;
+	struct pn_str hostname, resolve, ptr, port_macro;
+	const char *want_ip, *want_name, *want_reverse;
+	enum client_name_state want;
+	uint16_t want_port;
+} clients[] = {
+	{ "Postfix, a confirmed name", "192.0.2.1", 4711,
+	    PN_STR("mx.example.com"), ABSENT, PN_STR("mx.example.com"), ABSENT,
+	    "192.0.2.1", "mx.example.com", "mx.example.com", CLIENT_NAME_OK,
+	    4711 },
+	{ "Postfix, no name", "192.0.2.1", 4711, PN_STR("unknown"), ABSENT,
+	    PN_STR("unknown"), ABSENT, "192.0.2.1", "", "", CLIENT_NAME_NONE,
+	    4711 },
+	{ "Postfix, a name that does not lead back", "192.0.2.1", 4711,
+	    PN_STR("unknown"), ABSENT, PN_STR("forged.example.com"), ABSENT,
+	    "192.0.2.1", "", "forged.example.com", CLIENT_NAME_NONE, 4711 },
+	{ "Sendmail, no name", "192.0.2.1", 4711, PN_STR("[192.0.2.1]"),
+	    PN_STR("FAIL"), PN_STR("[192.0.2.1]"), ABSENT, "192.0.2.1", "", "",
+	    CLIENT_NAME_NONE, 4711 },
+	{ "Sendmail, forged", "192.0.2.1", 4711, PN_STR("forged.example.com"),
+	    PN_STR("FORGED"), ABSENT, ABSENT, "192.0.2.1", "",
+	    "forged.example.com", CLIENT_NAME_NONE, 4711 },
+	{ "Sendmail, DNS is away", "192.0.2.1", 4711, PN_STR("[192.0.2.1]"),
+	    PN_STR("TEMP"), ABSENT, ABSENT, "192.0.2.1", "", "",
+	    CLIENT_NAME_TEMPORARY, 4711 },
+	{ "Sendmail, confirmed", "192.0.2.1", 4711, PN_STR("mx.example.com"),
+	    PN_STR("OK"), ABSENT, ABSENT, "192.0.2.1", "mx.example.com",
+	    "mx.example.com", CLIENT_NAME_OK, 4711 },
+	{ "IPv6", "2001:db8::1", 25, PN_STR("mx.example.com"), ABSENT, ABSENT,
+	    ABSENT, "2001:db8::1", "mx.example.com", "mx.example.com",
+	    CLIENT_NAME_OK, 25 },
+	{ "IPv4 in IPv6", "::ffff:192.0.2.1", 25, PN_STR("unknown"), ABSENT,
+	    ABSENT, ABSENT, "192.0.2.1", "", "", CLIENT_NAME_NONE, 25 },
+	{ "the port in a macro", "192.0.2.1", 0, PN_STR("unknown"), ABSENT,
+	    ABSENT, PN_STR("4711"), "192.0.2.1", "", "", CLIENT_NAME_NONE,
+	    4711 },
+	{ "a port that is none", "192.0.2.1", 0, PN_STR("unknown"), ABSENT,
+	    ABSENT, PN_STR("65536"), "192.0.2.1", "", "", CLIENT_NAME_NONE,
+	    0 },
+	{ "from the MTA's own machine", NULL, 0, PN_STR("localhost"), ABSENT,
+	    ABSENT, ABSENT, "", "localhost", "localhost", CLIENT_NAME_OK, 0 },
+	{ "told nothing", NULL, 0, ABSENT, ABSENT, ABSENT, ABSENT, "", "", "",
+	    CLIENT_NAME_NONE, 0 },
+};
+
+static const struct sockaddr *
+address(struct sockaddr_storage *ss, const char *ip, uint16_t port)
+{
+	struct sockaddr_in *four = (void *)ss;
+	struct sockaddr_in6 *six = (void *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (ip == NULL)
+		return NULL;
+	if (inet_pton(AF_INET, ip, &four->sin_addr) == 1) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(port);
+	} else {
+		assert_int_equal(inet_pton(AF_INET6, ip, &six->sin6_addr), 1);
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(port);
+	}
+	return (struct sockaddr *)ss;
+}
+
+static void
+equal(const char *name, struct pn_str got, const char *want)
+{
+	if (!pn_str_eq(got, pn_str_of(want)))
+		fail_msg("%s: \"%.*s\", not \"%s\"", name, PN_STR_ARG(got),
+		    want);
+}
+
+static void
+test_clients(void **state)
+{
+	for (size_t i = 0; i < PN_COUNT(clients); i++) {
+		struct sockaddr_storage ss;
+		struct peer_told told = { .hostname = clients[i].hostname,
+			.addr = address(&ss, clients[i].ip, clients[i].port),
+			.resolve = clients[i].resolve,
+			.ptr = clients[i].ptr,
+			.port = clients[i].port_macro };
+		struct client c = { 0 };
+		const char *name = clients[i].name;
+
+		assert_int_equal(peer_client(&c, *state, &told), 0);
+		equal(name, c.ip, clients[i].want_ip);
+		equal(name, c.name, clients[i].want_name);
+		equal(name, c.reverse_name, clients[i].want_reverse);
+		if (c.name_state != clients[i].want ||
+		    c.port != clients[i].want_port)
+			fail_msg("%s: state %d port %u", name, c.name_state,
+			    c.port);
+	}
+}
+
+/* An address of the MTA's own machine by a unix socket has no text. */
+static void
+test_unix_client(void **state)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct peer_told told = { .hostname = PN_STR("localhost"),
+		.addr = (struct sockaddr *)&un };
+	struct client c = { 0 };
+
+	assert_int_equal(peer_client(&c, *state, &told), 0);
+	equal("unix", c.ip, "");
+}
+
+static const struct {
+	const char *argv[4];
+	const char *path, *address, *local, *domain, *params;
+} paths[] = {
+	{ { "<ada@example.com>" }, "ada@example.com", "ada@example.com", "ada",
+	    "example.com", "" },
+	{ { "<ada@example.com>", "SIZE=10", "BODY=8BITMIME" },
+	    "ada@example.com", "ada@example.com", "ada", "example.com",
+	    "SIZE=10 BODY=8BITMIME" },
+	{ { "<>" }, "", "", "", "", "" },
+	{ { "ada@example.com" }, "ada@example.com", "ada@example.com", "ada",
+	    "example.com", "" },
+	{ { "<\"a b\"@example.com>" }, "\"a b\"@example.com",
+	    "\"a b\"@example.com", "a b", "example.com", "" },
+	{ { "<postmaster>" }, "postmaster", "postmaster", "postmaster", "",
+	    "" },
+	/* The MTA took them: they are not ours to refuse. */
+	{ { "<a b@example.com>" }, "a b@example.com", "a b@example.com", "a b",
+	    "example.com", "" },
+	{ { "<@>" }, "@", "@", "", "", "" },
+	{ { "" }, "", "", "", "", "" },
+	{ { "<a@b@c>" }, "a@b@c", "a@b@c", "a@b", "c", "" },
+	{ { "<unclosed@example.com" }, "<unclosed@example.com",
+	    "<unclosed@example.com", "<unclosed", "example.com", "" },
+	{ { NULL }, "", "", "", "", "" },
+};
+
+static void
+test_paths(void **state)
+{
+	for (size_t i = 0; i < PN_COUNT(paths); i++) {
+		char **argv = (char **)(uintptr_t)paths[i].argv;
+		struct envelope e;
+		const struct rcpt *r;
+		const char *name = argv[0] ? argv[0] : "(none)";
+
+		envelope_init(&e);
+		assert_int_equal(peer_sender(&e, *state, argv), 0);
+		assert_true(e.has_sender);
+		equal(name, e.path, paths[i].path);
+		equal(name, e.address, paths[i].address);
+		equal(name, e.local, paths[i].local);
+		equal(name, e.domain, paths[i].domain);
+		equal(name, e.params, paths[i].params);
+		r = peer_rcpt(&e, *state, argv);
+		assert_non_null(r);
+		assert_ptr_equal(TAILQ_FIRST(&e.rcpts), r);
+		equal(name, r->address, paths[i].address);
+		equal(name, r->params, paths[i].params);
+		assert_false(r->accepted);
+	}
+}
+
+static void
+test_no_room(void **state)
+{
+	static char long_path[9000];
+	char *argv[] = { long_path, NULL };
+	struct arena *a = arena_new(8192);
+	struct envelope e;
+
+	(void)state;
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	envelope_init(&e);
+	assert_int_equal(peer_sender(&e, a, argv), -1);
+	assert_null(peer_rcpt(&e, a, argv));
+	assert_true(TAILQ_EMPTY(&e.rcpts));
+	arena_free(a);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_unix_client, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+		cmocka_unit_test(test_no_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
