@@ -74,6 +74,9 @@ decide(struct transaction *t, struct verdict *v, struct pn_str what)
 			.reply = { 451, "4.7.1", PN_STR("not now") } } },
 		{ PN_STR("quarantine"), { .action = VERDICT_QUARANTINE,
 			.class_name = PN_STR("default") } },
+		{ PN_STR("hold"), { .action = VERDICT_QUARANTINE,
+			.class_name = PN_STR("hold"), .hold = true,
+			.reason = PN_STR("suspicious") } },
 		{ PN_STR("discard"), { .action = VERDICT_DISCARD } },
 		{ PN_STR("tag"), { .action = VERDICT_TAG } },
 		{ PN_STR("dot"), { .action = VERDICT_TAG } },
@@ -100,8 +103,8 @@ change(struct transaction *t, struct pn_str what)
 	if (pn_str_eq(what, PN_STR_V("keep")))
 		t->copy = (struct verdict){ .action = VERDICT_QUARANTINE,
 			.class_name = PN_STR("copies") };
-	if (what.n == 0 || memmem("redirect copy rcpt-add rcpt-remove", 34,
-		what.p, what.n) == NULL)
+	if (what.n == 0 || memmem("redirect copy rcpt-add rcpt-remove sender",
+		41, what.p, what.n) == NULL)
 		return;
 	must(envelope_copy(&onward, &t->envelope, t->arena) == 0);
 	t->onward = &onward;
@@ -113,7 +116,10 @@ change(struct transaction *t, struct pn_str what)
 			pn_str_eq(r->local, PN_STR_V("b"))))
 			envelope_remove_rcpt(&onward, r);
 	}
-	if (pn_str_eq(what, PN_STR_V("rcpt-remove")))
+	if (pn_str_eq(what, PN_STR_V("sender")))
+		onward.path = onward.address = PN_STR_V("other@example.com");
+	if (pn_str_eq(what, PN_STR_V("rcpt-remove")) ||
+	    pn_str_eq(what, PN_STR_V("sender")))
 		return;
 	r = envelope_add_address(&onward, t->arena,
 	    PN_STR_V("new@example.com"));
