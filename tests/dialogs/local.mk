@@ -10,3 +10,5 @@ EXTRA_DIST += tests/dialogs/daemon.py tests/dialogs/release.py
 check_PROGRAMS += tests/dialogs/milter_door
 tests_dialogs_milter_door_SOURCES = tests/dialogs/milter_door.c tests/dialogs/played.c tests/dialogs/played.h
 tests_dialogs_milter_door_LDADD = libmilterdoor.la libengine.la libmail.la libbase.la $(EVENT_LIBS)
+TESTS += tests/dialogs/milter_door.py
+EXTRA_DIST += tests/dialogs/milter_door.py

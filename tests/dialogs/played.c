@@ -200,6 +200,8 @@ engine_inherit(struct engine *g, struct transaction *to,
     const struct transaction *from)
 {
 	(void)g;
+	to->wake = from->wake;
+	to->owner = from->owner;
 	to->client = from->client;
 	return 0;
 }
