@@ -17,8 +17,9 @@
 
 struct generation *
 generation_new(unsigned number, const struct policy *policy, int *sockets,
-    unsigned n_slots, uint64_t now_ms, void *owner)
+    unsigned n_workers, unsigned n_milters, uint64_t now_ms, void *owner)
 {
+	unsigned n_slots = n_workers + n_milters;
 	struct generation *g =
 	    xcalloc(1, sizeof(*g) + n_slots * sizeof(g->slots[0]));
 
@@ -29,10 +30,19 @@ generation_new(unsigned number, const struct policy *policy, int *sockets,
 	g->n_slots = n_slots;
 	for (unsigned i = 0; i < n_slots; i++) {
 		g->slots[i].generation = g;
+		g->slots[i].milter = i < n_workers ? -1 : (int)(i - n_workers);
 		g->slots[i].owner = owner;
 		g->slots[i].worker_due = now_ms;
 	}
 	return g;
+}
+
+unsigned
+generation_workers(const struct policy *p)
+{
+	if (p->smtp.n_listeners > 0 || p->milter.n_listeners == 0)
+		return p->daemon.workers;
+	return p->smtp.n_upstreams > 0 ? 1 : 0;
 }
 
 void
@@ -244,7 +254,8 @@ slot_json(struct buf *b, const struct slot *s, process_rss *rss)
 	static const char *const lanes[] = { [LANE_SMALL] = "small",
 		[LANE_LARGE] = "large" };
 
-	process_json(b, "worker", s->worker, s, NULL, rss);
+	process_json(b, s->milter < 0 ? "worker" : "milter", s->worker, s,
+	    NULL, rss);
 	for (size_t i = 0; i < INSPECT_LANES; i++)
 		process_json(
 		    b, "inspector", s->readers[i].pid, s, lanes[i], rss);

@@ -6,8 +6,8 @@
  *   STARTING --all ready--> SERVING --a newer one serves--> DRAINING -> gone
  *       '--one dies or it takes too long--> FAILED -> gone
  *
- * A slot is a worker's place: the worker, an inspector for each lane and the
- * channels between them. A worker that is forked again gets a new number,
+ * A slot is a worker's place, of the SMTP door or of one milter listener: the
+ * worker, an inspector for each lane and the channels between them. A worker that is forked again gets a new number,
  * channels and inspectors; an inspector that is forked again keeps worker and
  * channel.
  */
@@ -37,6 +37,7 @@ struct reader {
 
 struct slot {
 	struct generation *generation;
+	int milter; /* which milter listener it serves; -1: it speaks SMTP */
 	unsigned number;
 	pid_t worker; /* 0: not there */
 	struct reader readers[INSPECT_LANES];
@@ -58,18 +59,22 @@ struct generation {
 	TAILQ_ENTRY(generation) next;
 	unsigned number;
 	const struct policy *policy; /* owned */
-	int *sockets;		     /* [policy->smtp.n_listeners]; whose they
-					are: listen.h */
+	int *sockets;		     /* [doors_count()]; whose they are:
+					listen.h */
 	enum generation_state state;
 	uint64_t deadline; /* STARTING: ready by then; DRAINING: gone; 0: none */
-	unsigned n_slots;
+	unsigned n_slots; /* SMTP workers, and behind them the milters' */
 	struct slot slots[];
 };
 TAILQ_HEAD(generations, generation); /* the newest first */
 
 /* Takes policy and sockets (malloc). STARTING, every worker due at once. */
 struct generation *generation_new(unsigned number, const struct policy *,
-    int *sockets, unsigned n_slots, uint64_t now_ms, void *owner);
+    int *sockets, unsigned n_workers, unsigned n_milters, uint64_t now_ms,
+    void *owner);
+/* How many SMTP workers that policy is served by: those it asks for; where it
+ * has milter listeners alone, one that releases need, or none. */
+unsigned generation_workers(const struct policy *);
 /* No process of it may be left. Frees the policy. */
 void generation_free(struct generation *);
 

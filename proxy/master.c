@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -112,6 +113,7 @@ send_status(struct master *m, uint64_t id)
 	json_end_object(&b);
 	json_begin_object(&b, "deaths");
 	json_int(&b, "worker", m->deaths[DIED_WORKER]);
+	json_int(&b, "milter", m->deaths[DIED_MILTER]);
 	json_int(&b, "inspector", m->deaths[DIED_INSPECTOR]);
 	json_int(&b, "keeper", m->deaths[DIED_KEEPER]);
 	json_end_object(&b);
@@ -203,8 +205,10 @@ died(struct master *m, pid_t pid, int status)
 		bool worker = pid == s->worker;
 		bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
-		log_death(worker ? "worker" : "inspector", pid, status);
-		m->deaths[worker ? DIED_WORKER : DIED_INSPECTOR] += !clean;
+		log_death(worker ? slot_role(s) : "inspector", pid, status);
+		m->deaths[!worker	  ? DIED_INSPECTOR
+			  : s->milter < 0 ? DIED_WORKER
+					  : DIED_MILTER] += !clean;
 		slot_died(s, pid,
 		    WIFSIGNALED(status)	       ? DEATH_SIGNAL
 		    : WEXITSTATUS(status) != 0 ? DEATH_EXIT
@@ -283,16 +287,18 @@ send_log(struct master *m)
 static void
 serve(struct master *m, struct generation *g)
 {
+	const struct doors doors = policy_doors(g->policy);
+	unsigned n_milters = (unsigned)g->policy->milter.n_listeners;
 	struct generation *old;
 
 	g->state = GENERATION_SERVING;
 	g->deadline = 0;
-	sockets_keep(&m->sockets, &g->policy->smtp, g->sockets);
+	sockets_keep(&m->sockets, &doors, g->sockets);
 	watch_begin(&m->watch, g->policy, loop_now_ms(m->loop));
-	if (g->policy->smtp.n_listeners == 0)
+	if (doors_count(&doors) == 0)
 		log_warn("", "listening", "listener=none");
-	log_info(
-	    "", "ready", "generation=%u workers=%u", g->number, g->n_slots);
+	log_info("", "ready", "generation=%u workers=%u milters=%u", g->number,
+	    g->n_slots - n_milters, n_milters);
 	for (old = TAILQ_NEXT(g, next); old != NULL;
 	     old = TAILQ_NEXT(old, next))
 		if (old->state == GENERATION_SERVING)
@@ -321,7 +327,8 @@ static void
 start_generation(struct master *m, const struct policy *p, int *sockets)
 {
 	struct generation *g = generation_new(++m->last_generation, p, sockets,
-	    p->daemon.workers, loop_now_ms(m->loop), m);
+	    generation_workers(p), (unsigned)p->milter.n_listeners,
+	    loop_now_ms(m->loop), m);
 
 	TAILQ_INSERT_HEAD(&m->generations, g, next);
 }
@@ -474,6 +481,9 @@ begin_stop(struct master *m)
 	reload_drop(m);
 	notify("STOPPING=1");
 	log_info("", "stopping", "generations=drain");
+	/* What connects from now on is refused at once, not left to wait for
+	 * somebody who does not come; and the next posternd may bind them. */
+	sockets_end(&m->sockets);
 	TAILQ_FOREACH (g, &m->generations, next) {
 		if (g->state == GENERATION_STARTING) {
 			g->state = GENERATION_FAILED;
@@ -616,20 +626,41 @@ raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
+/* The folder of a socket may be anybody's, /tmp for one: made if not there. */
 static int
-make_folders(struct master *m, const struct policy *p, struct error *e)
+folder_of(struct master *m, const char *path, struct error *e)
 {
 	const struct user self = { .uid = geteuid(), .gid = getegid() };
-	char *folder = xstrdup(p->daemon.control);
+	char *folder = xstrdup(path);
 	int done;
 
 	*strrchr(folder, '/') = '\0';
-	/* The folder of the control socket may be anybody's, /tmp for one. */
 	done = folder[0] != '\0' && access(folder, F_OK) < 0
 		   ? users_folder(&m->users, folder, &self, 0755, e)
 		   : 0;
 	free(folder);
-	if (done < 0 || users_folder(&m->users, p->spool.dir, &m->users.worker,
+	return done;
+}
+
+int
+master_socket_folders(struct master *m, const struct policy *p,
+    struct error *e)
+{
+	for (size_t i = 0; i < p->milter.n_listeners; i++) {
+		const struct sockaddr_un *u =
+		    (const struct sockaddr_un *)&p->milter.listeners[i].addr;
+
+		if (u->sun_family == AF_UNIX &&
+		    folder_of(m, u->sun_path, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+make_folders(struct master *m, const struct policy *p, struct error *e)
+{
+	if (folder_of(m, p->daemon.control, e) < 0 || users_folder(&m->users, p->spool.dir, &m->users.worker,
 			    0700, e) < 0)
 		return -1;
 	return keeper_prepare(
@@ -641,12 +672,14 @@ static int
 prepare(struct master *m, const struct policy *p, int *sockets, struct error *e)
 {
 	const struct daemon_conf *c = &p->daemon;
+	const struct doors doors = policy_doors(p);
 
 	raise_limits();
 	if (users_find(&m->users, c->user, c->inspect_user, c->keeper_user, e) <
 		0 ||
 	    make_folders(m, p, e) < 0 ||
-	    sockets_open(&m->sockets, &p->smtp, sockets, e) < 0)
+	    master_socket_folders(m, p, e) < 0 ||
+	    sockets_open(&m->sockets, &doors, sockets, e) < 0)
 		return -1;
 	if ((m->control = listen_control(c->control, e)) < 0)
 		return -1;
@@ -700,7 +733,7 @@ finish(struct master *m)
 		event_free(m->timer);
 	ipc_free(m->keeper.ipc);
 	watch_end(&m->watch);
-	sockets_close_others(&m->sockets, NULL, 0);
+	sockets_end(&m->sockets);
 	if (m->control >= 0) {
 		io_close(m->control);
 		(void)unlink(m->control_path); /* the next start would anyway */
@@ -735,7 +768,8 @@ master_run(const char *path, const struct policy *p)
 		.metrics = -1,
 		.run_us = keeper_clock_us(),
 		.generations = TAILQ_HEAD_INITIALIZER(m.generations) };
-	int *sockets = sockets_new(&p->smtp);
+	const struct doors doors = policy_doors(p);
+	int *sockets = sockets_new(&doors);
 	struct error e;
 
 	if (config_log_open(&p->daemon) < 0) {

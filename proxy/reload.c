@@ -198,12 +198,15 @@ reload_load(struct master *m, struct error *e)
 	struct reload *r = &m->reload;
 	const struct policy *now = generations_serving(&m->generations)->policy;
 	const struct rules_test *tests;
+	struct doors doors;
 
 	if ((r->policy = policy_load(m->path, e)) == NULL ||
 	    check_unchanged(now, r->policy, e) < 0)
 		return -1;
-	r->sockets = sockets_new(&r->policy->smtp);
-	if (sockets_open(&m->sockets, &r->policy->smtp, r->sockets, e) < 0 ||
+	doors = policy_doors(r->policy);
+	r->sockets = sockets_new(&doors);
+	if (master_socket_folders(m, r->policy, e) < 0 ||
+	    sockets_open(&m->sockets, &doors, r->sockets, e) < 0 ||
 	    users_folder(
 		&m->users, r->policy->spool.dir, &m->users.worker, 0700, e) < 0)
 		return -1;

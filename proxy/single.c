@@ -127,9 +127,20 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- making it ---- */
 
+/* libmilter wants a process, or at least threads, to itself. */
 static int
-loopback_only(const struct smtp_conf *c, struct error *e)
+check_listeners(const struct policy *p, struct error *e)
 {
+	const struct smtp_conf *c = &p->smtp;
+
+	if (c->n_listeners == 0 && p->milter.n_listeners > 0)
+		return error_set(e,
+		    "--single does not serve milter listeners, and there is "
+		    "no other");
+	for (size_t i = 0; i < p->milter.n_listeners; i++)
+		log_warn("", "listening", "listener=%s state=not-served "
+		    "why=\"--single does not serve milter listeners\"",
+		    p->milter.listeners[i].name);
 	for (size_t i = 0; i < c->n_listeners; i++)
 		if (!endpoint_is_loopback(&c->listeners[i].addr))
 			return error_set(e,
@@ -168,7 +179,7 @@ make_keeper(struct single *s, int *link, struct error *e)
 	if (s->keeper == NULL)
 		return -1;
 	s->keeper_ipc = ipc_new(s->loop, master[0], &keeper_ops, s);
-	keeper_add_worker(s->keeper, worker[0], WORKER_NUMBER, 1);
+	keeper_add_worker(s->keeper, worker[0], WORKER_NUMBER, 1, true);
 	*link = worker[1];
 	return 0;
 }
@@ -224,8 +235,10 @@ make(struct single *s, struct error *e)
 {
 	const struct policy *p = s->policy;
 
-	if (loopback_only(&p->smtp, e) < 0 || make_folders(s, e) < 0 ||
-	    sockets_open(&s->sockets, &p->smtp, s->fds, e) < 0 ||
+	const struct doors doors = { &p->smtp, NULL };
+
+	if (check_listeners(p, e) < 0 || make_folders(s, e) < 0 ||
+	    sockets_open(&s->sockets, &doors, s->fds, e) < 0 ||
 	    (s->control = listen_control(p->daemon.control, e)) < 0 ||
 	    (p->daemon.metrics != NULL &&
 		(s->metrics = listen_metrics(&p->daemon, e)) < 0) ||
@@ -256,10 +269,11 @@ single_run(const struct policy *p)
 {
 	struct single s = { .policy = p, .control = -1, .metrics = -1 };
 	const struct daemon_conf *c = &p->daemon;
+	const struct doors doors = { &p->smtp, NULL };
 	struct error e;
 
 	s.loop = loop_new();
-	s.fds = sockets_new(&p->smtp);
+	s.fds = sockets_new(&doors);
 	log_process("single");
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (config_log_open(c) < 0)
@@ -272,7 +286,7 @@ single_run(const struct policy *p)
 		    VIS(pn_str_of(e.text)));
 		leave(&s, EX_OSERR);
 	}
-	sockets_keep(&s.sockets, &p->smtp, s.fds);
+	sockets_keep(&s.sockets, &doors, s.fds);
 	log_info("", "ready", "generation=1 workers=1");
 	loop_run(s.loop);
 	leave(&s, 0);

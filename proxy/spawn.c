@@ -44,6 +44,12 @@ give_up(const struct error *e)
 	_exit(EX_OSERR);
 }
 
+const char *
+slot_role(const struct slot *s)
+{
+	return s->milter < 0 ? "worker" : "milter";
+}
+
 void
 slot_free_channels(struct slot *s)
 {
@@ -115,21 +121,31 @@ worker_child(struct master *m, struct slot *s, int sock,
     const int inspectors[INSPECT_LANES], int keeper)
 {
 	struct generation *g = s->generation;
-	struct worker_args args = { .policy = g->policy,
+	const struct policy *p = g->policy;
+	const int *own = g->sockets;
+	size_t n_own = p->smtp.n_listeners;
+	struct worker_args args = { .policy = p,
 		.sockets = g->sockets,
+		.milter_socket = -1,
 		.number = s->number,
 		.generation = g->number,
 		.master = sock,
 		.keeper = keeper };
 	struct error e;
 
+	if (s->milter >= 0) {
+		own = &g->sockets[p->smtp.n_listeners + (size_t)s->milter];
+		n_own = 1;
+		args.milter = &p->milter.listeners[s->milter];
+		args.milter_socket = *own;
+	}
+
 	for (size_t i = 0; i < INSPECT_LANES; i++) {
 		args.channels[i] = &s->readers[i].channel;
 		args.inspectors[i] = inspectors[i];
 	}
-	child_begin(m, "worker", s);
-	sockets_close_others(
-	    &m->sockets, g->sockets, g->policy->smtp.n_listeners);
+	child_begin(m, slot_role(s), s);
+	sockets_close_others(&m->sockets, own, n_own);
 	io_close(m->control);
 	io_close(m->metrics);
 	if (users_become(&m->users, &m->users.worker, &e) < 0)
@@ -229,7 +245,7 @@ offer_link(struct master *m, const struct slot *s, int sock)
 		return; /* the worker sees the link's end, until the next one */
 	pack_u32(&b, s->number);
 	pack_u32(&b, s->generation->number);
-	pack_str(&b, PN_STR_V("worker"));
+	pack_str(&b, pn_str_of(slot_role(s)));
 	/* A keeper that just died is found out by its socket's end. */
 	(void)ipc_send(
 	    m->keeper.ipc, MASTER_WORKER, 0, buf_data(&b), buf_len(&b), sock);
@@ -350,7 +366,7 @@ fork_worker(struct master *m, struct slot *s,
 	s->worker = pid;
 	s->worker_due = 0;
 	s->ipc = ipc_new(m->loop, sock, &worker_ops, s);
-	log_child("worker", pid, s);
+	log_child(slot_role(s), pid, s);
 	return 0;
 }
 

@@ -38,7 +38,7 @@ struct reload {
 	char why[1024];
 };
 
-enum { DIED_WORKER, DIED_INSPECTOR, DIED_KEEPER, DIED_ROLES };
+enum { DIED_WORKER, DIED_MILTER, DIED_INSPECTOR, DIED_KEEPER, DIED_ROLES };
 
 struct master {
 	uint32_t magic;
@@ -76,6 +76,9 @@ struct master {
 
 /* Soon: one master_advance(). */
 void master_kick(struct master *);
+/* The folders that milter sockets lie in, made where they are not there. */
+int master_socket_folders(struct master *, const struct policy *,
+    struct error *e);
 /* What the children say; master.c and reload.c have them. */
 extern const struct ipc_ops worker_ops, keeper_ops, checker_ops;
 
@@ -84,6 +87,8 @@ int spawn_keeper(struct master *, const struct policy *, struct error *e);
 int spawn_worker(struct master *, struct slot *, struct error *e);
 int spawn_inspector(struct master *, struct slot *, enum inspect_lane,
     struct error *e);
+/* "worker" or "milter": what a slot's worker is called in log and status. */
+const char *slot_role(const struct slot *);
 /* What a slot's worker shared with its inspectors, unmapped here. */
 void slot_free_channels(struct slot *);
 int spawn_checker(struct master *, struct error *e);

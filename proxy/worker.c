@@ -2,7 +2,8 @@
  * worker - see worker.h.
  *
  * Order in worker_main(): code pages sealed, parts made (the engine reads
- * resolv.conf), the sandbox closed, the door opened, the master told.
+ * resolv.conf), the sandbox closed, the door opened (libmilter's threads begin
+ * there, and are in it), the master told.
  */
 #include "proxy/worker.h"
 
@@ -18,6 +19,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/sandbox.h"
+#include "milter/milter.h"
 #include "proxy/child.h"
 
 struct worker {
@@ -31,7 +33,8 @@ struct worker {
 	} lanes[INSPECT_LANES];
 	struct keep *keep;
 	struct engine *engine;
-	struct smtp *smtp;
+	struct smtp *smtp;     /* one door: this, ... */
+	struct milter *milter; /* ... or this */
 	struct event *deadline; /* of draining; NULL: not draining */
 	bool late;		/* ... and it passed */
 	void (*drained)(void *);
@@ -66,11 +69,29 @@ parts_new(struct loop *loop, const struct worker_args *args,
 	return w;
 }
 
-static void
-open_door(struct worker *w)
+static int
+open_door(struct worker *w, struct error *e)
 {
-	w->smtp = smtp_new(w->loop, &w->args.policy->smtp, w->args.sockets,
-	    w->engine, w->keep, w->spools, w->args.number);
+	const struct worker_args *a = &w->args;
+
+	if (a->milter != NULL)
+		w->milter = milter_new(w->loop, &a->policy->milter, a->milter,
+		    a->milter_socket, w->engine, w->keep, w->spools, a->number,
+		    e);
+	else
+		w->smtp = smtp_new(w->loop, &a->policy->smtp, a->sockets,
+		    w->engine, w->keep, w->spools, a->number);
+	return w->smtp != NULL || w->milter != NULL ? 0 : -1;
+}
+
+static void
+count_door(const struct worker *w, unsigned *now, uint64_t *sessions,
+    uint64_t *messages)
+{
+	if (w->milter != NULL)
+		milter_count(w->milter, now, sessions, messages);
+	else
+		smtp_count(w->smtp, now, sessions, messages);
 }
 
 struct worker *
@@ -79,8 +100,9 @@ worker_new(struct loop *loop, const struct worker_args *args,
 {
 	struct worker *w = parts_new(loop, args, kill, kill_arg, e);
 
+	must(args->milter == NULL);
 	if (w != NULL)
-		open_door(w);
+		must(open_door(w, e) == 0);
 	return w;
 }
 
@@ -113,11 +135,26 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	smtp_count(w->smtp, &now, &sessions, &messages);
+	count_door(w, &now, &sessions, &messages);
 	log_warn("", "drain", "result=timeout generation=%u sessions=%u",
 	    w->args.generation, now);
 	w->late = true;
 	w->drained(w->drained_arg);
+}
+
+/* Sockets are closed, too, so that another posternd can bind them, whatever we
+ * still finish. */
+static void
+close_door(struct worker *w)
+{
+	if (w->milter != NULL) {
+		milter_drain(w->milter, w->drained, w->drained_arg);
+		io_close(w->args.milter_socket);
+		return;
+	}
+	smtp_drain(w->smtp, w->drained, w->drained_arg);
+	for (size_t i = 0; i < w->args.policy->smtp.n_listeners; i++)
+		io_close(w->args.sockets[i]);
 }
 
 void
@@ -133,10 +170,7 @@ worker_drain(struct worker *w, void (*drained)(void *), void *arg)
 	w->drained_arg = arg;
 	w->deadline = evtimer_new(loop_base(w->loop), on_deadline, w);
 	must(w->deadline != NULL && event_add(w->deadline, &tv) == 0);
-	smtp_drain(w->smtp, drained, arg);
-	/* So that another posternd can bind them, whatever we still finish. */
-	for (size_t i = 0; i < w->args.policy->smtp.n_listeners; i++)
-		io_close(w->args.sockets[i]);
+	close_door(w);
 }
 
 /* ---- the process ---- */
@@ -148,7 +182,7 @@ on_drained(void *arg)
 	unsigned now;
 	uint64_t sessions, messages;
 
-	smtp_count(w->smtp, &now, &sessions, &messages);
+	count_door(w, &now, &sessions, &messages);
 	if (!w->late)
 		log_info("", "drain",
 		    "result=done generation=%u sessions=%llu messages=%llu",
@@ -246,7 +280,8 @@ worker_main(const struct worker_args *args)
 	if (w == NULL || confine(w, &e) < 0)
 		give_up(&e);
 	w->master = ipc_new(w->loop, args->master, &master_ops, w);
-	open_door(w);
+	if (open_door(w, &e) < 0)
+		give_up(&e);
 	(void)ipc_send(w->master, CHILD_READY, 0, NULL, 0, -1);
 	loop_run(w->loop);
 	must(!"a worker's loop ends by _exit");

@@ -1,7 +1,7 @@
 /*
- * worker - one smtp worker: a loop, and on it everything a message passes
- * from door to door. Forked by the master (or begun by single.c), which
- * hands it what it may have.
+ * worker - one worker: a loop, and on it everything a message passes from door
+ * to door. The door is SMTP's, or that of one milter listener. Forked by the
+ * master (or begun by single.c), which hands it what it may have.
  */
 #ifndef PROXY_WORKER_H
 #define PROXY_WORKER_H
@@ -12,6 +12,10 @@
 struct worker_args {
 	const struct policy *policy;
 	const int *sockets; /* [policy->smtp.n_listeners], listening */
+	/* The milter door's listener and its socket (or -1: libmilter binds
+	 * for itself); NULL: the SMTP door. */
+	const struct milter_listener *milter;
+	int milter_socket;
 	struct inspect_channel *channels[INSPECT_LANES];
 	unsigned number; /* ids of transactions begin with it */
 	unsigned generation;
@@ -29,7 +33,8 @@ struct loop;
 /* kill: what pool_new() wants. Does not close the sandbox. NULL and *e. */
 struct worker *worker_new(struct loop *, const struct worker_args *,
     void (*kill)(void *), void *kill_arg, struct error *e);
-/* Stop accepting, finish within drain_timeout, then call drained. */
+/* Stop accepting, finish within drain_timeout, then call drained. SMTP's door
+ * alone can be one of several parts. */
 void worker_drain(struct worker *, void (*drained)(void *), void *arg);
 void worker_free(struct worker *);
 

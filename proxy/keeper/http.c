@@ -246,7 +246,7 @@ static void
 put_processes(const json_t *master, struct buf *b)
 {
 	static const char *const roles[] = { "master", "keeper", "worker",
-		"inspector" };
+		"milter", "inspector" };
 	const json_t *all = json_object_get(master, "processes");
 	struct buf rss = { 0 };
 
@@ -262,7 +262,8 @@ put_processes(const json_t *master, struct buf *b)
 static void
 put_master(const json_t *m, struct buf *b)
 {
-	static const char *const dying[] = { "worker", "inspector", "keeper" };
+	static const char *const dying[] = { "worker", "milter", "inspector",
+		"keeper" };
 	char label[40];
 
 	put_one(b, "generation", "gauge",

@@ -25,6 +25,7 @@ struct link {
 	struct ipc *ipc;
 	struct metrics_source *stats;
 	unsigned worker, generation;
+	bool relays; /* may be given releases */
 };
 
 /* A message that a worker is relaying for us. */

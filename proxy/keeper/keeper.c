@@ -300,7 +300,7 @@ on_worker_closed(void *arg)
 
 void
 keeper_add_worker(struct keeper *k, int sock, unsigned worker,
-    unsigned generation)
+    unsigned generation, bool relays)
 {
 	static const struct ipc_ops ops = { on_worker_message,
 		on_worker_closed };
@@ -310,6 +310,7 @@ keeper_add_worker(struct keeper *k, int sock, unsigned worker,
 	l->keeper = k;
 	l->worker = worker;
 	l->generation = generation;
+	l->relays = relays;
 	l->stats = metrics_source_new(k->metrics, worker, generation);
 	l->ipc = ipc_new(k->loop, sock, &ops, l);
 	LIST_INSERT_HEAD(&k->links, l, next);
@@ -323,10 +324,11 @@ take_worker(struct keeper *k, struct unpack u, int fd)
 {
 	uint32_t worker = unpack_u32(&u);
 	uint32_t generation = unpack_u32(&u);
+	struct pn_str role = unpack_str(&u);
 
-	(void)unpack_str(&u); /* its role: every worker of today relays */
 	if (unpack_done(&u) && fd >= 0) {
-		keeper_add_worker(k, fd, worker, generation);
+		keeper_add_worker(k, fd, worker, generation,
+		    pn_str_eq(role, PN_STR_V("worker")));
 		return;
 	}
 	log_error("", "master-frame", "error=\"a worker without a link\"");

@@ -35,7 +35,8 @@ struct keeper_start {
 /* Between keeper and master, over the child's control ipc (proxy/master). */
 enum keeper_master_type {
 	MASTER_WORKER = 64, /* -> keeper: fd = our end of a link to a worker; body
-			       u32 worker number, u32 generation, str role */
+			       u32 worker number, u32 generation, str role:
+			       "worker", or "milter", which does not relay */
 	MASTER_STATUS,      /* keeper -> master: id = question; answered by _STATUS_IS */
 	MASTER_STATUS_IS,   /* JSON object */
 	MASTER_RELOAD,      /* keeper -> master; answered by _RELOADED */
@@ -50,9 +51,9 @@ enum keeper_master_type {
 struct keeper;
 struct keeper *keeper_new(struct loop *, const struct keeper_start *,
     struct error *e);
-/* Another worker's link. */
+/* Another worker's link. relays: it may be given releases. */
 void keeper_add_worker(struct keeper *, int sock, unsigned worker,
-    unsigned generation);
+    unsigned generation, bool relays);
 void keeper_free(struct keeper *);
 /* The process: users and sandbox are set; runs until the master is gone or
  * MASTER_DRAIN and every worker link has closed. */

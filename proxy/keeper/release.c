@@ -47,7 +47,8 @@ choose(struct keeper *k)
 	struct link *l, *best = NULL;
 
 	LIST_FOREACH (l, &k->links, next)
-		if (best == NULL || l->generation > best->generation)
+		if (l->relays &&
+		    (best == NULL || l->generation > best->generation))
 			best = l;
 	return best;
 }

@@ -13,7 +13,7 @@ static struct generation *
 add(struct generations *all, unsigned number, uint64_t now_ms)
 {
 	struct generation *g =
-	    generation_new(number, NULL, NULL, 2, now_ms, NULL);
+	    generation_new(number, NULL, NULL, 2, 0, now_ms, NULL);
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct slot *s = &g->slots[i];
@@ -40,11 +40,13 @@ drop(struct generations *all, struct generation *g)
 static void
 a_new_one_is_due_at_once(void **state)
 {
-	struct generation *g = generation_new(1, NULL, NULL, 3, 500, NULL);
+	struct generation *g = generation_new(1, NULL, NULL, 2, 1, 500, NULL);
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(g->slots[i].worker_due, 500);
+	assert_int_equal(g->slots[1].milter, -1); /* SMTP's first */
+	assert_int_equal(g->slots[2].milter, 0);
 	assert_false(generation_is_ready(g));
 	assert_false(generation_is_gone(g)); /* it is only beginning */
 	g->state = GENERATION_FAILED;
@@ -105,6 +107,27 @@ death_makes_due(void **state)
 	assert_int_equal(g->slots[1].readers[0].due, 0);
 	assert_true(generation_is_gone(g));
 	drop(&all, g);
+}
+
+/* Doors and next hops, and how many SMTP workers they make of three. */
+static void
+smtp_workers_are_there_when_needed(void **state)
+{
+	static const struct {
+		size_t smtp, milters, upstreams;
+		unsigned workers;
+	} cases[] = { { 1, 0, 1, 3 }, { 1, 2, 1, 3 }, { 0, 0, 0, 3 },
+		{ 0, 1, 0, 0 }, { 0, 1, 1, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		const struct policy p = { .daemon.workers = 3,
+			.smtp.n_listeners = cases[i].smtp,
+			.smtp.n_upstreams = cases[i].upstreams,
+			.milter.n_listeners = cases[i].milters };
+
+		assert_int_equal(generation_workers(&p), cases[i].workers);
+	}
 }
 
 /* Poison mail does not keep the inspector away; a sandbox that fails does. */
@@ -168,6 +191,7 @@ the_books_as_json(void **state)
 	(void)state;
 	g->state = GENERATION_SERVING;
 	g->slots[1].readers[0].pid = 0;
+	g->slots[1].milter = 0;
 	json_begin_object(&b, NULL);
 	generations_json(&all, 5, 6, NULL, &b);
 	json_end_object(&b);
@@ -178,7 +202,7 @@ the_books_as_json(void **state)
 	    "{\"role\":\"worker\",\"pid\":170,\"generation\":7,\"worker\":14},"
 	    "{\"role\":\"inspector\",\"pid\":171,\"generation\":7,\"worker\":14,"
 	    "\"lane\":\"small\"},"
-	    "{\"role\":\"worker\",\"pid\":172,\"generation\":7,\"worker\":15}]}");
+	    "{\"role\":\"milter\",\"pid\":172,\"generation\":7,\"worker\":15}]}");
 	buf_fini(&b);
 	drop(&all, g);
 }
@@ -209,6 +233,7 @@ main(void)
 		cmocka_unit_test(a_new_one_is_due_at_once),
 		cmocka_unit_test(the_newest_that_serves),
 		cmocka_unit_test(death_makes_due),
+		cmocka_unit_test(smtp_workers_are_there_when_needed),
 		cmocka_unit_test(killed_inspectors_come_back_soon),
 		cmocka_unit_test(dying_while_it_starts_fails_it),
 		cmocka_unit_test(numbers_run_on_and_skip_the_living),

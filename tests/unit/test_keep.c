@@ -97,7 +97,7 @@ keeper_begins(struct town *t, int *sock)
 	if (t->keeper == NULL)
 		fail_msg("%s", e.text);
 	t->master = master[0];
-	keeper_add_worker(t->keeper, link[1], 0, 1);
+	keeper_add_worker(t->keeper, link[1], 0, 1, true);
 	*sock = link[0];
 }
 
@@ -863,7 +863,7 @@ only_who_relays_reports(void **state)
 	int link[2], s = begin_release(t, &d);
 
 	assert_int_equal(ipc_pair(link, &e), 0);
-	keeper_add_worker(t->keeper, link[1], 1, 1);
+	keeper_add_worker(t->keeper, link[1], 1, 1, true);
 	keep_outcome_pack(&o, &b);
 	assert_int_equal(ipc_write(link[0], KEEP_RELEASED, d.job, buf_data(&b),
 	    buf_len(&b), -1, &e), 0);
@@ -954,7 +954,7 @@ a_new_keeper_believes_who_was_asked_alone(void **state)
 	turn(t);
 	keeper_begins(t, &sock);
 	assert_int_equal(ipc_pair(link, &e), 0);
-	keeper_add_worker(t->keeper, link[1], 0, 2); /* a later generation's */
+	keeper_add_worker(t->keeper, link[1], 0, 2, true); /* a later generation's */
 	keep_outcome_pack(&o, &b);
 	assert_int_equal(ipc_write(link[0], KEEP_RELEASED, d.job, buf_data(&b),
 	    buf_len(&b), -1, &e), 0);
@@ -1153,7 +1153,7 @@ hostile_frame(struct town *t, uint32_t type, const struct buf *good, int fd,
 	if (next_random(seed) % 3 == 0)
 		n = next_random(seed) % (n + 1);
 	assert_int_equal(ipc_pair(link, &e), 0);
-	keeper_add_worker(t->keeper, link[1], 9, 9);
+	keeper_add_worker(t->keeper, link[1], 9, 9, true);
 	assert_int_equal(ipc_write(link[0], type, 1, body, n,
 	    next_random(seed) % 8 ? fd : -1, &e), 0);
 	(void)event_base_loop(loop_base(t->loop), EVLOOP_NONBLOCK);
