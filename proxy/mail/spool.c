@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct block {
 
 struct spool_pool {
 	struct spool_conf conf;
+	pthread_mutex_t lock; /* of what follows */
 	struct block *free_first, *free_rest;
 	unsigned n_first, n_rest;
 };
@@ -56,6 +58,7 @@ spool_pool_new(const struct spool_conf *conf)
 	struct spool_pool *p = xcalloc(1, sizeof(*p));
 
 	p->conf = *conf;
+	must(pthread_mutex_init(&p->lock, NULL) == 0);
 	return p;
 }
 
@@ -77,21 +80,54 @@ spool_pool_free(struct spool_pool *p)
 		return;
 	free_list(p->free_first);
 	free_list(p->free_rest);
+	must(pthread_mutex_destroy(&p->lock) == 0);
 	free(p);
+}
+
+/* One from the pool, or NULL: it is empty. */
+static struct block *
+pool_take(struct spool_pool *p, size_t size)
+{
+	struct block **list = size == FIRST ? &p->free_first : &p->free_rest;
+	struct block *b;
+
+	must(pthread_mutex_lock(&p->lock) == 0);
+	b = *list;
+	if (b != NULL) {
+		*list = b->next;
+		*(size == FIRST ? &p->n_first : &p->n_rest) -= 1;
+	}
+	must(pthread_mutex_unlock(&p->lock) == 0);
+	return b;
+}
+
+/* False: it has enough of them. */
+static bool
+pool_give(struct spool_pool *p, struct block *b)
+{
+	bool first = b->size == FIRST;
+	struct block **list = first ? &p->free_first : &p->free_rest;
+	unsigned *n = first ? &p->n_first : &p->n_rest;
+	bool room;
+
+	must(pthread_mutex_lock(&p->lock) == 0);
+	room = *n < (first ? KEEP_FIRST : KEEP_BLOCKS);
+	if (room) {
+		b->next = *list;
+		*list = b;
+		*n += 1;
+	}
+	must(pthread_mutex_unlock(&p->lock) == 0);
+	return room;
 }
 
 static struct block *
 block_get(struct spool_pool *p, size_t size)
 {
-	struct block **list = size == FIRST ? &p->free_first : &p->free_rest;
-	struct block *b = *list;
+	struct block *b = pool_take(p, size);
 
-	if (b != NULL) {
-		*list = b->next;
-		*(size == FIRST ? &p->n_first : &p->n_rest) -= 1;
-	} else if ((b = malloc(sizeof(*b) + size)) == NULL) {
+	if (b == NULL && (b = malloc(sizeof(*b) + size)) == NULL)
 		return NULL;
-	}
 	b->next = NULL;
 	b->size = size;
 	b->used = 0;
@@ -101,16 +137,8 @@ block_get(struct spool_pool *p, size_t size)
 static void
 block_put(struct spool_pool *p, struct block *b)
 {
-	struct block **list = b->size == FIRST ? &p->free_first : &p->free_rest;
-	unsigned *n = b->size == FIRST ? &p->n_first : &p->n_rest;
-
-	if (*n >= (b->size == FIRST ? KEEP_FIRST : KEEP_BLOCKS)) {
+	if (!pool_give(p, b))
 		free(b);
-		return;
-	}
-	b->next = *list;
-	*list = b;
-	*n += 1;
 }
 
 struct spool *

@@ -6,7 +6,7 @@
  * Memory first: blocks from the worker's pool, reused and never given back
  * one by one. Past max_memory everything moves to an unlinked file in the
  * spool directory. Made by a door at DATA, freed with the transaction. One
- * process, one thread.
+ * process; a spool is one thread's at a time, the pool is any thread's.
  */
 #ifndef MAIL_SPOOL_H
 #define MAIL_SPOOL_H
