@@ -161,10 +161,42 @@ note_wanted(struct policy *p)
 		p->chain.wanted[i] = rules_counts(p->rules, i);
 }
 
+/* Those that the milter door asks the MTA for, because a rule does. */
+struct wanted_macros {
+	struct arena *arena;
+	struct pn_str *names;
+	size_t n;
+};
+
+static void
+take_macro(void *arg, struct pn_str key)
+{
+	struct wanted_macros *w = arg;
+
+	if (w->names != NULL)
+		w->names[w->n] = arena_str(w->arena, key);
+	w->n++;
+}
+
+static void
+note_macros(struct policy *p)
+{
+	struct wanted_macros w = { .arena = p->arena };
+
+	rules_keys(p->rules, FACT_MACRO, take_macro, &w);
+	w.names = arena_alloc(p->arena, (w.n + 1) * sizeof(*w.names));
+	must(w.names != NULL);
+	w.n = 0;
+	rules_keys(p->rules, FACT_MACRO, take_macro, &w);
+	p->milter.macros = w.names;
+	p->milter.n_macros = w.n;
+}
+
 static void
 connect_parts(struct policy *p)
 {
 	note_wanted(p);
+	note_macros(p);
 	p->engine.chain = p->inspect.chain = &p->chain;
 	p->engine.rules = p->inspect.rules = p->rules;
 	p->engine.site = p->smtp.site;

@@ -196,6 +196,14 @@ begin(struct keeper *k, struct keep_job *j, bool again,
 	uint64_t size;
 	int parcel, code = EX_OK;
 
+	/* The MTA whose milter we are took it as discarded: it will not take
+	 * it back on the way it came. */
+	if (j->target.n == 0) {
+		(void)error_set(e, "%.*s came by a milter listener that has no "
+		    "\"upstream\" to release it to; it can be exported",
+		    PN_STR_ARG(j->id));
+		return EX_CONFIG;
+	}
 	if (l == NULL) {
 		(void)error_set(e, "no worker is running");
 		return EX_UNAVAILABLE;

@@ -848,6 +848,49 @@ a_release_is_relayed_and_committed(void **state)
 	buf_fini(&b);
 }
 
+/* A milter cannot give the MTA back what it had it discard. */
+static void
+where_there_is_no_next_hop_it_stays(void **state)
+{
+	struct town *t = *state;
+	struct told told;
+	struct buf b = { 0 };
+	json_t *answer;
+
+	assert_non_null(submit(t, KEEP_QUARANTINE, "idaaaaaa", "", &told));
+	turn(t);
+	answer = ask(t, RELEASE, &b);
+	assert_int_equal(number(answer, "exit"), EX_CONFIG);
+	assert_string_equal(
+	    json_string_value(json_object_get(answer, "error")),
+	    "idaaaaaa came by a milter listener that has no \"upstream\" to "
+	    "release it to; it can be exported");
+	json_decref(answer);
+	assert_shown(t, "held");
+	buf_fini(&b);
+}
+
+/* Milters have a link to the keeper, and relay nothing. */
+static void
+a_milter_is_given_no_release(void **state)
+{
+	struct town *t = *state;
+	struct door d = { 0 };
+	struct error e;
+	int link[2], s;
+
+	assert_int_equal(ipc_pair(link, &e), 0);
+	keeper_add_worker(t->keeper, link[1], 1, 9, false); /* the newest */
+	s = begin_release(t, &d);
+	assert_str(buf_str(&d.body), BODY); /* the worker has it */
+	reply(&d, 250, 250);
+	turn(t);
+	assert_shown(t, "released");
+	(void)close(s);
+	(void)close(link[0]);
+	buf_fini(&d.body);
+}
+
 /* A worker in wrong hands must not say of others' mail that it went out. */
 static void
 only_who_relays_reports(void **state)
@@ -1280,6 +1323,8 @@ main(void)
 		TEST(who_searches_may_leave),
 		TEST(the_master_is_asked),
 		TEST(a_release_is_relayed_and_committed),
+		TEST(where_there_is_no_next_hop_it_stays),
+		TEST(a_milter_is_given_no_release),
 		TEST(only_who_relays_reports),
 		TEST(who_asked_may_leave),
 		TEST(a_dead_keeper_hears_the_outcome_later),

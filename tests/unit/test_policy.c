@@ -76,6 +76,28 @@ names_are_asked_for_when_wanted(void **state)
 	}
 }
 
+/* The milter door asks the MTA for what rules read, each once. */
+static void
+macros_are_gathered(void **state)
+{
+	const struct policy *p =
+	    loaded("listen milter unix:/tmp/m;\n"
+		   "policy p {\n"
+		   "  rule a { when macro(\"daemon_name\") = \"in\"; then tag; }\n"
+		   "  rule b { when macro(\"i\") = \"x\" and\n"
+		   "           macro(\"daemon_name\") = \"y\"; then tag; }\n"
+		   "}\n");
+
+	(void)state;
+	assert_ptr_equal(p->milter.engine, &p->engine);
+	assert_int_equal(p->milter.n_macros, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(pn_str_eq(p->milter.macros[i], PN_STR_V("i")) ||
+			    pn_str_eq(p->milter.macros[i],
+				PN_STR_V("daemon_name")));
+	policy_free(p);
+}
+
 static void
 slips_in_rules_are_placed(void **state)
 {
@@ -139,6 +161,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_know_one_another),
 		cmocka_unit_test(names_are_asked_for_when_wanted),
+		cmocka_unit_test(macros_are_gathered),
 		cmocka_unit_test(slips_in_rules_are_placed),
 		cmocka_unit_test(description_holds_settings_and_rules),
 	};
