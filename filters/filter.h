@@ -122,6 +122,7 @@ struct pn_fact_decl {
 #define PN_FACT_KEYED 1u /* takes a name: header("X-Spam") */
 #define PN_FACT_MANY 2u  /* may have several values; a test is true of any */
 #define PN_FACT_INSPECT 4u /* .inspect gives it, though there is a .message */
+#define PN_FACT_HEADER 8u  /* the message's header tells it, without its body */
 
 enum pn_option_type {
 	PN_OPT_STRING,

@@ -555,9 +555,10 @@ modules_chain(struct chain *c, const struct module_list *l,
 		const struct module_conf *m = block_of(l, builtin[i]);
 
 		if (m != NULL)
-			all[n++] = m->chain;
+			all[n] = m->chain;
 		else
-			all[n++].filter = builtin[i];
+			all[n].filter = builtin[i];
+		all[n++].builtin = true;
 	}
 	for (size_t i = 0; i < l->n; i++)
 		if (l->all[i].file.handle != NULL)

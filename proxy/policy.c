@@ -192,8 +192,8 @@ note_macros(struct policy *p)
 	p->milter.n_macros = w.n;
 }
 
-static void
-connect_parts(struct policy *p)
+static int
+connect_parts(struct policy *p, struct error *e)
 {
 	note_wanted(p);
 	note_macros(p);
@@ -206,6 +206,7 @@ connect_parts(struct policy *p)
 	p->inspect.limits = view_limits_default;
 	p->inspect.charsets = charsets_open();
 	p->keeper.control_uid = geteuid();
+	return engine_needs_find(&p->engine.needs, &p->engine, p->arena, e);
 }
 
 static int
@@ -221,9 +222,7 @@ compile(struct policy *p, const char *path, struct error *e)
 		done = p->rules == NULL ? -1 : 0;
 	}
 	rules_builder_free(b);
-	if (done == 0)
-		connect_parts(p);
-	return done;
+	return done == 0 ? connect_parts(p, e) : done;
 }
 
 static struct policy *

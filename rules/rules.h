@@ -400,6 +400,27 @@ void rules_each_expense(const struct rules *, const struct rules_cost *,
 /* Looking through texts for what no rule's alone is. */
 uint64_t rules_prefilter_ns(const struct rules *, const struct rules_cost *);
 
+/* ---- what rules look at and may want: uses.c ---- */
+
+enum rules_use_kind {
+	RULES_USE_FACT,   /* in a test or a text */
+	RULES_USE_THINGS, /* how many there are */
+	RULES_USE_ACTION  /* `then` or `on unknown` */
+};
+struct rules_use {
+	enum rules_use_kind kind;
+	uint32_t index;    /* FACT; THINGS: into decls.things */
+	enum rules_action action;
+	bool copy;         /* `quarantine copy` */
+	unsigned stage;    /* at which its rule is judged */
+	bool always;       /* ... also where something was allowed */
+};
+typedef void rules_use_take(void *arg, const struct rules_use *);
+/* Of all rules of that policy, those in shadow too. None of one that is only
+ * the base of others. */
+void rules_each_use(const struct rules *, unsigned policy, rules_use_take *,
+    void *arg);
+
 /* ---- names: names.c ---- */
 
 struct rules_name {

@@ -201,6 +201,18 @@ hold_blamed(struct transaction *t, bool enforce)
 	verdict_join(enforce ? &t->verdict : &t->would, &v);
 }
 
+/* Nobody may keep a part for the whole. What rules want to be kept is not
+ * partial: this is what could not be inspected, once too often. */
+static void
+keep_whole(struct transaction *t)
+{
+	if (t->verdict.action == VERDICT_QUARANTINE && !t->verdict.hold) {
+		t->verdict = (struct verdict){ .degraded = true };
+		tempfail(t, 451, "4.7.1",
+		    "the message could not be inspected, try again later");
+	}
+}
+
 /* ---- phases ---- */
 
 static void
@@ -219,6 +231,8 @@ judge_run(struct engine_run *r)
 		out_of_memory(t);
 	if (r->stage == STAGE_MESSAGE && t->past->blamed)
 		hold_blamed(t, r->engine->conf->enforce);
+	if (r->stage == STAGE_MESSAGE && t->partial)
+		keep_whole(t);
 }
 
 static void

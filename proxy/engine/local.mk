@@ -13,7 +13,7 @@ libengine_la_SOURCES = \
 	proxy/engine/keep.c proxy/engine/keep.h \
 	proxy/engine/limits.c \
 	proxy/engine/missing.c \
-	proxy/engine/needs.h \
+	proxy/engine/needs.c proxy/engine/needs.h \
 	proxy/engine/object.c \
 	proxy/engine/propose.c \
 	proxy/engine/record.c proxy/engine/record.h \

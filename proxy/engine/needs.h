@@ -31,7 +31,8 @@ struct engine_needs {
 	const struct policy_needs *policies; /* [rules_policies()] */
 };
 
-/* From conf's chain and rules; *out may be conf->needs. -1: no room. */
+/* From conf's chain and rules (NULL: there are none); *out may be conf->needs.
+ * -1: no room. */
 int engine_needs_find(struct engine_needs *out, const struct engine_conf *conf,
     struct arena *, struct error *e);
 

@@ -190,6 +190,7 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 		.content = d->stage == PN_STAGE_MESSAGE && f->inspect != NULL &&
 			   (f->message == NULL ||
 			       (d->flags & PN_FACT_INSPECT) != 0),
+		.header = (d->flags & PN_FACT_HEADER) != 0,
 		.keyed = (d->flags & PN_FACT_KEYED) != 0,
 		.many = (d->flags & PN_FACT_MANY) != 0,
 		.wanted = true,

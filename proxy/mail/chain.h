@@ -22,6 +22,7 @@ struct chain_fact {
 	enum value_type type;
 	enum stage stage;
 	bool content;             /* given by an .inspect hook */
+	bool header;              /* content, but the header tells it */
 	bool keyed, many;
 	bool wanted;              /* false: no rule asks for it */
 	bool of_thing;            /* "part.x" */
@@ -47,6 +48,7 @@ struct chain_module {
 	uint64_t timeout_ms;      /* of all it asks in one stage */
 	enum chain_unavailable on_unavailable;
 	const struct option_key *keys; /* that its keyed facts take: .setup */
+	bool builtin;             /* it only reads what rules ask for */
 };
 #define CHAIN_TIMEOUT_MS 10000
 

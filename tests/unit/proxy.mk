@@ -1,9 +1,11 @@
 # unit tests of proxy
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_config tests/unit/test_policy \
-	tests/unit/test_generation tests/unit/test_listen tests/unit/test_check
+	tests/unit/test_generation tests/unit/test_listen tests/unit/test_check \
+	tests/unit/test_needs
 TESTS += tests/unit/test_config tests/unit/test_policy \
-	tests/unit/test_generation tests/unit/test_listen tests/unit/test_check
+	tests/unit/test_generation tests/unit/test_listen tests/unit/test_check \
+	tests/unit/test_needs
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_LDADD = libconfig.la libmail.la libbase.la $(CMOCKA_LIBS)
@@ -12,6 +14,9 @@ policy_libs = libpolicy.la libconfig.la libengine.la librules.la libfilters.la \
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_policy_LDADD = $(policy_libs) $(CMOCKA_LIBS)
+tests_unit_test_needs_SOURCES = tests/unit/test_needs.c
+tests_unit_test_needs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_needs_LDADD = $(policy_libs) $(CMOCKA_LIBS)
 tests_unit_test_generation_SOURCES = tests/unit/test_generation.c
 tests_unit_test_generation_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_generation_LDADD = libmaster.la $(policy_libs) $(CMOCKA_LIBS)

@@ -702,6 +702,14 @@ what_breaks_the_inspector_waits_and_is_held(void **state)
 			assert_str(t->verdict.class_name, "failed");
 		transaction_free(t);
 	}
+	t = new_mail(&b, "192.0.2.7"); /* what is not whole cannot be held */
+	t->partial = true;
+	run_to_rcpt(&b, t, "clean.example.org");
+	add_rcpt(&b, t, "a@x");
+	run_message(&b, t, POOL_SUSPECT);
+	assert_int_equal(t->verdict.action, VERDICT_TEMPFAIL);
+	assert_int_equal(t->verdict.reply.code, 451);
+	transaction_free(t);
 	b.conf.enforce = false; /* then nothing is held */
 	t = new_mail(&b, "192.0.2.7");
 	run_to_rcpt(&b, t, "clean.example.org");
