@@ -170,9 +170,10 @@ milter_drain(struct milter *m, void (*drained)(void *), void *arg)
 /* ---- the door ---- */
 
 static struct offer_needs
-needs_of(const struct engine_needs *n)
+needs_of(const struct engine_needs *n, const struct milter_listener *l)
 {
 	struct offer_needs mine = { .body = n->body,
+		.tcp = l->addr.ss_family != AF_UNIX,
 		.actions = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY |
 		    SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT |
 		    SMFIF_CHGFROM | SMFIF_QUARANTINE };
@@ -216,7 +217,7 @@ milter_new(struct loop *loop, const struct milter_conf *conf,
 	m->pool = pool;
 	m->worker = worker;
 	count_init(&m->count, keep_stats(keep));
-	m->needs = needs_of(&conf->engine->needs);
+	m->needs = needs_of(&conf->engine->needs, listener);
 	must(pthread_mutex_init(&m->agreed_lock, NULL) == 0);
 	must(event_assign(&m->drain, loop_base(loop), -1, 0, on_drain, m) == 0);
 	the_door = m;

@@ -15,6 +15,7 @@ struct offer_needs {
 	bool body;             /* some message's can matter */
 	bool answers_chunks;   /* each chunk of the body is answered, so that
 				  the rest may be skipped */
+	bool tcp;              /* the MTA talks over TCP */
 	unsigned long actions; /* SMFIF_*: what may have to be done */
 };
 

@@ -162,7 +162,10 @@ main(int argc, char **argv)
 	const char *listen_at = option(argc, argv, "listen", "inet");
 	struct engine_conf engine = { .needs = { .body = strcmp(
 	    option(argc, argv, "body", "yes"), "no") != 0 } };
-	struct milter_listener listener = { .name = "milter", .upstream = "up" };
+	bool tcp = strcmp(listen_at, "inet") == 0;
+	struct milter_listener listener = { .name = "milter",
+		.addr.ss_family = tcp ? AF_INET : AF_UNIX,
+		.upstream = "up" };
 	struct milter_conf conf = { .hostname = "mx.example.com",
 		.listeners = &listener,
 		.n_listeners = 1,
@@ -183,9 +186,7 @@ main(int argc, char **argv)
 	    sigprocmask(SIG_BLOCK, &all, NULL) == 0);
 	must(log_open("milter_door", "stderr", LOG_LEVEL_INFO) == 0);
 	log_style(NULL, true);
-	run(&conf,
-	    strcmp(listen_at, "inet") == 0 ? listen_inet()
-					   : listen_unix(listen_at),
+	run(&conf, tcp ? listen_inet() : listen_unix(listen_at),
 	    option(argc, argv, "spool", "/tmp"),
 	    option(argc, argv, "early", ""));
 	return 0;

@@ -250,18 +250,24 @@ def patience(t):
 
 def quiet(t):
     """Nothing is said where nothing can be decided."""
-    door = Door(t, stages="", body="no")
+    door = Door(t, stages="", body="no", listen=t.path("quiet"))
     m = door.mta()
     r = deliver(m, PLAIN + b"x" * 100000)
     t.ok([s for s, x in r.replies if x is not None] == ["eom"], "one reply a message", r.replies)
     t.ok(not m.wants("body") and not m.wants("data") and not m.wants("unknown"),
          "nor sent what nobody reads", hex(m.steps))
+    m.quit()
+    door = Door(t, stages="", body="no")
+    m = door.mta()
+    r = deliver(m, PLAIN)
+    t.ok([s for s, x in r.replies if x is not None] == ["data", "eom"],
+         "over TCP one more, so that nothing waits for an ACK", r.replies)
     t.ok(door.said("ev=message client=192.0.2.1 name=mx.a.example .*code=250"), "and logged")
     m.quit()
     door = Door(t, stages="rcpt")
     m = door.mta()
     r = deliver(m, rcpts=["<rejected@example.com>", "<one@example.com>"])
-    t.ok([s for s, x in r.replies if x is not None] == ["rcpt", "rcpt", "eom"],
+    t.ok([s for s, x in r.replies if x is not None] == ["rcpt", "rcpt", "data", "eom"],
          "replies from the first stage that judges", r.replies)
     m.quit()
 

@@ -40,6 +40,11 @@ static const struct {
 	{ "the rest of a body may be skipped",
 	    { .body = true, .answers_chunks = true },
 	    { ALL_ACTIONS, PROTOCOL_6 }, { 0, ALWAYS | QUIET } },
+	{ "over TCP DATA is answered",
+	    { .body = true, .tcp = true }, { ALL_ACTIONS, PROTOCOL_6 },
+	    { 0,
+		(ALWAYS & ~(SMFIP_NODATA | SMFIP_NR_DATA)) | QUIET |
+		    SMFIP_NR_BODY } },
 	{ "rules of the recipient",
 	    { .body = true, .stages = { [STAGE_RCPT] = true } },
 	    { ALL_ACTIONS, PROTOCOL_6 },
