@@ -13,6 +13,7 @@
 #include "proxy/config_blocks.h"
 #include "proxy/config_keeper.h"
 #include "proxy/config_listen.h"
+#include "proxy/config_milter.h"
 #include "proxy/endpoint.h"
 
 #define IN(member) offsetof(struct config, member)
@@ -544,6 +545,8 @@ static const struct setting top_table[] = {
 	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "listen", config_read_listen, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
+	{ "milter", config_read_milter, NULL, IN(engine), NULL, NULL, NULL,
+	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "module", config_read_module, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "include", read_include, NULL, 0, NULL, NULL, NULL,
@@ -646,6 +649,8 @@ config_each(const struct config *c, config_take *take, void *arg)
 	if (o != NULL)
 		config_listen_each(c, o, take, arg);
 	if (o != NULL)
+		config_milters_each(&c->engine, o, take, arg);
+	if (o != NULL)
 		config_classes_each(&c->keeper.settings, o, take, arg);
 	modules_each(&c->modules, take, arg);
 }
@@ -656,6 +661,7 @@ config_print(const struct config *c, struct buf *b)
 	settings_print(top_table, "", c, b);
 	config_blocks_print(&c->smtp, b);
 	config_listen_print(c, b);
+	config_milters_print(&c->engine, b);
 	config_classes_print(&c->keeper.settings, b);
 	modules_print(&c->modules, b);
 }

@@ -6,6 +6,7 @@ libconfig_la_SOURCES = \
 	proxy/config_blocks.c proxy/config_blocks.h \
 	proxy/config_keeper.c proxy/config_keeper.h \
 	proxy/config_listen.c proxy/config_listen.h \
+	proxy/config_milter.c proxy/config_milter.h \
 	proxy/endpoint.c proxy/endpoint.h \
 	proxy/modules.c proxy/modules.h \
 	proxy/setting.c proxy/setting.h

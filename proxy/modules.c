@@ -543,11 +543,12 @@ block_of(const struct module_list *l, const struct pn_filter *f)
 
 int
 modules_chain(struct chain *c, const struct module_list *l,
-    const struct pn_filter *const *builtin, size_t n_builtin, struct arena *a,
+    const struct pn_filter *const *builtin, size_t n_builtin,
+    const struct chain_module *more, size_t n_more, struct arena *a,
     struct error *e)
 {
 	struct chain_module *all =
-	    arena_alloc(a, (n_builtin + l->n) * sizeof(*all));
+	    arena_alloc(a, (n_builtin + l->n + n_more) * sizeof(*all));
 	size_t n = 0;
 
 	must(all != NULL);
@@ -563,6 +564,8 @@ modules_chain(struct chain *c, const struct module_list *l,
 	for (size_t i = 0; i < l->n; i++)
 		if (l->all[i].file.handle != NULL)
 			all[n++] = l->all[i].chain;
+	for (size_t i = 0; i < n_more; i++)
+		all[n++] = more[i];
 	return chain_build_from(c, all, n, a, e);
 }
 

@@ -63,9 +63,11 @@ int config_read_module(struct reader *, const struct setting *,
 void modules_each(const struct module_list *, config_take *, void *arg);
 void modules_print(const struct module_list *, struct buf *);
 
-/* Built-in ones, each with its block if there is one, then the loaded ones. */
+/* Built-in ones, each with its block if there is one, then the loaded ones,
+ * then more[n_more]. */
 int modules_chain(struct chain *, const struct module_list *,
-    const struct pn_filter *const *builtin, size_t n_builtin, struct arena *,
+    const struct pn_filter *const *builtin, size_t n_builtin,
+    const struct chain_module *more, size_t n_more, struct arena *,
     struct error *e);
 void modules_close(const struct module_list *);
 /* -1: a module of now is loaded already, from a file that has changed. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "proxy/config_milter.h"
 #include "filters/builtin.h"
 
 /* Address space until it is sealed: patterns' text, rules, maps, settings. */
@@ -136,8 +137,12 @@ read_all(struct policy *p, item_parse *parse, void *arg, const char *path,
 	p->inspect = c.inspect;
 	p->keeper = c.keeper;
 	p->spool = c.spool;
-	return modules_chain(&p->chain, &p->modules, builtin,
-	    PN_COUNT(builtin), p->arena, e);
+	if (modules_chain(&p->chain, &p->modules, builtin, PN_COUNT(builtin),
+		config_milters_modules(&p->engine, p->arena),
+		p->engine.n_milters, p->arena, e) < 0)
+		return -1;
+	config_milters_find(&p->engine, &p->chain);
+	return 0;
 }
 
 /* PTR look-ups cost the first mail of a client its time: only if wanted. */
@@ -147,7 +152,8 @@ wants_client_name(const struct policy *p)
 	for (size_t i = 0; i < p->smtp.n_upstreams; i++)
 		if (p->smtp.upstreams[i].identity != IDENTITY_NONE)
 			return true;
-	return rules_uses(p->rules, FACT_CLIENT_NAME) ||
+	return p->engine.n_milters > 0 || /* they are told it at once */
+	       rules_uses(p->rules, FACT_CLIENT_NAME) ||
 	       rules_uses(p->rules, FACT_CLIENT_FCRDNS);
 }
 

@@ -51,6 +51,7 @@ struct config_origins {
 	struct block_origin *upstreams; /* [conf->smtp.n_upstreams] */
 	struct block_origin *listeners; /* [conf->smtp.n_listeners] */
 	struct block_origin *milters;	/* [conf->milter.n_listeners] */
+	struct block_origin *peers; /* [conf->engine.n_milters] */
 	struct block_origin *classes;	/* [conf->keeper.settings.n_classes] */
 };
 

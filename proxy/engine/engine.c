@@ -1,8 +1,8 @@
 /*
  * engine - see engine.h: one stage of one transaction, phase by phase.
  *
- *   connect helo mail rcpt     ASK ---------------------------> JUDGE -> DONE
- *   message                    INSPECT (-> BLAME) -> HOOKS ---> JUDGE -> DONE
+ *   connect helo mail rcpt     ASK --------------> MILTERS ---> JUDGE -> DONE
+ *   message           INSPECT (-> BLAME) -> HOOKS -> MILTERS -> JUDGE -> DONE
  *
  * A phase's function starts what is to be asked and returns; when nothing is
  * awaited any more, the next begins. Called by the doors and `postern scan`.
@@ -51,6 +51,7 @@ engine_free(struct engine *g)
 	rules_run_free(g->rules_run);
 	tally_free(g);
 	watches_stop(g);
+	milters_stop(g);
 	services_free(g->services);
 	dns_free(g->dns);
 	free(g);
@@ -72,8 +73,8 @@ tempfail(struct transaction *t, uint16_t code, const char *status,
 		verdict_join(&t->rcpt_verdict, &v);
 }
 
-static void
-out_of_memory(struct transaction *t)
+void
+engine_no_room(struct transaction *t)
 {
 	tempfail(t, 452, "4.3.1", "this message needs more memory than it may use");
 }
@@ -226,9 +227,9 @@ judge_run(struct engine_run *r)
 	 * be with everything unknown. */
 	if (judgeable &&
 	    (r->stage == STAGE_MESSAGE ? judge_message(r) : judge_stage(r)) < 0)
-		out_of_memory(t);
+		engine_no_room(t);
 	if (r->stage == STAGE_MESSAGE && missing_edit(r) < 0)
-		out_of_memory(t);
+		engine_no_room(t);
 	if (r->stage == STAGE_MESSAGE && t->past->blamed)
 		hold_blamed(t, r->engine->conf->enforce);
 	if (r->stage == STAGE_MESSAGE && t->partial)
@@ -252,7 +253,7 @@ run_phase(struct engine_run *r)
 	switch (r->phase) {
 	case PHASE_ASK:
 		r->phase = r->stage == STAGE_MESSAGE ? PHASE_INSPECT
-						     : PHASE_JUDGE;
+						     : PHASE_MILTERS;
 		if (r->stage != STAGE_MESSAGE)
 			ask(r);
 		break;
@@ -265,16 +266,23 @@ run_phase(struct engine_run *r)
 		blame(r);
 		break;
 	case PHASE_HOOKS:
-		r->phase = PHASE_JUDGE;
+		r->phase = PHASE_MILTERS;
 		if (core_facts(r) < 0)
-			out_of_memory(r->t);
+			engine_no_room(r->t);
 		hooks_start(r);
+		break;
+	case PHASE_MILTERS:
+		r->phase = PHASE_JUDGE;
+		if (r->engine->milters != NULL && r->stage != STAGE_MESSAGE &&
+		    core_facts(r) < 0) /* for `when` */
+			engine_no_room(r->t);
+		milters_start(r);
 		break;
 	case PHASE_JUDGE:
 		r->phase = PHASE_DONE;
 		if (r->stage != STAGE_MESSAGE || r->t->past->blamed)
 			if (core_facts(r) < 0)
-				out_of_memory(r->t);
+				engine_no_room(r->t);
 		judge_run(r);
 		break;
 	case PHASE_DONE:
@@ -371,7 +379,7 @@ engine_run(struct engine *g, struct transaction *t, enum stage stage)
 	MUST_BE(t, TRANSACTION);
 	if (r == NULL) {
 		if ((r = run_new(g, t, stage)) == NULL) {
-			out_of_memory(t);
+			engine_no_room(t);
 			return ENGINE_DONE;
 		}
 		proceed(r);
@@ -397,6 +405,7 @@ engine_cancel(struct engine *g, struct transaction *t)
 		return;
 	client_name_cancel(r);
 	hooks_cancel(r);
+	milters_cancel(r);
 	if (r->job != NULL)
 		pool_cancel(r->job);
 	if (r->ticket != NULL)
@@ -433,6 +442,7 @@ engine_inherit(struct engine *g, struct transaction *to,
 {
 	const struct macro *m;
 
+	to->session = from->session;
 	to->wake = from->wake;
 	to->owner = from->owner;
 	to->door = from->door;
@@ -453,6 +463,7 @@ engine_inherit(struct engine *g, struct transaction *to,
 		struct engine_run again = { .engine = g, .t = to,
 			.stage = stage };
 
+		milters_again(&again);
 		if (judge_stage(&again) < 0)
 			return -1;
 	}

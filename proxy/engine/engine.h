@@ -14,6 +14,7 @@
 #include "mail/site.h"
 #include "mail/transaction.h"
 #include "engine/keep.h"
+#include "engine/milters.h"
 #include "engine/needs.h"
 
 struct engine;
@@ -28,6 +29,8 @@ struct engine_conf {
 	const struct rules *rules;
 	struct site site;      /* what `direction` compares with */
 	struct engine_needs needs;
+	const struct milter_peer *milters; /* [n_milters], in file order */
+	size_t n_milters;
 	bool ask_client_name;  /* a rule or an upstream's identity wants PTR */
 	uint64_t dns_timeout_ms; /* 5 s an ask */
 	const char *dns_server;  /* "127.0.0.1@5353", or NULL: resolv.conf */
@@ -70,6 +73,15 @@ void engine_cancel(struct engine *, struct transaction *);
  * found is copied from `from` (facts, verdict). */
 int engine_inherit(struct engine *, struct transaction *to,
     const struct transaction *from);
+/*
+ * The transaction is over: before it is freed. Conversations with milters hang
+ * on the first one of a session; a mail's are given up with the mail, all of
+ * them with the transaction that began them (the others must be gone).
+ */
+void engine_leave(struct engine *, struct transaction *);
+/* For the smtp door: ask the milters of the configuration. hostname: what we
+ * call ourselves; borrowed. */
+void engine_ask_milters(struct engine *, const char *hostname);
 /* What a rule's action makes of a message; an edit makes it tagged. */
 enum verdict_action engine_action(const struct rules_effect *);
 /* Make t->trace now, if it is not made: what was judged so far. */

@@ -107,7 +107,7 @@ hold_back(const struct engine *g, uint32_t module, struct transaction *t)
 }
 
 void
-module_failed(struct hook *h, const char *why)
+module_complain(struct hook *h, const char *why)
 {
 	static const char *const stages[STAGES] = { "connect", "helo", "mail",
 		"rcpt", "message" };
@@ -119,12 +119,23 @@ module_failed(struct hook *h, const char *why)
 	log_warn(t ? t->id : "", "module", "module=%s result=failed stage=%s "
 	    "why=\"%s\"", module_of(h)->filter->name,
 	    t ? stages[h->mail.stage] : "watch", why);
-	if (t == NULL)
-		return;
+}
+
+void
+module_lacks(struct hook *h)
+{
 	forget_facts(h);
-	t->verdict.degraded = true;
+	h->t->verdict.degraded = true;
 	note(h, MISSING_ALL);
-	hold_back(h->engine, h->mail.module, t);
+	hold_back(h->engine, h->mail.module, h->t);
+}
+
+void
+module_failed(struct hook *h, const char *why)
+{
+	module_complain(h, why);
+	if (h->t != NULL)
+		module_lacks(h);
 }
 
 /* ---- the message's field ---- */

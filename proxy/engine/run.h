@@ -48,12 +48,15 @@ struct hook {
 /* What a module did not find out about a mail. */
 enum missing { MISSING_NOTHING, MISSING_FACT, MISSING_ALL };
 
+struct milter_state;
+
 struct engine_past {
 	struct stage_results results;
 	struct hook *hooks;  /* [n_modules] */
 	/* [n_modules] each: enum missing of connect and helo, which the next
 	 * mail of the session inherits; of the later stages */
 	uint8_t *missing_early, *missing;
+	struct milter_state *milters; /* [n_milters] */
 	bool named;          /* a HELO was said */
 	bool inspected;      /* findings are valid */
 	struct findings findings;
@@ -65,6 +68,7 @@ enum run_phase {
 	PHASE_INSPECT, /* message only: the inspector has it */
 	PHASE_BLAME,   /* ... and died of it: the keeper counts */
 	PHASE_HOOKS,   /* message only: .message hooks, with the findings */
+	PHASE_MILTERS, /* other people's, one after the other */
 	PHASE_JUDGE,
 	PHASE_DONE
 };
@@ -79,6 +83,9 @@ struct engine_run {
 	struct keep_ticket *ticket;
 	struct client_name *name;
 	struct proposed *proposed; /* for the judging of this stage */
+	size_t milter;  /* the one being asked */
+	bool talking;   /* ... its answer is awaited */
+	bool refused;   /* ... and one before it refused */
 };
 
 /* A module as one worker sees it. */
@@ -101,11 +108,15 @@ struct engine {
 	struct keep *keep;
 	struct dns *dns;
 	struct services *services;
+	struct milters *milters; /* NULL: none is asked */
 	struct module_work *modules; /* [n_modules] */
 	struct rules_run *rules_run;
 	struct tally tally;
 	uint64_t n_accepted; /* for trace_accept_percent */
 };
+
+/* engine.c: 452 for this mail. */
+void engine_no_room(struct transaction *);
 
 void run_wait(struct engine_run *);
 /* May call t->wake(): touch nothing of the run afterwards. */
@@ -132,6 +143,10 @@ void watches_stop(struct engine *);
 /* missing.c: who had no answer, seen in counters, log, verdict and header. */
 /* why: for the log and `postern status`, in words. */
 void module_failed(struct hook *, const char *why);
+/* The two halves of it, where one failing is seen at several stages: counted
+ * and told once; what follows for the stage at hand. */
+void module_complain(struct hook *, const char *why);
+void module_lacks(struct hook *);
 /* A fact could not be found out. */
 void module_misses(struct hook *);
 void module_timed_out(struct hook *);
@@ -187,6 +202,13 @@ int propose_join(struct engine_run *, struct stage_result *);
 /* For trace.c: as more of the stage's rules. */
 void propose_trace(struct buf *, const struct stage_result *);
 
+/* milters.c: milters of other people, one after the other. */
+void milters_start(struct engine_run *);
+void milters_cancel(struct engine_run *);
+/* What they said of the session, for a mail that inherits it. */
+void milters_again(struct engine_run *);
+void milters_stop(struct engine *);
+
 /* effects.c: what a result says, joined to *v or, unless it counts, to
  * t->would. */
 void effects_join(struct transaction *, struct verdict *v,
@@ -201,6 +223,9 @@ bool effects_count(const struct stage_result *);
 typedef int effects_take(struct transaction *, const struct rules_effect *,
     void *arg);
 int effects_walk(struct transaction *, effects_take *, void *arg);
+/* Among those that the message would go on to; NULL: not one of them. */
+struct rcpt *effects_find_rcpt(const struct transaction *,
+    struct pn_str address);
 /* What rules want of a message that passes: edits, recipients, copies. */
 int effects_message(struct transaction *);
 

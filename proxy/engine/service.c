@@ -334,8 +334,8 @@ address(const struct pn_service *where, const char *host,
 	return 0;
 }
 
-static int
-dial(const struct pn_service *where, const char *host)
+int
+service_dial(const struct pn_service *where, const char *host)
 {
 	struct sockaddr_storage to;
 	socklen_t n = address(where, host, &to);
@@ -371,7 +371,7 @@ static void
 conn_new(struct service_call *l, const char *host)
 {
 	struct service *s = l->service;
-	int fd = dial(s->where, host);
+	int fd = service_dial(s->where, host);
 	struct conn *c;
 
 	if (fd < 0) {

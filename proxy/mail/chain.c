@@ -121,8 +121,9 @@ has_hook_by(const struct pn_filter *f, enum stage stage)
 }
 
 static int
-check_fact(const struct pn_filter *f, const struct pn_fact_decl *d,
-    const struct chain_fact *fact, struct error *e)
+check_fact(const struct pn_filter *f, bool by_engine,
+    const struct pn_fact_decl *d, const struct chain_fact *fact,
+    struct error *e)
 {
 	if (!chain_is_name(pn_str_of(d->name)))
 		return error_set(e, "module %s: \"%s\" cannot name a fact",
@@ -140,7 +141,7 @@ check_fact(const struct pn_filter *f, const struct pn_fact_decl *d,
 		    "module %s: fact \"%s\" is of a thing "
 		    "that is not known",
 		    f->name, d->name);
-	if (!has_hook_by(f, fact->stage))
+	if (!by_engine && !has_hook_by(f, fact->stage))
 		return error_set(e,
 		    "module %s: no hook can give \"%s\" by "
 		    "its stage%s",
@@ -203,7 +204,7 @@ add_fact(struct chain *c, uint32_t module, const struct pn_fact_decl *d,
 	};
 	int64_t other = chain_find(c, d->name);
 
-	if (check_fact(f, d, &fact, e) < 0)
+	if (check_fact(f, c->modules[module].by_engine, d, &fact, e) < 0)
 		return -1;
 	if (other >= 0) {
 		uint32_t owner = c->facts[other].module;

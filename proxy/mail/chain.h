@@ -49,6 +49,7 @@ struct chain_module {
 	enum chain_unavailable on_unavailable;
 	const struct option_key *keys; /* that its keyed facts take: .setup */
 	bool builtin;             /* it only reads what rules ask for */
+	bool by_engine;           /* it has no hooks: the engine gives its facts */
 };
 #define CHAIN_TIMEOUT_MS 10000
 

@@ -45,6 +45,23 @@ envelope_add_address(struct envelope *e, struct arena *arena,
 }
 
 int
+envelope_set_sender(struct envelope *e, struct arena *arena, struct pn_str text)
+{
+	char *path = arena_printf(arena, "<%.*s>", PN_STR_ARG(text));
+	struct pn_str rest;
+	struct address a;
+
+	if (path == NULL ||
+	    address_parse_path(pn_str_of(path), arena, &a, &rest) != ADDRESS_OK)
+		return -1;
+	e->path = a.path;
+	e->address = a.address;
+	e->local = a.local;
+	e->domain = a.domain;
+	return 0;
+}
+
+int
 envelope_copy(struct envelope *e, const struct envelope *from,
     struct arena *arena)
 {

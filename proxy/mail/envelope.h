@@ -68,6 +68,9 @@ struct rcpt *envelope_add_rcpt(struct envelope *, struct arena *);
 /* One that a rule named: added and accepted. NULL: as above, or no address. */
 struct rcpt *envelope_add_address(struct envelope *, struct arena *,
     struct pn_str address);
+/* Another sender, "" is <>; its parameters stay. -1: as above. */
+int envelope_set_sender(struct envelope *, struct arena *,
+    struct pn_str address);
 /* Sender and accepted recipients of `from`, for rules to change. -1: cap. */
 int envelope_copy(struct envelope *, const struct envelope *from,
     struct arena *);

@@ -9,7 +9,8 @@
 struct reply {
 	uint16_t code;       /* 200-599; 0: none */
 	char status[12];     /* "5.7.1", or "" */
-	struct pn_str text;  /* one line, no CR LF; owner says how long it lives */
+	struct pn_str text;  /* without CR; LF between the lines of a long one;
+				owner says how long it lives */
 };
 
 #endif

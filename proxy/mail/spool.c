@@ -151,6 +151,12 @@ spool_new(struct spool_pool *p)
 	return s;
 }
 
+struct spool *
+spool_like(const struct spool *s)
+{
+	return spool_new(s->pool);
+}
+
 static void
 put_blocks(struct spool *s)
 {

@@ -30,6 +30,8 @@ struct spool_pool *spool_pool_new(const struct spool_conf *);
 void spool_pool_free(struct spool_pool *);
 
 struct spool *spool_new(struct spool_pool *);
+/* Another one, empty, from the same pool. */
+struct spool *spool_like(const struct spool *);
 void spool_free(struct spool *);
 
 /*

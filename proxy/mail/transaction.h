@@ -23,6 +23,7 @@
 
 struct engine_run;
 struct engine_past;
+struct engine_session;
 
 /* Who takes the message from the client: we (the proxy), or an MTA that asks
  * us (the milter). */
@@ -73,6 +74,7 @@ struct transaction {
 	const struct fact_given *instead; /* [n_instead]: what a try says, in
 				  the place of what is known (not chained) */
 	size_t n_instead;
+	struct engine_session *session; /* the engine's: what outlives a mail */
 	struct engine_past *past; /* the engine's, in the arena: finished stages */
 	struct engine_run *run; /* the engine's; NULL when it holds nothing */
 

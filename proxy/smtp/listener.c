@@ -201,6 +201,7 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 	s->keep = keep;
 	s->pool = pool;
 	s->worker = worker;
+	engine_ask_milters(engine, conf->hostname);
 	count_init(&s->count, keep_stats(keep));
 	TAILQ_INIT(&s->sessions);
 	LIST_INIT(&s->releases);

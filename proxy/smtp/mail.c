@@ -45,6 +45,7 @@ mail_end(struct session *s)
 	engine_cancel(s->smtp->engine, s->t);
 	if (unfinished)
 		record_abandoned(s->smtp->engine, s->t);
+	engine_leave(s->smtp->engine, s->t);
 	transaction_free(s->t);
 	s->t = NULL;
 }

@@ -3,10 +3,15 @@
 
 #include <stdio.h>
 
-/* As much of text as goes into max bytes, up to a blank if there is one. */
+/* As much of text as goes into max bytes, up to a line end, or else to a blank
+ * if there is one. */
 static size_t
 cut(struct pn_str text, size_t max)
 {
+	const char *lf = text.n ? memchr(text.p, '\n', text.n) : NULL;
+
+	if (lf != NULL && (size_t)(lf - text.p) <= max)
+		return (size_t)(lf - text.p);
 	if (text.n <= max)
 		return text.n;
 	for (size_t n = max; n > max / 2; n--)
@@ -28,7 +33,7 @@ reply_put(struct buf *b, const struct reply *r)
 		struct pn_str text = pn_str_sub(rest, 0, n);
 
 		rest = pn_str_sub(rest, n, rest.n);
-		if (rest.n > 0 && rest.p[0] == ' ')
+		if (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\n'))
 			rest = pn_str_sub(rest, 1, rest.n);
 		(void)buf_printf(b, "%u%c%s%s", r->code, rest.n ? '-' : ' ',
 		    r->status, r->status[0] ? " " : "");

@@ -251,6 +251,7 @@ void
 session_rebase(struct session *s, struct transaction *t)
 {
 	engine_cancel(s->smtp->engine, s->base);
+	engine_leave(s->smtp->engine, s->base);
 	transaction_free(s->base);
 	s->base = t;
 }
@@ -299,6 +300,7 @@ session_free(struct session *s)
 	stage_cancel(s);
 	upstream_free(s->up);
 	engine_cancel(smtp->engine, s->base);
+	engine_leave(smtp->engine, s->base);
 	shape_disconnect(s);
 	transaction_free(s->base);
 	wire_close(&s->wire);

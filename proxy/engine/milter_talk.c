@@ -1,0 +1,825 @@
+/*
+ * milter_talk - see milter_talk.h. One step at a time: open the link, tell the
+ * callback at hand (its macros in front), take its answer, go on with the
+ * next, until the stage is told.
+ *
+ * What an answer ends, as in Postfix: at connect and helo the session, at rcpt
+ * the recipient, anywhere else the mail. Silent callbacks (the milter said
+ * that it will not answer them) go out together with what comes behind.
+ */
+#include "engine/milter_talk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "mail/field.h"
+
+#define TALK_MAGIC 0x6d746c6bu
+
+/* Callbacks in order; header and body stand for as many as there are. */
+enum callback {
+	AT_CONNECT,
+	AT_HELO,
+	AT_MAIL,
+	AT_RCPT,
+	AT_DATA,
+	AT_HEADER,
+	AT_END_OF_HEADER,
+	AT_BODY,
+	AT_END_OF_BODY,
+	AT_NOTHING
+};
+
+struct milter_talk {
+	uint32_t magic;
+	struct milter_links *links;
+	const struct milter_peer *block;
+	const char *hostname;
+	struct milter_link *link; /* NULL: none yet, or no more */
+	bool leading_space;
+
+	/* Of the session. */
+	struct milter_word session;
+	bool told_connect, told_helo;
+
+	/* Of the mail at hand. */
+	bool told_mail;
+	unsigned skipped; /* bits of callbacks that it wants no more of */
+	struct milter_mail mail;
+
+	/* Of the stage under way. */
+	bool running;
+	struct transaction *t;
+	enum stage stage;
+	enum callback at;
+	bool awaited; /* its answer; it is told */
+	bool redialled;
+	bool untouched; /* the link failed before the mail began */
+	struct spool *message;
+	struct field field; /* HEADER: the one to tell */
+	size_t body;        /* BODY: what is to be told begins here */
+	milter_link_wake *wake;
+	void *arg;
+};
+
+static const struct {
+	enum milter_command command;
+	uint32_t no, mute; /* what a milter says of it in the negotiation */
+	unsigned since;    /* version */
+	int list;          /* enum milter_list, or -1: no macros */
+} callbacks[] = {
+	[AT_CONNECT] = { MILTER_CONNECT, MILTER_NO_CONNECT,
+	    MILTER_MUTE_CONNECT, 2, MILTER_LIST_CONNECT },
+	[AT_HELO] = { MILTER_HELO, MILTER_NO_HELO, MILTER_MUTE_HELO, 2,
+	    MILTER_LIST_HELO },
+	[AT_MAIL] = { MILTER_MAIL, MILTER_NO_MAIL, MILTER_MUTE_MAIL, 2,
+	    MILTER_LIST_MAIL },
+	[AT_RCPT] = { MILTER_RCPT, MILTER_NO_RCPT, MILTER_MUTE_RCPT, 2,
+	    MILTER_LIST_RCPT },
+	[AT_DATA] = { MILTER_DATA, MILTER_NO_DATA, MILTER_MUTE_DATA, 4,
+	    MILTER_LIST_DATA },
+	[AT_HEADER] = { MILTER_HEADER, MILTER_NO_HEADERS, MILTER_MUTE_HEADER,
+	    2, -1 },
+	[AT_END_OF_HEADER] = { MILTER_END_OF_HEADER, MILTER_NO_END_OF_HEADER,
+	    MILTER_MUTE_END_OF_HEADER, 2, MILTER_LIST_END_OF_HEADER },
+	[AT_BODY] = { MILTER_BODY, MILTER_NO_BODY, MILTER_MUTE_BODY, 2, -1 },
+	[AT_END_OF_BODY] = { MILTER_END_OF_BODY, 0, 0, 2,
+	    MILTER_LIST_END_OF_BODY },
+};
+
+/* ---- ends ---- */
+
+static void
+fail(struct milter_talk *k, const char *why)
+{
+	struct milter_mail *m = &k->mail;
+
+	m->failed = true;
+	(void)snprintf(m->why, sizeof(m->why), "%s, at %s", why,
+	    k->at < AT_NOTHING
+		? milter_command_name((char)callbacks[k->at].command)
+		: "the end");
+	milter_link_close(k->link, false);
+	k->link = NULL;
+	k->told_connect = k->told_helo = false;
+}
+
+/* ---- what is told ---- */
+
+static struct buf *
+out(struct milter_talk *k)
+{
+	return milter_link_out(k->link);
+}
+
+static bool
+put_macros(struct milter_talk *k)
+{
+	const struct milter_options *o = milter_link_options(k->link);
+	int list = callbacks[k->at].list;
+	struct pn_str words[2 * MILTER_MACROS_MAX];
+	size_t n;
+
+	if (list < 0 || o->version < callbacks[k->at].since)
+		return true;
+	n = milter_macros(k->t, k->hostname, (enum milter_list)list,
+	    k->block->macros[list], o->macros[list], words);
+	return milter_put_macros(out(k), callbacks[k->at].command, words, n);
+}
+
+static bool
+put_connect(struct milter_talk *k)
+{
+	const struct client *c = &k->t->client;
+	bool six = c->ip.n > 0 && memchr(c->ip.p, ':', c->ip.n) != NULL;
+
+	milter_put_connect(out(k),
+	    c->name.n > 0 ? c->name : PN_STR_V("unknown"),
+	    c->ip.n == 0 ? 'U' : six ? '6' : '4', c->port, c->ip);
+	return true;
+}
+
+/* "<path>" and each parameter a string. */
+static bool
+put_path(struct milter_talk *k, struct pn_str path, struct pn_str params)
+{
+	struct pn_str words[MILTER_MACROS_MAX];
+	char *head = arena_printf(k->t->arena, "<%.*s>", PN_STR_ARG(path));
+	size_t n = 1;
+
+	words[0] = pn_str_of(head);
+	while (head != NULL && (params = pn_str_trim(params)).n > 0) {
+		const char *blank = memchr(params.p, ' ', params.n);
+
+		if (n == PN_COUNT(words))
+			return false;
+		words[n] = params;
+		if (blank != NULL)
+			words[n].n = (size_t)(blank - params.p);
+		params = pn_str_sub(params, words[n++].n, params.n);
+	}
+	return head != NULL &&
+	    milter_put_strings(out(k), callbacks[k->at].command, words, n);
+}
+
+/* Bytes [from, to) of the message; CRs go. */
+static void
+gather(struct milter_talk *k, struct buf *b, size_t from, size_t to)
+{
+	struct pn_str piece;
+
+	for (; from < to; from += piece.n) {
+		piece = pn_str_sub(spool_at(k->message, from), 0, to - from);
+		if (piece.n == 0)
+			break; /* found out by its length */
+		for (size_t i = 0; i < piece.n; i++)
+			if (piece.p[i] != '\r')
+				(void)buf_add(b, &piece.p[i], 1); /* no cap */
+	}
+}
+
+/* As Sendmail does: folds as LF, and the first blank behind the colon is part
+ * of what separates, unless the milter wants it. */
+static bool
+put_header(struct milter_talk *k)
+{
+	const struct field *f = &k->field;
+	struct buf name = { 0 }, value = { 0 };
+	struct pn_str words[2];
+	bool fits;
+
+	if (f->end - f->start > MILTER_DATA_MAX)
+		return false;
+	gather(k, &name, f->start, f->start + f->name_n);
+	gather(k, &value, f->colon, f->end);
+	words[0] = buf_str(&name);
+	words[1] = buf_str(&value);
+	if (pn_str_ends(words[1], PN_STR_V("\n")))
+		words[1].n--;
+	if (!k->leading_space && pn_str_starts(words[1], PN_STR_V(" ")))
+		words[1] = pn_str_sub(words[1], 1, words[1].n);
+	fits = milter_put_strings(out(k), MILTER_HEADER, words, 2);
+	buf_fini(&name);
+	buf_fini(&value);
+	return fits;
+}
+
+/* The next bytes of the body, as many as a milter takes. */
+static bool
+put_body(struct milter_talk *k)
+{
+	char what[5] = { 0, 0, 0, 0, (char)callbacks[k->at].command };
+	size_t n = spool_size(k->message) - k->body;
+	struct pn_str piece;
+
+	if (n > MILTER_DATA_MAX)
+		n = MILTER_DATA_MAX;
+	what[1] = (char)((n + 1) >> 16);
+	what[2] = (char)((n + 1) >> 8);
+	what[3] = (char)(n + 1);
+	(void)buf_add(out(k), what, sizeof(what)); /* no cap */
+	for (; n > 0; n -= piece.n, k->body += piece.n) {
+		piece = pn_str_sub(spool_at(k->message, k->body), 0, n);
+		if (piece.n == 0)
+			return false;
+		(void)buf_add_str(out(k), piece);
+	}
+	return true;
+}
+
+static bool
+put(struct milter_talk *k)
+{
+	const struct transaction *t = k->t;
+	struct pn_str helo = t->client.helo;
+
+	switch (k->at) {
+	case AT_CONNECT:
+		return put_connect(k);
+	case AT_HELO:
+		return milter_put_strings(out(k), MILTER_HELO, &helo, 1);
+	case AT_MAIL:
+		return put_path(k, t->envelope.path, t->envelope.params);
+	case AT_RCPT:
+		return put_path(k, t->rcpt->path, t->rcpt->params);
+	case AT_HEADER:
+		return put_header(k);
+	case AT_BODY:
+	case AT_END_OF_BODY:
+		return put_body(k);
+	default:
+		milter_put(out(k), callbacks[k->at].command, PN_STR_V(""));
+		return true;
+	}
+}
+
+/* ---- which is next ---- */
+
+static bool
+has_flag(const struct milter_talk *k, uint32_t flag)
+{
+	return (milter_link_options(k->link)->protocol & flag) != 0;
+}
+
+/* Does this milter hear of the callback at hand? */
+static bool
+is_wanted(const struct milter_talk *k)
+{
+	return !has_flag(k, callbacks[k->at].no) &&
+	    milter_link_options(k->link)->version >= callbacks[k->at].since &&
+	    (k->skipped & 1u << k->at) == 0;
+}
+
+/* Behind the empty line that ends the header, or where it ends without. */
+static size_t
+body_start(const struct milter_talk *k)
+{
+	size_t at = k->field.start;
+	size_t end = field_line_end(k->message, at);
+
+	return end - at == 2 && field_byte(k->message, at) == '\r' ? end : at;
+}
+
+static enum callback
+first_of_message(const struct milter_talk *k)
+{
+	return k->stage == STAGE_RCPT ? AT_RCPT
+	    : k->stage == STAGE_MESSAGE ? AT_DATA
+					: AT_NOTHING;
+}
+
+/* The first one that is due at this stage. */
+static enum callback
+first(const struct milter_talk *k)
+{
+	if (!k->told_connect)
+		return AT_CONNECT;
+	if (!k->told_helo && k->stage >= STAGE_HELO)
+		return AT_HELO;
+	if (!k->told_mail && k->stage >= STAGE_MAIL)
+		return AT_MAIL;
+	return first_of_message(k);
+}
+
+/* The one behind the one at hand. */
+static enum callback
+next(struct milter_talk *k)
+{
+	switch (k->at) {
+	case AT_CONNECT:
+		k->told_connect = true;
+		return first(k);
+	case AT_HELO:
+		k->told_helo = true;
+		return first(k);
+	case AT_MAIL:
+		k->told_mail = true;
+		return first(k);
+	case AT_DATA:
+		k->field = (struct field){ .start = 0 };
+		return field_read(k->message, &k->field) ? AT_HEADER
+							 : AT_END_OF_HEADER;
+	case AT_HEADER:
+		k->field.start = k->field.end;
+		return field_read(k->message, &k->field) ? AT_HEADER
+							 : AT_END_OF_HEADER;
+	case AT_END_OF_HEADER:
+		k->body = body_start(k);
+		/* FALLTHROUGH */
+	case AT_BODY:
+		/* The last piece goes with the end, as from Postfix. */
+		if (spool_size(k->message) - k->body > MILTER_DATA_MAX &&
+		    !has_flag(k, MILTER_NO_BODY) &&
+		    (k->skipped & 1u << AT_BODY) == 0)
+			return AT_BODY;
+		if (has_flag(k, MILTER_NO_BODY) ||
+		    (k->skipped & 1u << AT_BODY) != 0)
+			k->body = spool_size(k->message);
+		return AT_END_OF_BODY;
+	case AT_END_OF_BODY:
+		k->told_mail = false; /* libmilter has forgotten it, too */
+		return AT_NOTHING;
+	default:
+		return AT_NOTHING;
+	}
+}
+
+/* ---- answers ---- */
+
+static bool
+is_of_session(const struct milter_talk *k)
+{
+	return k->at == AT_CONNECT || k->at == AT_HELO;
+}
+
+/* What the answer at hand is about. */
+static struct milter_word *
+word_of(struct milter_talk *k, enum milter_action action)
+{
+	if (is_of_session(k))
+		return &k->session;
+	if (k->at == AT_RCPT &&
+	    (action == MILTER_SAYS_REJECT || action == MILTER_SAYS_TEMPFAIL))
+		return &k->mail.rcpt;
+	return &k->mail.word;
+}
+
+/* About the session: its text must outlive the mail. */
+static void
+keep_reply(struct milter_talk *k)
+{
+	struct pn_str *text = &k->session.reply.text;
+
+	*text = (struct pn_str){ xstrndup(*text), text->n };
+}
+
+static void
+decide(struct milter_talk *k, struct milter_word *w,
+    enum milter_action action, const struct reply *r)
+{
+	static const struct reply none = { 0 };
+
+	w->action = action;
+	w->reply = r != NULL ? *r : none;
+	if (w == &k->session)
+		keep_reply(k);
+	k->at = w == &k->mail.rcpt ? AT_NOTHING : next(k);
+	if (action != MILTER_SAYS_CONTINUE)
+		k->at = AT_NOTHING;
+}
+
+static void
+refuse(struct milter_talk *k, bool for_good)
+{
+	static const struct reply rejected = { .code = 550, .status = "5.7.1",
+		.text = PN_STR("Command rejected") };
+	static const struct reply later = { .code = 451, .status = "4.7.1",
+		.text = PN_STR("Service unavailable - try again later") };
+	enum milter_action a = for_good ? MILTER_SAYS_REJECT
+					: MILTER_SAYS_TEMPFAIL;
+
+	decide(k, word_of(k, a), a, for_good ? &rejected : &later);
+}
+
+/* The milter wants this client's connection closed. */
+static void
+shut_down(struct milter_talk *k)
+{
+	static const struct reply bye = { .code = 421, .status = "4.7.0",
+		.text = PN_STR("Service unavailable, closing the connection") };
+
+	decide(k, &k->session, MILTER_SAYS_TEMPFAIL, &bye);
+}
+
+static void
+refuse_with(struct milter_talk *k, struct pn_str text)
+{
+	enum milter_action a;
+	struct reply r;
+
+	if (!milter_read_reply(text, k->t->arena, &r)) {
+		fail(k, "the reply it wants given is none");
+		return;
+	}
+	a = r.code / 100 == 5 ? MILTER_SAYS_REJECT : MILTER_SAYS_TEMPFAIL;
+	decide(k, word_of(k, a), a, &r);
+}
+
+/* ---- changes ---- */
+
+/* A name of a header field that can be written. */
+static bool
+is_field_name(struct pn_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == ':')
+			return false;
+	return s.n > 0;
+}
+
+/* What it must have asked for in the negotiation. */
+static uint32_t
+may_of(enum milter_answer what)
+{
+	switch (what) {
+	case MILTER_ADD_HEADER:
+	case MILTER_INSERT_HEADER:
+		return MILTER_MAY_ADD_HEADERS;
+	case MILTER_CHANGE_HEADER:
+		return MILTER_MAY_CHANGE_HEADERS;
+	case MILTER_REPLACE_BODY:
+		return MILTER_MAY_CHANGE_BODY;
+	case MILTER_ADD_RCPT:
+		return MILTER_MAY_ADD_RCPT;
+	case MILTER_ADD_RCPT_PAR:
+		return MILTER_MAY_ADD_RCPT_PAR;
+	case MILTER_DELETE_RCPT:
+		return MILTER_MAY_DELETE_RCPT;
+	case MILTER_CHANGE_FROM:
+		return MILTER_MAY_CHANGE_FROM;
+	case MILTER_QUARANTINE:
+		return MILTER_MAY_QUARANTINE;
+	default:
+		return 0;
+	}
+}
+
+static bool
+is_change(const struct milter_talk *k, const struct milter_said *s)
+{
+	uint32_t may = may_of(s->what);
+
+	return k->at == AT_END_OF_BODY && may != 0 &&
+	    (milter_link_options(k->link)->may & may) != 0;
+}
+
+static void
+replace_body(struct milter_talk *k, struct pn_str piece)
+{
+	struct milter_mail *m = &k->mail;
+	struct error e;
+
+	if (m->body == NULL) {
+		m->body = xcalloc(1, sizeof(*m->body));
+		m->body->to = spool_like(k->message);
+	}
+	if (milter_lines_add(m->body, piece, &e) < 0)
+		fail(k, e.text);
+}
+
+static void
+add_change(struct milter_talk *k, const struct milter_said *s)
+{
+	struct arena *a = k->t->arena;
+	struct milter_change *c = arena_alloc(a, sizeof(*c));
+
+	if (c != NULL) {
+		c->what = s->what;
+		c->index = s->index;
+		c->name = arena_str(a, s->name);
+		c->value = arena_str(a, s->value);
+	}
+	if (c == NULL || c->name.p == NULL || c->value.p == NULL)
+		fail(k, "it changes more than a mail has memory for");
+	else
+		STAILQ_INSERT_TAIL(&k->mail.changes, c, next);
+}
+
+static void
+change(struct milter_talk *k, const struct milter_said *s)
+{
+	switch (s->what) {
+	case MILTER_REPLACE_BODY:
+		replace_body(k, s->value);
+		break;
+	case MILTER_QUARANTINE:
+		k->mail.quarantine = true;
+		k->mail.reason = arena_str(k->t->arena, s->value);
+		break;
+	case MILTER_ADD_HEADER:
+	case MILTER_INSERT_HEADER:
+	case MILTER_CHANGE_HEADER:
+		if (!is_field_name(s->name)) {
+			fail(k, "it names a header field that cannot be");
+			break;
+		}
+		/* FALLTHROUGH */
+	default:
+		add_change(k, s);
+	}
+}
+
+static void
+unexpected(struct milter_talk *k, char what)
+{
+	char why[96];
+
+	(void)snprintf(why, sizeof(why), "its answer \"%s\" makes no sense",
+	    milter_answer_name(what));
+	fail(k, why);
+}
+
+/* The answer to the callback at hand, or one word of it. */
+static void
+take(struct milter_talk *k, const struct milter_packet *p)
+{
+	struct milter_said s;
+
+	if (!milter_read_answer(p, &s)) {
+		unexpected(k, p->what);
+		return;
+	}
+	if (s.what == MILTER_PROGRESS)
+		return;
+	if (is_change(k, &s)) {
+		change(k, &s);
+		return;
+	}
+	k->awaited = false;
+	switch (s.what) {
+	case MILTER_SKIP:
+		if (k->at == AT_END_OF_BODY) {
+			unexpected(k, p->what);
+			break;
+		}
+		k->skipped |= 1u << k->at;
+		/* FALLTHROUGH */
+	case MILTER_CONTINUE:
+		k->at = next(k);
+		break;
+	case MILTER_ACCEPT:
+		decide(k, word_of(k, MILTER_SAYS_ACCEPT), MILTER_SAYS_ACCEPT,
+		    NULL);
+		break;
+	case MILTER_DISCARD:
+		decide(k, word_of(k, MILTER_SAYS_DISCARD),
+		    MILTER_SAYS_DISCARD, NULL);
+		break;
+	case MILTER_REJECT:
+		refuse(k, true);
+		break;
+	case MILTER_TEMPFAIL:
+		refuse(k, false);
+		break;
+	case MILTER_SHUTDOWN:
+	case MILTER_CONN_FAIL:
+		shut_down(k);
+		break;
+	case MILTER_REPLY_CODE:
+		refuse_with(k, s.value);
+		break;
+	default:
+		unexpected(k, p->what);
+	}
+}
+
+/* ---- steps ---- */
+
+static uint64_t
+patience(const struct milter_talk *k)
+{
+	return k->at >= AT_HEADER ? k->block->content_timeout_ms
+				  : k->block->command_timeout_ms;
+}
+
+static void
+on_link(void *arg)
+{
+	struct milter_talk *k = arg;
+
+	MUST_BE(k, TALK);
+	if (k->running) /* else what it has to say is heard with the next stage */
+		k->wake(k->arg);
+}
+
+/* True: the link is there. */
+static bool
+has_link(struct milter_talk *k)
+{
+	if (k->link == NULL) {
+		k->link = milter_link_open(k->links, k->block, on_link, k);
+		k->told_connect = k->told_helo = false;
+		k->at = AT_CONNECT;
+		k->awaited = false;
+	}
+	return milter_link_state(k->link) == MILTER_LINK_READY;
+}
+
+/*
+ * It failed. One that had been another session's may just have been closed
+ * meanwhile, and one may have gone between two mails: once more, from the
+ * start, if nothing is lost by that.
+ */
+static void
+lost(struct milter_talk *k)
+{
+	char why[128];
+
+	(void)snprintf(why, sizeof(why), "%s", milter_link_why(k->link));
+	if (!k->redialled && (k->untouched ||
+	    (milter_link_is_stale(k->link) && k->at <= AT_RCPT))) {
+		k->redialled = true;
+		k->told_mail = false;
+		k->untouched = false;
+		milter_link_close(k->link, false);
+		k->link = NULL;
+		return;
+	}
+	fail(k, why);
+}
+
+/* Tell the callback at hand. False: the output has to go first. */
+static bool
+tell(struct milter_talk *k)
+{
+	bool wanted = is_wanted(k);
+
+	if (milter_link_is_full(k->link))
+		return false;
+	k->leading_space = has_flag(k, MILTER_LEADING_SPACE);
+	if (!put_macros(k) || (wanted && !put(k))) {
+		fail(k, "it takes no more than 64 KiB at once");
+		return true;
+	}
+	if (wanted && !has_flag(k, callbacks[k->at].mute))
+		k->awaited = true;
+	else
+		k->at = next(k);
+	return true;
+}
+
+/* True: go on. */
+static bool
+step(struct milter_talk *k)
+{
+	struct milter_packet p;
+
+	if (!has_link(k)) {
+		if (milter_link_state(k->link) == MILTER_LINK_OPENING)
+			return false;
+		lost(k);
+		return true;
+	}
+	if (!k->awaited)
+		return tell(k);
+	if (milter_link_take(k->link, &p)) {
+		take(k, &p);
+		return true;
+	}
+	if (milter_link_state(k->link) == MILTER_LINK_FAILED) {
+		lost(k);
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_over(const struct milter_talk *k)
+{
+	return k->session.action != MILTER_SAYS_CONTINUE ||
+	    k->mail.word.action != MILTER_SAYS_CONTINUE || k->mail.failed;
+}
+
+static void
+begin(struct milter_talk *k, struct transaction *t, enum stage stage)
+{
+	if (stage == STAGE_MAIL) /* what failed before may be well again */
+		milter_talk_end_mail(k);
+	k->running = true;
+	k->t = t;
+	k->stage = stage;
+	k->awaited = false;
+	k->redialled = false;
+	k->untouched = !k->told_mail && k->link != NULL &&
+	    milter_link_state(k->link) == MILTER_LINK_FAILED;
+	k->mail.rcpt = (struct milter_word){ 0 };
+	if (stage == STAGE_HELO)
+		k->told_helo = false; /* said again */
+	if (stage == STAGE_MESSAGE)
+		k->message = transaction_message(t);
+	k->at = first(k);
+}
+
+bool
+milter_talk_run(struct milter_talk *k, struct transaction *t,
+    enum stage stage, milter_link_wake *wake, void *arg)
+{
+	uint64_t ms;
+
+	MUST_BE(k, TALK);
+	k->wake = wake;
+	k->arg = arg;
+	if (!k->running)
+		begin(k, t, stage);
+	while (!is_over(k) && k->at != AT_NOTHING && step(k))
+		;
+	ms = is_over(k) || k->at == AT_NOTHING ? 0 : patience(k);
+	if (k->link != NULL &&
+	    milter_link_state(k->link) == MILTER_LINK_READY)
+		milter_link_send(k->link, ms);
+	k->running = ms != 0;
+	return !k->running;
+}
+
+void
+milter_talk_cancel(struct milter_talk *k)
+{
+	MUST_BE(k, TALK);
+	if (!k->running)
+		return;
+	milter_link_close(k->link, false);
+	k->link = NULL;
+	k->running = k->told_connect = k->told_helo = k->told_mail = false;
+}
+
+/* ---- the mail's end, the session's ---- */
+
+void
+milter_talk_end_mail(struct milter_talk *k)
+{
+	struct milter_mail *m = &k->mail;
+
+	MUST_BE(k, TALK);
+	must(!k->running);
+	if (k->told_mail && k->link != NULL &&
+	    milter_link_state(k->link) == MILTER_LINK_READY) {
+		milter_put(out(k), MILTER_ABORT, PN_STR_V(""));
+		milter_link_send(k->link, 0);
+	}
+	if (m->body != NULL)
+		spool_free(m->body->to);
+	free(m->body);
+	*m = (struct milter_mail){ 0 };
+	STAILQ_INIT(&m->changes);
+	k->told_mail = false;
+	k->skipped = 0;
+	k->t = NULL;
+}
+
+struct milter_talk *
+milter_talk_new(struct milter_links *links, const struct milter_peer *block,
+    const char *hostname)
+{
+	struct milter_talk *k = xcalloc(1, sizeof(*k));
+
+	k->magic = TALK_MAGIC;
+	k->links = links;
+	k->block = block;
+	k->hostname = hostname;
+	STAILQ_INIT(&k->mail.changes);
+	return k;
+}
+
+void
+milter_talk_free(struct milter_talk *k)
+{
+	if (k == NULL)
+		return;
+	MUST_BE(k, TALK);
+	milter_talk_end_mail(k);
+	milter_link_close(k->link, true);
+	free((char *)k->session.reply.text.p);
+	k->magic = 0;
+	free(k);
+}
+
+const struct milter_word *
+milter_talk_session(const struct milter_talk *k)
+{
+	return &k->session;
+}
+
+const struct milter_mail *
+milter_talk_mail(const struct milter_talk *k)
+{
+	return &k->mail;
+}
+
+bool
+milter_talk_has_leading_space(const struct milter_talk *k)
+{
+	return k->leading_space;
+}
