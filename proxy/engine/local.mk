@@ -5,6 +5,7 @@ libengine_la_SOURCES = \
 	proxy/engine/client_name.c \
 	proxy/engine/core.c \
 	proxy/engine/count.c proxy/engine/count.h \
+	proxy/engine/dial.c proxy/engine/dial.h \
 	proxy/engine/dns.c proxy/engine/dns.h \
 	proxy/engine/effects.c \
 	proxy/engine/engine.c proxy/engine/engine.h \
@@ -13,6 +14,7 @@ libengine_la_SOURCES = \
 	proxy/engine/keep.c proxy/engine/keep.h \
 	proxy/engine/limits.c \
 	proxy/engine/missing.c \
+	proxy/engine/milter_facts.c \
 	proxy/engine/milter_link.c proxy/engine/milter_link.h \
 	proxy/engine/milter_macros.c \
 	proxy/engine/milter_message.c \

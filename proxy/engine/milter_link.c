@@ -21,7 +21,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "engine/service.h"
+#include "engine/dial.h"
 
 #define FULL (256u << 10)  /* bytes that wait to be sent */
 #define IDLE_MAX 16        /* of one milter */
@@ -327,9 +327,9 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 /* ---- opening ---- */
 
 static void
-dial(struct milter_link *l, const char *host)
+connect_to(struct milter_link *l, const char *host)
 {
-	l->fd = service_dial(l->block->server, host);
+	l->fd = dial(l->block->server, host);
 	if (l->fd < 0) {
 		event_active(&l->timer, EV_TIMEOUT, 0);
 		return;
@@ -355,7 +355,7 @@ on_address(void *arg, const struct pn_dns *answer)
 		return;
 	}
 	memcpy(host, answer->answers[0].p, answer->answers[0].n);
-	dial(l, host);
+	connect_to(l, host);
 }
 
 /* One that is kept; NULL: none is. */
@@ -400,7 +400,7 @@ milter_link_open(struct milter_links *all, const struct milter_peer *block,
 		return l;
 	wait_for(l, block->connect_timeout_ms);
 	if (block->server->numeric)
-		dial(l, block->server->host);
+		connect_to(l, block->server->host);
 	else
 		l->resolving = dns_ask(all->dns, DNS_A,
 		    pn_str_of(block->server->host), block->connect_timeout_ms,

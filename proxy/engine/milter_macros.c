@@ -6,8 +6,6 @@
  * Called by milter_talk.c; owns nothing: values live in the transaction's
  * arena.
  */
-#include "config.h"
-
 #include <stdio.h>
 
 #include "engine/milter_talk.h"

@@ -49,6 +49,9 @@ enum milter_fact {
 	MILTER_FACTS
 };
 
+/* Words of the two actions, by enum milter_action and "quarantine". */
+extern const char *const milter_actions[];
+
 /* Of the chain, for the block so called: "milter.NAME". In the arena; NULL: it
  * is full. */
 const struct pn_filter *milter_filter(const char *name, struct arena *);

@@ -14,18 +14,16 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "engine/dial.h"
 #include "mail/option.h"
 
 #define CONNS_MAX 64      /* of one service; more calls wait for one */
@@ -307,56 +305,6 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- a connection for a call ---- */
 
-static socklen_t
-address(const struct pn_service *where, const char *host,
-    struct sockaddr_storage *to)
-{
-	struct sockaddr_un *un = (struct sockaddr_un *)to;
-	struct sockaddr_in *in = (struct sockaddr_in *)to;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
-
-	memset(to, 0, sizeof(*to));
-	if (where->local) {
-		un->sun_family = AF_UNIX;
-		(void)strncpy(un->sun_path, host, sizeof(un->sun_path) - 1);
-		return sizeof(*un);
-	}
-	if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(where->port);
-		return sizeof(*in);
-	}
-	if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(where->port);
-		return sizeof(*in6);
-	}
-	return 0;
-}
-
-int
-service_dial(const struct pn_service *where, const char *host)
-{
-	struct sockaddr_storage to;
-	socklen_t n = address(where, host, &to);
-	int one = 1, fd;
-
-	if (n == 0)
-		return -1;
-	fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (!where->local)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
-		    sizeof(one)); /* only faster */
-	/* EAGAIN of a unix socket: its queue is full, nobody comes to tell. */
-	if (connect(fd, (struct sockaddr *)&to, n) < 0 && errno != EINPROGRESS) {
-		io_close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static void
 conn_take(struct conn *c, struct service_call *l)
 {
@@ -371,7 +319,7 @@ static void
 conn_new(struct service_call *l, const char *host)
 {
 	struct service *s = l->service;
-	int fd = service_dial(s->where, host);
+	int fd = dial(s->where, host);
 	struct conn *c;
 
 	if (fd < 0) {

@@ -28,9 +28,4 @@ struct service_call *service_ask(struct services *, const struct pn_request *,
     service_done *, void *arg);
 void service_cancel(struct service_call *); /* done is not called */
 
-/* A socket that connects there, without waiting: writable when it has (or has
- * not, SO_ERROR). host: of a service that is no name its own, else the address
- * that was found. -1: nobody there. */
-int service_dial(const struct pn_service *, const char *host);
-
 #endif

@@ -206,6 +206,21 @@ engine_inherit(struct engine *g, struct transaction *to,
 	return 0;
 }
 
+/* No milters of others are played. */
+void
+engine_leave(struct engine *g, struct transaction *t)
+{
+	(void)g;
+	(void)t;
+}
+
+void
+engine_ask_milters(struct engine *g, const char *hostname)
+{
+	(void)g;
+	(void)hostname;
+}
+
 void
 engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 {

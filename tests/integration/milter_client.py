@@ -57,7 +57,7 @@ def straight(t):
     r = w.mail()
     t.same(r.code, 250, "a mail passes a milter", r, w.daemon.log()[-2000:])
     t.same(w.sink.messages[-1].raw, BODY, "and is the same")
-    tap.until(lambda: "quit_nc" in m.names() or "quit" in m.names())
+    m.settle()
     t.same(m.names(), ["options", "connect", "helo", "mail", "rcpt", "data", "header",
                        "eoh", "eom", "quit_nc"], "its callbacks, in order")
     t.same(m.told("connect"), [b"unknown\0" + b"4" + m.told("connect")[0][9:11] +
@@ -108,7 +108,7 @@ def accepts(t, w):
         with net.Client(w.daemon.address) as c:
             t.same([w.more(c).code, w.more(c).code], [250, 250],
                    "two mails pass after accept at " + stage)
-        tap.until(lambda: "quit_nc" in w.m.names())
+        w.m.settle()
         times = 1 if stage in ("connect", "helo") else 2
         t.same(sum(n == stage for n in w.m.names()), times if stage != "header" else 2,
                "%s is told %d times" % (stage, times), w.m.names())

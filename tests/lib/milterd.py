@@ -24,6 +24,8 @@ import struct
 import threading
 import time
 
+import tap
+
 DIE, SILENCE = object(), object()
 
 NAMES = {b"A": "abort", b"B": "body", b"C": "connect", b"D": "macro", b"E": "eom",
@@ -211,8 +213,15 @@ class Milterd:
         return packet(b"O", struct.pack(">III", self.version, self.actions,
                                         self.protocol) + lists)
 
+    def settle(self, seconds=10):
+        """Until every session has been taken leave of."""
+        return tap.until(lambda: all(
+            c.events and c.events[-1][0] in ("quit", "quit_nc", "closed")
+            for c in self.conns if c.events), seconds)
+
     def forget(self):
         """What was told up to now."""
+        self.settle()
         for conn in self.conns:
             conn.events.clear()
 

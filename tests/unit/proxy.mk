@@ -8,7 +8,7 @@ TESTS += tests/unit/test_config tests/unit/test_policy \
 	tests/unit/test_needs
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_config_LDADD = libconfig.la libmail.la libbase.la $(CMOCKA_LIBS)
+tests_unit_test_config_LDADD = libconfig.la libengine.la libmail.la libbase.la $(CMOCKA_LIBS)
 policy_libs = libpolicy.la libconfig.la libengine.la librules.la libfilters.la \
 	libinspect.la libmail.la libbase.la
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
@@ -22,7 +22,7 @@ tests_unit_test_generation_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_generation_LDADD = libmaster.la $(policy_libs) $(CMOCKA_LIBS)
 tests_unit_test_listen_SOURCES = tests/unit/test_listen.c
 tests_unit_test_listen_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_listen_LDADD = libmaster.la libconfig.la libmail.la libbase.la $(CMOCKA_LIBS)
+tests_unit_test_listen_LDADD = libmaster.la libconfig.la libengine.la libmail.la libbase.la $(CMOCKA_LIBS)
 tests_unit_test_check_SOURCES = tests/unit/test_check.c
 tests_unit_test_check_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_check_LDADD = $(policy_libs) $(CMOCKA_LIBS)
