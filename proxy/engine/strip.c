@@ -8,8 +8,13 @@
  * that is. Where readers may differ in what the message is, where a part lies
  * is unknown, or ranges cross, taking something out would be a guess: such a
  * message is held, class "failed", and a note in the trace says why.
+ *
+ * The inspector saw what came; where milters have changed the header since,
+ * what goes on has the same bytes elsewhere. Of another body nothing is known.
  */
 #include "engine/run.h"
+
+#include "mail/field.h"
 
 #define LINE_WIDTH 72
 #define DEFAULT_NOTE "A part of this message was removed."
@@ -216,6 +221,12 @@ replace_message(struct transaction *t, struct pn_str note)
 	return done;
 }
 
+static bool
+is_whole(const struct transaction *t, const struct piece *p)
+{
+	return p->from == 0 && p->end == spool_size(t->spool);
+}
+
 static int
 replace(struct transaction *t, const struct piece *p)
 {
@@ -224,7 +235,7 @@ replace(struct transaction *t, const struct piece *p)
 	int done;
 
 	note.n--; /* the last line's end */
-	if (p->from == 0 && p->end == spool_size(t->spool))
+	if (is_whole(t, p))
 		return replace_message(t, note);
 	if (p->block) {
 		plain_lines(&b, note);
@@ -239,6 +250,47 @@ replace(struct transaction *t, const struct piece *p)
 	    &t->edits, t->arena, p->from, p->end - p->from, buf_str(&b));
 	buf_fini(&b);
 	return done;
+}
+
+/* ---- where milters were at work ---- */
+
+/* The same bytes from there to the end? */
+static bool
+same_rest(struct spool *a, size_t at_a, struct spool *b, size_t at_b)
+{
+	while (at_a < spool_size(a)) {
+		struct pn_str x = spool_at(a, at_a), y = spool_at(b, at_b);
+		size_t n = x.n < y.n ? x.n : y.n;
+
+		if (n == 0 || memcmp(x.p, y.p, n) != 0)
+			return false;
+		at_a += n;
+		at_b += n;
+	}
+	return at_b == spool_size(b);
+}
+
+/* From offsets in what came to those in what goes on. False: there are none. */
+static bool
+move_pieces(const struct transaction *t, const struct pieces *pieces,
+    const char **why)
+{
+	size_t old = field_header_end(t->spool);
+	size_t new = field_header_end(t->changed);
+	bool same = same_rest(t->spool, old, t->changed, new);
+	struct piece *p;
+
+	STAILQ_FOREACH (p, pieces, next) {
+		if (is_whole(t, p))
+			continue;
+		*why = same ? "parts to remove lie in the header"
+			    : "a milter has changed the body";
+		if (!same || p->from < old)
+			return false;
+		p->from = p->from - old + new;
+		p->end = p->end - old + new;
+	}
+	return true;
 }
 
 /* ---- all of a message ---- */
@@ -289,7 +341,8 @@ try_edits(struct transaction *t, struct stripping *s)
 	struct edit_ranges ranges;
 	struct error e;
 
-	if (edits_resolve(&t->edits, t->spool, t->arena, &ranges, &e) == 0)
+	if (edits_resolve(&t->edits, transaction_message(t), t->arena, &ranges,
+		&e) == 0)
 		return;
 	s->failed = s->last;
 	s->why = "parts to remove lie in the header or across each other";
@@ -302,6 +355,9 @@ strip_message(struct transaction *t)
 	struct piece *p;
 	int done = effects_walk(t, gather, &s);
 
+	if (done == 0 && s.failed == NULL && !STAILQ_EMPTY(&s.pieces) &&
+	    t->changed != NULL && !move_pieces(t, &s.pieces, &s.why))
+		s.failed = s.last;
 	STAILQ_FOREACH (p, &s.pieces, next) {
 		if (done == 0 && s.failed == NULL)
 			done = replace(t, p);

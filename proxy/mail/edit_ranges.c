@@ -220,13 +220,11 @@ int
 edits_new_body(const struct edits *edits, struct spool *s, struct arena *a,
     struct edit_ranges *out, struct error *e)
 {
-	struct resolver r = { .arena = a, .out = out };
-	struct field f = { .start = 0 };
+	struct resolver r = { .arena = a,
+		.out = out,
+		.copied = field_header_end(s) };
 
 	STAILQ_INIT(out);
-	while (field_read(s, &f))
-		f.start = f.end;
-	r.copied = f.start;
 	return outcome(&r, edit_body(&r, s, edits, false), e);
 }
 

@@ -59,6 +59,16 @@ field_read(struct spool *s, struct field *f)
 	return true;
 }
 
+size_t
+field_header_end(struct spool *s)
+{
+	struct field f = { .start = 0 };
+
+	while (field_read(s, &f))
+		f.start = f.end;
+	return f.start;
+}
+
 bool
 field_is(const struct field *f, struct pn_str name)
 {

@@ -22,6 +22,8 @@ struct field {
 
 /* The field that begins at f->start; false: the header ends here. */
 bool field_read(struct spool *, struct field *);
+/* Where the header ends: behind the last field. */
+size_t field_header_end(struct spool *);
 /* Names are compared without case; one that was cut is nobody's. */
 bool field_is(const struct field *, struct pn_str name);
 /* The byte at offset, -1 at the end or when the spool cannot be read. */

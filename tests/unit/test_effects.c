@@ -313,10 +313,11 @@ result_of(struct bench *b, struct buf *out)
 	struct pn_str piece;
 	struct error e;
 
+	struct spool *s = transaction_message(b->t);
+
 	assert_int_equal(
-	    edits_resolve(&b->t->edits, b->t->spool, b->t->arena, &ranges, &e),
-	    0);
-	while ((piece = edit_cursor_peek(&c, &ranges, b->t->spool)).n > 0) {
+	    edits_resolve(&b->t->edits, s, b->t->arena, &ranges, &e), 0);
+	while ((piece = edit_cursor_peek(&c, &ranges, s)).n > 0) {
 		(void)buf_add_str(out, piece);
 		edit_cursor_skip(&c, piece.n);
 	}
@@ -441,6 +442,75 @@ parts_are_taken_out(void **state)
 	}
 }
 
+static void
+parts_are_taken_out_of_what_milters_left(void **state)
+{
+	static const struct {
+		const char *name, *changed;
+		uint32_t from, size;
+		const char *after; /* NULL: held */
+	} cases[] = {
+		{ "nothing changed", TEXT, 16, 3,
+		    "A: 1\r\nB: 2\r\n\r\n01" ENTITY
+		    "gone56789abcdefghijklmnopqrstuvwxyz\r\n" },
+		{ "a longer header",
+		    "X: new\r\nA: 1\r\nB: 2\r\n\r\n"
+		    "0123456789abcdefghijklmnopqrstuvwxyz\r\n",
+		    16, 3,
+		    "X: new\r\nA: 1\r\nB: 2\r\n\r\n01" ENTITY
+		    "gone56789abcdefghijklmnopqrstuvwxyz\r\n" },
+		{ "a shorter header",
+		    "B: 2\r\n\r\n0123456789abcdefghijklmnopqrstuvwxyz\r\n",
+		    16, 3,
+		    "B: 2\r\n\r\n01" ENTITY
+		    "gone56789abcdefghijklmnopqrstuvwxyz\r\n" },
+		{ "the whole body",
+		    "B: 2\r\n\r\n0123456789abcdefghijklmnopqrstuvwxyz\r\n",
+		    14, 38, "B: 2\r\n\r\n" ENTITY "gone" },
+		{ "another body", "A: 1\r\nB: 2\r\n\r\nanother\r\n", 16, 3,
+		    NULL },
+		{ "a longer body",
+		    "A: 1\r\nB: 2\r\n\r\n"
+		    "0123456789abcdefghijklmnopqrstuvwxyz\r\n+\r\n",
+		    16, 3, NULL },
+		{ "a shorter body", "A: 1\r\nB: 2\r\n\r\n0123456789", 16, 3,
+		    NULL },
+		{ "in the header", "X: new\r\nA: 1\r\nB: 2\r\n\r\n"
+		    "0123456789abcdefghijklmnopqrstuvwxyz\r\n", 3, 2, NULL },
+		{ "all of it, whatever it is", "A: 1\r\n\r\nanother\r\n", 0,
+		    52,
+		    "A: 1\r\nMIME-Version: 1.0\r\n"
+		    "Content-Type: text/plain; charset=utf-8\r\n"
+		    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+		    "gone\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct buf out = { 0 };
+		struct bench b;
+		struct error e;
+
+		bench_up(&b, TEXT);
+		b.t->changed = spool_new(b.pool);
+		assert_int_equal(spool_append(b.t->changed,
+				     pn_str_of(cases[i].changed), &e), 0);
+		strip(&b, cases[i].from, cases[i].size, 0, "gone");
+		act(&b);
+		assert_int_equal(b.t->verdict.action,
+		    cases[i].after ? VERDICT_TAG : VERDICT_QUARANTINE);
+		if (cases[i].after != NULL) {
+			result_of(&b, &out);
+			(void)buf_add(&out, "", 1);
+			if (strcmp(buf_data(&out), cases[i].after) != 0)
+				fail_msg("%s: \"%s\"", cases[i].name,
+				    buf_data(&out));
+		}
+		buf_fini(&out);
+		bench_down(&b);
+	}
+}
+
 static unsigned
 dice(unsigned *seed, unsigned sides)
 {
@@ -534,6 +604,7 @@ main(void)
 		cmocka_unit_test(delays_notes_and_copies),
 		cmocka_unit_test(holds),
 		cmocka_unit_test(parts_are_taken_out),
+		cmocka_unit_test(parts_are_taken_out_of_what_milters_left),
 		cmocka_unit_test(whatever_the_inspector_says),
 	};
 

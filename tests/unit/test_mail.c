@@ -1,6 +1,7 @@
 /* mail: verdicts join in any order; envelopes and parcels come back whole. */
 #include "cm.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "mail/parcel.h"
@@ -131,6 +132,75 @@ what_goes_on_is_what_others_made_of_it(void **state)
 	spool_pool_free(pool);
 }
 
+/* One of those who write while others free what they have read. */
+struct writer {
+	pthread_t thread;
+	struct spool_pool *pool;
+	char mark;
+	size_t wrong; /* bytes that were another's */
+};
+
+static size_t
+count_wrong(struct spool *s, char mark, size_t n)
+{
+	size_t wrong = 0;
+	struct pn_str piece;
+
+	for (size_t at = 0; at < n; at += piece.n) {
+		piece = spool_at(s, at);
+		if (piece.n == 0)
+			return wrong + n - at;
+		for (size_t i = 0; i < piece.n; i++)
+			wrong += piece.p[i] != mark;
+	}
+	return wrong;
+}
+
+static void *
+write_messages(void *arg)
+{
+	static const size_t sizes[] = { 1, 16384, 16385, 200000, 500000 };
+	struct writer *w = arg;
+	char text[1000];
+	struct error e;
+
+	memset(text, w->mark, sizeof(text));
+	for (int round = 0; round < 200; round++) {
+		size_t n = sizes[(size_t)round % PN_COUNT(sizes)];
+		struct spool *s = spool_new(w->pool);
+
+		while (spool_size(s) < n)
+			if (spool_append(s, (struct pn_str){ text,
+				sizeof(text) }, &e) < 0)
+				w->wrong++;
+		w->wrong += count_wrong(s, w->mark, n);
+		spool_free(s);
+	}
+	return NULL;
+}
+
+/* The large ones in a file, so that blocks come and go in any order. */
+static void
+threads_share_a_pool(void **state)
+{
+	static const struct spool_conf conf = { "/tmp", 300000 };
+	struct spool_pool *pool = spool_pool_new(&conf);
+	struct writer writers[3];
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(writers); i++) {
+		writers[i] = (struct writer){ .pool = pool,
+			.mark = (char)('a' + i) };
+		assert_int_equal(pthread_create(&writers[i].thread, NULL,
+				     write_messages, &writers[i]), 0);
+	}
+	for (size_t i = 0; i < PN_COUNT(writers); i++) {
+		assert_int_equal(pthread_join(writers[i].thread, NULL), 0);
+		assert_int_equal(writers[i].wrong, 0);
+	}
+	spool_pool_free(pool);
+}
+
 static void
 a_parcel_holds_a_thousand_recipients(void **state)
 {
@@ -245,6 +315,7 @@ main(void)
 		cmocka_unit_test(what_goes_on_is_what_others_made_of_it),
 		cmocka_unit_test(a_hold_is_weaker_than_a_quarantine),
 		cmocka_unit_test(ids_differ_and_sort),
+		cmocka_unit_test(threads_share_a_pool),
 		cmocka_unit_test(a_parcel_holds_a_thousand_recipients),
 		cmocka_unit_test(a_fact_has_a_value_a_key),
 	};
