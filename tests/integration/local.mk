@@ -28,6 +28,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/module.py \
 	tests/integration/milter_client.py \
 	tests/integration/reload.py \
+	tests/integration/milter_reload.py \
 	tests/integration/errors.py \
 	tests/integration/maps.py \
 	tests/integration/metrics.py \

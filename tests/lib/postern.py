@@ -76,6 +76,8 @@ log_level {log_level};
 {policy}
 """
 
+MILTER = ("unix:", "local:", "inet:", "inet6:")     # how their names begin
+
 
 class Postern:
     """
@@ -178,12 +180,23 @@ class Postern:
         return tap.until(lambda: re.search(pattern, self.log()), seconds)
 
     def listening(self):
-        """Addresses in the order of the log, as (host, port)."""
-        got = []
-        for text in re.findall(r"ev=listening .*?\baddress=(\S+)", self.log()):
-            host, _, port = text.strip('"').rpartition(":")
-            got.append((host.strip("[]"), int(port)))
-        return got
+        """Addresses of SMTP listeners in the order of the log, as (host, port)."""
+        return [self._tcp(text) for name, text in self._listeners()
+                if not name.startswith(MILTER)]
+
+    def milters(self):
+        """Those of milter listeners, as "unix:/path" or (host, port)."""
+        return [text if text.startswith("unix:") else self._tcp(text)
+                for name, text in self._listeners() if name.startswith(MILTER)]
+
+    def _listeners(self):
+        return [(name.strip('"'), text.strip('"')) for name, text in re.findall(
+            r"ev=listening listener=(\S+) address=(\S+)", self.log())]
+
+    @staticmethod
+    def _tcp(text):
+        host, _, port = text.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def address(self):
