@@ -100,8 +100,11 @@ class Load:
                 subject = self.subject()
                 if i % 3 == 2:
                     subject += b" refused"
-                self.heard.append((subject, c.mail(
-                    "ada@client.example", ["one@example.com"], message(subject, 50))))
+                reply = c.mail("ada@client.example", ["one@example.com"],
+                               message(subject, 50))
+                self.heard.append((subject, reply))
+                if reply.code not in (250, 550):
+                    return
                 time.sleep(0.05 * i)
             c.quit()
 
