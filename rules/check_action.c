@@ -18,6 +18,7 @@ needs_message(const struct action *a)
 	case RULES_COPY:
 	case RULES_RCPT_ADD:
 	case RULES_RCPT_REMOVE:
+	case RULES_SENDER:
 	case RULES_REDIRECT:
 		return true;
 	default:

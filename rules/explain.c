@@ -205,6 +205,10 @@ explain_what(struct explaining *x, const struct rules_effect *f)
 		json_cstr(x->b, "edit",
 		    f->action == RULES_RCPT_ADD ? "add" : "remove");
 		break;
+	case RULES_SENDER:
+		json_cstr(x->b, "edit", "set");
+		json_str(x->b, "address", f->address);
+		return;
 	default:
 		if (f->code != 0 || f->action == RULES_SUBJECT_PREFIX ||
 		    f->action == RULES_NOTE)

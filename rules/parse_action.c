@@ -24,6 +24,7 @@ static const char *const action_names[RULES_ACTIONS] = { [RULES_ACCEPT] =
 	[RULES_COPY] = "copy",
 	[RULES_RCPT_ADD] = "rcpt",
 	[RULES_RCPT_REMOVE] = "rcpt",
+	[RULES_SENDER] = "sender",
 	[RULES_SCORE] = "score",
 	[RULES_DELAY] = "delay",
 	[RULES_NOTE] = "note" };
@@ -255,6 +256,18 @@ parse_rcpt(struct parser *p, struct action *a)
 	return parse_address(p, a);
 }
 
+/* sender set ADDRESS|<> */
+static int
+parse_sender(struct parser *p, struct action *a)
+{
+	int null;
+
+	if (lex_expect(p->l, "set", p->e) < 0 ||
+	    (null = lex_accept(p->l, "<", p->e)) < 0)
+		return -1;
+	return null ? lex_expect(p->l, ">", p->e) : parse_address(p, a);
+}
+
 /* score +N ["why"] [in GROUP] */
 static int
 parse_score(struct parser *p, struct action *a)
@@ -337,6 +350,7 @@ static int (*const parse_rest[RULES_ACTIONS])(
 	[RULES_STRIP] = parse_strip,
 	[RULES_COPY] = parse_address,
 	[RULES_RCPT_ADD] = parse_rcpt,
+	[RULES_SENDER] = parse_sender,
 	[RULES_SCORE] = parse_score,
 	[RULES_DELAY] = parse_delay,
 	[RULES_NOTE] = parse_note };
@@ -394,7 +408,8 @@ same_before(const struct action *first, const struct action *a)
 		if ((is_verdict(first) && is_verdict(a)) ||
 		    (first->kind == a->kind &&
 			(a->kind == RULES_SCORE || a->kind == RULES_DELAY ||
-			    a->kind == RULES_STRIP)))
+			    a->kind == RULES_STRIP ||
+			    a->kind == RULES_SENDER)))
 			return first;
 	return NULL;
 }

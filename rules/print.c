@@ -332,6 +332,13 @@ print_action(const struct action *a, struct buf *b)
 	case RULES_NOTE:
 		print_text(&a->text, b);
 		return;
+	case RULES_SENDER:
+		put(b, " set ");
+		if (a->address.n == 0)
+			put(b, "<>");
+		else
+			print_string(b, a->address);
+		return;
 	default:
 		if (a->address.n > 0)
 			print_address(a, b);

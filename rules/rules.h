@@ -249,7 +249,7 @@ enum rules_action {
 	RULES_QUARANTINE, RULES_HOLD, RULES_DISCARD, RULES_REDIRECT,
 	/* what may stand beside them */
 	RULES_HEADER, RULES_SUBJECT_PREFIX, RULES_STRIP, RULES_COPY,
-	RULES_RCPT_ADD, RULES_RCPT_REMOVE, RULES_SCORE, RULES_DELAY, RULES_NOTE
+	RULES_RCPT_ADD, RULES_RCPT_REMOVE, RULES_SENDER, RULES_SCORE, RULES_DELAY, RULES_NOTE
 };
 #define RULES_ACTIONS (RULES_NOTE + 1)
 
@@ -283,7 +283,8 @@ struct rules_effect {
 	struct pn_str name;     /* header; quarantine: class or "" */
 	struct pn_str value;    /* header */
 	bool copy;              /* quarantine */
-	struct pn_str address;  /* redirect, copy, rcpt add and remove */
+	struct pn_str address;  /* redirect, copy, rcpt add and remove; sender,
+				   whose "" is <> */
 	int64_t score;          /* score: what it adds, uncapped */
 	struct pn_str group;    /* score: n 0 without one */
 	uint64_t delay_ms;      /* delay: at most 60,000 */

@@ -608,6 +608,11 @@ render_rest(FILE *f, const json_t *trace)
 		(void)fputs(", but for `mode shadow` or `enforce no`\n", f);
 	}
 	render_list_of(f, "onward", json_object_get(trace, "onward"));
+	if (json_object_get(trace, "onward_sender") != NULL) {
+		(void)fputs("onward   from <", f);
+		show_text(f, member(trace, "onward_sender"));
+		(void)fputs(">\n", f);
+	}
 	if (copy != NULL) {
 		(void)fputs("copy     held, class ", f);
 		show_text(f, member(copy, "class"));

@@ -84,7 +84,10 @@ render_action(FILE *f, const json_t *a)
 		(void)fputs(" copy", f);
 	put_word(f, a, "name", "");
 	put_text(f, a, "value", "");
-	put_word(f, a, "address", "");
+	if (has(a, "address") && member(a, "address").n == 0)
+		(void)fputs(" <>", f);
+	else
+		put_word(f, a, "address", "");
 	put_text(f, a, "text", subject ? "prefix " : "");
 	put_text(f, a, "why", "");
 	put_word(f, a, "group", "in ");

@@ -34,6 +34,7 @@ engine_action(const struct rules_effect *e)
 		[RULES_COPY] = VERDICT_TAG,
 		[RULES_RCPT_ADD] = VERDICT_TAG,
 		[RULES_RCPT_REMOVE] = VERDICT_TAG,
+		[RULES_SENDER] = VERDICT_TAG,
 		[RULES_SCORE] = VERDICT_ACCEPT,
 		[RULES_DELAY] = VERDICT_ACCEPT,
 		[RULES_NOTE] = VERDICT_ACCEPT,
@@ -257,12 +258,22 @@ remove_rcpt(struct transaction *t, const struct rules_effect *e,
 }
 
 static int
-change_rcpts(struct transaction *t, const struct rules_effect *e, void *arg)
+set_sender(struct transaction *t, struct pn_str address)
+{
+	return onward(t) == NULL
+		   ? -1
+		   : envelope_set_sender(t->onward, t->arena, address);
+}
+
+static int
+change_envelope(struct transaction *t, const struct rules_effect *e, void *arg)
 {
 	if (e->action == RULES_RCPT_ADD)
 		return add_rcpt(t, e->address);
 	if (e->action == RULES_RCPT_REMOVE)
 		return remove_rcpt(t, e, arg);
+	if (e->action == RULES_SENDER)
+		return set_sender(t, e->address);
 	return 0;
 }
 
@@ -343,7 +354,7 @@ effects_message(struct transaction *t)
 
 	if (effects_walk(t, edit, NULL) < 0 ||
 	    effects_walk(t, copy, NULL) < 0 ||
-	    effects_walk(t, change_rcpts, &last) < 0)
+	    effects_walk(t, change_envelope, &last) < 0)
 		return -1;
 	discard_for_nobody(t, last);
 	if (effects_walk(t, redirect, NULL) < 0 ||

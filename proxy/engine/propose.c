@@ -27,32 +27,41 @@ keep(struct transaction *t, struct pn_str *text)
 	return text->p != NULL;
 }
 
-int
-judge_propose(struct engine_run *r, const struct proposal *what)
+/* Behind those that are there, with texts of its own. */
+static int
+add(struct engine_run *r, const struct proposed *what)
 {
 	struct proposed **last = &r->proposed, *p;
 	struct transaction *t = r->t;
-	struct rules_effect *e;
 
 	while (*last != NULL)
 		last = &(*last)->next;
 	if ((p = arena_alloc(t->arena, sizeof(*p))) == NULL)
 		return -1;
-	p->fact = what->fact;
-	p->said = what->said;
-	e = &p->effect;
-	*e = (struct rules_effect){ .action = what->action,
-		.order = rules_orders(r->engine->conf->rules) + what->nr,
-		.rule = pn_str_of(what->rule),
-		.code = what->code,
-		.status = what->status,
-		.text = what->text,
-		.name = what->class_name };
-	if (!keep(t, &p->said) || !keep(t, &e->status) || !keep(t, &e->text) ||
-	    !keep(t, &e->name))
+	*p = *what;
+	p->next = NULL;
+	if (!keep(t, &p->said) || !keep(t, &p->effect.status) ||
+	    !keep(t, &p->effect.text) || !keep(t, &p->effect.name))
 		return -1;
 	*last = p;
 	return 0;
+}
+
+int
+judge_propose(struct engine_run *r, const struct proposal *what)
+{
+	unsigned behind = rules_orders(r->engine->conf->rules);
+	struct proposed p = { .fact = what->fact,
+		.said = what->said,
+		.effect = { .action = what->action,
+			.order = behind + what->nr,
+			.rule = pn_str_of(what->rule),
+			.code = what->code,
+			.status = what->status,
+			.text = what->text,
+			.name = what->class_name } };
+
+	return add(r, &p);
 }
 
 /* What only tells that all is well is no effect. */

@@ -36,6 +36,9 @@ put_rules(struct buf *b, const struct transaction *t)
 		(void)buf_printf(b, " onward=\"%s\"", VIS(buf_str(&to)));
 		buf_fini(&to);
 	}
+	if (transaction_sender_changed(t))
+		(void)buf_printf(
+		    b, " onward_from=\"<%s>\"", VIS(t->onward->path));
 	if (t->copy.action == VERDICT_QUARANTINE)
 		(void)buf_printf(b, " copy=%s:%s", VIS(t->copy.class_name),
 		    VIS(t->copy.rule));

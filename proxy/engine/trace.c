@@ -121,6 +121,8 @@ add_rest(struct buf *b, const struct transaction *t)
 			json_str(b, NULL, r->address);
 		json_end_array(b);
 	}
+	if (transaction_sender_changed(t))
+		json_str(b, "onward_sender", t->onward->address);
 	if (t->copy.action == VERDICT_QUARANTINE) {
 		json_begin_object(b, "copy");
 		json_str(b, "class", t->copy.class_name);

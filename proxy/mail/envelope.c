@@ -44,20 +44,49 @@ envelope_add_address(struct envelope *e, struct arena *arena,
 	return r;
 }
 
-int
-envelope_set_sender(struct envelope *e, struct arena *arena, struct pn_str text)
+/* What stands of the parameters, without AUTH=. */
+static struct pn_str
+without_auth(struct pn_str params, struct arena *arena)
 {
-	char *path = arena_printf(arena, "<%.*s>", PN_STR_ARG(text));
-	struct pn_str rest;
-	struct address a;
+	char *out = arena_alloc(arena, params.n + 1);
+	size_t n = 0;
 
-	if (path == NULL ||
-	    address_parse_path(pn_str_of(path), arena, &a, &rest) != ADDRESS_OK)
+	for (size_t i = 0, end; out != NULL && i < params.n; i = end + 1) {
+		const char *blank = memchr(params.p + i, ' ', params.n - i);
+		struct pn_str one;
+
+		end = blank != NULL ? (size_t)(blank - params.p) : params.n;
+		one = pn_str_sub(params, i, end - i);
+		if (one.n == 0 ||
+		    pn_str_caseeq(pn_str_sub(one, 0, 5), PN_STR_V("AUTH=")))
+			continue;
+		if (n > 0)
+			out[n++] = ' ';
+		memcpy(out + n, one.p, one.n);
+		n += one.n;
+	}
+	return (struct pn_str){ out, n };
+}
+
+int
+envelope_set_sender(
+    struct envelope *e, struct arena *arena, struct pn_str address)
+{
+	struct address a = { .path = PN_STR(""), .address = PN_STR("") };
+	const char *path = arena_printf(arena, "<%.*s>", PN_STR_ARG(address));
+	struct pn_str rest, params = without_auth(e->params, arena);
+
+	if (path == NULL || params.p == NULL ||
+	    (address.n > 0 &&
+		address_parse_path(pn_str_of(path), arena, &a, &rest) !=
+		    ADDRESS_OK))
 		return -1;
+	e->has_sender = true;
 	e->path = a.path;
 	e->address = a.address;
 	e->local = a.local;
 	e->domain = a.domain;
+	e->params = params;
 	return 0;
 }
 

@@ -68,7 +68,8 @@ struct rcpt *envelope_add_rcpt(struct envelope *, struct arena *);
 /* One that a rule named: added and accepted. NULL: as above, or no address. */
 struct rcpt *envelope_add_address(struct envelope *, struct arena *,
     struct pn_str address);
-/* Another sender, "" is <>; its parameters stay. -1: as above. */
+/* Another sender: "" is <>, and what AUTH= said of the old one (RFC 4954 5)
+ * goes. -1: as above. */
 int envelope_set_sender(struct envelope *, struct arena *,
     struct pn_str address);
 /* Sender and accepted recipients of `from`, for rules to change. -1: cap. */

@@ -59,6 +59,12 @@ transaction_onward(const struct transaction *t)
 	return t->onward != NULL ? t->onward : &t->envelope;
 }
 
+bool
+transaction_sender_changed(const struct transaction *t)
+{
+	return !pn_str_eq(transaction_onward(t)->path, t->envelope.path);
+}
+
 struct spool *
 transaction_message(const struct transaction *t)
 {

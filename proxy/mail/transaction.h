@@ -102,6 +102,8 @@ const struct macro *transaction_macro(const struct transaction *,
 struct transaction *transaction_new(void);
 /* Sender and recipients for the next hop: rules may have changed these. */
 const struct envelope *transaction_onward(const struct transaction *);
+/* Is its sender another one than the client's? */
+bool transaction_sender_changed(const struct transaction *);
 /* The engine must not hold it (engine_cancel first). Frees spools and arena. */
 void transaction_free(struct transaction *);
 

@@ -6,10 +6,10 @@
  * dialled, identity, MAIL and RCPT are repeated, and only if it says what it
  * said before does the message go on. RFC 5321 4.1.1.4, RFC 1047.
  *
- * Rules may have changed the recipients (redirect, copy, rcpt): then RSET and
- * a new envelope come first. SMTP has no other way to take a RCPT back. A new
- * recipient that is not taken is 451 for all: nobody may get the message in
- * another way than the rules say.
+ * Rules may have changed the recipients (redirect, copy, rcpt) or the sender:
+ * then RSET and a new envelope come first. SMTP has no other way to take a RCPT
+ * back. A new recipient or sender that is not taken is 451 for all: nobody may
+ * get the message in another way than the rules say.
  */
 #include "base/fault.h"
 #include "base/log.h"
@@ -83,12 +83,17 @@ drop_next_hop(struct session *s)
 	return end_lost(s);
 }
 
+static void
+change_refused(struct session *s, struct pn_str why, const char *text)
+{
+	log_warn(s->t->id, "onward", "why=\"%s\"", VIS(why));
+	(void)end_with(s, 451, "4.3.0", text);
+}
+
 void
 relay_added_refused(struct session *s, struct pn_str why)
 {
-	log_warn(s->t->id, "onward", "why=\"%s\"", VIS(why));
-	(void)end_with(s, 451, "4.3.0",
-	    "A recipient that was added is not taken");
+	change_refused(s, why, "A recipient that was added is not taken");
 }
 
 static void
@@ -143,21 +148,29 @@ next_accepted(const struct session *s)
 	return r;
 }
 
-/* What it said before; to a recipient it has not heard of, any yes. */
+/* What it said before; to an address it has not heard of, any yes. */
 static bool
 is_as_before(const struct session *s, uint16_t code)
 {
 	if (s->repeat == NULL)
-		return code == s->mail_code;
+		return transaction_sender_changed(s->t)
+			   ? code / 100 == 2
+			   : code == s->mail_code;
 	return s->repeat->added ? code / 100 == 2 : code == s->repeat->code;
 }
 
 static enum turn
 answered_otherwise(struct session *s, const struct reply_lines *r)
 {
-	if (s->repeat == NULL || !s->repeat->added)
+	bool added = s->repeat != NULL && s->repeat->added;
+	bool sender = s->repeat == NULL && transaction_sender_changed(s->t);
+
+	if (!added && !sender)
 		return drop_next_hop(s);
-	relay_added_refused(s, pn_str_trim(r->raw)); /* which lies in s->up */
+	/* r->raw lies in s->up */
+	change_refused(s, pn_str_trim(r->raw),
+	    added ? "A recipient that was added is not taken"
+		  : "The sender that was set is not taken");
 	upstream_free(s->up); /* other answers are on their way */
 	s->up = NULL;
 	return TURN_AGAIN;

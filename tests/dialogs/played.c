@@ -7,8 +7,8 @@
  * tempfail, quarantine, hold, discard, tag, dot (a tag whose field begins with
  * one); with `slow-` in front the engine is pending first. `X-Keeper: away`
  * and `X-Keeper: full` make the keeper fail, `X-Keeper: slow` makes it slow.
- * redirect, copy, rcpt-add, rcpt-remove, sender and keep change who gets it.
- * HELO early and MAIL from early@ are refused on the spot, as is the
+ * redirect, copy, rcpt-add, rcpt-remove and keep change who gets it, sender and
+ * sender-null from whom. HELO early and MAIL from early@ are refused on the spot, as is the
  * connection itself where the program says so. RCPT to slow@ is answered late;
  * RCPT to other@ is told to come back alone.
  */
@@ -103,8 +103,9 @@ change(struct transaction *t, struct pn_str what)
 	if (pn_str_eq(what, PN_STR_V("keep")))
 		t->copy = (struct verdict){ .action = VERDICT_QUARANTINE,
 			.class_name = PN_STR("copies") };
-	if (what.n == 0 || memmem("redirect copy rcpt-add rcpt-remove sender",
-		41, what.p, what.n) == NULL)
+	if (what.n == 0 || memmem("redirect copy rcpt-add rcpt-remove "
+				  "sender sender-null", 53, what.p, what.n) ==
+		NULL)
 		return;
 	must(envelope_copy(&onward, &t->envelope, t->arena) == 0);
 	t->onward = &onward;
@@ -116,10 +117,12 @@ change(struct transaction *t, struct pn_str what)
 			pn_str_eq(r->local, PN_STR_V("b"))))
 			envelope_remove_rcpt(&onward, r);
 	}
-	if (pn_str_eq(what, PN_STR_V("sender")))
-		onward.path = onward.address = PN_STR_V("other@example.com");
+	if (pn_str_starts(what, PN_STR_V("sender")))
+		must(envelope_set_sender(&onward, t->arena,
+			 what.n > 6 ? PN_STR_V("")
+				    : PN_STR_V("other@example.com")) == 0);
 	if (pn_str_eq(what, PN_STR_V("rcpt-remove")) ||
-	    pn_str_eq(what, PN_STR_V("sender")))
+	    pn_str_starts(what, PN_STR_V("sender")))
 		return;
 	r = envelope_add_address(&onward, t->arena,
 	    PN_STR_V("new@example.com"));

@@ -243,6 +243,7 @@ policy default {{
     rule r {{ when header("X-Verdict") = "reject"; then reject 550 5.7.1 "not here"; }}
     rule t {{ when header("X-Verdict") = "tempfail"; then tempfail 451 4.7.1 "not now"; }}
     rule q {{ when header("X-Verdict") = "quarantine"; then quarantine; }}
+    rule h {{ when header("X-Verdict") = "hold"; then hold "look at it"; }}
     rule d {{ when header("X-Verdict") = "discard"; then discard; }}
     rule early-name {{ when helo.name = "early"; early; then reject 550 5.7.1 "not here"; }}
     rule early-sender {{ when sender.local = "early"; early; then reject 550 5.7.1 "not here"; }}
@@ -252,6 +253,8 @@ policy default {{
     rule copy {{ when header("X-Verdict") = "copy"; then copy new@example.com; }}
     rule more {{ when header("X-Verdict") = "rcpt-add"; then rcpt add new@example.com; }}
     rule less {{ when header("X-Verdict") = "rcpt-remove"; then rcpt remove b@example.com; }}
+    rule from {{ when header("X-Verdict") = "sender"; then sender set other@example.com; }}
+    rule nobody {{ when header("X-Verdict") = "sender-null"; then sender set <>; }}
     rule keep {{ when header("X-Verdict") = "keep"; then quarantine copy; }}
     rule g {{ when header("X-Verdict") ~ /tag$/; then header add "X-Tag" "yes"; }}
     rule dot {{ when header("X-Verdict") = "dot"; then header add ".X-Tag" "yes"; }}

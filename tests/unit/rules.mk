@@ -2,7 +2,8 @@
 if HAVE_CMOCKA
 rules_tests = tests/unit/test_rules_errors tests/unit/test_rules_judge \
 	tests/unit/test_rules_print tests/unit/test_rules_answers \
-	tests/unit/test_rules_policies tests/unit/test_prefilter tests/unit/test_rules_time
+	tests/unit/test_rules_policies tests/unit/test_prefilter tests/unit/test_rules_time \
+	tests/unit/test_condition
 check_PROGRAMS += $(rules_tests)
 TESTS += $(rules_tests)
 rules_test_libs = librules.la libbase.la $(CMOCKA_LIBS)
@@ -13,6 +14,9 @@ tests_unit_test_rules_errors_LDADD = $(rules_test_libs)
 tests_unit_test_rules_judge_SOURCES = tests/unit/test_rules_judge.c tests/unit/rules_facts.h
 tests_unit_test_rules_judge_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_judge_LDADD = $(rules_test_libs)
+tests_unit_test_condition_SOURCES = tests/unit/test_condition.c tests/unit/rules_facts.h
+tests_unit_test_condition_CFLAGS = $(rules_test_cflags)
+tests_unit_test_condition_LDADD = $(rules_test_libs)
 tests_unit_test_rules_policies_SOURCES = tests/unit/test_rules_policies.c tests/unit/rules_facts.h
 tests_unit_test_rules_policies_CFLAGS = $(rules_test_cflags)
 tests_unit_test_rules_policies_LDADD = $(rules_test_libs)

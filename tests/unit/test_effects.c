@@ -197,6 +197,43 @@ parameters_that_all_share_go_on(void **state)
 	}
 }
 
+static void
+senders(void **state)
+{
+	static const struct {
+		const char *set[2];
+		size_t n;
+		bool quarantined;
+		const char *want;
+	} cases[] = {
+		{ { 0 }, 0, false, "s@x" },
+		{ { "t@x" }, 1, false, "t@x" },
+		{ { "t@x", "" }, 2, false, "" },
+		{ { "", "u@x" }, 2, false, "u@x" },
+		{ { "t@x" }, 1, true, "s@x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct bench b;
+
+		bench_up(&b, "A: 1\r\n\r\n");
+		b.t->envelope.path = b.t->envelope.address = PN_STR_V("s@x");
+		for (size_t k = 0; k < cases[i].n; k++)
+			fire(&b, RULES_SENDER)->address =
+			    pn_str_of(cases[i].set[k]);
+		if (cases[i].quarantined)
+			(void)fire(&b, RULES_QUARANTINE);
+		act(&b);
+		assert_str(transaction_onward(b.t)->path, cases[i].want);
+		assert_int_equal(transaction_sender_changed(b.t),
+		    strcmp(cases[i].want, "s@x") != 0);
+		assert_str(b.t->envelope.path, "s@x");
+		assert_string_equal(onward(&b), "a@x,b@x,c@x");
+		bench_down(&b);
+	}
+}
+
 /* ---- the rest ---- */
 
 static void
@@ -600,6 +637,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recipients),
 		cmocka_unit_test(parameters_that_all_share_go_on),
+		cmocka_unit_test(senders),
 		cmocka_unit_test(what_is_in_shadow_is_told_alone),
 		cmocka_unit_test(delays_notes_and_copies),
 		cmocka_unit_test(holds),

@@ -82,6 +82,39 @@ a_hold_is_weaker_than_a_quarantine(void **state)
 }
 
 static void
+a_sender_is_set(void **state)
+{
+	static const struct {
+		const char *address, *params, *want;
+	} cases[] = {
+		{ "new@x.example", "", "" },
+		{ "", "SIZE=1 AUTH=<> RET=HDRS", "SIZE=1 RET=HDRS" },
+		{ "\"a b\"@x.example", "AUTH=a+2Bb@x", "" },
+		{ "n@x.example", "auth=x SIZE=5 BODY=8BITMIME  SMTPUTF8 ENVID=AUTH=",
+		    "SIZE=5 BODY=8BITMIME SMTPUTF8 ENVID=AUTH=" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct arena *a = arena_new(4096);
+		struct envelope e;
+
+		envelope_init(&e);
+		e.path = e.address = PN_STR_V("old@x.example");
+		e.params = pn_str_of(cases[i].params);
+		assert_int_equal(envelope_set_sender(
+				     &e, a, pn_str_of(cases[i].address)),
+		    0);
+		assert_true(e.has_sender);
+		assert_str(e.path, cases[i].address);
+		assert_str(e.address, cases[i].address);
+		assert_str(e.domain, i == 1 ? "" : "x.example");
+		assert_str(e.params, cases[i].want);
+		arena_free(a);
+	}
+}
+
+static void
 ids_differ_and_sort(void **state)
 {
 	char last[TRANSACTION_ID_MAX] = "", id[TRANSACTION_ID_MAX];
@@ -314,6 +347,7 @@ main(void)
 		cmocka_unit_test(a_macro_told_again_is_the_later_one),
 		cmocka_unit_test(what_goes_on_is_what_others_made_of_it),
 		cmocka_unit_test(a_hold_is_weaker_than_a_quarantine),
+		cmocka_unit_test(a_sender_is_set),
 		cmocka_unit_test(ids_differ_and_sort),
 		cmocka_unit_test(threads_share_a_pool),
 		cmocka_unit_test(a_parcel_holds_a_thousand_recipients),

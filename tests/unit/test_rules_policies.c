@@ -62,7 +62,7 @@ say_effect(struct buf *b, const struct rules_effect *f)
 	static const char *const names[] = { "accept", "allow", "tag", "reject",
 		"tempfail", "quarantine", "hold", "discard", "redirect",
 		"header",
-		"subject", "strip", "copy", "rcpt add", "rcpt remove", "score",
+		"subject", "strip", "copy", "rcpt add", "rcpt remove", "sender", "score",
 		"delay", "note" };
 
 	(void)buf_printf(b, "; %s%s%.*s: %s", f->shadow ? "(shadow) " : "",
@@ -449,6 +449,14 @@ static const struct {
 	    "C; a: header insert D 4; a: subject S ; b: redirect r@x.example; "
 	    "c: copy c@x.example; c: rcpt add e@x.example; c: rcpt remove "
 	    "f@x.example; d: quarantine odd copy; d: tag; e: quarantine copy" },
+	{ "held, and from somebody else",
+	    "policy p { rule a { then hold \"$size bytes\"; }"
+	    " rule b { then hold; } rule c { then sender set <>; }"
+	    " rule d { then sender set n@x.example, note \"d\"; } }",
+	    "a@x.example",
+	    "connect; b: hold\n"
+	    "message [p]; a: hold 2048 bytes; c: sender; d: sender "
+	    "n@x.example; d: note d" },
 	{ "strip takes all that were found, each with its note",
 	    "policy p { rule s { when any part ( ext = \"exe\" ); then strip "
 	    "part with note \"no $part.path\"; }"
