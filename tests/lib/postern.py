@@ -16,6 +16,7 @@ import os
 import pwd
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -268,6 +269,20 @@ class Postern:
     def cli(self, *args, json_out=False, **kw):
         return run(["-c", self.conf] + (["--json"] if json_out else [])
                    + list(args), self.build, **kw)
+
+    def ask(self, cmd, **words):
+        """The keeper's answer to one question over the control socket."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(30)
+            sock.connect(os.path.join(self.dir, "control"))
+            sock.sendall(json.dumps(dict(words, cmd=cmd)).encode() + b"\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                more = sock.recv(1 << 20)
+                if not more:
+                    raise RuntimeError("%s: no answer: %r" % (cmd, answer[:200]))
+                answer += more
+            return json.loads(answer)
 
     def check(self, *args):
         return run(list(args) + ["-t", "-c", self.conf], self.build, "posternd")
