@@ -38,6 +38,17 @@ is_another_word(struct parser *p)
 	       !AMONG(t.text, goes_on);
 }
 
+/* Some keywords are also words that facts have: what a milter says. */
+static bool
+can_be_a_facts(const struct lex_token *t)
+{
+	static const char *const both[] = { "unknown", "accept", "reject",
+		"tempfail", "quarantine", "discard" };
+
+	return t->kind == LEX_WORD &&
+	       (!rules_is_reserved(t->text) || AMONG(t->text, both));
+}
+
 /* After `is`: [not] word {or word} */
 static int
 parse_is(struct parser *p, struct test *test)
@@ -52,11 +63,8 @@ parse_is(struct parser *p, struct test *test)
 	do {
 		if (lex_next(p->l, &t, p->e) < 0)
 			return -1;
-		if (t.kind != LEX_WORD || rules_is_reserved(t.text)) {
-			/* "unknown" is also a word that facts have. */
-			if (!lex_is(&t, "unknown"))
-				return parse_unexpected(p->e, &t, "a word", NULL, 0);
-		}
+		if (!can_be_a_facts(&t))
+			return parse_unexpected(p->e, &t, "a word", NULL, 0);
 		*last = rules_alloc(p->b, sizeof(**last));
 		**last = parse_word_of(p->b, &t);
 		last = &(*last)->next;

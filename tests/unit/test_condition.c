@@ -12,13 +12,16 @@
 #define M RULES_MESSAGE
 #define CONDITIONS 4
 
-/* The facts of the other tests, and what an MTA tells. */
-static struct rules_decl all_facts[PN_COUNT(test_facts) + 1];
+/* The facts of the other tests, what an MTA tells, what a milter says. */
+static struct rules_decl all_facts[PN_COUNT(test_facts) + 2];
 static struct rules_decls decls;
 
 static int
 declare(void **state)
 {
+	static const char *const words[] = { "accept", "reject", "tempfail",
+		"quarantine", "unknown", NULL };
+
 	(void)state;
 	memcpy(all_facts, test_facts, sizeof(test_facts));
 	all_facts[PN_COUNT(test_facts)] = (struct rules_decl){ .name = "macro",
@@ -26,9 +29,14 @@ declare(void **state)
 		.stage = RCPT,
 		.keyed = true,
 		.braces = true };
+	all_facts[PN_COUNT(test_facts) + 1] =
+	    (struct rules_decl){ .name = "milter.a.early-action",
+		    .type = VALUE_WORD,
+		    .stage = RCPT,
+		    .words = words };
 	decls = test_decls;
 	decls.facts = all_facts;
-	decls.n_facts++;
+	decls.n_facts += 2;
 	return 0;
 }
 
@@ -68,6 +76,8 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	*out = (struct value){ .state = VALUE_ABSENT };
 	if (fact < PN_COUNT(test_facts))
 		test_get(arg, fact, thing, key, nth, out);
+	else if (nth == 0 && fact > PN_COUNT(test_facts))
+		*out = value_of(VALUE_WORD, "reject");
 	else if (nth == 0 && pn_str_eq(key, PN_STR_V("auth_type")))
 		*out = value_of(VALUE_STRING, "PLAIN");
 }
@@ -108,6 +118,12 @@ what_they_come_to(void **state)
 		{ "macro(\"{auth_type}\") = \"plain\"", RCPT, TRI_TRUE,
 		    "macro(\"auth_type\") = \"plain\"" },
 		{ "macro(\"i\") = \"x\"", RCPT, TRI_FALSE, NULL },
+		{ "milter.a.early-action is reject or tempfail", RCPT, TRI_TRUE,
+		    NULL },
+		{ "milter.a.early-action is not accept or unknown", RCPT,
+		    TRI_TRUE, NULL },
+		{ "milter.a.early-action in \"quarantine\" or client.ip = "
+		  "10.9.9.9", RCPT, TRI_FALSE, NULL },
 	};
 
 	(void)state;
@@ -168,6 +184,19 @@ what_they_may_not_ask(void **state)
 		    "unknown fact \"client.pi\", did you mean \"client.ip\"?" },
 		{ "sender in nowhere", 11, "unknown set or map \"nowhere\"" },
 		{ "", 1, "a test must stand here, not \";\"" },
+		{ "milter.b.early-action is accept", 1,
+		    "unknown fact \"milter.b.early-action\", did you mean "
+		    "\"milter.a.early-action\"?" },
+		{ "milter.a.ealry-action is accept", 1,
+		    "unknown fact \"milter.a.ealry-action\", did you mean "
+		    "\"milter.a.early-action\"?" },
+		{ "milter.a.early-action is rejct", 26,
+		    "\"rejct\" is no word of milter.a.early-action, did you mean "
+		    "\"reject\"?" },
+		{ "milter.a.early-action is when", 26,
+		    "a word must stand here, not \"when\"" },
+		{ "milter.a.early-action", 1,
+		    "\"milter.a.early-action\" is one of some words" },
 		{ "macro = \"x\"", 1, "\"macro\" needs a name: macro(\"...\")" },
 		{ "macro(\"{}\") = \"x\"", 7, "the name is empty" },
 	};
