@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "proxy/config_milter.h"
 #include "filters/builtin.h"
+#include "proxy/setting.h"
 
 /* Address space until it is sealed: patterns' text, rules, maps, settings. */
 #define POLICY_MAX (256u << 20)
@@ -133,6 +134,7 @@ read_all(struct policy *p, item_parse *parse, void *arg, const char *path,
 	p->daemon = c.daemon;
 	p->smtp = c.smtp;
 	p->milter = c.milter;
+	p->origins = c.origins;
 	p->engine = c.engine;
 	p->inspect = c.inspect;
 	p->keeper = c.keeper;
@@ -278,6 +280,46 @@ policy_free(const struct policy *p)
 	arena_free(p->arena);
 }
 
+/* ---- what settings and rules mean together ---- */
+
+static void
+note_quarantine(void *arg, const struct rules_use *u)
+{
+	if (u->kind == RULES_USE_ACTION && u->action == RULES_QUARANTINE)
+		*(bool *)arg = true;
+}
+
+static bool
+may_quarantine(const struct policy *p)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < rules_policies(p->rules); i++)
+		rules_each_use(p->rules, i, note_quarantine, &found);
+	return found;
+}
+
+/* As rules_lint(): warnings into *b, and how many. */
+static size_t
+lint_listeners(const struct policy *p, struct buf *b)
+{
+	const struct milter_conf *c = &p->milter;
+	bool holds = c->n_listeners > 0 && may_quarantine(p);
+	struct error e;
+	size_t n = 0;
+
+	for (size_t i = 0; holds && i < c->n_listeners; i++) {
+		if (c->listeners[i].upstream[0] != '\0')
+			continue;
+		(void)lex_error(&e, &p->origins->milters[i].at,
+		    "warning: rules quarantine, and what comes in here cannot "
+		    "be released: there is no \"upstream\" for it to go to");
+		(void)buf_printf(b, "%s\n", e.text);
+		n++;
+	}
+	return n;
+}
+
 void
 policy_describe(const struct policy *p, struct buf *b)
 {
@@ -294,6 +336,7 @@ policy_describe(const struct policy *p, struct buf *b)
 	config_print(&c, b);
 	(void)buf_puts(b, "\n");
 	rules_describe(p->rules, b);
-	n = rules_lint(p->rules, b);
+	n = lint_listeners(p, b);
+	n += rules_lint(p->rules, b);
 	(void)buf_printf(b, "%zu warning%s\n", n, n == 1 ? "" : "s");
 }

@@ -24,6 +24,7 @@ struct policy {
 	struct keeper_conf keeper;
 	struct spool_conf spool;
 	struct module_list modules;
+	const struct config_origins *origins; /* of the settings */
 };
 
 /* postern.conf and all it includes, compiled. NULL and *e. */

@@ -122,6 +122,47 @@ slips_in_rules_are_placed(void **state)
 	(void)unlink("q.conf");
 }
 
+/* Whoever may hold mail should be able to let it go. */
+static void
+a_milter_that_cannot_release_is_told(void **state)
+{
+	static const struct {
+		const char *text;
+		bool warned;
+	} cases[] = {
+		{ "listen milter unix:/tmp/m;\n"
+		  "policy p { rule r { when size > 1; then quarantine; } }",
+		    true },
+		{ "listen milter unix:/tmp/m;\n"
+		  "policy p { threshold quarantine 5;\n"
+		  "rule r { when size > 1; then score +9; } }",
+		    true },
+		{ "listen milter unix:/tmp/m;\n"
+		  "policy p { rule r { when size > 1; then hold; } }",
+		    false },
+		{ "listen milter unix:/tmp/m { upstream box; }\n"
+		  "upstream box { deliver maildir /tmp/b; }\n"
+		  "policy p { rule r { when size > 1; then quarantine; } }",
+		    false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		const struct policy *p = loaded(cases[i].text);
+		struct buf b = { 0 };
+
+		policy_describe(p, &b);
+		assert_true(buf_add(&b, "", 1));
+		assert_int_equal(cases[i].warned,
+		    strstr(buf_data(&b), "p.conf:1:1: warning: rules quarantine, "
+		    "and what comes in here cannot be released") != NULL);
+		assert_int_equal(cases[i].warned,
+		    strstr(buf_data(&b), "0 warnings") == NULL);
+		buf_fini(&b);
+		policy_free(p);
+	}
+}
+
 static void
 description_holds_settings_and_rules(void **state)
 {
@@ -163,6 +204,7 @@ main(void)
 		cmocka_unit_test(names_are_asked_for_when_wanted),
 		cmocka_unit_test(macros_are_gathered),
 		cmocka_unit_test(slips_in_rules_are_placed),
+		cmocka_unit_test(a_milter_that_cannot_release_is_told),
 		cmocka_unit_test(description_holds_settings_and_rules),
 	};
 
