@@ -17,6 +17,7 @@ cat >"$dir/postern.conf" <<CONF
 hostname mx.example.com;
 control unix:$dir/control;
 listen smtp 127.0.0.1:2599 { upstream mta; }
+listen milter unix:$dir/milter;
 upstream mta { server 127.0.0.1:2598; identity none; }
 map partners = text:$dir/partners;
 policy default {
@@ -65,7 +66,7 @@ offers "${c[@]}" map partners "" : ""
 offers "${c[@]}" facts part.ma : part.magic
 offers "${c[@]}" try --fact hel : helo.name helo.verb
 offers "${c[@]}" try --he : --header --helo --help
-offers "${c[@]}" scan --listener "" : 127.0.0.1:2599
+offers "${c[@]}" scan --listener "" : 127.0.0.1:2599 "unix:$dir/milter"
 offers "${c[@]}" scan "$dir/ma" : "$dir/mail.eml"
 offers "${c[@]}" conf hostn : hostname
 offers "${c[@]}" conf upst : "upstream mta"

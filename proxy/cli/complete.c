@@ -80,9 +80,12 @@ listeners(const struct cli *c)
 	struct arena *arena = arena_new(CLI_ARENA_MAX);
 	struct config conf;
 
-	if (read_settings(c, arena, &conf) == 0)
+	if (read_settings(c, arena, &conf) == 0) {
 		for (size_t i = 0; i < conf.smtp.n_listeners; i++)
 			put(conf.smtp.listeners[i].name);
+		for (size_t i = 0; i < conf.milter.n_listeners; i++)
+			put(conf.milter.listeners[i].name);
+	}
 	arena_free(arena);
 }
 

@@ -1,7 +1,7 @@
 /*
  * doctor - postern doctor: is this machine, as it is configured, fit to be a
  * mail gateway? One line a finding, with what to do. It changes nothing; each
- * next hop sees one connection without mail.
+ * next hop, and each of our own milters, sees one connection without mail.
  */
 #include "cli/doctor.h"
 
@@ -109,12 +109,14 @@ check_domains(struct doctor *d, const struct config *c)
 static void
 check_serving(struct doctor *d, const struct config *c)
 {
-	if (c->smtp.n_listeners == 0)
-		doctor_say(d, FAIL, "listen", "write a `listen smtp` block",
+	size_t listeners = c->smtp.n_listeners + c->milter.n_listeners;
+
+	if (listeners == 0)
+		doctor_say(d, FAIL, "listen",
+		    "write a `listen smtp` or `listen milter` line",
 		    "nothing listens");
 	else
-		doctor_say(d, FINE, "listen", "", "%zu listeners",
-		    c->smtp.n_listeners);
+		doctor_say(d, FINE, "listen", "", "%zu listeners", listeners);
 	if (!c->engine.enforce)
 		doctor_say(d, WARN, "enforce",
 		    "`enforce yes` when you are ready",
@@ -289,6 +291,7 @@ examine(struct doctor *d, const struct config *c)
 	check_clock(d);
 	doctor_dns(d, c, zones);
 	doctor_upstreams(d, c);
+	doctor_milters(d, c);
 	policy_free(p);
 }
 

@@ -7,6 +7,7 @@ postern_SOURCES = \
 	proxy/cli/conf.c \
 	proxy/cli/doctor.c proxy/cli/doctor.h \
 	proxy/cli/doctor_dns.c \
+	proxy/cli/doctor_milter.c \
 	proxy/cli/doctor_smtp.c \
 	proxy/cli/explain.c \
 	proxy/cli/facts.c \

@@ -218,6 +218,8 @@ set_client(struct scanner *s, const struct scan_session *said,
 	c->listener = pn_str_of(said->listener);
 	if (said->listener == NULL && p->smtp.n_listeners > 0)
 		c->listener = pn_str_of(p->smtp.listeners[0].name);
+	else if (said->listener == NULL && p->milter.n_listeners > 0)
+		c->listener = pn_str_of(p->milter.listeners[0].name);
 }
 
 /* ---- the message ---- */

@@ -40,7 +40,10 @@ def test(t):
                 script=lambda s, stage, line: b"550 5.7.0 no\r\n" if stage == "xclient" else None)
     for s in (sink, plain, liar):
         t.defer(s.close)
-    daemon = Postern(t, upstream="server %s; identity xclient;" % sink.server, policy="""
+    milter = "unix:" + t.path("postern/milter")
+    daemon = Postern(t, upstream="server %s; identity xclient;" % sink.server, listen="""
+listen smtp 127.0.0.1:0 { upstream up; }
+listen milter %s { group postfix; }""" % milter, policy="""
 rule r { when dnsbl("bl.good.example"); then tag; }""", top="""
 module dnsbl %s { zone bl.good.example; }
 """ % os.path.join(build(), ".libs/dnsbl.so"))
@@ -58,18 +61,25 @@ module dnsbl %s { zone bl.good.example; }
     bad = {what: f for what, f in got.items() if f[0] != "ok" and what != "clock"}
     t.ok(done.returncode == 0 and not bad, "nothing is wrong where nothing is", bad, done.stderr)
     t.same({"policy", "listen", "daemon", "mynetworks", "relay_domains", "spool", "state", "log",
-            "clock", "resolver", "hostname", "list bl.good.example", "upstream up"} - set(got),
+            "clock", "resolver", "hostname", "list bl.good.example", "upstream up",
+            "milter " + milter} - set(got),
            set(), "all of it is looked at")
     t.ok("sees the client's address" in got["upstream up"][1]
          and any(b"XCLIENT ADDR=192.0.2.1" in line for s in sink.sessions for line in s.lines),
          "the next hop was asked", got["upstream up"])
+    t.ok("protocol 6" in got["milter " + milter][1], "the milter listener, too",
+         got["milter " + milter])
     t.ok(all("MAIL" not in str(line) for s in sink.sessions for line in s.lines), "without mail")
 
-    bad = good.replace("upstream up {", """upstream deaf { server 127.0.0.1:%d; identity xclient; }
+    os.chmod(milter[5:], 0o600)
+    away = "inet:%d@127.0.0.1" % net.free_port()
+    bad = good.replace("upstream up {", """listen milter %s;
+listen milter inet:0@127.0.0.1;
+upstream deaf { server 127.0.0.1:%d; identity xclient; }
 upstream plain { server %s; identity xclient; }
 upstream liar { server %s; identity xclient; }
 upstream none { server %s; identity none; }
-upstream up {""" % (net.free_port(), plain.server, liar.server, plain.server))
+upstream up {""" % (away, net.free_port(), plain.server, liar.server, plain.server))
     for old, new in (("mynetworks 127.0.0.0/8", "mynetworks 0.0.0.0/0"),
                      ("relay_domains example.com sales.example.com;", ""),
                      ("hostname postern.example", "hostname nowhere.example"),
@@ -89,6 +99,8 @@ upstream up {""" % (net.free_port(), plain.server, liar.server, plain.server))
             ("list bl.deaf.example", "fail", "does not list 127.0.0.2"),
             ("upstream deaf", "fail", "refused"), ("upstream none", "warn", "postern itself"),
             ("upstream plain", "fail", "smtpd_authorized_xclient_hosts"),
+            ("milter " + milter, "fail", "group postfix"), ("milter " + away, "fail", "refused"),
+            ("milter inet:0@127.0.0.1", "warn", "port"),
             ("upstream liar", "fail", "refuses it with 550"), ("upstream up", "ok", "")):
         f = got.get(what, ("", ""))
         t.ok(f[0] == result and said in f[1], "%s: %s" % (result, what), f)
