@@ -60,6 +60,8 @@ struct config_items {
 	bool (*is_item)(struct pn_str word);
 	int (*parse)(
 	    void *arg, struct lex *, const char *base_dir, struct error *e);
+	/* `when EXPR` of a block, up to its ";"; NULL: it is read over. */
+	int (*condition)(void *arg, struct lex *, unsigned *id, struct error *e);
 	void *arg;
 	bool load_modules; /* no: their blocks are read over */
 	const struct pn_filter *const *builtin;

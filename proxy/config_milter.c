@@ -201,10 +201,67 @@ read_macros(struct reader *r, const struct setting *s,
 	return 0;
 }
 
+/* A condition that nobody compiles: up to its ";". */
+static int
+skip_condition(struct lex *l, struct error *e)
+{
+	struct lex_token t;
+
+	for (;;) {
+		if (lex_peek(l, &t, e) < 0)
+			return -1;
+		if (lex_is(&t, ";"))
+			return 0;
+		if (t.kind == LEX_END)
+			return lex_error(e, &t.pos, "\";\" is missing");
+		if (lex_next(l, &t, e) < 0)
+			return -1;
+		if ((lex_is(&t, "~") || lex_is(&t, "!~")) &&
+		    lex_regex(l, &t, e) < 0)
+			return -1;
+	}
+}
+
+static int
+read_when(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct milter_peer *p = at;
+	const struct config_items *items = r->items;
+	size_t start = r->lex->at;
+	struct lex_token t;
+	int done;
+
+	(void)s;
+	(void)key;
+	if (items != NULL && items->condition != NULL) {
+		p->has_condition = true;
+		done = items->condition(items->arg, r->lex, &p->condition, e);
+	} else {
+		done = skip_condition(r->lex, e);
+	}
+	if (done < 0 || lex_peek(r->lex, &t, e) < 0)
+		return -1;
+	/* As it stands there, comments and all. */
+	p->when = setting_text(r, pn_str_trim(pn_str_sub(r->lex->text, start,
+	    (size_t)(t.text.p - r->lex->text.p) - start)));
+	return 0;
+}
+
+static void
+print_when(const void *at, struct buf *b)
+{
+	const struct milter_peer *p = at;
+
+	if (p->when != NULL)
+		(void)buf_puts(b, p->when);
+}
+
 static const struct setting peer_table[] = {
 	{ "server", read_server, print_server, 0, NULL, NULL, NULL, 0 },
 	{ "unix", read_short, NULL, 0, NULL, NULL, NULL, 0 },
 	{ "inet", read_short, NULL, 0, NULL, NULL, NULL, 0 },
+	{ "when", read_when, print_when, 0, NULL, NULL, NULL, 0 },
 	/* Postfix's milter_*_timeout */
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
 	    IN_PEER(connect_timeout_ms), "30s", "10ms", "5m", 0 },

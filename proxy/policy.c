@@ -114,6 +114,12 @@ parse_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
 	return rules_parse_item(arg, l, base_dir, e);
 }
 
+static int
+parse_condition(void *arg, struct lex *l, unsigned *id, struct error *e)
+{
+	return rules_parse_condition(arg, l, id, e);
+}
+
 typedef int item_parse(void *arg, struct lex *, const char *base_dir,
     struct error *);
 
@@ -122,7 +128,8 @@ read_all(struct policy *p, item_parse *parse, void *arg, const char *path,
     struct error *e)
 {
 	struct config_items items = { .words = item_words,
-		.is_item = rules_is_item, .parse = parse, .arg = arg,
+		.is_item = rules_is_item, .parse = parse,
+		.condition = arg != NULL ? parse_condition : NULL, .arg = arg,
 		.load_modules = true, .builtin = builtin,
 		.n_builtin = PN_COUNT(builtin) };
 	struct config c;

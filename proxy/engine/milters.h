@@ -32,7 +32,8 @@ struct milter_peer {
 	bool reuse;                  /* of connections, for other sessions */
 	const char *const *macros[MILTER_LISTS]; /* NULL-terminated names; NULL:
 						    as Postfix */
-	bool has_condition; /* `when` */
+	const char *when;   /* as written, or NULL */
+	bool has_condition; /* it is compiled */
 	unsigned condition; /* rules_condition() */
 	uint32_t module;    /* its place in the chain */
 };

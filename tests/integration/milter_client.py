@@ -200,6 +200,290 @@ def changes(t, w):
            "no recipient left: taken, and nobody gets it")
 
 
+def two(t):
+    """In order, each sees what the one before it made of the message."""
+    a = Milterd(t, at("eom", [add_header("X-A", "1"), replace_body(b"from a\r\n"),
+                              change_header(1, "Subject", "by a"), CONTINUE]), name="a")
+    b = Milterd(t, at("eom", [change_header(1, "X-A", "2"), insert_header(0, "X-B", "b"),
+                              CONTINUE]), inet=True)
+    w = World(t, "two", block("a", a.server) + block("b", b.server))
+    r = w.mail()
+    t.same(r.code, 250, "two milters", r, w.daemon.log()[-2000:])
+    t.same(b.told("eom"), [b"from a\r\n"], "the second reads the first one's body")
+    t.ok(b"X-A\x001\0" in b.told("header") and b"Subject\0by a\0" in b.told("header"),
+         "and header", b.told("header"))
+    t.same(w.sink.messages[-1].raw,
+           changed([b"X-B: b\r\n"] + FIELDS[:4] + [b"Subject: by a\r\n", FIELDS[5],
+                                                   b"X-A: 2\r\n"], b"from a\r\n"),
+           "the next hop gets what both made of it")
+    a.forget(), b.forget()
+    a.script = at("eoh", REJECT)
+    t.same(w.mail().code, 550, "the first refuses")
+    b.settle()
+    t.same([n for n in b.names() if n in ("data", "eom")], [],
+           "and the second is not asked", b.names())
+    t.ok("abort" in b.names(), "but told that the mail is over", b.names())
+    log = w.daemon.log()
+    t.ok('rule="milter.a"' in log, "the log names the milter", log[-600:])
+
+
+def sessions(t):
+    """Several mails, RSET, a client that leaves, reuse of the connection."""
+    m = Milterd(t)
+    w = World(t, "sessions", block("one", m.server))
+    with net.Client(w.daemon.address) as c:
+        w.more(c), w.more(c)
+        c.envelope("ada@client.example", ["one@example.com"])
+        c.cmd("RSET")
+        w.more(c, rcpts=("one@example.com", "two@example.com"), sender="")
+        c.cmd("EHLO again.example")
+        w.more(c)
+    m.settle()
+    mail = ["mail", "rcpt", "data", "header", "eoh", "eom"]
+    t.same(m.names(), ["options", "connect", "helo"] + mail + mail +
+           ["mail", "rcpt", "abort", "mail", "rcpt", "rcpt"] + mail[2:] + ["helo"] + mail +
+           ["quit_nc"], "four mails and one given up")
+    t.same(m.told("mail")[3], b"<>\0", "the null sender")
+    t.same(m.told("helo")[1], b"again.example\0", "a name that is said again")
+    m.forget()
+    w.mail()
+    m.settle()
+    t.same((len(m.conns), m.names()[:2]), (1, ["connect", "helo"]),
+           "the next session has the connection of the last", m.names())
+    m.forget()
+    with net.Client(w.daemon.address) as c:
+        c.envelope("ada@client.example", ["one@example.com"])
+        c.cmd("DATA")
+        c.send(b"Subject: cut\r\n")
+    m.settle()
+    t.same(m.names(), ["connect", "helo", "mail", "rcpt", "abort", "quit_nc"],
+           "a client that leaves in DATA")
+    m.forget()
+    m.script = at("data", SILENCE)
+    c = net.Client(w.daemon.address)
+    c.envelope("ada@client.example", ["one@example.com"])
+    c.cmd("DATA")
+    c.send(BODY + b".\r\n")
+    tap.until(lambda: "data" in m.names())
+    c.close()
+    m.settle()
+    t.same(m.names()[-2:], ["data", "closed"], "and one that leaves while it thinks")
+    m.script = None
+    t.same(w.mail().code, 250, "the next one has a new connection")
+    m.hang_up()
+    t.same(w.mail().code, 250, "also when the idle one was closed", w.daemon.log()[-800:])
+    with net.Client(w.daemon.address) as c:
+        t.same(w.more(c).code, 250, "a session begins")
+        m.hang_up()
+        time.sleep(0.2)
+        t.same(w.more(c).code, 250, "and goes on when the milter was started anew",
+               w.daemon.log()[-800:])
+    m.settle()
+
+
+def protocols(t):
+    """What was agreed on is what is said."""
+    whole = ["options", "connect", "helo", "mail", "rcpt", "data", "header", "eoh", "body",
+             "eom"]
+    long = changed(FIELDS[:1], b"0123456789abcde\r\n" * 8000)
+    for version in range(2, 7):
+        m = Milterd(t, version=version, actions=0x3f, name="v%d" % version)
+        w = World(t, "v%d" % version, block("m", m.server, "protocol %d;" % version))
+        t.same((w.mail(long).code, w.sink.messages[-1].raw), (250, long),
+               "version %d" % version, w.daemon.log()[-600:])
+        m.settle()
+        t.same(m.names()[:-1], [n for n in whole if n != "data" or version > 3],
+               "its callbacks", m.names())
+        t.same(m.names()[-1], "quit_nc" if version == 6 else "quit", "its end")
+        t.same(struct.unpack(">III", m.told("options")[0]),
+               {2: (2, 0x3f, 0x7f), 3: (3, 0x3f, 0x17f), 4: (4, 0x3f, 0x37f),
+                5: (5, 0x3f, 0x37f), 6: (6, 0x1ff, 0x1ff7ff)}[version], "the offer")
+        pieces = [len(x) for x in m.told("body") + m.told("eom")]
+        t.same(pieces, [65535, 65535, 136000 - 2 * 65535], "the body in pieces")
+        w.daemon.end()
+    for name in ("connect", "helo", "mail", "rcpt", "header", "eoh", "data", "body"):
+        m = Milterd(t, protocol=NO[name], name="no-" + name)
+        w = World(t, "no-" + name, block("m", m.server))
+        t.same(w.mail(long).code, 250, "without " + name)
+        m.settle()
+        want = [n for n in whole if n != name]
+        t.same(m.names()[:-1], want, "its callbacks", m.names())
+        t.ok(len(m.told("eom")[0]) == 0 if name == "body" else True, "no body at the end")
+        w.daemon.end()
+    every = sum(MUTE.values())
+    m = Milterd(t, lambda conn, name, data: None if name == "eom" else SILENCE,
+                protocol=every | SKIPS | LEADING_SPACE, name="mute")
+    w = World(t, "mute", block("m", m.server))
+    t.same((w.mail(long).code, w.sink.messages[-1].raw), (250, long), "all silent")
+    m.settle()
+    t.same(m.names()[:-1], whole, "and all told", m.names())
+    t.same(m.told("header")[0], b"Received\0 from a by b;\n\tMon, 23 Nov 2026 10:00:00 +0000\0",
+           "with the leading blank")
+    m.script = lambda conn, name, data: [add_header("X-A", "1"), add_header("X-B", " 2"),
+                                         CONTINUE] if name == "eom" else SILENCE
+    w.mail()
+    t.same(w.sink.messages[-1].raw, changed(FIELDS + [b"X-A:1\r\n", b"X-B: 2\r\n"]),
+           "values as they are, then")
+    m = Milterd(t, at("body", SKIP), protocol=SKIPS, name="skip")
+    w = World(t, "skip", block("m", m.server))
+    t.same(w.mail(long).code, 250, "skip")
+    m.settle()
+    t.same([len(x) for x in m.told("body") + m.told("eom")], [65535, 0],
+           "no more of the body")
+
+
+def macros(t):
+    m = Milterd(t, macros={"connect": "j {client_addr} {client_port} {client_name} {nope}",
+                           "rcpt": "{rcpt_addr},{client_ptr}"}, name="asks")
+    n = Milterd(t, name="plain")
+    w = World(t, "macros", block("asks", m.server) +
+              block("plain", n.server, "macros eom i mail_addr;".replace("eom", "end-of-message")))
+    w.mail(rcpts=("one@example.com",))
+    n.settle(), m.settle()
+    c = m.conns[0]
+    t.same({k: v for k, v in c.macros("connect").items() if k != "{client_port}"},
+           {"j": "postern.example", "{client_addr}": "127.0.0.1", "{client_name}": "unknown"},
+           "what a milter asks for")
+    t.same(c.macros("rcpt"), {"{rcpt_addr}": "one@example.com", "{client_ptr}": "unknown"},
+           "at rcpt")
+    c = n.conns[0]
+    got = c.macros("connect")
+    t.ok(got.pop("v").startswith("postern "), "v")
+    t.same(got, {"j": "postern.example", "{daemon_name}": "postern.example",
+                 "{daemon_addr}": "127.0.0.1", "_": "unknown [127.0.0.1]"},
+           "what Postfix tells: connect")
+    ident = c.macros("mail").pop("i")
+    t.same([c.macros(x) for x in ("helo", "mail", "rcpt", "data", "eoh", "eom")],
+           [{}, {"i": ident, "{mail_addr}": "ada@client.example",
+                 "{mail_host}": "client.example", "{mail_mailer}": "smtp"},
+            {"i": ident, "{rcpt_addr}": "one@example.com", "{rcpt_host}": "example.com",
+             "{rcpt_mailer}": "smtp"}, {"i": ident}, {"i": ident},
+            {"i": ident, "{mail_addr}": "ada@client.example"}],
+           "and what the configuration says")
+
+
+FAILURES = [(stage, how) for stage in ("options",) + EARLY + LATE
+            for how in ("dies", "silent", "nonsense", "trickle", "cut")]
+WRONG = {"dies": DIE, "silent": SILENCE, "nonsense": packet(b"!"),
+         "cut": [b"\0\0", DIE]}
+
+
+def unavailable(t):
+    """A milter that dies, stalls or talks nonsense, at each stage."""
+    m = Milterd(t, bends_options=True)
+    more = "connect_timeout 300ms; command_timeout 300ms; content_timeout 300ms; %s"
+    w = World(t, "broken", block("m", m.server, more % ""))
+    for stage, how in FAILURES:
+        what = WRONG.get(how) or [b"\0", 0.2, b"\0", 0.2, b"\0", 0.2, b"\1", 0.2, b"c"]
+        m.script = at(stage, what)
+        began, r = time.time(), w.mail()
+        t.ok(r.code == 451 and "a check is not available" in r.text and
+             time.time() - began < 3, "%s at %s is 451" % (how, stage), r)
+    m.script = None
+    r = w.mail()
+    t.same(r.code, 250, "well again", r)
+    w.daemon.end()
+    for say, code in (("accept", 250), ("tempfail", 451), ("unknown", 250)):
+        w = World(t, "on-" + say, block("m", m.server, more % "on unavailable %s;" % say),
+                  policy="rule r { when milter.m.action is accept; "
+                  "on unknown reject 550 \"not known\"; then tag; }" if say == "unknown" else
+                  "rule r { when milter.m.action is accept; then tag; }")
+        for stage in ("options", "rcpt", "eom"):
+            m.script = at(stage, DIE)
+            r = w.mail()
+            t.same(r.code, 550 if say == "unknown" else code,
+                   "%s, dies at %s" % (say, stage), r)
+        w.daemon.end()
+    m.close()
+    w = World(t, "nobody", block("m", m.server, more % "on unavailable accept;") +
+              block("n", "inet:127.0.0.1:%d" % net.free_port(), "on unavailable accept;") +
+              block("o", "inet:no.such.name.example:25", "on unavailable accept;"),
+              top="unavailable_header X-Missing;")
+    r = w.mail()
+    t.same(r.code, 250, "nobody is there, nor under a name", r)
+    t.ok(b"X-Missing: milter.m, milter.n, milter.o\r\n" in w.sink.messages[-1].raw,
+         "the message tells", w.sink.messages[-1].raw)
+    log = w.daemon.log()
+    t.ok("module=milter.m result=failed" in log and "nobody is there" in log, "so does the log",
+         log[-900:])
+
+
+def judged(t):
+    """Facts, obedience, and rules that know better."""
+    m = Milterd(t, at("eom", [add_header("X-Spam", "yes"), reply("550 5.7.1 spam")]))
+    rules = """
+        rule mine { when milter.m.action is reject and milter.m.code = 550 and
+                    milter.m.reply = "spam" and milter.m.header("x-spam") = "yes";
+                    then header add X-Seen "$milter.m.reply"; }"""
+    w = World(t, "obey-no", block("m", m.server, "obey no;"), policy=rules)
+    r = w.mail()
+    t.same(r.code, 250, "obey no: it is told, no more", r, w.daemon.log()[-900:])
+    t.ok(b"X-Seen: spam\r\n" in w.sink.messages[-1].raw and
+         b"X-Spam" not in w.sink.messages[-1].raw, "a rule sees it", w.sink.messages[-1].raw)
+    w.daemon.end()
+    m.script = at("eom", [add_header("X-Spam", "yes"), CONTINUE])
+    w = World(t, "obey-edits", block("m", m.server, "obey edits;"))
+    t.same(w.mail().code, 250, "obey edits")
+    t.ok(b"X-Spam: yes\r\n" in w.sink.messages[-1].raw, "changes are made")
+    m.script = at("rcpt", REJECT)
+    t.same(w.mail().code, 250, "refusals are not")
+    w.daemon.end()
+    w = World(t, "allow", block("m", m.server), policy=
+              'rule ours { when sender.domain = "client.example"; then allow; }')
+    for stage in ("mail", "rcpt", "eom"):
+        m.script = at(stage, REJECT)
+        t.same((w.mail().code, w.mail(sender="x@else.example").code), (250, 550),
+               "an allow at mail overrides a refusal at " + stage, w.daemon.log()[-900:])
+    w.daemon.end()
+    w = World(t, "early", block("m", m.server), policy=
+              "rule e { when milter.m.early-action is reject; "
+              'then reject 554 5.7.0 "as the milter says"; }')
+    m.script = at("rcpt", REJECT)
+    r = w.mail()
+    t.ok(r.code == 554 and "as the milter says" in r.text, "a rule's text goes before", r)
+    w.daemon.end()
+    m.script = at("eom", [quarantine("looks odd"), CONTINUE])
+    w = World(t, "hold", block("m", m.server))
+    r = w.mail()
+    t.ok(r.code == 250 and "held as" in r.text, "quarantine: the keeper holds it", r)
+    t.same(len(w.sink.messages), 0, "nobody gets it")
+    listed = w.daemon.cli("quarantine", "list").stdout
+    t.ok("hold" in listed, "in class hold", listed)
+    for stage in EARLY + LATE:
+        m.script = at(stage, DISCARD)
+        r = w.mail()
+        t.same((r.code, len(w.sink.messages)), (250, 0), "discard at " + stage, r)
+    for stage in EARLY + LATE:
+        for what in (SHUTDOWN, CONN_FAIL):
+            m.script = at(stage, what)
+            t.same(w.mail().code, 421, "%r at %s" % (what[4:], stage))
+
+
+def conditions(t):
+    m = Milterd(t)
+    for when, hears in (
+            ("client.ip in 192.0.2.0/24", []),
+            ("client.ip in 127.0.0.0/8",
+             ["options", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header"]),
+            ('helo.name = "client.example"',
+             ["options", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header"]),
+            ('sender.domain = "client.example"',
+             ["options", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header"]),
+            ('rcpt = "two@example.com"',
+             ["options", "connect", "helo", "mail", "rcpt", "data", "header"]),
+            ('rcpt = "three@example.com"', [])):
+        w = World(t, "when%d" % len(m.conns) + re.sub(r"\W+", "", when)[:9],
+                  block("m", m.server, "when %s;" % when))
+        r = w.mail(rcpts=("one@example.com", "two@example.com"))
+        w.daemon.end()
+        m.settle()
+        t.same((r.code, m.names()[:len(hears)] if hears else m.names()), (250, hears),
+               "when " + when, m.names())
+        if hears.count("rcpt") == 1:
+            t.same(m.told("rcpt"), [b"<two@example.com>\0"], "of that recipient alone")
+        m.forget()
+
+
 def test(t):
     straight(t)
     m = Milterd(t, lambda *a: w.script(*a), name="bent")
@@ -208,6 +492,13 @@ def test(t):
     refusals(t, w)
     accepts(t, w)
     changes(t, w)
+    two(t)
+    sessions(t)
+    protocols(t)
+    macros(t)
+    unavailable(t)
+    judged(t)
+    conditions(t)
 
 
 tap.run(test, limit_s=240)

@@ -138,7 +138,7 @@ class Conn:
     def answer(self, name, data):
         m = self.milterd
         if name == "options":
-            said = m.script(self, name, data) if m.bends_options else None
+            said = m.script(self, name, data) if m.bends_options and m.script else None
             return m.greeting() if said is None else said
         said = m.script(self, name, data) if m.script else None
         if said is not None:
@@ -173,7 +173,8 @@ class Milterd:
             self.sock = socket.create_server(("127.0.0.1", 0))
             self.server = "inet:127.0.0.1:%d" % self.sock.getsockname()[1]
         else:
-            path = os.path.join(t.folder("milters"), name)
+            folder = t.folder("milters")
+            path = os.path.join(folder, "%s.%d" % (name, len(os.listdir(folder))))
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.bind(path)
             os.chmod(path, 0o777)
