@@ -14,6 +14,7 @@ include tests/fuzz/lists.mk
 include tests/fuzz/mail.mk
 include tests/fuzz/smtp.mk
 include tests/fuzz/ipc.mk
+include tests/fuzz/engine.mk
 
 check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)
