@@ -179,19 +179,21 @@ class PosternSide(Side):
         self.sink = Sink(announce=keywords)
         t.defer(self.sink.close)
         self.extra = extra
+        self.settings = settings
         self.policy = policy
         self.daemon = Postern(
-            t, name="asks", policy=policy, extra=self._blocks(milters, settings),
+            t, name="asks", policy=policy, extra=self._blocks(milters),
             upstream="server %s; identity none;" % self.sink.server)
         self.address = self.daemon.address
 
-    def _blocks(self, milters, settings):
-        return "".join("milter %s { server %s; %s }\n" % (n, a, settings)
+    def _blocks(self, milters):
+        return "".join("milter %s { server %s; %s }\n" % (n, a, self.settings)
                        for n, a in milters) + self.extra
 
-    def ask(self, milters, settings=""):
-        """These milters from now on."""
-        self.daemon.configure(self.policy, extra=self._blocks(milters, settings))
+    def ask(self, milters, settings=None):
+        """These milters from now on, and other settings if given."""
+        self.settings = self.settings if settings is None else settings
+        self.daemon.configure(self.policy, extra=self._blocks(milters))
         before = self.daemon.log().count("ev=ready")
         self.daemon.reload()
         if not tap.until(lambda: self.daemon.log().count("ev=ready") > before, 20):
@@ -227,6 +229,13 @@ def told(entries):
         talks[e["conn"]].append("%s %s %s" % (
             e["at"], args, " ".join("%s=%s" % m for m in sorted(macros.items()))))
     return [talks[n] for n in order]
+
+
+def packets(talks):
+    """The same of MilterTap.since()."""
+    return [["%s %s" % ((p[:3] + ("*",) + p[4:]) if p[0] == "C" else p, " ".join(
+        "%s=%s" % (k, "*" if k in OWN else v) for k, v in sorted(macros.items())))
+        for p, macros in talk] for talk in talks]
 
 
 def stages(entries):

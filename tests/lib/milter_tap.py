@@ -18,6 +18,7 @@ import struct
 import threading
 
 import milter
+import tap
 
 
 def connect(address):
@@ -60,6 +61,25 @@ class Talk:
         self.said = []
         self.over = False
 
+    def told(self):
+        """
+        Each command with the macros known by then, as (command, {name:
+        value}). The same whether an MTA repeats macros or not; without
+        negotiation, the end, and an abort of what is over.
+        """
+        macros, got, inside = {}, [], False
+        for packet in self.heard:
+            code = packet[0]
+            if code == "D":
+                macros.update(packet[2])
+            elif code == "A" and inside or code not in "OQKA":
+                got.append((packet, dict(macros)))
+            if code in "EA":
+                inside = False
+            elif code in "MRTLNB":
+                inside = True
+        return got
+
 
 class MilterTap:
     def __init__(self, t, address):
@@ -71,6 +91,11 @@ class MilterTap:
         self.port = self.sock.getsockname()[1]
         t.defer(self.close)
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def since(self, first):
+        """What was told in all conversations from the first-th on."""
+        tap.until(lambda: all(k.over for k in self.talks[first:]), 10)
+        return [k.told() for k in self.talks[first:]]
 
     def close(self):
         try:

@@ -9,11 +9,9 @@ test ends; what it said on its terminal is in .output().
 """
 
 import base64
-import hashlib
 import json
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +24,8 @@ import tap
 class Milter:
     """What they have in common: a process, a port, a folder, an end."""
 
-    ends_by = (signal.SIGTERM, signal.SIGKILL)
+    # libmilter looks every five seconds whether it is to stop.
+    ends_by = (signal.SIGKILL,)
 
     def __init__(self, t, name):
         self.t = t
@@ -97,9 +96,6 @@ class Recorder(Milter):
     libmilter keeps them in a table of the process, for all conversations.
     """
 
-    # libmilter looks every five seconds whether it is to stop.
-    ends_by = (signal.SIGKILL,)
-
     def __init__(self, t, name="recorder", unix=False):
         super().__init__(t, name)
         self.known = 0
@@ -140,24 +136,25 @@ class Recorder(Milter):
 
 
 class OpenDkim(Milter):
-    """mode: "v" verifies, "s" signs for client.example, "sv" does both."""
+    """
+    mode: "v" verifies, "s" signs for client.example with the selector `name`.
+    A verifier knows the keys of the signers it trusts, and of nobody else.
+    """
 
-    def __init__(self, t, mode, name="opendkim", more=""):
+    def __init__(self, t, mode, name="opendkim", canon="relaxed/simple", trusts=()):
         super().__init__(t, name)
-        self.selector = "test"
-        self.domain = "client.example"
-        subprocess.run(["openssl", "genrsa", "-out", self.path("key.pem"), "2048"],
-                       check=True, capture_output=True, timeout=60)
-        os.chmod(self.path("key.pem"), 0o600)
-        self.keys = self.write("keys", "")
-        self.publish(self.path("key.pem"))
+        own = ""
+        if mode == "s":
+            subprocess.run(["openssl", "genrsa", "-out", self.path("key.pem"), "2048"],
+                           check=True, capture_output=True, timeout=60)
+            own = "Domain client.example\nSelector %s\nKeyFile %s\n" \
+                "Canonicalization %s\n" % (name, self.path("key.pem"), canon)
+        self.write("keys", "".join(s.record() for s in trusts))
+        # Only hosts listed here are signed for; a verifier has none.
+        self.write("internal", "127.0.0.0/8\n" if mode == "s" else "192.0.2.1\n")
         conf = self.write("opendkim.conf", """\
 Mode {mode}
 Socket inet:{port}@127.0.0.1
-Domain {domain}
-Selector {selector}
-KeyFile {dir}/key.pem
-Canonicalization relaxed/simple
 InternalHosts {dir}/internal
 TestDNSData {dir}/keys
 RequireSafeKeys no
@@ -166,36 +163,33 @@ AlwaysAddARHeader yes
 Syslog no
 Background no
 PidFile {dir}/pid
-{more}
-""".format(mode=mode, port=self.port, dir=self.dir, domain=self.domain,
-           selector=self.selector, more=more))
-        # Only hosts listed here are signed for; a verifier has none.
-        self.write("internal", "127.0.0.0/8\n" if "s" in mode else "192.0.2.1\n")
+{own}
+""".format(mode=mode, port=self.port, dir=self.dir, own=own))
         self.run(["opendkim", "-f", "-x", conf], self.answers)
 
-    def publish(self, key, domain=None, selector=None):
-        """The record of a private key, where this one looks keys up."""
-        der = subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-outform", "DER"],
-                             check=True, capture_output=True, timeout=60).stdout
-        with open(self.keys, "a") as f:
-            f.write("%s._domainkey.%s v=DKIM1; k=rsa; p=%s\n" % (
-                selector or self.selector, domain or self.domain,
-                base64.b64encode(der).decode()))
+    def record(self):
+        """The public key, as TestDNSData has it."""
+        der = subprocess.run(["openssl", "rsa", "-in", self.path("key.pem"), "-pubout",
+                              "-outform", "DER"], check=True, capture_output=True,
+                             timeout=60).stdout
+        return "%s._domainkey.client.example v=DKIM1; k=rsa; p=%s\n" % (
+            self.name, base64.b64encode(der).decode())
 
 
 class OpenDmarc(Milter):
     """
-    Judges by Authentication-Results of `trusted`. Its resolver is told by
-    resolv.conf alone, so policies are looked up at `dns` (a dns.Dns on port
-    53 of an address of its own) or not found.
+    Judges by Authentication-Results of gateway.example; policies says which
+    domain asks for what ({"a.example": "reject"}).
     """
 
-    def __init__(self, t, name="opendmarc", trusted="gateway.example", more=""):
+    def __init__(self, t, name="opendmarc", policies=None, more=""):
         super().__init__(t, name)
         conf = self.write("opendmarc.conf", """\
 Socket inet:{port}@127.0.0.1
 AuthservID gateway.example
-TrustedAuthservIDs {trusted}
+TrustedAuthservIDs gateway.example
+TestDNSData {dir}/policies
+HoldQuarantinedMessages true
 RejectFailures true
 SPFIgnoreResults false
 SPFSelfValidate false
@@ -206,8 +200,10 @@ Background false
 UMask 0002
 PublicSuffixList {dir}/suffixes
 {more}
-""".format(port=self.port, dir=self.dir, trusted=trusted, more=more))
+""".format(port=self.port, dir=self.dir, more=more))
         self.write("suffixes", "example\n")
+        self.write("policies", "".join(
+            "_dmarc.%s v=DMARC1; p=%s\n" % p for p in (policies or {}).items()))
         self.run(["opendmarc", "-f", "-c", conf], self.answers)
 
 
@@ -216,7 +212,7 @@ class ClamAv(Milter):
 
     MARK = b"the-one-thing-clamd-knows-here"
 
-    def __init__(self, t, name="clamav", infected="Reject", more=""):
+    def __init__(self, t, name="clamav", infected="Reject"):
         super().__init__(t, name)
         os.makedirs(self.path("db"))
         self.write("db/ours.ndb", "Test.Postern:0:*:%s\n" % self.MARK.hex())
@@ -231,6 +227,13 @@ MaxThreads 4
 """.format(dir=self.dir))
         self.run(["clamd", "-c", clamd], lambda: os.path.exists(self.path("clamd")),
                  seconds=60)
+        self.milter = None
+        self.becomes(infected)
+
+    def becomes(self, infected):
+        """OnInfected as said, in another process on the same port."""
+        if self.milter:
+            self.end(self.milter)
         conf = self.write("clamav-milter.conf", """\
 Foreground yes
 MilterSocket inet:{port}@127.0.0.1
@@ -238,15 +241,18 @@ ClamdSocket unix:{dir}/clamd
 OnInfected {infected}
 OnFail Defer
 AddHeader Replace
-RejectMsg infected with %v
+ReportHostname gateway.example
 TemporaryDirectory {dir}
-{more}
-""".format(port=self.port, dir=self.dir, infected=infected, more=more))
-        self.run(["clamav-milter", "-c", conf], self.answers)
+{reply}
+""".format(port=self.port, dir=self.dir, infected=infected,
+           reply="RejectMsg infected with %v" if infected == "Reject" else ""))
+        self.milter = self.run(["clamav-milter", "-c", conf], self.answers)
 
 
 class Rspamd(Milter):
     """The proxy worker alone: milter, scans itself, asks nobody."""
+
+    ends_by = (signal.SIGTERM, signal.SIGKILL)
 
     def __init__(self, t, name="rspamd"):
         super().__init__(t, name)
@@ -312,6 +318,8 @@ worker "rspamd_proxy" {{
 
 class MimeDefang(Milter):
     """mimedefang and its multiplexor with a filter of ours."""
+
+    ends_by = (signal.SIGTERM, signal.SIGKILL)
 
     FILTER = """\
 use strict;

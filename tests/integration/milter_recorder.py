@@ -1,0 +1,191 @@
+"""milter_recorder - a milter of ours hears the same from the proxy as from Postfix.
+
+tests/lib/recorder.c writes down each callback with its arguments and macros
+and answers as the case says. Each case runs once under a real Postfix and once
+behind the proxy: the log must be the same but for milter_sides.OWN, and so must
+what the client heard and what arrived.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import milter
+import tap
+from milter_sides import CUT, PosternSide, PostfixSide, compare, mail, stages, told
+from peers import Recorder
+
+HEAD = (b"Received: from far.example (far.example [192.0.2.7])\r\n"
+        b"\tby nine.helo (Exim) with ESMTP id 1; Mon, 23 Nov 2026 09:59:58 +0000\r\n"
+        b"From: Ada <ada@client.example>\r\n"
+        b"To: One <one@example.com>,\r\n Two <two@example.com>\r\n"
+        b"Subject: a first\r\n\tand a second line\r\n"
+        b"X-Two:  two blanks\r\nX-None:no blank\r\nX-Empty:\r\nX-Tab:\ttab\r\n"
+        b"X-Eight: Gr\xc3\xbc\xc3\x9fe\r\nX-Twice: 1\r\nX-Twice: 2\r\nX-Twice: 3\r\n"
+        b"Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-Id: <a@client.example>\r\n")
+TEXT = HEAD + b"\r\nHello,\r\n.a dot\r\n..two\r\n\r\nbye\r\n"
+BIG = HEAD + b"\r\n" + b"".join(b"%06d %s\r\n" % (i, b"x" * 71) for i in range(2500))
+TWO = ("one@example.com", "two@example.com")
+
+
+def turn(at, say="continue", *reply, change=(), **more):
+    got = dict(more, at=at, say=say, change=list(change))
+    if reply:
+        got["reply"] = list(reply)
+    return got
+
+
+def eom(*change):
+    """A case that changes something."""
+    return {"turns": [turn("eom", change=change)], "steps": mail(TEXT, rcpts=TWO)}
+
+
+# name: turns of the recorder, the steps of the client, and what it negotiates.
+CASES = {
+    "plain": {"steps": mail(TEXT, rcpts=TWO)},
+    "esmtp parameters": {"steps": mail(TEXT, params=" SIZE=1000 BODY=8BITMIME")},
+    "null sender": {"steps": mail(TEXT, sender="")},
+    "no body": {"steps": mail(HEAD)},
+    "empty body": {"steps": mail(HEAD + b"\r\n")},
+    "no header": {"steps": mail(b"\r\nnothing above\r\n")},
+    "big body": {"steps": mail(BIG)},
+    "HELO": {"steps": mail(TEXT), "helo": "HELO nine.helo"},
+    "HELO twice": {"steps": ["EHLO ten.helo"] + mail(TEXT)},
+    "no HELO": {"steps": ["NOOP"], "helo": None},
+    "two mails": {"steps": mail(TEXT) + mail(HEAD, sender="bob@client.example", rcpts=TWO)},
+    "RSET after MAIL": {"steps": ["MAIL FROM:<ada@client.example>", "RSET"] + mail(TEXT)},
+    "RSET after RCPT": {"steps": ["MAIL FROM:<ada@client.example>",
+                                  "RCPT TO:<one@example.com>", "RSET"] + mail(TEXT)},
+    "EHLO in a mail": {"steps": ["MAIL FROM:<ada@client.example>", "EHLO ten.helo"]
+                       + mail(TEXT)},
+    "QUIT in a mail": {"steps": ["MAIL FROM:<ada@client.example>"]},
+    "cut after HELO": {"steps": [CUT]},
+    "cut after RCPT": {"steps": ["MAIL FROM:<ada@client.example>",
+                                 "RCPT TO:<one@example.com>", CUT]},
+    "unknown command": {"steps": ["XYZZY now"] + mail(TEXT)},
+    "blanks as they came": {"steps": mail(TEXT), "want": {"steps": milter.HDR_LEADSPC}},
+    "nothing asked for": {"steps": mail(TEXT), "want": {
+        "steps": milter.NOCONNECT | milter.NOHELO | milter.NOMAIL | milter.NORCPT
+        | milter.NODATA | milter.NOHDRS | milter.NOEOH | milter.NOBODY
+        | milter.NOUNKNOWN}},
+    "envelope alone": {"steps": mail(TEXT), "want": {
+        "steps": milter.NOHDRS | milter.NOEOH | milter.NOBODY}},
+    "no answers waited for": {"steps": mail(BIG), "want": {
+        "steps": milter.NR_CONN | milter.NR_HELO | milter.NR_MAIL | milter.NR_RCPT
+        | milter.NR_DATA | milter.NR_HDR | milter.NR_EOH | milter.NR_BODY
+        | milter.NR_UNKN}},
+    "skip": {"steps": mail(BIG), "want": {"steps": milter.SKIP},
+             "turns": [turn("body", "skip")]},
+    "macros chosen": {"steps": mail(TEXT, rcpts=TWO), "want": {"symbols": {
+        "connect": "{client_addr} {client_name} {client_ptr} {client_resolve} j",
+        "helo": "{client_addr}", "mail": "{mail_addr} {client_name}",
+        "rcpt": "{rcpt_addr} {client_addr}", "data": "i {mail_addr}",
+        "eoh": "i", "eom": "i {rcpt_addr}"}}},
+    # changes
+    "add a field": eom(["addheader", "X-Added", "one"], ["addheader", "X-Added", "two"],
+                       ["addheader", "X-Folded", "one\n\ttwo\n three"]),
+    "insert fields": eom(["insheader", 0, "X-Zero", "0"], ["insheader", 1, "X-One", "1"],
+                         ["insheader", 3, "X-Three", "3"],
+                         ["insheader", 99, "X-Last", "99"]),
+    "change fields": eom(["chgheader", "subject", 1, "another"],
+                         ["chgheader", "X-Twice", 2, "two"],
+                         ["chgheader", "X-New", 1, "not there before"],
+                         ["chgheader", "X-Twice", 9, "nor a ninth"]),
+    "delete fields": eom(["chgheader", "X-Twice", 2, None], ["chgheader", "To", 1, None],
+                         ["chgheader", "X-Absent", 1, None],
+                         ["chgheader", "X-Twice", 1, None]),
+    "all fields at once": eom(["insheader", 0, "X-Top", "1"],
+                              ["chgheader", "X-Twice", 3, None],
+                              ["addheader", "X-Twice", "4"],
+                              ["chgheader", "X-Twice", 3, "was the fourth"],
+                              ["chgheader", "X-Top", 1, "changed again"]),
+    "a field with its blanks": dict(
+        eom(["addheader", "X-A", "  two"], ["insheader", 0, "X-B", ""],
+            ["chgheader", "X-Two", 1, "\tone tab"]),
+        want={"steps": milter.HDR_LEADSPC}),
+    "replace the body": eom(["replacebody", "another body\r\n"], ["replacebody", ".dot\r\n"]),
+    "a new body without an end": eom(["replacebody", "no line end"]),
+    "recipients": eom(["addrcpt", "<three@example.com>"], ["delrcpt", "<two@example.com>"]),
+    "add one who is there": eom(["addrcpt", "<one@example.com>"]),
+    "delete one who is not": eom(["delrcpt", "<none@example.com>"]),
+    "delete all": eom(["delrcpt", "<one@example.com>"], ["delrcpt", "<two@example.com>"]),
+    "sender": eom(["chgfrom", "<bob@other.example>"]),
+    "sender, with a parameter": eom(["chgfrom", "<bob@other.example>", "BODY=8BITMIME"]),
+    "null sender made": eom(["chgfrom", "<>"]),
+    "quarantine": eom(["quarantine", "have a look"]),
+    "progress": eom(["progress"], ["wait", 300], ["progress"], ["addheader", "X-A", "late"]),
+    "changes and a refusal": {"steps": mail(TEXT), "turns": [
+        turn("eom", "reject", "550", "5.7.1", "after all", change=[
+            ["addheader", "X-A", "b"], ["addrcpt", "<three@example.com>"]])]},
+    # answers
+    "accept at connect": {"steps": mail(TEXT), "turns": [turn("connect", "accept")]},
+    "accept at HELO": {"steps": mail(TEXT) + mail(TEXT), "turns": [turn("helo", "accept")]},
+    "accept at MAIL": {"steps": mail(TEXT) + mail(TEXT),
+                       "turns": [turn("mail", "accept", nth=1)]},
+    "accept at RCPT": {"steps": mail(TEXT, rcpts=TWO), "turns": [turn("rcpt", "accept")]},
+    "accept at the header": {"steps": mail(TEXT), "turns": [turn("header", "accept")]},
+    "accept at the end": {"steps": mail(TEXT), "turns": [
+        turn("eom", "accept", change=[["addheader", "X-A", "b"]])]},
+    "discard at MAIL": {"steps": mail(TEXT), "turns": [turn("mail", "discard")]},
+    "discard at RCPT": {"steps": mail(TEXT, rcpts=TWO), "turns": [turn("rcpt", "discard")]},
+    "discard at the body": {"steps": mail(TEXT), "turns": [turn("body", "discard")]},
+    "discard at the end": {"steps": mail(TEXT) + mail(HEAD),
+                           "turns": [turn("eom", "discard", nth=1)]},
+    "one recipient refused": {"steps": mail(TEXT, rcpts=TWO), "turns": [
+        turn("rcpt", "reject", "550", "5.1.1", "not him", arg="<one@example.com>")]},
+    "one recipient later": {"steps": mail(TEXT, rcpts=TWO), "turns": [
+        turn("rcpt", "tempfail", "450", "4.2.1", "not now", nth=2)]},
+    "many lines": {"steps": mail(TEXT), "turns": [
+        turn("eom", "reject", "554", "5.7.1", "first line", "second line", "100%% sure")]},
+    "temporary with 421": {"steps": mail(TEXT), "turns": [
+        turn("mail", "tempfail", "421", "4.7.0", "come back another day")]},
+    "a line without enhanced code": {"steps": mail(TEXT), "turns": [
+        turn("eom", "reject", "550", None, "no code here")]},
+}
+for at, where in (("connect", None), ("helo", None), ("mail", None), ("rcpt", None),
+                  ("data", None), ("header", None), ("eoh", None), ("body", None),
+                  ("eom", None)):
+    for say in ("reject", "tempfail"):
+        CASES["%s at %s" % (say, at)] = {"steps": mail(TEXT, rcpts=TWO),
+                                         "turns": [turn(at, say)]}
+    if at != "connect":
+        CASES["own words at %s" % at] = {"steps": mail(TEXT, rcpts=TWO), "turns": [
+            turn(at, "reject", "554", "5.7.1", "own words")]}
+
+
+# What libmilter's callbacks are in a plain mail with two recipients.
+PLAIN = ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "eoh",
+         "body", "eom", "close"]
+
+
+def run(recorder, side, case):
+    """(what came of it, what the milter was told, the entries)."""
+    recorder.script(*case.get("turns", ()), **case.get("want", {}))
+    recorder.restart()
+    kw = {"helo": case["helo"]} if "helo" in case else {}
+    outcome = side.talk(case["steps"], **kw)
+    recorder.closed(1)
+    entries = recorder.heard()
+    return outcome, told(entries), entries
+
+
+def test(t):
+    recorder = Recorder(t)
+    asked = [("recorder", recorder.address)]
+    names = sys.argv[1:] or CASES
+    postfix = PostfixSide(t, asked)
+    recorder.closed(1)  # the helper looked whether Postfix is there
+    want = {name: run(recorder, postfix, CASES[name]) for name in names}
+    postern = PosternSide(t, asked, settings="reuse no;")
+    got = {name: run(recorder, postern, CASES[name]) for name in names}
+    if "plain" in want:
+        t.same(stages(want["plain"][2]), PLAIN, "Postfix calls all callbacks")
+    for name in names:
+        t.ok(all(all(e["done"]) for e in want[name][2] if "done" in e),
+             "%s: Postfix's milter could do it" % name, *want[name][1])
+        compare(t, "%s: the same came of it" % name, got[name][0], want[name][0])
+        compare(t, "%s: the milter was told the same" % name,
+                sum(got[name][1], []), sum(want[name][1], []))
+
+
+tap.run(test, 240)
