@@ -13,12 +13,15 @@ nowhere else:
     the queue file);
   - the Received field that Postfix puts on top, as every MTA must and a
     transparent proxy must not;
+  - SMFIP_RCPT_REJ, which the proxy does not offer: whom the server behind it
+    refuses, it refuses after the milter was asked;
   - our `[ref ID]` at the end of a refusal, and `<client>: ` before the words
     of one that Postfix gives at RCPT.
 """
 
 import re
 
+import milter
 import net
 import tap
 from postern import Postern
@@ -106,13 +109,15 @@ class Side:
         first = len(self.sink.messages)
         held = self.held()
         replies = []
-        with net.Client(self.address, source=source, greet=False) as c:
+        with net.Client(self.address, source=source, greet=False, timeout=12) as c:
             try:
                 replies.append(_said(c.reply()))
                 self._steps(c, ([helo] if helo else []) + list(before) + list(steps)
                             + ["QUIT"], replies)
             except net.Cut:
                 replies.append("cut")
+            except TimeoutError:
+                replies.append("silence")
         self.settle()
         return Outcome(replies, [
             (_address(m.mail), [_address(r) for r in m.rcpts],
@@ -211,31 +216,39 @@ class PosternSide(Side):
 
 # What a milter is told and cannot be the same on both sides: whose name and
 # queue it is, which way the mail goes on, the client's port.
+#
+# The mail's id is there with MAIL; Postfix has a queue file, and its name, once
+# a recipient is accepted. That it is told from DATA on is what is compared.
 OWN = ("i", "j", "v", "{daemon_name}", "{daemon_addr}", "{daemon_port}", "{client_port}",
        "{mail_host}", "{mail_mailer}", "{rcpt_host}", "{rcpt_mailer}")
+
+# Stages at which both know the mail's id.
+NAMED = ("data", "header", "eoh", "body", "eom") + tuple("TLNBE")
+
+
+def _line(at, args, macros):
+    return "%s %s %s" % (at, list(args), " ".join(
+        "%s=%s" % (k, "*" if k in OWN else v) for k, v in sorted(macros.items())
+        if k != "i" or at in NAMED))
 
 
 def told(entries):
     """A recorder's log as lists of lines, one a conversation; see OWN."""
-    talks, order = {}, []
+    talks = {}
     for e in entries:
-        if e["conn"] not in talks:
-            talks[e["conn"]] = []
-            order.append(e["conn"])
         args = list(e["args"])
         if e["at"] == "connect":
             args[3] = "*"
-        macros = {k: "*" if k in OWN else v for k, v in e.get("macros", {}).items()}
-        talks[e["conn"]].append("%s %s %s" % (
-            e["at"], args, " ".join("%s=%s" % m for m in sorted(macros.items()))))
-    return [talks[n] for n in order]
+        if e["at"] == "negotiate":
+            args[1] &= ~milter.RCPT_REJ
+        talks.setdefault(e["conn"], []).append(_line(e["at"], args, e.get("macros", {})))
+    return list(talks.values())
 
 
 def packets(talks):
     """The same of MilterTap.since()."""
-    return [["%s %s" % ((p[:3] + ("*",) + p[4:]) if p[0] == "C" else p, " ".join(
-        "%s=%s" % (k, "*" if k in OWN else v) for k, v in sorted(macros.items())))
-        for p, macros in talk] for talk in talks]
+    return [[_line(p[0], p[1:3] + ("*",) + p[4:] if p[0] == "C" else p[1:], macros)
+             for p, macros in talk] for talk in talks]
 
 
 def stages(entries):
