@@ -37,12 +37,27 @@ milter_macros_default(enum milter_list list)
 	return lists[list];
 }
 
-/* ---- values; .n 0: there is none ---- */
+/* ---- values; .p NULL: there is none ---- */
+
+static const struct pn_str none;
+
+/* Of what is absent where it is empty. */
+static struct pn_str
+some(struct pn_str s)
+{
+	return s.n > 0 ? s : none;
+}
 
 static struct pn_str
 or_unknown(struct pn_str s)
 {
 	return s.n > 0 ? s : PN_STR_V("unknown");
+}
+
+static struct pn_str
+empty_at_least(struct pn_str s)
+{
+	return s.p != NULL ? s : PN_STR_V("");
 }
 
 /* "mx.example [192.0.2.1]" */
@@ -76,13 +91,13 @@ daemon_part(struct pn_str listener, bool port)
 	struct pn_str host;
 
 	if (colon == NULL)
-		return PN_STR_V("");
+		return none;
 	host = (struct pn_str){ listener.p, (size_t)(colon - listener.p) };
 	if (port)
 		return pn_str_sub(listener, host.n + 1, listener.n);
 	if (host.n > 2 && host.p[0] == '[')
 		host = pn_str_sub(host, 1, host.n - 2);
-	return pn_str_eq(host, PN_STR_V("*")) ? PN_STR_V("") : host;
+	return pn_str_eq(host, PN_STR_V("*")) ? none : some(host);
 }
 
 /* What is known of a session, its mail and its recipient. */
@@ -106,21 +121,23 @@ VALUE(get_v, PN_STR_V("postern " PACKAGE_VERSION))
 VALUE(get_client, client_text(t))
 VALUE(get_daemon_addr, daemon_part(c->listener, false))
 VALUE(get_daemon_port, daemon_part(c->listener, true))
-VALUE(get_client_addr, c->ip)
+VALUE(get_client_addr, some(c->ip))
 VALUE(get_client_name, or_unknown(c->name))
 VALUE(get_client_ptr, or_unknown(c->reverse_name))
 VALUE(get_client_resolve, client_resolve(c))
 VALUE(get_client_port, pn_str_of(arena_printf(t->arena, "%u", c->port)))
-VALUE(get_tls_version, c->tls_version)
-VALUE(get_cipher, c->tls_cipher)
-VALUE(get_login, c->login)
-VALUE(get_i, t->envelope.address.p ? pn_str_of(t->id) : PN_STR_V(""))
+VALUE(get_tls_version, some(c->tls_version))
+VALUE(get_cipher, some(c->tls_cipher))
+VALUE(get_login, some(c->login))
+VALUE(get_i, t->envelope.address.p ? pn_str_of(t->id) : none)
+/* Empty, but told, of the null sender. */
 VALUE(get_mail_addr, t->envelope.address)
-VALUE(get_mail_host, t->envelope.domain)
-VALUE(get_mail_mailer, PN_STR_V("smtp"))
-VALUE(get_rcpt_addr, t->rcpt ? t->rcpt->address : PN_STR_V(""))
-VALUE(get_rcpt_host, t->rcpt ? t->rcpt->domain : PN_STR_V(""))
-VALUE(get_rcpt_mailer, t->rcpt ? PN_STR_V("smtp") : PN_STR_V(""))
+VALUE(get_mail_host, t->envelope.address.p ? empty_at_least(t->envelope.domain)
+					   : none)
+VALUE(get_mail_mailer, t->envelope.address.p ? PN_STR_V("smtp") : none)
+VALUE(get_rcpt_addr, t->rcpt ? t->rcpt->address : none)
+VALUE(get_rcpt_host, t->rcpt ? t->rcpt->domain : none)
+VALUE(get_rcpt_mailer, t->rcpt ? PN_STR_V("smtp") : none)
 
 static const struct {
 	struct pn_str name; /* without braces */
@@ -176,7 +193,7 @@ tell(const struct about *a, struct pn_str name, struct pn_str *out)
 	size_t i = find(name);
 	struct pn_str value;
 
-	if (i == PN_COUNT(values) || (value = values[i].get(a)).n == 0)
+	if (i == PN_COUNT(values) || (value = values[i].get(a)).p == NULL)
 		return 0;
 	out[0] = name;
 	out[1] = value;

@@ -176,13 +176,13 @@ is_named(const struct entry *v, struct pn_str name)
 	    pn_str_caseeq((struct pn_str){ v->name, v->name_n }, name);
 }
 
-/* The nth (from 1) of that name, or h->n. */
+/* The nth (from 1) of that name, or h->n. The MTA's own has no name here. */
 static size_t
 find(const struct header *h, struct pn_str name, uint32_t nth)
 {
 	size_t i;
 
-	for (i = 1; i < h->n; i++)
+	for (i = 0; i < h->n; i++)
 		if (is_named(&h->v[i], name) && nth-- <= 1)
 			break;
 	return i;

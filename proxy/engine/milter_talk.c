@@ -130,16 +130,20 @@ put_macros(struct milter_talk *k)
 	return milter_put_macros(out(k), callbacks[k->at].command, words, n);
 }
 
+/* Who has no name is "[192.0.2.1]", as from Postfix and Sendmail. */
 static bool
 put_connect(struct milter_talk *k)
 {
 	const struct client *c = &k->t->client;
 	bool six = c->ip.n > 0 && memchr(c->ip.p, ':', c->ip.n) != NULL;
+	struct pn_str name = c->name;
 
-	milter_put_connect(out(k),
-	    c->name.n > 0 ? c->name : PN_STR_V("unknown"),
-	    c->ip.n == 0 ? 'U' : six ? '6' : '4', c->port, c->ip);
-	return true;
+	if (name.n == 0)
+		name = pn_str_of(arena_printf(k->t->arena, "[%.*s]",
+		    PN_STR_ARG(c->ip)));
+	milter_put_connect(out(k), name, c->ip.n == 0 ? 'U' : six ? '6' : '4',
+	    c->port, c->ip);
+	return name.n > 0;
 }
 
 /* "<path>" and each parameter a string. */
@@ -248,7 +252,6 @@ put(struct milter_talk *k)
 	case AT_HEADER:
 		return put_header(k);
 	case AT_BODY:
-	case AT_END_OF_BODY:
 		return put_body(k);
 	default:
 		milter_put(out(k), callbacks[k->at].command, PN_STR_V(""));
@@ -330,15 +333,14 @@ next(struct milter_talk *k)
 		k->body = body_start(k);
 		/* FALLTHROUGH */
 	case AT_BODY:
-		/* The last piece goes with the end, as from Postfix. */
-		if (spool_size(k->message) - k->body > MILTER_DATA_MAX &&
-		    !has_flag(k, MILTER_NO_BODY) &&
-		    (k->skipped & 1u << AT_BODY) == 0)
-			return AT_BODY;
-		if (has_flag(k, MILTER_NO_BODY) ||
-		    (k->skipped & 1u << AT_BODY) != 0)
-			k->body = spool_size(k->message);
-		return AT_END_OF_BODY;
+		/* The end goes alone, as from Postfix: libmilter hands a piece
+		 * in it to the callback of the body, and one that is not to be
+		 * answered takes the answer to the end with it. */
+		return spool_size(k->message) > k->body &&
+			!has_flag(k, MILTER_NO_BODY) &&
+			(k->skipped & 1u << AT_BODY) == 0
+		    ? AT_BODY
+		    : AT_END_OF_BODY;
 	case AT_END_OF_BODY:
 		k->told_mail = false; /* libmilter has forgotten it, too */
 		return AT_NOTHING;
