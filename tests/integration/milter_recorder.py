@@ -3,7 +3,8 @@
 tests/lib/recorder.c writes down each callback with its arguments and macros
 and answers as the case says. Each case runs once under a real Postfix and once
 behind the proxy: the log must be the same but for milter_sides.OWN, and so must
-what the client heard and what arrived.
+what the client heard and what arrived, but for DIFFERENT. Commands that are
+none the proxy's milters do not hear of.
 """
 
 import os
@@ -12,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import milter
 import tap
-from milter_sides import CUT, PosternSide, PostfixSide, compare, mail, stages, told
+from milter_sides import CUT, Outcome, PosternSide, PostfixSide, compare, mail, stages, told
 from peers import Recorder
 
 HEAD = (b"Received: from far.example (far.example [192.0.2.7])\r\n"
@@ -153,6 +154,36 @@ for at, where in (("connect", None), ("helo", None), ("mail", None), ("rcpt", No
             turn(at, "reject", "554", "5.7.1", "own words")]}
 
 
+
+
+def at_rcpt(outcome):
+    """
+    What a milter says of the connection, HELO and MAIL the proxy's client
+    hears at RCPT, as of a rule: the log has the recipients then. Postfix has
+    no words for the connection, and waits until MAIL.
+    """
+    refused = [r for r in outcome.replies if r[0] >= 400][-1]
+    return Outcome([(220, ""), (250, ""), (250, ""), refused, refused, (221, "")], [], 0)
+
+
+def once(outcome):
+    """A recipient who is there already is not added again."""
+    return Outcome(outcome.replies, [(f, sorted(set(r)), m) for f, r, m in outcome.sent], 0)
+
+
+def own_unknown(outcome):
+    """The words for a command that is none are the proxy's own."""
+    replies = [(500, "5.5.1 Error: command not recognized") if r[0] == 500 else r
+               for r in outcome.replies]
+    return Outcome(replies, outcome.sent, outcome.held)
+
+
+# Cases whose outcome differs from Postfix's, and how.
+DIFFERENT = {"%s at %s" % (say, at): at_rcpt for at in ("connect", "helo", "mail")
+             for say in ("reject", "tempfail", "own words")}
+DIFFERENT.update({"add one who is there": once, "unknown command": own_unknown})
+
+
 # What libmilter's callbacks are in a plain mail with two recipients.
 PLAIN = ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "eoh",
          "body", "eom", "close"]
@@ -183,9 +214,11 @@ def test(t):
     for name in names:
         t.ok(all(all(e["done"]) for e in want[name][2] if "done" in e),
              "%s: Postfix's milter could do it" % name, *want[name][1])
-        compare(t, "%s: the same came of it" % name, got[name][0], want[name][0])
+        as_is = DIFFERENT.get(name, lambda outcome: outcome)
+        compare(t, "%s: the same came of it" % name, got[name][0], as_is(want[name][0]))
         compare(t, "%s: the milter was told the same" % name,
-                sum(got[name][1], []), sum(want[name][1], []))
+                sum(got[name][1], []), [line for line in sum(want[name][1], [])
+                                        if not line.startswith("unknown ")])
 
 
 tap.run(test, 240)

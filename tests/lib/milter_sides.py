@@ -241,7 +241,11 @@ def told(entries):
             args[3] = "*"
         if e["at"] == "negotiate":
             args[1] &= ~milter.RCPT_REJ
-        talks.setdefault(e["conn"], []).append(_line(e["at"], args, e.get("macros", {})))
+        lines = talks.setdefault(e["conn"], [])
+        # Postfix ends each mail with an abort; libmilter passes it on where a
+        # filter that wants few callbacks has none that ends a mail.
+        if e["at"] != "abort" or lines and not lines[-1].startswith(("eom", "abort")):
+            lines.append(_line(e["at"], args, e.get("macros", {})))
     return list(talks.values())
 
 
