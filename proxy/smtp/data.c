@@ -174,8 +174,7 @@ refuse(struct session *s)
 	uint16_t code = r->code;
 
 	upstream_rset(s->up);
-	session_say(s, code, r->status, "%.*s [ref %s]", PN_STR_ARG(r->text),
-	    s->t->id);
+	session_refuse(s, s->t, r);
 	mail_done(s, code);
 	s->state = SESSION_COMMAND;
 }

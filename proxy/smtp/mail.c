@@ -266,8 +266,7 @@ refuse_rcpt(struct session *s, const struct reply *r)
 	if (r->code != 452) /* for now, and by no rule */
 		count_refused(&s->smtp->count, REFUSED_BY_RULES);
 	shape_refused(s, s->t->rcpt, about(s), r);
-	session_say(s, r->code, r->status, "%.*s [ref %s]",
-	    PN_STR_ARG(r->text), s->t->id);
+	session_refuse(s, s->t, r);
 }
 
 static void

@@ -195,6 +195,21 @@ session_say(struct session *s, uint16_t code, const char *status,
 	session_reply(s, &r);
 }
 
+/* As long as a milter made it. */
+void
+session_refuse(struct session *s, struct transaction *t, const struct reply *r)
+{
+	struct reply ours = *r;
+	char *text = arena_printf(t->arena, "%.*s [ref %s]",
+	    PN_STR_ARG(r->text), t->id);
+
+	if (text != NULL)
+		ours.text = pn_str_of(text);
+	session_reply(s, &ours);
+	if (r->code == 421)
+		s->dismissed = true;
+}
+
 void
 session_pass_on(struct session *s, const struct reply_lines *r)
 {
@@ -417,6 +432,10 @@ command(struct session *s)
 	if (why != NULL && STAILQ_EMPTY(&s->answers)) {
 		shape_left(s, "too many errors");
 		return give_up(s, "4.7.0", why);
+	}
+	if (s->dismissed && STAILQ_EMPTY(&s->answers)) {
+		session_hang_up(s); /* RFC 5321 3.8 */
+		return TURN_AGAIN;
 	}
 	if (!s->has_held && !line_next(&s->line, &s->wire.in, &line, &fault))
 		return want_line(s);

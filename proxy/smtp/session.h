@@ -95,6 +95,7 @@ struct session {
 	bool has_held;
 	unsigned n_rcpts; /* RCPTs of this mail, refused ones too */
 	unsigned errors, junk, messages;
+	bool dismissed; /* it heard 421 from a milter: no more commands */
 	struct pn_str verb;       /* of the last command; "" none yet */
 	struct timespec began;    /* the mail */
 	char said[256];           /* the last reply's first line, for the log */
@@ -149,6 +150,9 @@ enum turn session_last_word(struct session *);
 void session_say(struct session *, uint16_t code, const char *status,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void session_reply(struct session *, const struct reply *);
+/* What a verdict on t says, with the mail's reference; 421 ends the session. */
+void session_refuse(struct session *, struct transaction *t,
+    const struct reply *);
 /* An error of the client's? 452 is none: who is told to come back with some of
  * his recipients must not be sent away for having many. */
 void session_count(struct session *, uint16_t code);

@@ -91,8 +91,7 @@ stage_refuse(struct session *s, struct transaction *t)
 {
 	const struct reply *r = &t->early.reply;
 
-	session_say(
-	    s, r->code, r->status, "%.*s [ref %s]", PN_STR_ARG(r->text), t->id);
+	session_refuse(s, t, r);
 	record_early(s->smtp->engine, t, r->code);
 	shape_early(s, t, r->code);
 	count_refused(&s->smtp->count, REFUSED_BY_RULES);

@@ -25,6 +25,8 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/release_retry.py \
 	tests/integration/rotate.py \
 	tests/integration/scan_equal.py \
+	tests/integration/milter_peers.py \
+	tests/integration/milter_recorder.py \
 	tests/integration/module.py \
 	tests/integration/milter_client.py \
 	tests/integration/reload.py \

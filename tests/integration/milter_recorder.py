@@ -138,6 +138,9 @@ CASES = {
         turn("rcpt", "tempfail", "450", "4.2.1", "not now", nth=2)]},
     "many lines": {"steps": mail(TEXT), "turns": [
         turn("eom", "reject", "554", "5.7.1", "first line", "second line", "100%% sure")]},
+    "words at length": {"steps": mail(TEXT), "turns": [
+        turn("eom", "reject", "554", "5.7.1", *["%02d%s" % (i, " words" * 60)
+                                                for i in range(20)])]},
     "temporary with 421": {"steps": mail(TEXT), "turns": [
         turn("mail", "tempfail", "421", "4.7.0", "come back another day")]},
     "a line without enhanced code": {"steps": mail(TEXT), "turns": [
@@ -178,10 +181,16 @@ def own_unknown(outcome):
     return Outcome(replies, outcome.sent, outcome.held)
 
 
+def dismissed(outcome):
+    """421 at MAIL: said at RCPT, as all that is; then the connection ends."""
+    return Outcome([(220, ""), (250, ""), (250, ""), outcome.replies[2], "cut"], [], 0)
+
+
 # Cases whose outcome differs from Postfix's, and how.
 DIFFERENT = {"%s at %s" % (say, at): at_rcpt for at in ("connect", "helo", "mail")
              for say in ("reject", "tempfail", "own words")}
-DIFFERENT.update({"add one who is there": once, "unknown command": own_unknown})
+DIFFERENT.update({"add one who is there": once, "unknown command": own_unknown,
+                  "temporary with 421": dismissed})
 
 
 # What libmilter's callbacks are in a plain mail with two recipients.

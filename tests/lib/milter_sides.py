@@ -275,6 +275,9 @@ def compare(t, what, got, want):
         x = a[i] if i < len(a) else None
         y = b[i] if i < len(b) else None
         if x != y:
-            t.note("line %d\n  Postfix: %.600s\n  postern: %.600s" % (i, x, y))
+            at = next((n for n, (a, b) in enumerate(zip(x or "", y or "")) if a != b), 0)
+            at = max(at - 200, 0)
+            t.note("line %d, from %d\n  Postfix: %.600s\n  postern: %.600s" % (
+                i, at, (x or "")[at:], (y or "")[at:]))
             break
     return False
