@@ -415,6 +415,55 @@ def own_maildir(t):
     t.same(daemon.quarantine(), [], "and no copy is kept of what comes again")
 
 
+def held_and_bounced(t):
+    """`hold` and `sender set`, of the proxy; a macro that only a test has."""
+    eml = t.write("held.eml", b"Subject: hold me\r\n\r\nhello\r\n")
+    daemon = Postern(t, name="hold", policy='''
+        rule held    { when subject contains "hold me" or macro("{auth_type}") = "PLAIN";
+                       then hold "look at $subject";
+                       test "by name" file %s expect quarantine;
+                       test "by macro" file %s with macro("auth_type") "plain"
+                                       expect quarantine; }
+        rule nobody  { when header("X-From") = "nobody"; then sender set <>; }
+        rule another { when subject contains "another"; then sender set b+1@example.com; }
+        rule both    { when subject contains "both"; then quarantine class odd; }
+        rule more    { when subject contains "hold me"; then rcpt add two@example.com; }
+    ''' % (eml, t.write("other.eml", b"Subject: other\r\n\r\nhello\r\n")))
+
+    def send(text):
+        before = len(daemon.log())
+        reply = net.send(daemon.address, "ada@client.example", ["one@example.com"],
+                         text + b"\r\n\r\nhello\r\n")
+        return reply, summary(daemon, before)
+
+    reply, line = send(b"X-From: nobody\r\nSubject: one")
+    t.ok(reply.code == 250 and daemon.delivered(b"Return-Path: <>\n") == 1 and
+         line["onward_from"] == "<>", "sender set <> is the maildir's Return-Path", reply, line)
+    reply, line = send(b"X-From: nobody\r\nSubject: another")
+    t.ok(reply.code == 250 and daemon.delivered(b"Return-Path: <b+1@example.com>\n") == 1 and
+         line["from"] == "<ada@client.example>" and line["onward_from"] == "<b+1@example.com>",
+         "of two the later one counts", reply, line)
+    trace = explained(daemon, line["id"])
+    t.same(trace["onward_sender"], "b+1@example.com", "and the trace has it")
+    said = daemon.cli("explain", line["id"]).stdout
+    t.ok("onward   from <b+1@example.com>\n" in said and
+         "then sender set b+1@example.com\n" in said, "explain says so", said)
+    reply, line = send(b"Subject: hold me")
+    held = daemon.quarantine()
+    t.ok(reply.code == 250 and "held as" in reply.text and
+         [h["class"] for h in held] == ["hold"] and "onward" not in line,
+         "what the proxy holds is in the keeper's class hold, as it came", reply, held, line)
+    trace = explained(daemon, line["id"])
+    t.same((trace["verdict"]["class"], trace["verdict"]["why"]), ("hold", "look at hold me"),
+           "the trace says why")
+    reply, line = send(b"Subject: hold me, both")
+    t.ok(reply.code == 250 and line["rule"] == "both" and
+         sorted(h["class"] for h in daemon.quarantine()) == ["hold", "odd"],
+         "a quarantine of another rule is not weakened", reply, line)
+    ran = daemon.cli("test")
+    t.same(ran.returncode, 0, "tests give macros", ran.stdout, ran.stderr)
+
+
 def mixed(t, sink):
     """Recipients of three policies in one mail: defer, strictest."""
     defer = gateway(t, sink, "defer")
@@ -496,6 +545,7 @@ def test(t):
     mixed(t, sink)
     many(t, sink)
     own_maildir(t)
+    held_and_bounced(t)
     nothing_enforced(t, sink)
 
 
