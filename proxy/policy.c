@@ -344,6 +344,6 @@ policy_describe(const struct policy *p, struct buf *b)
 	(void)buf_puts(b, "\n");
 	rules_describe(p->rules, b);
 	n = lint_listeners(p, b);
-	n += rules_lint(p->rules, b);
+	n += rules_lint(p->rules, p->milter.n_listeners > 0, b);
 	(void)buf_printf(b, "%zu warning%s\n", n, n == 1 ? "" : "s");
 }

@@ -25,11 +25,8 @@ struct looked {
 	bool other; /* it does something besides its verdict */
 };
 
-static void warn(struct lint *, const struct lex_pos *, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-warn(struct lint *l, const struct lex_pos *pos, const char *fmt, ...)
+void
+lint_warn(struct lint *l, const struct lex_pos *pos, const char *fmt, ...)
 {
 	struct warning *w;
 	va_list ap;
@@ -77,7 +74,7 @@ warn_of_never(struct lint *l, const struct rule *rule,
 	char a[100], b[100];
 
 	if (there == NULL)
-		warn(l, &here->x->pos,
+		lint_warn(l, &here->x->pos,
 		    "rule \"%s\" can never fire: %s%s %s", VIS(rule->name),
 		    here->positive ? "" : "not ", shown(l, here->x, a),
 		    here->x->kind == EXPR_TEST &&
@@ -85,7 +82,7 @@ warn_of_never(struct lint *l, const struct rule *rule,
 			? "is out of reach of the score"
 			: "is true of nothing");
 	else
-		warn(l, &here->x->pos,
+		lint_warn(l, &here->x->pos,
 		    "rule \"%s\" can never fire: %s%s contradicts %s%s",
 		    VIS(rule->name), here->positive ? "" : "not ",
 		    shown(l, here->x, a), there->positive ? "" : "not ",
@@ -158,7 +155,7 @@ look_at_threshold(struct lint *l, const struct policy *policy,
 
 	if (n <= score->most)
 		return;
-	warn(l, &rule->pos,
+	lint_warn(l, &rule->pos,
 	    "%s %lld is never reached: the rules of policy \"%s\" add at most "
 	    "%lld%s",
 	    VIS(rule->name), (long long)n, VIS(policy->name),
@@ -229,13 +226,13 @@ compare(struct lint *l, const struct looked *a, const struct looked *b)
 
 	if (x->allows && !y->always && !y->allows &&
 	    a->at->stage <= b->at->stage)
-		warn(l, &y->pos,
+		lint_warn(l, &y->pos,
 		    "rule \"%s\" never counts: wherever it fires, rule \"%s\" "
 		    "(line %u) allows",
 		    VIS(y->name), VIS(x->name), x->pos.line);
 	else if (same && ((passes(a->verdict) && refuses(b->verdict)) ||
 			     (refuses(a->verdict) && passes(b->verdict))))
-		warn(l, &y->pos,
+		lint_warn(l, &y->pos,
 		    "rule \"%s\" contradicts rule \"%s\" (line %u): the same "
 		    "condition, %s here and %s there",
 		    VIS(y->name), VIS(x->name), x->pos.line,
@@ -246,7 +243,7 @@ compare(struct lint *l, const struct looked *a, const struct looked *b)
 		 (x->always || !y->always) &&
 		 a->at->stage <= b->at->stage &&
 		 strength(a->verdict->kind) >= strength(b->verdict->kind))
-		warn(l, &y->pos,
+		lint_warn(l, &y->pos,
 		    "rule \"%s\" never counts: wherever it fires, rule \"%s\" "
 		    "(line %u) %ss, too",
 		    VIS(y->name), VIS(x->name), x->pos.line,
@@ -302,7 +299,7 @@ look_at_late_allows(
 		    late->stage > at->stage &&
 		    (late->rule->policy == policy->nr ||
 			at->rule->policy == policy->nr))
-			warn(l, &at->rule->pos,
+			lint_warn(l, &at->rule->pos,
 			    "rule \"%s\" refuses at %s, before rule \"%s\" "
 			    "(line %u) can allow at %s",
 			    VIS(at->rule->name), l->r->decls->stages[at->stage],
@@ -326,7 +323,7 @@ look_at_thresholds(struct lint *l, const struct policy *policy,
 			    strength(of[i].verdict->kind) >
 				strength(of[k].verdict->kind) &&
 			    x->when->atom->number <= y->when->atom->number)
-				warn(l, &y->pos,
+				lint_warn(l, &y->pos,
 				    "%s %lld never counts: %s %lld (line %u) "
 				    "is passed before",
 				    VIS(y->name),
@@ -351,7 +348,7 @@ look_at_overrides(struct lint *l, const struct policy *policy)
 		if (policy->conds != NULL && first != NULL && first->early &&
 		    l->r->fallback != NULL &&
 		    policy_has(l->r->fallback, first->order))
-			warn(l, &r->pos,
+			lint_warn(l, &r->pos,
 			    "rule \"%s\" of policy \"%s\" (line %u) is early: "
 			    "it is asked for everybody, whatever stands here",
 			    VIS(first->name), VIS(l->r->fallback->name),
@@ -455,19 +452,19 @@ look_at_conds(struct lint *l)
 
 		for (size_t k = 0; k < i; k++)
 			if (policy_covers(r->policies[k], b))
-				warn(l, &b->conds->fact.pos,
+				lint_warn(l, &b->conds->fact.pos,
 				    "policy \"%s\" is never used: whom it is "
 				    "for, policy \"%s\" (line %u) is for, too",
 				    VIS(b->name), VIS(r->policies[k]->name),
 				    r->policies[k]->pos.line);
 		if (b->conds == NULL && !b->is_base && b != r->fallback)
-			warn(l, &b->pos,
+			lint_warn(l, &b->pos,
 			    "policy \"%s\" is never used: it has no \"for\", "
 			    "and no policy extends it",
 			    VIS(b->name));
 	}
 	if (r->n_policies > 0 && r->fallback == NULL)
-		warn(l, &r->policies[r->n_policies - 1]->pos,
+		lint_warn(l, &r->policies[r->n_policies - 1]->pos,
 		    "no policy is for everybody else: mail to those whom no "
 		    "\"for\" means is judged by no rule");
 }
@@ -527,7 +524,7 @@ look_at_lists(struct lint *l)
 		    i < l->r->n_policies && !policy_uses(l->r->policies[i], x))
 			i++;
 		if (i == l->r->n_policies && !condition_uses(l->r, x))
-			warn(l, &x->pos, "%s \"%s\" is never used",
+			lint_warn(l, &x->pos, "%s \"%s\" is never used",
 			    list_noun(x), VIS(x->name));
 	}
 }
@@ -555,7 +552,7 @@ look_at_groups(struct lint *l)
 		for (const struct cap *c = l->r->policies[i]->caps; c;
 		     c = c->next)
 			if (!group_is_used(l->r, c))
-				warn(l, &c->pos,
+				lint_warn(l, &c->pos,
 				    "group \"%s\" is never used: no rule adds "
 				    "to it",
 				    VIS(c->name));
@@ -574,11 +571,11 @@ look_at_regex(struct lint *l, const struct lex_pos *delimiter,
 
 	if (f.loops_at != SIZE_MAX) {
 		pos.column += 1 + (unsigned)f.loops_at;
-		warn(l, &pos,
+		lint_warn(l, &pos,
 		    "this %s, which may take as long as its limits allow",
 		    f.loops);
 	} else if (f.no_literal && on != NULL) {
-		warn(l, &pos,
+		lint_warn(l, &pos,
 		    "no letter of this must stand in the text: it is tried at "
 		    "every byte of %s",
 		    on);
@@ -658,7 +655,7 @@ print_warnings(struct lint *l, struct buf *b)
 }
 
 size_t
-rules_lint(const struct rules *r, struct buf *b)
+rules_lint(const struct rules *r, bool milter, struct buf *b)
 {
 	struct lint l = { .r = r, .arena = arena_new(SCRATCH_MAX) };
 
@@ -668,6 +665,8 @@ rules_lint(const struct rules *r, struct buf *b)
 	look_at_lists(&l);
 	look_at_groups(&l);
 	look_at_patterns(&l);
+	if (!milter)
+		lint_doors(&l);
 	print_warnings(&l, b);
 	arena_free(l.arena);
 	free(l.warnings);

@@ -21,6 +21,13 @@ struct lint {
 	size_t n, room;
 };
 
+/* One for a place. */
+void lint_warn(struct lint *, const struct lex_pos *, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* lint_doors.c: what is for an MTA that asks us, where none does. */
+void lint_doors(struct lint *);
+
 /* ---- lint_logic.c: conditions as alternatives, each a row of literals ---- */
 
 /* A test or quantifier that must be true, or must be false. */

@@ -12,5 +12,6 @@ librules_la_SOURCES = \
 	rules/check_action.c rules/check_test.c rules/place.c rules/text.c \
 	rules/condition.c rules/answers.c rules/judge.c rules/effects.c rules/score.c \
 	rules/explain.c rules/print.c rules/describe.c \
-	rules/lint.h rules/lint.c rules/lint_logic.c rules/lint_pattern.c
+	rules/lint.h rules/lint.c rules/lint_logic.c rules/lint_pattern.c \
+	rules/lint_doors.c
 librules_la_LIBADD = libbase.la $(PCRE2_LIBS) $(CDB_LIBS)

@@ -117,8 +117,9 @@ void rules_describe(const struct rules *, struct buf *);
 /*
  * What is allowed and cannot be meant: for each warning `file:line:column:
  * warning: text`, the line and a caret, in the files' order. How many.
+ * milter: there are MTAs that ask us, who tell macros and can hold mail.
  */
-size_t rules_lint(const struct rules *, struct buf *);
+size_t rules_lint(const struct rules *, bool milter, struct buf *);
 /* Has any rule (or interpolated text) a use for this fact? Then it is worth
  * asking the world for it. */
 bool rules_uses(const struct rules *, uint32_t fact);

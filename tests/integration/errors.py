@@ -255,6 +255,10 @@ WARNINGS = [
      ["2:14", 'policy "b" is never used: whom it is for, policy "a" (line 1) is for, too']),
     ("policy a { }\npolicy default { }", ["1:8", 'policy "a" is never used']),
     ("policy p { group g cap 3; }", ["1:18", 'group "g" is never used']),
+    (rule("macro(\"{auth_type}\") = \"x\""), ["1:26", 'without "listen milter" nobody tells macros']),
+    (then("hold"), ["1:26", 'rule "r" holds: without "listen milter" there is no MTA that does']),
+    ("listen milter inet:0@127.0.0.1;\n" +
+     "policy p { rule r { when macro(\"i\") = \"x\"; then hold; } }", None),
     (rule("size > 5"), None),
 ]
 
