@@ -1,5 +1,5 @@
 # Tests with real servers; python3 and its standard library alone.
-EXTRA_DIST += tests/lib/cases.py tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py tests/lib/milter.py tests/lib/milterd.py \
+EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py tests/lib/milter.py tests/lib/milterd.py \
 	tests/lib/net.py tests/lib/postern.py tests/lib/postfix.py \
 	tests/lib/service.py tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py \
 	tests/lib/peers.py tests/lib/milter_sides.py tests/lib/milter_tap.py
@@ -25,6 +25,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/release_retry.py \
 	tests/integration/rotate.py \
 	tests/integration/scan_equal.py \
+	tests/integration/doors_equal.py \
 	tests/integration/milter_peers.py \
 	tests/integration/milter_recorder.py \
 	tests/integration/module.py \
