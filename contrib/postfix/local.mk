@@ -2,6 +2,9 @@
 postfixfrontdir = $(docdir)/examples/postfix/in-front
 dist_postfixfront_DATA = contrib/postfix/in-front/main.cf \
 	contrib/postfix/in-front/master.cf contrib/postfix/in-front/postern.conf
+postfixmilterdir = $(docdir)/examples/postfix/milter
+dist_postfixmilter_DATA = contrib/postfix/milter/main.cf \
+	contrib/postfix/milter/master.cf contrib/postfix/milter/postern.conf
 postfixfilterdir = $(docdir)/examples/postfix/proxy-filter
 dist_postfixfilter_DATA = contrib/postfix/proxy-filter/master.cf \
 	contrib/postfix/proxy-filter/postern.conf

@@ -8,6 +8,7 @@ is talking.
 
 import os
 import re
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -89,7 +90,46 @@ def proxy_filter(t):
          "proxy-filter: postern judges the client's address", daemon.log()[-2000:])
 
 
+def milter(t):
+    free = {10026: net.free_port(), 8895: net.free_port()}
+    main = snippet("milter", "main.cf", free).replace("{", "{{").replace("}", "}}")
+    pf = Postfix(t, "beside", main=main,
+                 services=unchroot(snippet("milter", "master.cf", free)))
+    folder = os.path.join(pf.dir, "queue", "postern")
+    os.mkdir(folder)
+    shutil.chown(folder, "root", "postfix")
+    os.chmod(folder, 0o710)
+    conf = snippet("milter", "postern.conf", free)
+    t.ok("listen milter unix:/var/spool/postfix/postern/milter" in conf,
+         "milter: its socket lies below the queue directory", conf)
+    conf = conf.replace("/var/spool/postfix/postern", folder)
+    tcp = re.search(r'"(listen milter inet:.*)" in postern.conf:\n#\s+(smtpd_milters.*)',
+                    snippet("milter", "main.cf", {}))
+    # libmilter's way to write it: the port comes first.
+    tcp_listen = tcp.group(1).replace("8895@", "%d@" % free[8895])
+    daemon = Postern(t, name="beside", listen=tcp_listen, upstream=conf, policy=POLICY
+                     + 'rule keep { when subject contains "keep me"; then quarantine; }')
+    both_ways(t, pf.address, pf, daemon, "milter")
+    t.ok(re.search(r"milter-reject: END-OF-MESSAGE .*127\.0\.0\.9.*5\.7\.1 not here", pf.log()),
+         "milter: Postfix logs what it refused for us", pf.log()[-2000:])
+    reply = net.send(pf.address, "ada@client.example", ["one@example.com"],
+                     BODY % (b"keep me", b"held"))
+    held = daemon.quarantine()
+    t.ok(reply.code == 250 and len(held) == 1, "milter: one is held", reply, held)
+    done = daemon.cli("quarantine", "release", held[0]["id"])
+    pf.settle()
+    t.ok(done.returncode == 0 and sum(b"marker held" in m for m in pf.mails("one")) == 1,
+         "milter: and released through the smtpd without a milter", done.stdout,
+         done.stderr, pf.log()[-2000:])
+    pf.set(tcp.group(2).replace(":8895", ":%d" % free[8895]))
+    reply = net.send(pf.address, "ada@client.example", ["one@example.com"],
+                     BODY % (b"refuse me", b"bad"))
+    t.ok(reply.raw.startswith(b"550 5.7.1 not here [ref "), "milter: over TCP as well", reply)
+    t.ok("warning: milter" not in pf.log(), "milter: without a warning", pf.log()[-2000:])
+
+
 def test(t):
+    milter(t)
     in_front(t)
     proxy_filter(t)
 

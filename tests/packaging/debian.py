@@ -25,6 +25,8 @@ mynetworks 127.0.0.0/8; relay_domains example.com;
 spool /var/spool/postern; state /var/lib/postern;
 control unix:/run/postern/control; log /var/log/postern/log; dns_timeout 1s;
 listen smtp 127.0.0.1:2599 { upstream box; }
+listen milter unix:/run/postern/milter { upstream box; group mail; }
+listen milter unix:/run/postern/open;
 upstream box { deliver maildir /var/lib/postern/maildir; }
 include policy.conf;
 """
@@ -40,11 +42,17 @@ SAID = (
     ("shipped", "0", "the configuration it ships is right"),
     ("verify", "0", "systemd takes the unit"),
     ("security", "0", "and counts its exposure at 4.0 or less"),
+    ("depends", "1", "libmilter is among what it depends on"),
     ("ready", "1", "the daemon runs with the unit's capabilities"),
+    ("milter", "mail:660", "its milter socket has the group it was told"),
+    ("answers", "1", "one that Postfix may connect to answers it"),
+    ("reload", "0", "it reloads"),
+    ("another", "adm:640", "and makes another socket, with its group, as what it is by now"),
     ("mail", "0", "and takes a mail"),
     ("delivered", "1", "and delivers it"),
     ("status", "0", "postern status finds it"),
     ("end", "0", "it ends as it is told"),
+    ("sockets gone", "yes", "and removes its milter sockets"),
     ("man", "0", "man finds its pages"),
     ("remove", "0", "dpkg removes it"),
     ("conf kept", "yes", "and keeps the configuration"),

@@ -19,6 +19,7 @@ for u in postern postern-inspect postern-keeper; do
 done
 say folders "$(stat -c %U:%a /var/spool/postern /var/lib/postern \
     /run/postern | tr '\n' ' ')"
+say depends "$(dpkg -s postern | grep -c '^Depends:.*libmilter')"
 posternd -t -c /etc/postern/postern.conf
 say shipped $?
 
@@ -43,6 +44,13 @@ for _ in $(seq 100); do
 done
 say ready "$(grep -c ev=ready /var/log/postern/log)"
 cat /tmp/out /var/log/postern/log
+say milter "$(stat -c %G:%a /run/postern/milter)"
+say answers "$(postern doctor | grep -c 'milter unix:/run/postern/open .*protocol 6')"
+echo 'listen milter unix:/run/postern/another { group adm; mode 0640; }' \
+    >>/etc/postern/postern.conf
+postern reload
+say reload $?
+say another "$(stat -c %G:%a /run/postern/another)"
 swaks --server 127.0.0.1:2599 --from a@example.net --to b@example.com \
     --body marker >/tmp/swaks 2>&1
 say mail $?
@@ -52,6 +60,7 @@ say status $?
 kill $daemon
 wait $daemon
 say end $?
+say "sockets gone" "$(find /run/postern -type s | grep -q . || echo yes)"
 man -w postern posternd postern.conf postern-rules >/dev/null
 say man $?
 
