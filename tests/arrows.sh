@@ -49,7 +49,7 @@ pool	mail/* rules/* filters/filter.h base/*
 inspect	mail/* rules/* filters/filter.h base/*
 engine	mail/* inspect/pool.h rules/* filters/filter.h base/*
 smtp	engine/* mail/* base/*
-milter	engine/* mail/* base/*
+milter	engine/* rules/rules.h mail/* base/*
 keeper	mail/* base/*
 cli	proxy/policy.h proxy/config.h proxy/endpoint.h proxy/check.h proxy/users.h engine/* inspect/* rules/* mail/* keeper/* base/*
 contract

@@ -39,10 +39,12 @@ take_use(void *arg, const struct rules_use *u)
 	struct finder *f = arg;
 	bool body = true;
 
-	if (u->kind == RULES_USE_FACT)
+	if (u->kind == RULES_USE_FACT) {
 		body = is_of_body(f->chain, u->index);
-	else if (u->kind == RULES_USE_ACTION)
+	} else if (u->kind == RULES_USE_ACTION) {
 		body = acts_on_body(u);
+		f->out->actions |= UINT32_C(1) << u->action;
+	}
 	f->out->stages[u->stage] = true;
 	f->policy->body |= body;
 	f->policy->body_always |= body && u->always;
@@ -81,7 +83,8 @@ engine_needs_find(struct engine_needs *out, const struct engine_conf *conf,
 {
 	size_t n = conf->rules != NULL ? rules_policies(conf->rules) : 0;
 	struct policy_needs *policies = arena_alloc(a, n * sizeof(*policies));
-	struct engine_needs found = { .policies = policies };
+	struct engine_needs found = { .policies = policies,
+		.marks = conf->unavailable_header != NULL };
 	struct finder f = { .chain = conf->chain, .out = &found };
 
 	if (policies == NULL)

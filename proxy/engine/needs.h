@@ -28,6 +28,8 @@ struct engine_needs {
 	bool stages[STAGES];
 	bool body;       /* of some message */
 	bool every_body; /* of each: a module reads it, whatever rules ask */
+	uint32_t actions; /* 1 << enum rules_action: of some rule */
+	bool marks;      /* every message may get a header field */
 	const struct policy_needs *policies; /* [rules_policies()] */
 };
 

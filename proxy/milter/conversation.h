@@ -43,6 +43,7 @@ struct mail {
 
 	uint64_t received;    /* bytes of message */
 	bool body;            /* the empty line behind the header is written */
+	bool looked, wanted;  /* whether somebody reads what is behind it */
 	struct reply fault;   /* why this message cannot be taken; code 0 */
 	struct error trouble; /* ... for the log; "" nothing */
 

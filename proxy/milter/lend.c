@@ -9,17 +9,21 @@
 #include "base/must.h"
 
 static void
-on_letters(evutil_socket_t fd, short what, void *arg)
+look_soon(struct lend *l)
 {
-	struct lend *l = arg;
+	must(event_add(&l->look, loop_timeout(l->loop, LEND_LOOK_MS)) == 0);
+}
+
+/* All that are there, until there is none: a wake-up saved each. */
+static void
+open_letters(struct lend *l)
+{
 	STAILQ_HEAD(, letter) letters = STAILQ_HEAD_INITIALIZER(letters);
 	struct letter *x;
-	eventfd_t n;
 
-	(void)what;
-	(void)eventfd_read(fd, &n); /* EAGAIN: an earlier one took them all */
 	must(pthread_mutex_lock(&l->lock) == 0);
 	STAILQ_CONCAT(&letters, &l->letters);
+	l->told = false;
 	must(pthread_mutex_unlock(&l->lock) == 0);
 	while ((x = STAILQ_FIRST(&letters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&letters, next);
@@ -27,31 +31,82 @@ on_letters(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* Who was lent something will post slowly before long: its end. */
+static void
+on_letters(evutil_socket_t fd, short what, void *arg)
+{
+	struct lend *l = arg;
+	eventfd_t n;
+	bool looking;
+
+	(void)what;
+	(void)eventfd_read(fd, &n); /* EAGAIN: an earlier one took them all */
+	must(pthread_mutex_lock(&l->lock) == 0);
+	looking = l->looking;
+	l->looking = true;
+	must(pthread_mutex_unlock(&l->lock) == 0);
+	if (!looking)
+		look_soon(l);
+	open_letters(l);
+}
+
+/* Nothing since the last time: it looks no more until somebody wakes it. */
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct lend *l = arg;
+
+	(void)fd;
+	(void)what;
+	must(pthread_mutex_lock(&l->lock) == 0);
+	l->looking = !STAILQ_EMPTY(&l->letters);
+	must(pthread_mutex_unlock(&l->lock) == 0);
+	if (!l->looking) /* the loop's alone to set */
+		return;
+	look_soon(l);
+	open_letters(l);
+}
+
 int
 lend_open(struct lend *l, struct loop *loop, struct error *e)
 {
 	STAILQ_INIT(&l->letters);
+	l->loop = loop;
 	must(pthread_mutex_init(&l->lock, NULL) == 0);
 	l->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (l->fd < 0)
 		return error_errno(e, "eventfd");
 	must(event_assign(&l->ev, loop_base(loop), l->fd, EV_READ | EV_PERSIST,
 		 on_letters, l) == 0);
+	must(event_assign(&l->look, loop_base(loop), -1, 0, on_look, l) == 0);
 	must(event_add(&l->ev, NULL) == 0);
 	return 0;
+}
+
+static void
+post(struct lend *l, struct letter *x, bool slowly)
+{
+	bool tell;
+
+	must(pthread_mutex_lock(&l->lock) == 0);
+	STAILQ_INSERT_TAIL(&l->letters, x, next);
+	tell = !l->told && !(slowly && l->looking);
+	l->told = l->told || tell;
+	must(pthread_mutex_unlock(&l->lock) == 0);
+	if (tell)
+		must(eventfd_write(l->fd, 1) == 0);
 }
 
 void
 lend_post(struct lend *l, struct letter *x)
 {
-	bool first;
+	post(l, x, false);
+}
 
-	must(pthread_mutex_lock(&l->lock) == 0);
-	first = STAILQ_EMPTY(&l->letters);
-	STAILQ_INSERT_TAIL(&l->letters, x, next);
-	must(pthread_mutex_unlock(&l->lock) == 0);
-	if (first)
-		must(eventfd_write(l->fd, 1) == 0);
+void
+lend_post_slowly(struct lend *l, struct letter *x)
+{
+	post(l, x, true);
 }
 
 void

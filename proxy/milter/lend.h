@@ -27,14 +27,21 @@ struct letter {
 struct lend {
 	pthread_mutex_t lock;
 	STAILQ_HEAD(, letter) letters;
-	int fd; /* eventfd: there is one */
-	struct event ev;
+	bool told;    /* fd says that there are some */
+	bool looking; /* the loop will look anyway */
+	int fd;       /* eventfd */
+	struct event ev, look;
+	struct loop *loop;
 };
 
 /* Lives as long as its process. -1 and *e: no descriptor. */
 int lend_open(struct lend *, struct loop *, struct error *e);
 /* From any thread. */
 void lend_post(struct lend *, struct letter *);
+/* The same for what nobody waits for: opened with the next one, or when the
+ * loop looks by itself, LEND_LOOK_MS later at most. */
+void lend_post_slowly(struct lend *, struct letter *);
+#define LEND_LOOK_MS 50
 
 /* Whose turn it is: the thread waits, the loop gives back. */
 struct turn {

@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "milter/conversation.h"
+#include "rules/rules.h"
 
 #define BACKLOG 1024
 #define TICK_MS 100
@@ -169,17 +170,61 @@ milter_drain(struct milter *m, void (*drained)(void *), void *arg)
 
 /* ---- the door ---- */
 
-static struct offer_needs
-needs_of(const struct engine_needs *n, const struct milter_listener *l)
+/* What the MTA has to let us do, for what rules may want. */
+static unsigned long
+actions_of(const struct engine_needs *n)
 {
-	struct offer_needs mine = { .body = n->body,
+	static const struct {
+		enum rules_action action;
+		unsigned long flags;
+	} table[] = {
+		{ RULES_HEADER, SMFIF_ADDHDRS | SMFIF_CHGHDRS },
+		{ RULES_SUBJECT_PREFIX, SMFIF_ADDHDRS | SMFIF_CHGHDRS },
+		{ RULES_STRIP, SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY },
+		{ RULES_REDIRECT, SMFIF_ADDRCPT | SMFIF_DELRCPT },
+		{ RULES_COPY, SMFIF_ADDRCPT_PAR },
+		{ RULES_RCPT_ADD, SMFIF_ADDRCPT_PAR },
+		{ RULES_RCPT_REMOVE, SMFIF_DELRCPT },
+		{ RULES_SENDER, SMFIF_CHGFROM },
+		{ RULES_HOLD, SMFIF_QUARANTINE },
+	};
+	unsigned long want = n->marks ? SMFIF_ADDHDRS : 0;
+
+	for (size_t i = 0; i < PN_COUNT(table); i++)
+		if (n->actions & UINT32_C(1) << table[i].action)
+			want |= table[i].flags;
+	return want;
+}
+
+/*
+ * Some message's body may be of no use to anybody, though others' are: each
+ * chunk is answered then, so that the rest can be skipped. Only what somebody
+ * allows can be such a message, or one of a policy that looks at none.
+ */
+static bool
+may_skip(const struct engine_conf *conf)
+{
+	const struct engine_needs *n = &conf->needs;
+	size_t policies = conf->rules != NULL ? rules_policies(conf->rules) : 0;
+	bool allows = n->actions & UINT32_C(1) << RULES_ALLOW;
+
+	for (size_t i = 0; i < policies && !n->every_body; i++)
+		if (!n->policies[i].body ||
+		    (allows && !n->policies[i].body_always))
+			return n->body;
+	return false;
+}
+
+static struct offer_needs
+needs_of(const struct engine_conf *conf, const struct milter_listener *l)
+{
+	struct offer_needs mine = { .body = conf->needs.body,
+		.answers_chunks = may_skip(conf),
 		.tcp = l->addr.ss_family != AF_UNIX,
-		.actions = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY |
-		    SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT |
-		    SMFIF_CHGFROM | SMFIF_QUARANTINE };
+		.actions = actions_of(&conf->needs) };
 
 	for (size_t i = 0; i < STAGES; i++)
-		mine.stages[i] = n->stages[i];
+		mine.stages[i] = conf->needs.stages[i];
 	return mine;
 }
 
@@ -217,7 +262,7 @@ milter_new(struct loop *loop, const struct milter_conf *conf,
 	m->pool = pool;
 	m->worker = worker;
 	count_init(&m->count, keep_stats(keep));
-	m->needs = needs_of(&conf->engine->needs, listener);
+	m->needs = needs_of(conf->engine, listener);
 	must(pthread_mutex_init(&m->agreed_lock, NULL) == 0);
 	must(event_assign(&m->drain, loop_base(loop), -1, 0, on_drain, m) == 0);
 	the_door = m;

@@ -46,14 +46,14 @@ void
 stages_end(struct mail *m)
 {
 	m->letter.open = open_end;
-	lend_post(&m->of->milter->lend, &m->letter);
+	lend_post_slowly(&m->of->milter->lend, &m->letter);
 }
 
 void
 stages_close(struct conversation *c)
 {
 	c->letter.open = open_close;
-	lend_post(&c->milter->lend, &c->letter);
+	lend_post_slowly(&c->milter->lend, &c->letter);
 }
 
 /* ---- delays ---- */

@@ -424,15 +424,28 @@ on_eoh(SMFICTX *ctx)
 	return go_on(of(ctx), SMFIP_NR_EOH);
 }
 
+/* All that is decided of this message by now may make its body useless. */
+static bool
+wants_body(struct mail *m)
+{
+	if (!m->looked)
+		m->wanted = engine_wants_body(
+		    m->of->milter->conf->engine, m->t);
+	m->looked = true;
+	return m->wanted && m->fault.code == 0;
+}
+
 static sfsistat
 on_body(SMFICTX *ctx, unsigned char *p, size_t n)
 {
 	struct conversation *c = of(ctx);
+	struct mail *m = c->mail;
 
-	if (c->mail == NULL)
+	if (m == NULL)
 		return go_on(c, SMFIP_NR_BODY);
-	write_body(c->mail, c->milter, p, n);
-	if (c->mail->fault.code != 0 && c->offer.protocol & SMFIP_SKIP &&
+	if (wants_body(m))
+		write_body(m, c->milter, p, n);
+	if (!wants_body(m) && c->offer.protocol & SMFIP_SKIP &&
 	    !(c->offer.protocol & SMFIP_NR_BODY))
 		return SMFIS_SKIP; /* nothing more can come of it */
 	return go_on(c, SMFIP_NR_BODY);
@@ -464,6 +477,7 @@ on_eom(SMFICTX *ctx)
 		return SMFIS_CONTINUE;
 	FAULT("dot");
 	write_end(m, c->milter);
+	m->t->partial = !wants_body(m);
 	(void)copy_macro(ctx, "i", m->t->arena, &m->t->queue_id);
 	if (m->fault.code == 0) {
 		stages_lend(c, STAGE_MESSAGE, ctx);

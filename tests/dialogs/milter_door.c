@@ -160,8 +160,8 @@ main(int argc, char **argv)
 	static char stages[64], macros[256];
 	static struct pn_str names[16];
 	const char *listen_at = option(argc, argv, "listen", "inet");
-	struct engine_conf engine = { .needs = { .body = strcmp(
-	    option(argc, argv, "body", "yes"), "no") != 0 } };
+	struct engine_conf engine = { .needs = { .actions = UINT32_MAX,
+		.body = strcmp(option(argc, argv, "body", "yes"), "no") != 0 } };
 	bool tcp = strcmp(listen_at, "inet") == 0;
 	struct milter_listener listener = { .name = "milter",
 		.addr.ss_family = tcp ? AF_INET : AF_UNIX,

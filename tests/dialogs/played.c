@@ -231,6 +231,16 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 	log_debug(t->id, "summary", "code=%u", code);
 }
 
+/* Nobody reads what is sent to unread@. */
+bool
+engine_wants_body(const struct engine_conf *conf, const struct transaction *t)
+{
+	const struct rcpt *first = TAILQ_FIRST(&t->envelope.rcpts);
+
+	return conf->needs.body &&
+	    !(first != NULL && pn_str_eq(first->local, PN_STR_V("unread")));
+}
+
 /* ---- the keeper ---- */
 
 static void
