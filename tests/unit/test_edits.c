@@ -384,11 +384,16 @@ one_of(unsigned *seed, const char *const *words, unsigned n)
 	return words[dice(seed, n)];
 }
 
+#define TOO_LONG                                                               \
+	"X-Too-Long-0123456789-0123456789-0123456789-0123456789-0123456789-"   \
+	"0123456789-0123456789"
+#define FOLDED                                                                 \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "                            \
+	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb cccccccccccc"
 static const char *const names[] = { "A", "a", "Subject", "SUBJECT", "X-Spam",
 	"x-spam", "Received", "X-Odd!#", "B",
 	"X-Long-Name-0123456789-0123456789-0123456789-0123456789-0123456789-01234",
-	"X-Too-Long-0123456789-0123456789-0123456789-0123456789-0123456789-0123456"
-	"789-0123456789" };
+	TOO_LONG };
 #define EDITED (PN_COUNT(names) - 1) /* rules take no name that is too long */
 
 static void
@@ -419,8 +424,7 @@ random_edits(unsigned *seed, struct arena *a, struct edits *edits,
 {
 	static const char *const values[] = { "", "y", "[S] ", "two words",
 		"\xc3\xa4 gr\xc3\xbcn", "\xff no UTF-8",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
-		"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb cccccccccccc" };
+		FOLDED };
 
 	for (unsigned n = dice(seed, 7); n > 0; n--)
 		assert_int_equal(edits_add(edits, a,
