@@ -275,7 +275,7 @@ static const struct setting peer_table[] = {
 	{ "protocol", setting_read_count, setting_print_count,
 	    IN_PEER(protocol), "6", "2", "6", 0 },
 	{ "reuse", setting_read_yesno, setting_print_yesno, IN_PEER(reuse),
-	    "yes", NULL, NULL, 0 },
+	    "no", NULL, NULL, 0 },
 	{ "macros", read_macros, NULL, 0, NULL, NULL, NULL, SETTING_REPEATS },
 	{ .name = NULL },
 };

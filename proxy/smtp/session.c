@@ -181,18 +181,19 @@ void
 session_say(struct session *s, uint16_t code, const char *status,
     const char *fmt, ...)
 {
-	char text[1024];
 	struct reply r = { .code = code };
+	char *text = NULL;
 	va_list ap;
 	int n;
 
 	(void)snprintf(r.status, sizeof(r.status), "%s", status);
 	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
+	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	r.text = (struct pn_str){ text,
-		(size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1 };
+	must(n >= 0); /* no memory: as of xcalloc() */
+	r.text = (struct pn_str){ text, (size_t)n };
 	session_reply(s, &r);
+	free(text);
 }
 
 /* As long as a milter made it. */
