@@ -485,6 +485,76 @@ def conditions(t):
         m.forget()
 
 
+def limits(t):
+    """Long replies, long fields, large bodies, progress, and no enforcing."""
+    m = Milterd(t)
+    more = "content_timeout 400ms;"
+    w = World(t, "limits", block("m", m.server, more), top="spool_memory 64K;\n")
+    lines = ["550-5.7.1 %02d %s" % (i, "x" * 480) for i in range(31)] + ["550 5.7.1 end"]
+    m.script = at("eom", reply("\r\n".join(lines)))
+    r = w.mail()
+    t.same(r.raw.decode().splitlines()[:31] if r.raw.count(b"\n") == 32 else r.raw, lines[:31],
+           "a reply of 32 lines, all of it")
+    m.script = at("eom", [0.25, PROGRESS, 0.25, PROGRESS, 0.25, CONTINUE])
+    t.same(w.mail().code, 250, "progress is an answer for a while")
+    m.script = at("eom", [0.25, 0.25, 0.25, CONTINUE])
+    t.same(w.mail().code, 451, "without it time is over", w.daemon.log()[-500:])
+    m.script = None
+    m.forget()
+    t.same(w.mail(changed([b"X-Long: " + b"x" * 65000 + b"\r\n"])).code, 250,
+           "a field that just fits")
+    m.settle()
+    t.same([len(x) for x in m.told("header")], [65000 + 8], "is told whole")
+    t.same(w.mail(changed([b"X-Long: " + b"x" * 66000 + b"\r\n"])).code, 451,
+           "one that does not is no mail for this milter", w.daemon.log()[-500:])
+    t.ok("64 KiB" in w.daemon.log(), "which the log says")
+    large = changed(FIELDS[:1], b"".join(b"%06d .\r\n.\r\n" % i for i in range(200000)))
+    other = b"".join(b"%07d\r\n" % i for i in range(300000))
+    m.forget()
+    t.same((w.mail(large).code, w.sink.messages[-1].raw == large), (250, True),
+           "a large message passes")
+    m.settle()
+    t.ok(b"".join(m.told("body")) == large.split(b"\r\n\r\n", 1)[1],
+         "and is told whole")
+    m.script = at("eom", [replace_body(other[i:i + 65535])
+                          for i in range(0, len(other), 65535)] + [CONTINUE])
+    t.same((w.mail(large).code, w.sink.messages[-1].raw == changed(FIELDS[:1], other)),
+           (250, True), "another large body instead")
+    t.same((w.mail().code, w.sink.messages[-1].raw == changed(FIELDS, other)), (250, True),
+           "of a small message, too")
+    m.script = at("eom", [add_header("X-%d" % i, "v" * 60000) for i in range(200)])
+    t.same(w.mail().code, 451, "more changes than a mail has memory for", w.daemon.log()[-500:])
+    w.daemon.end()
+    m.script = at("eom", [add_header("X-A", "1"), REJECT])
+    w = World(t, "enforce", block("m", m.server), top="enforce no;\n")
+    t.same((w.mail().code, w.sink.messages[-1].raw), (250, BODY), "enforce no: refused by none")
+    t.ok('would="reject:milter.m"' in w.daemon.log(), "the log says what would be",
+         w.daemon.log()[-500:])
+    m.script = at("eom", [add_header("X-A", "1"), CONTINUE])
+    t.same((w.mail().code, w.sink.messages[-1].raw), (250, BODY), "changed by none")
+
+
+def forwarded(t):
+    """XFORWARD: a mail whose client is another has a conversation of its own."""
+    m = Milterd(t)
+    w = World(t, "forwarded", block("m", m.server), listen="listen smtp 127.0.0.1:0 "
+              "{ upstream up; identity from 127.0.0.0/8 xforward; }")
+    with net.Client(w.daemon.address) as c:
+        t.same(w.more(c).code, 250, "a mail")
+        c.cmd("XFORWARD ADDR=192.0.2.7 NAME=mx.client.example HELO=other.example")
+        t.same(w.more(c).code, 250, "one of another client")
+        t.same(w.more(c).code, 250, "and one more of the first")
+    m.settle()
+    t.same([c.events[-1][0] for c in m.conns], ["quit", "quit"], "two conversations")
+    names = [[n for n, d in c.events if n in ("connect", "helo", "mail", "eom")]
+             for c in m.conns]
+    t.same(names, [["connect", "helo", "mail", "eom", "mail", "eom"],
+                   ["connect", "helo", "mail", "eom"]], "in order")
+    other = dict((n, d) for n, d in m.conns[1].events)
+    t.ok(other["connect"].endswith(b"192.0.2.7\0") and other["helo"] == b"other.example\0",
+         "the other one's address and name", other["connect"], other["helo"])
+
+
 def test(t):
     straight(t)
     m = Milterd(t, lambda *a: w.script(*a), name="bent")
@@ -500,6 +570,8 @@ def test(t):
     unavailable(t)
     judged(t)
     conditions(t)
+    limits(t)
+    forwarded(t)
 
 
-tap.run(test, limit_s=240)
+tap.run(test, limit_s=300)
