@@ -68,13 +68,15 @@ silent_data(const struct offer_needs *n)
  * Who connects, who says HELO, MAIL and RCPT, and the header is always told:
  * log and history want to know. What is said of the client at connect has its answer at HELO
  * or MAIL, because a reply there could carry no text.
+ *
+ * The end of the header is told too: without it libmilter takes the body of a
+ * message that has no header for one out of turn, and never answers.
  */
 static const struct {
 	unsigned long flag;
 	bool (*wanted)(const struct offer_needs *);
 } flags[] = {
 	{ SMFIP_NOBODY, no_body },
-	{ SMFIP_NOEOH, always },
 	{ SMFIP_NOUNKNOWN, always },
 	{ SMFIP_NODATA, silent_data },
 	{ SMFIP_SKIP, always },

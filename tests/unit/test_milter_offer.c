@@ -19,9 +19,9 @@
 #define PROTOCOL_6 (SMFI_CURR_PROT | FAKED)
 
 #define ALWAYS                                                                 \
-	(SMFIP_NOEOH | SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_SKIP |           \
-	    SMFIP_HDR_LEADSPC | SMFIP_NR_CONN | SMFIP_NR_DATA |                \
-	    SMFIP_NR_UNKN | SMFIP_NR_HDR | SMFIP_NR_EOH)
+	(SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_SKIP | SMFIP_HDR_LEADSPC |     \
+	    SMFIP_NR_CONN | SMFIP_NR_DATA | SMFIP_NR_UNKN | SMFIP_NR_HDR |     \
+	    SMFIP_NR_EOH)
 #define QUIET (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT)
 
 static const struct {
