@@ -69,6 +69,7 @@ MASTER = """
 pickup     unix  n - n 60    1 pickup
 cleanup    unix  n - n -     0 cleanup
 qmgr       unix  n - n 300   1 qmgr
+tlsmgr     unix  - - n 1000? 1 tlsmgr
 rewrite    unix  - - n -     - trivial-rewrite
 bounce     unix  - - n -     0 bounce
 defer      unix  - - n -     0 bounce
@@ -96,6 +97,18 @@ def _defaults():
          "shlib_directory", "meta_directory", "mail_owner", "setgid_group"],
         check=True, capture_output=True, text=True, timeout=20).stdout
     return dict(re.findall(r"^(\w+) = (.*)$", out, re.M))
+
+
+def _last(main):
+    """
+    Without the lines that a later one overrides: Postfix warns of them in each
+    process, and its log, a socket that the master reads for nobody while it
+    starts anew, may then stop it all.
+    """
+    # A setting with the lines that go on with it.
+    settings = re.findall(r"^[^\s#].*\n(?:[ \t].*\n)*", main, re.M)
+    last = {text.partition("=")[0].strip(): text for text in settings}
+    return "".join(last.values())
 
 
 class Postfix:
@@ -127,7 +140,7 @@ class Postfix:
                       uid=nobody.pw_uid, gid=nobody.pw_gid)
         self._write("users", "".join(
             "%s@%s %s/%s/\n" % (u, d, d, u) for d in domains for u in users))
-        self._write("main.cf", MAIN.format(**values) + main.format(dir=self.dir))
+        self._write("main.cf", _last(MAIN.format(**values) + main.format(dir=self.dir)))
         self._write("master.cf", MASTER + "%s inet n - n - - smtpd %s\n" % (
             self.server, smtpd) + services.format(dir=self.dir))
         self.start()
