@@ -40,6 +40,7 @@ include tests/bench/local.mk
 include tests/fuzz/local.mk
 include tests/integration/local.mk
 include tests/dialogs/local.mk
+include tests/milter/local.mk
 include tests/packaging/local.mk
 
 if FAULT_HOOKS

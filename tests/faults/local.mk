@@ -1,8 +1,10 @@
 # Tests that kill, and tests of what is on the disk when it happens.
 FAULT_TESTS += tests/faults/kill9.py tests/faults/poison.py \
 	tests/faults/release_kill9.py
-EXTRA_DIST += $(FAULT_TESTS) tests/faults/fsync.py tests/faults/chaos.py
-TESTS += tests/faults/fsync.py tests/faults/chaos.py
+EXTRA_DIST += $(FAULT_TESTS) tests/faults/fsync.py tests/faults/chaos.py \
+	tests/faults/milter_packets.py
+TESTS += tests/faults/fsync.py tests/faults/chaos.py \
+	tests/faults/milter_packets.py
 
 # Preloaded by fsync.py, so a shared object, and without our hardening: it
 # defines what _FORTIFY_SOURCE redirects. -rpath makes libtool build it shared.

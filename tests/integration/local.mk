@@ -1,5 +1,7 @@
 # Tests with real servers; python3 and its standard library alone.
-EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py tests/lib/milter.py tests/lib/milterd.py \
+EXTRA_DIST += tests/lib/dns.py tests/lib/fault.py tests/lib/maildir.py \
+	tests/lib/memory.py tests/lib/milter.py tests/lib/milter_cases.py \
+	tests/lib/milter_fuzz.py tests/lib/milterd.py \
 	tests/lib/net.py tests/lib/postern.py tests/lib/postfix.py \
 	tests/lib/service.py tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py \
 	tests/lib/peers.py tests/lib/milter_sides.py tests/lib/milter_tap.py
@@ -35,6 +37,8 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/errors.py \
 	tests/integration/maps.py \
 	tests/integration/metrics.py \
+	tests/integration/milter_door.py \
+	tests/integration/milter_postfix.py \
 	tests/integration/privacy.py \
 	tests/integration/process.py \
 	tests/integration/single.py

@@ -261,8 +261,9 @@ class Session(Link):
         if command != b"O" or len(data) < 12:
             raise Wrong("%r %r in answer to what is offered" % (command, data))
         self.version, self.actions, self.steps = struct.unpack(">III", data[:12])
-        for name, got, offered in (("actions", self.actions, self.offered[1]),
-                                   ("steps", self.steps, self.offered[2])):
+        # libmilter takes nought for "an MTA so old that it does not say": version 1.
+        for name, got, offered in (("actions", self.actions, self.offered[1] or 0xf),
+                                   ("steps", self.steps, self.offered[2] or 0x3f)):
             if got & ~offered:
                 raise Wrong("%s %#x wanted, %#x offered" % (name, got, offered))
         if not 2 <= self.version <= self.offered[0]:
@@ -515,12 +516,15 @@ class Mta(Session):
 
     def open(self, client, helo):
         """Connect and HELO; [(stage, Reply or None)]."""
-        self.client, self.session, got = client, None, []
+        got = []
         if client:
+            self.client, self.session = client, None
             self.tell("connect")
             got.append(("connect", self.connect(client.name, client.family, client.port,
                                                 client.wire)))
             self._session_end(*got[-1])
+        if self.session and self.session[0] == "helo" and helo is not None:
+            self.session = None
         if helo is not None and not self.session:
             self.tell("helo")
             got.append(("helo", self.helo(helo)))
@@ -554,6 +558,10 @@ class Mta(Session):
         result.progress = self.progress
         return result
 
+    def quit_nc(self):
+        super().quit_nc()
+        self.client = None
+
 
 class _Done(Exception):
     pass
@@ -572,7 +580,8 @@ class _Talk:
         r = self.result
         r.stage, r.reply = stage, reply
         r.action = "reject" if reply.name in ("conn-fail", "shutdown") else reply.name
-        if self.begun and stage != "eom":
+        # Behind a refusal at the end, too: libmilter hears no QUIT_NC before it.
+        if self.begun and (stage != "eom" or reply.refuses):
             self.mta.abort()
         if reply.name in ("accept", "discard"):     # who is not asked for, is taken
             r.rcpts += [path(x) for x in self.ahead]
