@@ -8,10 +8,13 @@ EXTRA_DIST += tests/bench
 # Memory over 200,000 messages and a reload a second; minutes, so by hand.
 soak: all
 	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/soak.py
+# 1,000 milter connections, abort storms, memory over 100,000 messages.
+milter-load: all
+	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/milter_load.py
 # Patterns and texts made to be slow, and who waits for them.
 hostile: all
 	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/hostile.py
-.PHONY: soak hostile
+.PHONY: soak milter-load hostile
 
 # What runs in a build with --enable-fault-hooks alone; tests/faults adds to
 # it. TESTS has it too there.

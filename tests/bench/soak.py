@@ -19,13 +19,13 @@ import argparse
 import json
 import os
 import signal
-import statistics
 import sys
 import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
+import memory
 import net
 import tap
 import tools
@@ -61,31 +61,6 @@ rule hold     { when subject contains "hold me"; then quarantine; }
 """
 
 
-def rollup(pid):
-    """RSS and PSS in bytes; None when the process is gone."""
-    got = {}
-    try:
-        with open("/proc/%d/smaps_rollup" % pid) as f:
-            for line in f:
-                words = line.split()
-                if words[0] in ("Rss:", "Pss:"):
-                    got[words[0][:-1].lower()] = int(words[1]) << 10
-    except OSError:
-        return None
-    return got if len(got) == 2 else None
-
-
-def sample(daemon):
-    """{role: [(pid, rss, pss)]} of all its processes now."""
-    roles = {}
-    for p in daemon.processes():
-        memory = rollup(p["pid"])
-        if memory:
-            roles.setdefault(p["role"], []).append(
-                (p["pid"], memory["rss"], memory["pss"]))
-    return roles
-
-
 class Load:
     """Runs of smtp-source until so many messages are sent."""
 
@@ -118,36 +93,6 @@ class Load:
             self.sent += BATCH + 1
 
 
-def totals(samples, role, which):
-    """The role's processes together, sample by sample."""
-    return [sum(p[which] for p in s.get(role, ())) for s in samples]
-
-
-def report(samples):
-    tenth = max(1, len(samples) // 10)
-    rows = {}
-    for role in sorted({r for s in samples for r in s}) + ["all"]:
-        row = {}
-        for name, which in (("rss", 1), ("pss", 2)):
-            series = totals(samples, role, which) if role != "all" else \
-                [sum(p[which] for ps in s.values() for p in ps) for s in samples]
-            row[name] = (statistics.median(series[:tenth]),
-                         statistics.median(series[-tenth:]), max(series))
-        rows[role] = row
-    print("%-10s %30s %30s" % ("KiB", "RSS first/last tenth, most",
-                               "PSS first/last tenth, most"))
-    for role, row in rows.items():
-        print("%-10s %s" % (role, " ".join(
-            "%30s" % "/".join(str(int(v) >> 10) for v in row[name])
-            for name in ("rss", "pss"))))
-    return rows
-
-
-def grew(row, slack):
-    first, last, _ = row["pss"]
-    return last > first * 1.1 and last > first + slack
-
-
 def soak(t, args):
     port = tools.smtp_sink(t)
     daemon = Postern(t, upstream="server 127.0.0.1:%d; identity none;" % port,
@@ -163,18 +108,18 @@ def soak(t, args):
         time.sleep(args.reload)
         if time.monotonic() - at >= args.every and load.sent > BATCH:
             at = time.monotonic()
-            samples.append(sample(daemon))
+            samples.append(memory.sample(daemon))
     print("%d messages and %d reloads in %d s, generation %d, %d runs failed" % (
         load.sent, reloads, time.monotonic() - began,
         daemon.status()["generation"], len(load.failed)))
-    rows = report(samples)
+    rows = memory.report(samples)
     if args.json:
         with open(args.json, "w") as f:
             json.dump(rows, f)
     t.same(load.failed[:3], [], "no run of smtp-source failed")
-    t.ok(not grew(rows["all"], SLACK_ALL), "the memory of all is flat")
+    t.ok(not memory.grew(rows["all"], SLACK_ALL), "the memory of all is flat")
     for role in ("master", "keeper"):
-        t.ok(not grew(rows[role], SLACK_ONE), "that of the %s is" % role)
+        t.ok(not memory.grew(rows[role], SLACK_ONE), "that of the %s is" % role)
 
 
 def main():
