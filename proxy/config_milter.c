@@ -252,10 +252,13 @@ print_when(const void *at, struct buf *b)
 		(void)buf_puts(b, p->when);
 }
 
+enum { SERVER, SHORT_UNIX, SHORT_INET };
+
 static const struct setting peer_table[] = {
-	{ "server", read_server, print_server, 0, NULL, NULL, NULL, 0 },
-	{ "unix", read_short, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "inet", read_short, NULL, 0, NULL, NULL, NULL, 0 },
+	[SERVER] = { "server", read_server, print_server, 0, NULL, NULL, NULL,
+	    0 },
+	[SHORT_UNIX] = { "unix", read_short, NULL, 0, NULL, NULL, NULL, 0 },
+	[SHORT_INET] = { "inet", read_short, NULL, 0, NULL, NULL, NULL, 0 },
 	{ "when", read_when, print_when, 0, NULL, NULL, NULL, 0 },
 	/* Postfix's milter_*_timeout */
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
@@ -315,6 +318,10 @@ config_read_milter(struct reader *r, const struct setting *s,
 		return lex_error(e, &name.pos, "milter \"%s\" has no server "
 		    "line (server unix:/PATH or server inet:HOST:PORT)",
 		    p.name);
+	/* Shown as a server line, wherever and however it stands. */
+	for (size_t i = SHORT_UNIX; i <= SHORT_INET; i++)
+		if (o.seen.at[i].line != 0)
+			o.seen.at[SERVER] = o.seen.at[i];
 	config_keep_origin(r, &r->origins->peers, c->n_milters, &o);
 	all = setting_grow(r, c->milters, c->n_milters, sizeof(*all));
 	all[c->n_milters++] = p;
