@@ -20,7 +20,7 @@ dist_organisation_tests_DATA = contrib/sample/organisation/tests/clean.eml \
 EXTRA_DIST += contrib/setup contrib/check contrib/quickstart \
 	contrib/quickstart-mail contrib/m4/postern.m4
 dist_man_MANS += contrib/man/postern-rules.5 contrib/man/postern-filter.3 \
-	contrib/man/postern-quarantine.7 \
+	contrib/man/postern-quarantine.7 contrib/man/postern-postfix.7 \
 	contrib/man/posternd.8 contrib/man/postern.conf.5
 include contrib/systemd/local.mk
 include contrib/debian/local.mk

@@ -128,7 +128,30 @@ def milter(t):
     t.ok("warning: milter" not in pf.log(), "milter: without a warning", pf.log()[-2000:])
 
 
+def squeezed(text):
+    """Without comments and blanks: a manual may write on one line."""
+    return re.sub(r"\s+", "", re.sub(r"^#.*$", "", text, flags=re.M))
+
+
+def manual(t):
+    """What postern-postfix(7) tells people to paste is what is pasted here."""
+    with open(os.path.join(SOURCE, "contrib/man/postern-postfix.7")) as f:
+        page = f.read().replace("\\e", "\\")
+    here = os.path.join(SOURCE, "contrib/postfix")
+    pasted = [squeezed(snippet(folder, name, {})) for folder in os.listdir(here)
+              for name in ("main.cf", "master.cf", "postern.conf")]
+    blocks = re.findall(r"^\.Pa (?:main\.cf|master\.cf|postern\.conf) :\n"
+                        r"\.Bd -literal.*?\n(.*?)^\.Ed", page, re.M | re.S)
+    t.ok(len(blocks) >= 7, "manual: names the files its snippets are for", blocks)
+    for block in blocks:
+        lines = [squeezed(x) for x in block.splitlines()]
+        t.ok(any(squeezed(block) in text or all(x in text for x in lines)
+                 for text in pasted),
+             "manual: %s ... is as contrib/postfix has it" % lines[0][:30], block)
+
+
 def test(t):
+    manual(t)
     milter(t)
     in_front(t)
     proxy_filter(t)
