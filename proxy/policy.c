@@ -48,7 +48,7 @@ static const struct rules_absent absent[] = {
 	{ "rspamd", "rspamd" },
 	{ "spamd", "spamd" },
 	{ "icap", "icap" },
-	{ "milter", "milter" },
+	{ "milter", NULL },
 	{ "exec", "exec" },
 	{ "time", "time" },
 	{ "part.macro", "ole" },

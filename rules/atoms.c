@@ -105,6 +105,39 @@ error_of_thing(const struct word *name, const char *thing, struct error *e)
 	    VIS(name->text), thing, thing);
 }
 
+/* Is it this name, or one of those that begin with it and a dot? */
+static bool
+is_under(struct pn_str name, const char *first)
+{
+	struct pn_str f = pn_str_of(first);
+
+	return pn_str_starts(name, f) &&
+	       (name.n == f.n || name.p[f.n] == '.');
+}
+
+/* Then the name is a slip: there are such facts. */
+static bool
+has_some_under(const struct rules_decls *d, const char *first)
+{
+	for (uint32_t i = 0; i < d->n_facts; i++)
+		if (is_under(pn_str_of(d->facts[i].name), first))
+			return true;
+	return false;
+}
+
+static int
+error_of_absent(const struct word *name, const struct rules_absent *absent,
+    struct error *e)
+{
+	if (absent->module == NULL)
+		return lex_error(e, &name->pos,
+		    "fact \"%s\" needs a block \"%s NAME { ... }\"",
+		    VIS(name->text), absent->name);
+	return lex_error(e, &name->pos,
+	    "fact \"%s\" needs module %s, which is not loaded",
+	    VIS(name->text), absent->module);
+}
+
 /* Why a name is no fact: its module is absent, its quantifier, a slip. */
 static int
 explain_missing(const struct rules_decls *d, uint32_t thing,
@@ -114,15 +147,10 @@ explain_missing(const struct rules_decls *d, uint32_t thing,
 	struct fact_ref ref;
 	char near[96];
 
-	for (size_t i = 0; i < d->n_absent; i++) {
-		struct pn_str a = pn_str_of(d->absent[i].name);
-
-		if (pn_str_starts(name->text, a) &&
-		    (name->text.n == a.n || name->text.p[a.n] == '.'))
-			return lex_error(e, &name->pos,
-			    "fact \"%s\" needs module %s, which is not loaded",
-			    VIS(name->text), d->absent[i].module);
-	}
+	for (size_t i = 0; i < d->n_absent; i++)
+		if (is_under(name->text, d->absent[i].name) &&
+		    !has_some_under(d, d->absent[i].name))
+			return error_of_absent(name, &d->absent[i], e);
 	for (uint32_t i = 0; d->things[i] != NULL; i++)
 		if (find_with_field(
 			d, pn_str_of(d->things[i]), name->text, &ref))

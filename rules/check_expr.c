@@ -22,7 +22,8 @@ find_thing(struct checking *c, struct expr *x)
 		suggest_try(&s, thing);
 	}
 	for (size_t i = 0; i < d->n_absent; i++)
-		if (pn_str_eq(pn_str_of(d->absent[i].name), x->thing_name.text))
+		if (d->absent[i].module != NULL &&
+		    pn_str_eq(pn_str_of(d->absent[i].name), x->thing_name.text))
 			return lex_error(c->e, &x->thing_name.pos,
 			    "fact \"%s\" needs module %s, which is not loaded",
 			    VIS(x->thing_name.text), d->absent[i].module);

@@ -13,9 +13,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Items that configure a module. */
-static const char *const module_items[] = { "engine", "milter" };
-
 struct pn_str
 parse_under_base(struct rules_builder *b, struct pn_str path)
 {
@@ -39,25 +36,21 @@ rules_is_item(struct pn_str word)
 	return pn_str_eq(word, PN_STR_V("set")) ||
 	       pn_str_eq(word, PN_STR_V("map")) ||
 	       pn_str_eq(word, PN_STR_V("people")) ||
-	       pn_str_eq(word, PN_STR_V("policy")) || AMONG(word, module_items);
+	       pn_str_eq(word, PN_STR_V("policy")) ||
+	       pn_str_eq(word, PN_STR_V("engine"));
 }
 
 /* engine clamd { ... }: no module that has such settings exists yet. */
 static int
-parse_module_item(struct parser *p, bool milter)
+parse_engine(struct parser *p)
 {
 	struct word name;
 
-	if (parse_name(p,
-		milter ? "the name of a milter"
-		       : "the name of an "
-			 "engine",
-		&name) < 0)
+	if (parse_name(p, "the name of an engine", &name) < 0)
 		return -1;
 	return lex_error(p->e, &name.pos,
-	    "%s \"%s\" needs module %s, which is not loaded",
-	    milter ? "milter" : "engine", VIS(name.text),
-	    milter ? "milter" : VIS(name.text));
+	    "engine \"%s\" needs module %s, which is not loaded",
+	    VIS(name.text), VIS(name.text));
 }
 
 static int
@@ -77,8 +70,8 @@ parse_item(struct parser *p)
 		return parse_people(p);
 	if (lex_is(&t, "policy"))
 		return parse_policy(p);
-	if (t.kind == LEX_WORD && AMONG(t.text, module_items))
-		return parse_module_item(p, lex_is(&t, "milter"));
+	if (lex_is(&t, "engine"))
+		return parse_engine(p);
 	return parse_unexpected(
 	    p->e, &t, "set, map, people or policy", items, PN_COUNT(items));
 }

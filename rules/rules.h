@@ -57,7 +57,8 @@ struct rules_decl {
  * `fact "dmarc" needs module dmarc, which is not loaded`. */
 struct rules_absent {
 	const char *name;
-	const char *module;
+	const char *module; /* NULL: `fact "milter.x.action" needs a block
+			       "milter NAME { ... }"` */
 };
 
 struct rules_decls {

@@ -199,6 +199,31 @@ POLICIES = [
      '"shadow" or "live" must stand here, not "shade"'),
 ]
 
+# ---- conditions in settings ----
+def when(text):
+    """Behind `when `, in a milter's block, at line 1 column 42."""
+    return "milter dkim { server inet:127.0.0.1:1; when %s; }\n" % text
+
+
+LATE = "this is known only after the message was read"
+CONDITIONS = [
+    (when("subject ~ /x/"), "1:45", LATE),
+    (when("login = \"x\" and not any part is encrypted"), "1:65", LATE),
+    (when("size > 5"), "1:45", LATE),
+    (when("client.pi = 10.0.0.1"), "1:45", 'unknown fact "client.pi", did you mean "client.ip"?'),
+    (when("sender in partnres"), "1:55", 'unknown set or map "partnres"'),
+    (when("( login = \"x\""), "1:58", '")" must stand here, not ";"'),
+    (when(""), "1:45", 'a test must stand here, not ";"'),
+    (when("login = \"x\"") + rule("milter.dkmi.action is reject"), "2:26",
+     'unknown fact "milter.dkmi.action", did you mean "milter.dkim.action"?'),
+    (rule("milter.dkim.action is reject"), "1:26",
+     'fact "milter.dkim.action" needs a block "milter NAME { ... }"'),
+    (when("login = \"x\"") + rule("milter.dkim.action is rejct"), "2:48",
+     '"rejct" is no word of milter.dkim.action, did you mean "reject"?'),
+    (when("login = \"x\"") + rule("milter.dkim.action"), "2:26",
+     '"milter.dkim.action" is one of some words'),
+]
+
 # ---- actions and tests ----
 ACTIONS = [
     (then("rejct \"x\""), "1:26", 'an action must stand here, not "rejct", did you mean "reject"?'),
@@ -218,6 +243,9 @@ ACTIONS = [
     (then("hold 5m"), "1:31", '";" must stand here, not "5m"'),
     (then("hold, header add X \"y\", quarantine"), "1:50",
      'a rule has one verdict: "quarantine" cannot stand beside "hold"'),
+    (then("sender add a@b"), "1:33", '"set" must stand here, not "add"'),
+    (then("sender set nobody"), "1:37", '"nobody" is no address'),
+    (then("sender set <>, reject \"x\""), "1:26", '"sender" changes nothing beside "reject"'),
     (then("delay 5m"), "1:32", 'a delay is more than nothing and at most 60s'),
     (then("strip part"), "1:26", '"strip part" needs a part that was found'),
     (then("banner \"x\""), "1:26", '"banner" is not available in this version'),
@@ -303,7 +331,7 @@ def test(t):
     n = sum(table(name, cases) for name, cases in [
         ("settings", SETTINGS), ("grammar", GRAMMAR), ("names and types", NAMES),
         ("sets, maps, people", LISTS), ("policies and scores", POLICIES),
-        ("actions and tests", ACTIONS)])
+        ("conditions in settings", CONDITIONS), ("actions and tests", ACTIONS)])
     bad = []
     for text, warning in WARNINGS:
         done = check(text, "-v")

@@ -197,8 +197,6 @@ static const struct {
 	{ "people ceo { }", 1, 8, "people \"ceo\" need a name" },
 	{ "engine clamd { unix /run/clamd; }", 1, 8,
 	    "engine \"clamd\" needs module clamd, which is not loaded" },
-	{ "milter dkim { inet 127.0.0.1:8891; }", 1, 8,
-	    "milter \"dkim\" needs module milter, which is not loaded" },
 	/* policies */
 	{ "policy a { }\npolicy b { }", 2, 8,
 	    "policies \"a\" and \"b\" both have no \"for\": call one that is "
