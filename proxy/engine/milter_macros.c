@@ -72,6 +72,18 @@ client_text(const struct transaction *t)
 	    forged ? " (may be forged)" : ""));
 }
 
+/* As in an address literal: Postfix's {client_addr}, not its connect packet. */
+static struct pn_str
+client_addr(const struct transaction *t)
+{
+	struct pn_str ip = t->client.ip;
+
+	if (ip.n == 0 || memchr(ip.p, ':', ip.n) == NULL)
+		return some(ip);
+	return pn_str_of(
+	    arena_printf(t->arena, "IPv6:%.*s", PN_STR_ARG(ip)));
+}
+
 static struct pn_str
 client_resolve(const struct client *c)
 {
@@ -121,7 +133,7 @@ VALUE(get_v, PN_STR_V("postern " PACKAGE_VERSION))
 VALUE(get_client, client_text(t))
 VALUE(get_daemon_addr, daemon_part(c->listener, false))
 VALUE(get_daemon_port, daemon_part(c->listener, true))
-VALUE(get_client_addr, some(c->ip))
+VALUE(get_client_addr, client_addr(t))
 VALUE(get_client_name, or_unknown(c->name))
 VALUE(get_client_ptr, or_unknown(c->reverse_name))
 VALUE(get_client_resolve, client_resolve(c))
@@ -129,6 +141,9 @@ VALUE(get_client_port, pn_str_of(arena_printf(t->arena, "%u", c->port)))
 VALUE(get_tls_version, some(c->tls_version))
 VALUE(get_cipher, some(c->tls_cipher))
 VALUE(get_login, some(c->login))
+/* The one way in which we hear of a login, and as Postfix says it: filters sign
+ * for whom an {auth_type} is told. */
+VALUE(get_auth_type, c->login.n > 0 ? PN_STR_V("XCLIENT") : none)
 VALUE(get_i, t->envelope.address.p ? pn_str_of(t->id) : none)
 /* Empty, but told, of the null sender. */
 VALUE(get_mail_addr, t->envelope.address)
@@ -158,6 +173,7 @@ static const struct {
 	{ PN_STR("tls_version"), get_tls_version },
 	{ PN_STR("cipher"), get_cipher },
 	{ PN_STR("auth_authen"), get_login },
+	{ PN_STR("auth_type"), get_auth_type },
 	{ PN_STR("mail_addr"), get_mail_addr },
 	{ PN_STR("mail_host"), get_mail_host },
 	{ PN_STR("mail_mailer"), get_mail_mailer },

@@ -41,6 +41,11 @@ def eom(*change):
     return {"turns": [turn("eom", change=change)], "steps": mail(TEXT, rcpts=TWO)}
 
 
+# All there is to know of a client.
+CLIENT = {"symbols": {
+    "connect": "{client_addr} {client_name} {client_ptr} {client_resolve} {client_port} _",
+    "mail": "{auth_authen} {auth_type} {mail_addr}"}}
+
 # name: turns of the recorder, the steps of the client, and what it negotiates.
 CASES = {
     "plain": {"steps": mail(TEXT, rcpts=TWO)},
@@ -82,6 +87,24 @@ CASES = {
         "helo": "{client_addr}", "mail": "{mail_addr} {client_name}",
         "rcpt": "{rcpt_addr} {client_addr}", "data": "i {mail_addr}",
         "eoh": "i", "eom": "i {rcpt_addr}"}}},
+    # clients
+    "a client with a name": {"steps": mail(TEXT), "who":
+                             "NAME=mx.far.example ADDR=192.0.2.7 REVERSE_NAME=mx.far.example",
+                             "want": CLIENT},
+    "a forged name": {"steps": mail(TEXT), "who":
+                      "NAME=[UNAVAILABLE] ADDR=192.0.2.7 REVERSE_NAME=forged.example",
+                      # XCLIENT cannot tell Postfix that it is FORGED.
+                      "want": {"symbols": {"connect": "{client_name} {client_ptr} _"}}},
+    "a name for now unknown": {"steps": mail(TEXT), "who":
+                               "NAME=[TEMPUNAVAIL] ADDR=192.0.2.7 REVERSE_NAME=[TEMPUNAVAIL]",
+                               "want": CLIENT},
+    "a client over IPv6": {"steps": mail(TEXT), "who": "NAME=six.far.example"
+                           " ADDR=IPV6:2001:db8::7 REVERSE_NAME=six.far.example",
+                           "want": CLIENT},
+    "IPv6, no name": {"steps": mail(TEXT), "want": CLIENT, "who":
+                      "NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::7 REVERSE_NAME=[UNAVAILABLE]"},
+    "a login": {"steps": mail(TEXT), "want": CLIENT, "who":
+                "NAME=mx.far.example ADDR=192.0.2.7 REVERSE_NAME=mx.far.example LOGIN=ada"},
     # changes
     "add a field": eom(["addheader", "X-Added", "one"], ["addheader", "X-Added", "two"],
                        ["addheader", "X-Folded", "one\n\ttwo\n three"]),
@@ -146,9 +169,8 @@ CASES = {
     "a line without enhanced code": {"steps": mail(TEXT), "turns": [
         turn("eom", "reject", "550", None, "no code here")]},
 }
-for at, where in (("connect", None), ("helo", None), ("mail", None), ("rcpt", None),
-                  ("data", None), ("header", None), ("eoh", None), ("body", None),
-                  ("eom", None)):
+STAGES = ("connect", "helo", "mail", "rcpt", "data", "header", "eoh", "body", "eom")
+for at in STAGES:
     for say in ("reject", "tempfail"):
         CASES["%s at %s" % (say, at)] = {"steps": mail(TEXT, rcpts=TWO),
                                          "turns": [turn(at, say)]}
@@ -202,7 +224,7 @@ def run(recorder, side, case):
     """(what came of it, what the milter was told, the entries)."""
     recorder.script(*case.get("turns", ()), **case.get("want", {}))
     recorder.restart()
-    kw = {"helo": case["helo"]} if "helo" in case else {}
+    kw = {k: case[k] for k in ("helo", "who") if k in case}
     outcome = side.talk(case["steps"], **kw)
     recorder.closed(1)
     entries = recorder.heard()

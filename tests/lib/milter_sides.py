@@ -32,6 +32,7 @@ KEYWORDS = ("PIPELINING", "SIZE 100000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 
 # Postfix as transparent as it can be, so that differences are the milters'.
 MAIN = """
+inet_protocols = all
 relay_domains = $virtual_mailbox_domains
 transport_maps = static:smtp:[127.0.0.1]:%d
 smtp_host_lookup = native
@@ -40,7 +41,7 @@ message_drop_headers =
 disable_mime_output_conversion = yes
 smtp_line_length_limit = 0
 smtp_dns_support_level = disabled
-smtpd_authorized_xclient_hosts = 127.0.0.1
+smtpd_authorized_xclient_hosts = 127.0.0.9
 smtpd_discard_ehlo_keywords = chunking
 delay_logging_resolution_limit = 0
 smtpd_milters = %s
@@ -100,15 +101,18 @@ def _address(line):
 class Side:
     """address and sink are set by the two below."""
 
-    def talk(self, steps, source="127.0.0.9", helo="EHLO nine.helo", before=()):
+    def talk(self, steps, source="127.0.0.9", helo="EHLO nine.helo", before=(),
+             who=None):
         """
-        One session. Steps are command lines, messages (octets: DATA and all
+        One session, in the name of `who` (of XCLIENT) if given. Steps are command lines, messages (octets: DATA and all
         of it, if there is somebody to get it) and CUT. A recipient is not
         named to a server that refused the sender.
         """
         first = len(self.sink.messages)
         held = self.held()
         replies = []
+        if who:
+            before = ["XCLIENT " + who, "EHLO nine.helo"] + list(before)
         with net.Client(self.address, source=source, greet=False, timeout=12) as c:
             try:
                 replies.append(_said(c.reply()))
@@ -188,6 +192,7 @@ class PosternSide(Side):
         self.policy = policy
         self.daemon = Postern(
             t, name="asks", policy=policy, extra=self._blocks(milters),
+            listen="listen smtp 127.0.0.1:0 { upstream up; identity from 127.0.0.9 xclient; }",
             upstream="server %s; identity none;" % self.sink.server)
         self.address = self.daemon.address
 
