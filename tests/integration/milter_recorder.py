@@ -8,12 +8,13 @@ none the proxy's milters do not hear of.
 """
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import milter
 import tap
-from milter_sides import CUT, Outcome, PosternSide, PostfixSide, compare, mail, stages, told
+from milter_sides import CUT, KEYWORDS, Outcome, PosternSide, PostfixSide, compare, mail, stages, told
 from peers import Recorder
 
 HEAD = (b"Received: from far.example (far.example [192.0.2.7])\r\n"
@@ -50,6 +51,11 @@ CLIENT = {"symbols": {
 CASES = {
     "plain": {"steps": mail(TEXT, rcpts=TWO)},
     "esmtp parameters": {"steps": mail(TEXT, params=" SIZE=1000 BODY=8BITMIME")},
+    "DSN parameters": {"steps": mail(
+        TEXT, params=" RET=HDRS ENVID=abc+2Bd SMTPUTF8",
+        rcpt_params=" NOTIFY=FAILURE,DELAY ORCPT=rfc822;one@example.com")},
+    "quoted addresses": {"steps": mail(TEXT, sender='"a b"@client.example',
+                                       rcpts=('"c d"@example.com',))},
     "null sender": {"steps": mail(TEXT, sender="")},
     "no body": {"steps": mail(HEAD)},
     "empty body": {"steps": mail(HEAD + b"\r\n")},
@@ -220,6 +226,53 @@ PLAIN = ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header
          "body", "eom", "close"]
 
 
+# Two in a row: (turns of the first, of the second).
+ROWS = {
+    "the second sees what the first did": (
+        [turn("eom", change=[["insheader", 0, "X-A", "1"], ["addheader", "X-B", "2"],
+                             ["chgheader", "Subject", 1, "by a"],
+                             ["chgheader", "X-Twice", 2, None],
+                             ["replacebody", "body of a\r\n"]])],
+        [turn("eom", change=[["chgheader", "X-A", 1, "by b"],
+                             ["insheader", 0, "X-C", "on top of a"]])]),
+    "both change the envelope": (
+        [turn("eom", change=[["addrcpt", "<three@example.com>"],
+                             ["chgfrom", "<a@other.example>"]])],
+        [turn("eom", change=[["delrcpt", "<three@example.com>"],
+                             ["delrcpt", "<one@example.com>"]])]),
+    "both replace the body": (
+        [turn("eom", change=[["replacebody", "of a\r\n"]])],
+        [turn("eom", change=[["replacebody", "of b\r\n"]])]),
+    "the first refuses the message": ([turn("eom", "reject", "550", "5.7.1", "by a")], []),
+    "the second refuses the message": (
+        [turn("eom", change=[["addheader", "X-A", "1"]])],
+        [turn("eom", "reject", "550", "5.7.1", "by b")]),
+    "the first accepts at MAIL": ([turn("mail", "accept")], []),
+    "the first accepts at the end": (
+        [turn("eom", "accept", change=[["addheader", "X-A", "1"]])], []),
+    "the first holds": ([turn("eom", change=[["quarantine", "a"]])], []),
+    "the second throws away": ([], [turn("eom", "discard")]),
+    "the first refuses one recipient": (
+        [turn("rcpt", "reject", "550", "5.1.1", "not him", arg="<one@example.com>")], []),
+}
+# Where the second is told otherwise than by Postfix: what it hears of, and why.
+ROWS_DIFFERENT = {
+    # A rule may take whom a milter refuses: each milter knows all recipients.
+    "the first refuses one recipient":
+        ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "eoh",
+         "body", "eom", "close"],
+    # DATA is told with the message, when the one before has let it pass.
+    "the first refuses the message":
+        ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "abort", "close"],
+    # What is held is judged to the end: who looks at it sees all there is.
+    "the first holds":
+        ["negotiate", "connect", "helo", "mail", "rcpt", "rcpt", "data", "header", "eoh",
+         "body", "eom", "close"],
+}
+# No milter, or one that dies at a stage; with both answers to that.
+AWAY = ("nobody",) + STAGES
+
+
 def run(recorder, side, case):
     """(what came of it, what the milter was told, the entries)."""
     recorder.script(*case.get("turns", ()), **case.get("want", {}))
@@ -231,14 +284,13 @@ def run(recorder, side, case):
     return outcome, told(entries), entries
 
 
-def test(t):
-    recorder = Recorder(t)
-    asked = [("recorder", recorder.address)]
-    names = sys.argv[1:] or CASES
-    postfix = PostfixSide(t, asked)
-    recorder.closed(1)  # the helper looked whether Postfix is there
+def heard(lines):
+    """Without what the proxy does not pass on."""
+    return [line for line in sum(lines, []) if not line.startswith("unknown ")]
+
+
+def cases(t, recorder, postfix, postern, names):
     want = {name: run(recorder, postfix, CASES[name]) for name in names}
-    postern = PosternSide(t, asked, settings="reuse no;")
     got = {name: run(recorder, postern, CASES[name]) for name in names}
     if "plain" in want:
         t.same(stages(want["plain"][2]), PLAIN, "Postfix calls all callbacks")
@@ -248,8 +300,120 @@ def test(t):
         as_is = DIFFERENT.get(name, lambda outcome: outcome)
         compare(t, "%s: the same came of it" % name, got[name][0], as_is(want[name][0]))
         compare(t, "%s: the milter was told the same" % name,
-                sum(got[name][1], []), [line for line in sum(want[name][1], [])
-                                        if not line.startswith("unknown ")])
+                heard(got[name][1]), heard(want[name][1]))
 
 
-tap.run(test, 240)
+def versions(t, recorder, postfix, postern, asked):
+    """
+    The protocol down to version 2. Postfix knows no 5, and offers with all
+    what version 6 brought for the end of the message.
+    """
+    for version in (2, 3, 4, 6):
+        postfix.postfix.set("milter_protocol=%d" % version)
+        want = run(recorder, postfix, CASES["plain"])
+        postern.ask(asked, "reuse no; protocol %d;" % version)
+        got = run(recorder, postern, CASES["plain"])
+        compare(t, "version %d: the same came of it" % version, got[0], want[0])
+        lines = heard(got[1]), heard(want[1])
+        if version < 6:
+            lines = [[re.sub(r"^negotiate \[\d+,", "negotiate [*,", x) for x in side]
+                     for side in lines]
+        compare(t, "version %d: the milter was told the same" % version, *lines)
+    postern.ask(asked, "reuse no;")
+
+
+def in_a_row(t, first, postfix, postern):
+    second = Recorder(t, "second")
+    asked = [("first", first.address), ("second", second.address)]
+    steps = mail(TEXT, rcpts=TWO)
+
+    def row(side, turns):
+        for recorder, mine in zip((first, second), turns):
+            recorder.script(*mine)
+            recorder.restart()
+        outcome = side.talk(steps)
+        for recorder in (first, second):
+            recorder.closed(1)
+        return (outcome, [heard(told(r.heard())) for r in (first, second)],
+                stages(second.heard()))
+
+    postfix.ask(asked)
+    want = {name: row(postfix, turns) for name, turns in ROWS.items()}
+    postern.ask(asked)
+    for name, turns in ROWS.items():
+        outcome, lines, callbacks = row(postern, turns)
+        compare(t, "%s: the same came of it" % name, outcome, want[name][0])
+        compare(t, "%s: the first was told the same" % name, lines[0], want[name][1][0])
+        if name in ROWS_DIFFERENT:
+            t.same(callbacks, ROWS_DIFFERENT[name], "%s: what the second was told" % name)
+        else:
+            compare(t, "%s: the second was told the same" % name, lines[1],
+                    want[name][1][1])
+
+
+def away(t, recorder, postfix, postern):
+    """Refused for now, or taken, as configured: the code is compared."""
+    steps = mail(TEXT)
+    nobody = [("recorder", "inet:127.0.0.1:9")]
+    asked = [("recorder", recorder.address)]
+
+    def outcome(side, at):
+        if at != "nobody":
+            recorder.script(turn(at, change=[["die"]]))
+            recorder.restart()
+        got = side.talk(steps)
+        codes = [r[0] if r != "cut" else r for r in got.replies if r == "cut" or r[0] >= 400]
+        return codes[:1], len(got.sent)
+
+    for what, setting in (("tempfail", "on unavailable tempfail;"),
+                          ("accept", "on unavailable accept;")):
+        postfix.postfix.set("milter_default_action=" + what)
+        for milters, stages_here in ((nobody, AWAY[:1]), (asked, AWAY[1:])):
+            postfix.ask(milters)
+            postern.ask(milters, "reuse no; " + setting)
+            for at in stages_here:
+                t.same(outcome(postern, at), outcome(postfix, at),
+                       "%s, %s: as Postfix" % (what, at))
+
+
+def reused(t, recorder, postern):
+    """One connection for client after client; each is told all of its own."""
+    asked = [("recorder", recorder.address)]
+    recorder.script()
+    recorder.restart()
+    postern.ask(asked, "reuse no;")
+    postern.talk(mail(TEXT))
+    recorder.closed(1)
+    want = heard(told(recorder.heard()))
+    postern.ask(asked, "")
+    recorder.restart()
+    for _ in range(3):
+        postern.talk(mail(TEXT))
+    recorder.closed(3)
+    got = told(recorder.heard())
+    t.same([line.split()[0] for line in got[0][:2]], ["negotiate", "connect"],
+           "the first of three conversations negotiates")
+    t.ok(got[0] == want and got[1] == want[1:] and got[2] == want[1:],
+         "each is told the same, and the others do not negotiate", *got)
+
+
+def test(t):
+    recorder = Recorder(t)
+    asked = [("recorder", recorder.address)]
+    postfix = PostfixSide(t, asked, keywords=KEYWORDS + ("DSN", "SMTPUTF8"))
+    recorder.closed(1)  # the helper looked whether Postfix is there
+    postern = PosternSide(t, asked, settings="reuse no;",
+                          keywords=KEYWORDS + ("DSN", "SMTPUTF8"))
+    parts = sys.argv[1:]
+    cases(t, recorder, postfix, postern, [n for n in CASES if not parts or n in parts])
+    if not parts or "versions" in parts:
+        versions(t, recorder, postfix, postern, asked)
+    if not parts or "in_a_row" in parts:
+        in_a_row(t, recorder, postfix, postern)
+    if not parts or "away" in parts:
+        away(t, recorder, postfix, postern)
+    if not parts or "reused" in parts:
+        reused(t, recorder, postern)
+
+
+tap.run(test, 300)

@@ -33,6 +33,7 @@ KEYWORDS = ("PIPELINING", "SIZE 100000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 # Postfix as transparent as it can be, so that differences are the milters'.
 MAIN = """
 inet_protocols = all
+virtual_mailbox_maps = static:taken
 relay_domains = $virtual_mailbox_domains
 transport_maps = static:smtp:[127.0.0.1]:%d
 smtp_host_lookup = native
