@@ -240,7 +240,7 @@ reverse_name(struct pn_str ip, char *out, size_t size)
 	char text[INET6_ADDRSTRLEN] = "";
 	size_t at = 0;
 
-	if (ip.n >= sizeof(text))
+	if (ip.n == 0 || ip.n >= sizeof(text))
 		return false;
 	memcpy(text, ip.p, ip.n);
 	if (inet_pton(AF_INET, text, raw) == 1) {

@@ -75,6 +75,9 @@ conversation_new(SMFICTX *ctx)
 	c->base->door = DOOR_MILTER;
 	c->base->wake = on_engine;
 	c->base->owner = c;
+	/* As long as nothing is told of the client: DNS is the MTA's affair. */
+	c->base->client.name_state = CLIENT_NAME_NONE;
+	c->base->client.listener = pn_str_of(m->listener->name);
 	atomic_fetch_add(&m->n_conversations, 1);
 	must(smfi_setpriv(ctx, c) == MI_SUCCESS);
 	return c;
@@ -243,7 +246,6 @@ on_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 		.ptr = macro(ctx, PN_STR_V("client_ptr")),
 		.port = macro(ctx, PN_STR_V("client_port")) };
 
-	client->listener = pn_str_of(c->milter->listener->name);
 	/* A fresh arena: this much fits. */
 	(void)peer_client(client, a, &told);
 	(void)take_macros(ctx, c->milter->conf, a, &c->base->macros);

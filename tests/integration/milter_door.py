@@ -320,6 +320,16 @@ def facts(t, d):
         m.known["{x_own}"] = "here"
         got = d.one(b"own", m)
         t.ok(b"X-Own: here" in got.message, "and come", got, got.message)
+    for what, client in (("over a unix socket of the MTA", Client("/run/mta", family=b"L")),
+                         ("of an unknown family", Client("", name="localhost", family=b"U"))):
+        got = d.one(b"name me", client=client)
+        t.ok(got.action == "accept", "a client " + what, got, d.daemon.log()[-1000:])
+    with d.mta() as m:
+        got = m.deliver(None, None, FROM, TO, mail(b"name me"))
+        t.ok(got.action == "accept" and b"X-Client: none" in got.message,
+             "a client of whom nothing is told has no name, and none is looked for", got)
+    t.same([q for q in d.daemon.dns.asked if q[0] != "1.0.0.127.in-addr.arpa"], [],
+           "DNS hears nothing of the milter door's clients")
     with d.mta(macros=False) as m:
         d.good("without any macros", m)
     got = d.one(b"logged", macros={"i": "4QwErTy"})
