@@ -37,7 +37,7 @@ AT_ONCE = 20
 POLICY = """
 rule words    { when subject ~ /\\bload (?<n>\\d+)/; then tag; }
 rule program  { when any part ( magic is executable ); then reject "no programs"; }
-rule link     { when url.host = "www.example.org"; then header add X-Link "yes"; }
+rule link     { when any url ( host = "www.example.org" ); then header add X-Link "yes"; }
 rule text     { when text contains "gr\u00fc\u00dfe"; then note "a greeting"; }
 rule keep     { when subject contains "keep me"; then quarantine class load; }
 rule refuse   { when subject contains "refuse me"; then reject 550 5.7.1 "refused"; }
