@@ -169,6 +169,18 @@ put_path(struct milter_talk *k, struct pn_str path, struct pn_str params)
 	    milter_put_strings(out(k), callbacks[k->at].command, words, n);
 }
 
+static void
+add_without_cr(struct buf *b, struct pn_str s)
+{
+	while (s.n > 0) {
+		const char *cr = memchr(s.p, '\r', s.n);
+		size_t n = cr != NULL ? (size_t)(cr - s.p) : s.n;
+
+		(void)buf_add(b, s.p, n); /* no cap */
+		s = pn_str_sub(s, n + 1, s.n);
+	}
+}
+
 /* Bytes [from, to) of the message; CRs go. */
 static void
 gather(struct milter_talk *k, struct buf *b, size_t from, size_t to)
@@ -179,9 +191,7 @@ gather(struct milter_talk *k, struct buf *b, size_t from, size_t to)
 		piece = pn_str_sub(spool_at(k->message, from), 0, to - from);
 		if (piece.n == 0)
 			break; /* found out by its length */
-		for (size_t i = 0; i < piece.n; i++)
-			if (piece.p[i] != '\r')
-				(void)buf_add(b, &piece.p[i], 1); /* no cap */
+		add_without_cr(b, piece);
 	}
 }
 
