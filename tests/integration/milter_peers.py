@@ -228,7 +228,7 @@ def run(t, what, side, group, taps):
 
 def test(t):
     postfix = PostfixSide(t, [])
-    postern = PosternSide(t, [], settings="reuse no;")
+    postern = PosternSide(t, [])
     for make in (signing, verifying, aligning, scanning, scoring, defanging, in_a_row):
         what = make.__name__
         if sys.argv[1:] and what not in sys.argv[1:]:

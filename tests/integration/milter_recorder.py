@@ -311,7 +311,7 @@ def versions(t, recorder, postfix, postern, asked):
     for version in (2, 3, 4, 6):
         postfix.postfix.set("milter_protocol=%d" % version)
         want = run(recorder, postfix, CASES["plain"])
-        postern.ask(asked, "reuse no; protocol %d;" % version)
+        postern.ask(asked, "protocol %d;" % version)
         got = run(recorder, postern, CASES["plain"])
         compare(t, "version %d: the same came of it" % version, got[0], want[0])
         lines = heard(got[1]), heard(want[1])
@@ -319,7 +319,7 @@ def versions(t, recorder, postfix, postern, asked):
             lines = [[re.sub(r"^negotiate \[\d+,", "negotiate [*,", x) for x in side]
                      for side in lines]
         compare(t, "version %d: the milter was told the same" % version, *lines)
-    postern.ask(asked, "reuse no;")
+    postern.ask(asked, "")
 
 
 def in_a_row(t, first, postfix, postern):
@@ -370,7 +370,7 @@ def away(t, recorder, postfix, postern):
         postfix.postfix.set("milter_default_action=" + what)
         for milters, stages_here in ((nobody, AWAY[:1]), (asked, AWAY[1:])):
             postfix.ask(milters)
-            postern.ask(milters, "reuse no; " + setting)
+            postern.ask(milters, setting)
             for at in stages_here:
                 t.same(outcome(postern, at), outcome(postfix, at),
                        "%s, %s: as Postfix" % (what, at))
@@ -381,11 +381,11 @@ def reused(t, recorder, postern):
     asked = [("recorder", recorder.address)]
     recorder.script()
     recorder.restart()
-    postern.ask(asked, "reuse no;")
+    postern.ask(asked, "")
     postern.talk(mail(TEXT))
     recorder.closed(1)
     want = heard(told(recorder.heard()))
-    postern.ask(asked, "")
+    postern.ask(asked, "reuse yes;")
     recorder.restart()
     for i in range(3):
         postern.talk(mail(TEXT))
@@ -402,8 +402,7 @@ def test(t):
     asked = [("recorder", recorder.address)]
     postfix = PostfixSide(t, asked, keywords=KEYWORDS + ("DSN", "SMTPUTF8"))
     recorder.closed(1)  # the helper looked whether Postfix is there
-    postern = PosternSide(t, asked, settings="reuse no;",
-                          keywords=KEYWORDS + ("DSN", "SMTPUTF8"))
+    postern = PosternSide(t, asked, keywords=KEYWORDS + ("DSN", "SMTPUTF8"))
     parts = sys.argv[1:]
     cases(t, recorder, postfix, postern, [n for n in CASES if not parts or n in parts])
     if not parts or "versions" in parts:
