@@ -28,6 +28,8 @@ class Door:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         t.defer(self.end)
         self.address = self.child.stdout.readline().strip()
+        if not self.address:
+            raise RuntimeError("the door does not open: " + self.child.stderr.read())
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
