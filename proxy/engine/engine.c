@@ -259,7 +259,10 @@ run_phase(struct engine_run *r)
 		break;
 	case PHASE_INSPECT:
 		r->phase = PHASE_HOOKS; /* on_findings may say otherwise */
-		inspect(r);
+		if (r->t->partial && !r->engine->conf->needs.header)
+			r->t->past->inspected = true; /* there is nothing */
+		else
+			inspect(r);
 		break;
 	case PHASE_BLAME:
 		r->phase = PHASE_JUDGE;

@@ -27,6 +27,11 @@ acts_on_body(const struct rules_use *u)
 	return u->action == RULES_QUARANTINE || u->action == RULES_STRIP;
 }
 
+/* Actions of rules that look at no message, but change it. */
+#define OF_HEADER                                                              \
+	(UINT32_C(1) << RULES_HEADER | UINT32_C(1) << RULES_SUBJECT_PREFIX |   \
+	    UINT32_C(1) << RULES_STRIP)
+
 struct finder {
 	const struct chain *chain;
 	struct engine_needs *out;
@@ -97,6 +102,8 @@ engine_needs_find(struct engine_needs *out, const struct engine_conf *conf,
 		found.body |= policies[i].body;
 	}
 	found.body |= found.every_body;
+	found.header = found.body || found.marks ||
+	    found.stages[STAGE_MESSAGE] || (found.actions & OF_HEADER) != 0;
 	if (n > 0 && is_by_rcpt(conf->rules))
 		found.stages[STAGE_RCPT] = true;
 	*out = found;

@@ -4,8 +4,8 @@
  * anything. For a door that may choose what it is told (the milter); the proxy
  * has all of it anyway.
  *
- * Found once, where the policy is made; read-only. The header is always
- * wanted: history and log tell the subject.
+ * Found once, where the policy is made; read-only. Where no rule looks at any
+ * message, none is read, and history tells no subject.
  */
 #ifndef ENGINE_NEEDS_H
 #define ENGINE_NEEDS_H
@@ -26,6 +26,7 @@ struct engine_needs {
 	/* A module has a hook, or some policy a rule, at this stage. The first
 	 * four may otherwise be run together with a later one. */
 	bool stages[STAGES];
+	bool header;     /* somebody reads it, changes it or keeps it */
 	bool body;       /* of some message */
 	bool every_body; /* of each: a module reads it, whatever rules ask */
 	uint32_t actions; /* 1 << enum rules_action: of some rule */

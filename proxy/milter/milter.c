@@ -218,7 +218,8 @@ may_skip(const struct engine_conf *conf)
 static struct offer_needs
 needs_of(const struct engine_conf *conf, const struct milter_listener *l)
 {
-	struct offer_needs mine = { .body = conf->needs.body,
+	struct offer_needs mine = { .header = conf->needs.header,
+		.body = conf->needs.body,
 		.answers_chunks = may_skip(conf),
 		.tcp = l->addr.ss_family != AF_UNIX,
 		.actions = actions_of(&conf->needs) };

@@ -41,6 +41,12 @@ quiet_rcpt(const struct offer_needs *n)
 }
 
 static bool
+no_message(const struct offer_needs *n)
+{
+	return !n->header && !n->body;
+}
+
+static bool
 no_body(const struct offer_needs *n)
 {
 	return !n->body;
@@ -65,11 +71,11 @@ silent_data(const struct offer_needs *n)
 }
 
 /*
- * Who connects, who says HELO, MAIL and RCPT, and the header is always told:
- * log and history want to know. What is said of the client at connect has its answer at HELO
+ * Who connects, who says HELO, MAIL and RCPT is always told: log and history
+ * want to know. What is said of the client at connect has its answer at HELO
  * or MAIL, because a reply there could carry no text.
  *
- * The end of the header is told too: without it libmilter takes the body of a
+ * The end of the header is told with a body: without it libmilter takes the body of a
  * message that has no header for one out of turn, and never answers.
  */
 static const struct {
@@ -77,6 +83,8 @@ static const struct {
 	bool (*wanted)(const struct offer_needs *);
 } flags[] = {
 	{ SMFIP_NOBODY, no_body },
+	{ SMFIP_NOHDRS, no_message },
+	{ SMFIP_NOEOH, no_body },
 	{ SMFIP_NOUNKNOWN, always },
 	{ SMFIP_NODATA, silent_data },
 	{ SMFIP_SKIP, always },

@@ -12,7 +12,7 @@
 
 struct offer_needs {
 	bool stages[STAGES];   /* something is asked or judged there */
-	bool body;             /* some message's can matter */
+	bool header, body;     /* some message's can matter */
 	bool answers_chunks;   /* each chunk of the body is answered, so that
 				  the rest may be skipped */
 	bool tcp;              /* the MTA talks over TCP */

@@ -8,7 +8,7 @@
  *
  *   listen=inet|PATH  size=BYTES  early=reject|tempfail  progress=MS
  *   stages=connect,helo,mail,rcpt   where something is judged (default: all)
- *   body=no                         nothing is asked of the body
+ *   body=no                         nothing is asked of the message
  *   macros=NAME,NAME                that rules ask for
  */
 #include <arpa/inet.h>
@@ -160,8 +160,10 @@ main(int argc, char **argv)
 	static char stages[64], macros[256];
 	static struct pn_str names[16];
 	const char *listen_at = option(argc, argv, "listen", "inet");
+	bool reads = strcmp(option(argc, argv, "body", "yes"), "no") != 0;
 	struct engine_conf engine = { .needs = { .actions = UINT32_MAX,
-		.body = strcmp(option(argc, argv, "body", "yes"), "no") != 0 } };
+		.header = reads,
+		.body = reads } };
 	bool tcp = strcmp(listen_at, "inet") == 0;
 	struct milter_listener listener = { .name = "milter",
 		.addr.ss_family = tcp ? AF_INET : AF_UNIX,

@@ -256,7 +256,7 @@ def quiet(t):
     m = door.mta()
     r = deliver(m, PLAIN + b"x" * 100000)
     t.ok([s for s, x in r.replies if x is not None] == ["eom"], "one reply a message", r.replies)
-    t.ok(not m.wants("body") and not m.wants("data") and not m.wants("unknown"),
+    t.ok(not m.wants("header") and not m.wants("body") and not m.wants("data") and not m.wants("unknown"),
          "nor sent what nobody reads", hex(m.steps))
     m.quit()
     door = Door(t, stages="", body="no")

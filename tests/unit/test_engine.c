@@ -702,6 +702,7 @@ what_breaks_the_inspector_waits_and_is_held(void **state)
 			assert_str(t->verdict.class_name, "failed");
 		transaction_free(t);
 	}
+	b.conf.needs.header = true;
 	t = new_mail(&b, "192.0.2.7"); /* what is not whole cannot be held */
 	t->partial = true;
 	run_to_rcpt(&b, t, "clean.example.org");

@@ -22,6 +22,8 @@
 	(SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_SKIP | SMFIP_HDR_LEADSPC |     \
 	    SMFIP_NR_CONN | SMFIP_NR_DATA | SMFIP_NR_UNKN | SMFIP_NR_HDR |     \
 	    SMFIP_NR_EOH)
+#define NO_BODY (SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NR_BODY)
+#define NOTHING (SMFIP_NOHDRS | NO_BODY)
 #define QUIET (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT)
 
 static const struct {
@@ -31,44 +33,47 @@ static const struct {
 } cases[] = {
 	{ "nothing is asked of the message",
 	    { .actions = ALL_ACTIONS }, { ALL_ACTIONS, PROTOCOL_6 },
-	    { ALL_ACTIONS, ALWAYS | QUIET | SMFIP_NOBODY | SMFIP_NR_BODY } },
+	    { ALL_ACTIONS, ALWAYS | QUIET | NOTHING } },
+	{ "rules of the header",
+	    { .header = true }, { ALL_ACTIONS, PROTOCOL_6 },
+	    { 0, ALWAYS | QUIET | NO_BODY } },
 	{ "rules of the body",
-	    { .body = true, .actions = ALL_ACTIONS,
+	    { .header = true, .body = true, .actions = ALL_ACTIONS,
 		.stages = { [STAGE_MESSAGE] = true } },
 	    { ALL_ACTIONS, PROTOCOL_6 },
 	    { ALL_ACTIONS, ALWAYS | QUIET | SMFIP_NR_BODY } },
 	{ "the rest of a body may be skipped",
-	    { .body = true, .answers_chunks = true },
+	    { .header = true, .body = true, .answers_chunks = true },
 	    { ALL_ACTIONS, PROTOCOL_6 }, { 0, ALWAYS | QUIET } },
 	{ "over TCP DATA is answered",
-	    { .body = true, .tcp = true }, { ALL_ACTIONS, PROTOCOL_6 },
+	    { .header = true, .body = true, .tcp = true }, { ALL_ACTIONS, PROTOCOL_6 },
 	    { 0,
 		(ALWAYS & ~(SMFIP_NODATA | SMFIP_NR_DATA)) | QUIET |
 		    SMFIP_NR_BODY } },
 	{ "rules of the recipient",
-	    { .body = true, .stages = { [STAGE_RCPT] = true } },
+	    { .header = true, .body = true, .stages = { [STAGE_RCPT] = true } },
 	    { ALL_ACTIONS, PROTOCOL_6 },
 	    { 0, ALWAYS | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_BODY } },
 	{ "rules of the sender: RCPT says it",
-	    { .body = true, .stages = { [STAGE_MAIL] = true } },
+	    { .header = true, .body = true, .stages = { [STAGE_MAIL] = true } },
 	    { ALL_ACTIONS, PROTOCOL_6 },
 	    { 0, ALWAYS | SMFIP_NR_HELO | SMFIP_NR_BODY } },
 	{ "rules of the client: HELO may say it",
-	    { .body = true, .stages = { [STAGE_CONNECT] = true } },
+	    { .header = true, .body = true, .stages = { [STAGE_CONNECT] = true } },
 	    { ALL_ACTIONS, PROTOCOL_6 }, { 0, ALWAYS | SMFIP_NR_BODY } },
 	{ "an old MTA",
-	    { .body = true, .actions = ALL_ACTIONS },
+	    { .header = true, .body = true, .actions = ALL_ACTIONS },
 	    { SMFI_V2_ACTS, PROTOCOL_2 },
 	    { SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_ADDRCPT |
 		    SMFIF_DELRCPT | SMFIF_QUARANTINE,
 		(ALWAYS & PROTOCOL_2) | QUIET | SMFIP_NR_BODY } },
 	{ "an MTA that lets nothing be done",
 	    { .actions = ALL_ACTIONS }, { 0, PROTOCOL_6 },
-	    { 0, ALWAYS | QUIET | SMFIP_NOBODY | SMFIP_NR_BODY } },
+	    { 0, ALWAYS | QUIET | NOTHING } },
 	{ "what no rule does is not asked for",
 	    { .actions = SMFIF_ADDHDRS }, { ALL_ACTIONS, PROTOCOL_6 },
 	    { SMFIF_ADDHDRS,
-		ALWAYS | QUIET | SMFIP_NOBODY | SMFIP_NR_BODY } },
+		ALWAYS | QUIET | NOTHING } },
 };
 
 static void
