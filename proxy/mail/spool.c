@@ -3,8 +3,9 @@
  *
  * In memory the message is a list of blocks: the first small (most mail is),
  * the rest larger. Every block but the last is full, so an offset finds its
- * block by arithmetic. Past max_memory the blocks are written to an unlinked
- * file once, go back to the pool, and one of them becomes the write buffer.
+ * block by arithmetic. A message that is to have no more memory is written to
+ * an unlinked file once; its blocks go back to the pool, but for one that
+ * becomes the write buffer.
  */
 #include "mail/spool.h"
 
@@ -36,6 +37,7 @@ struct spool_pool {
 	pthread_mutex_t lock; /* of what follows */
 	struct block *free_first, *free_rest;
 	unsigned n_first, n_rest;
+	size_t in_use; /* bytes of REST blocks that messages hold */
 };
 
 struct spool {
@@ -84,7 +86,7 @@ spool_pool_free(struct spool_pool *p)
 	free(p);
 }
 
-/* One from the pool, or NULL: it is empty. */
+/* One from the pool, or NULL: it is empty, and the caller makes one. */
 static struct block *
 pool_take(struct spool_pool *p, size_t size)
 {
@@ -97,6 +99,7 @@ pool_take(struct spool_pool *p, size_t size)
 		*list = b->next;
 		*(size == FIRST ? &p->n_first : &p->n_rest) -= 1;
 	}
+	p->in_use += size == REST ? REST : 0;
 	must(pthread_mutex_unlock(&p->lock) == 0);
 	return b;
 }
@@ -111,6 +114,7 @@ pool_give(struct spool_pool *p, struct block *b)
 	bool room;
 
 	must(pthread_mutex_lock(&p->lock) == 0);
+	p->in_use -= first ? 0 : REST;
 	room = *n < (first ? KEEP_FIRST : KEEP_BLOCKS);
 	if (room) {
 		b->next = *list;
@@ -121,13 +125,36 @@ pool_give(struct spool_pool *p, struct block *b)
 	return room;
 }
 
+/* One that could not be made is no longer in use. */
+static void
+pool_miss(struct spool_pool *p, size_t size)
+{
+	must(pthread_mutex_lock(&p->lock) == 0);
+	p->in_use -= size == REST ? REST : 0;
+	must(pthread_mutex_unlock(&p->lock) == 0);
+}
+
+/* May a message have one more block than its share? */
+static bool
+pool_has_more(struct spool_pool *p)
+{
+	bool more;
+
+	must(pthread_mutex_lock(&p->lock) == 0);
+	more = p->in_use + REST <= p->conf.all_memory;
+	must(pthread_mutex_unlock(&p->lock) == 0);
+	return more;
+}
+
 static struct block *
 block_get(struct spool_pool *p, size_t size)
 {
 	struct block *b = pool_take(p, size);
 
-	if (b == NULL && (b = malloc(sizeof(*b) + size)) == NULL)
+	if (b == NULL && (b = malloc(sizeof(*b) + size)) == NULL) {
+		pool_miss(p, size);
 		return NULL;
+	}
 	b->next = NULL;
 	b->size = size;
 	b->used = 0;
@@ -222,7 +249,8 @@ next_block(struct spool *s, struct error *e)
 {
 	struct block *b;
 
-	if (s->fd >= 0 || s->size >= s->pool->conf.max_memory)
+	if (s->fd >= 0 || (s->size >= s->pool->conf.max_memory &&
+			      !pool_has_more(s->pool)))
 		return move_to_file(s, e);
 	b = block_get(s->pool, s->blocks ? REST : FIRST);
 	if (b == NULL)

@@ -4,7 +4,8 @@
  * SIZE and edits share this one form and its offsets.
  *
  * Memory first: blocks from the worker's pool, reused and never given back
- * one by one. Past max_memory everything moves to an unlinked file in the
+ * one by one. Past max_memory, and where the pool's messages have taken what they
+ * may have together, everything moves to an unlinked file in the
  * spool directory. Made by a door at DATA, freed with the transaction. One
  * process; a spool is one thread's at a time, the pool is any thread's.
  */
@@ -22,7 +23,9 @@ struct spool_pool;
 
 struct spool_conf {
 	const char *dir;    /* for the unlinked files */
-	size_t max_memory;  /* bytes of one message kept in memory (1 MiB) */
+	size_t max_memory;  /* bytes of one message kept in memory (1 MiB) ... */
+	size_t all_memory;  /* ... and more, while all of the pool's together
+			       hold no more than so many (32 MiB) */
 };
 
 /* One a worker: the reusable blocks and the configuration. */

@@ -136,7 +136,7 @@ agree(struct spool_pool *pool, const struct edits *edits, struct pn_str message,
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct spool_conf conf = { "/tmp", 1 << 20 };
+	static const struct spool_conf conf = { .dir = "/tmp", .max_memory = 1 << 20 };
 	struct pn_str rest = { (const char *)data, size };
 	struct edits edits = STAILQ_HEAD_INITIALIZER(edits);
 	struct spool_pool *pool = spool_pool_new(&conf);

@@ -489,7 +489,7 @@ def limits(t):
     """Long replies, long fields, large bodies, progress, and no enforcing."""
     m = Milterd(t)
     more = "content_timeout 400ms;"
-    w = World(t, "limits", block("m", m.server, more), top="spool_memory 64K;\n")
+    w = World(t, "limits", block("m", m.server, more), top="spool_memory 64K; spool_memory_all 0;\n")
     lines = ["550-5.7.1 %02d %s" % (i, "x" * 480) for i in range(31)] + ["550 5.7.1 end"]
     m.script = at("eom", reply("\r\n".join(lines)))
     r = w.mail()

@@ -159,7 +159,7 @@ table_of_edits(void **state)
 static void
 edits_over_a_large_message_in_a_file(void **state)
 {
-	const struct spool_conf small = { "/tmp", 100000 };
+	const struct spool_conf small = { .dir = "/tmp", .max_memory = 100000 };
 	struct spool_pool *pool = spool_pool_new(&small);
 	struct spool *s = spool_new(pool);
 	struct arena *a = arena_new(1 << 20);
@@ -326,7 +326,8 @@ bytes_outside_are_the_same(void **state)
 
 	(void)state;
 	for (int round = 0; round < 300; round++) {
-		const struct spool_conf small = { "/tmp", 1 + dice(&seed, 70000) };
+		const struct spool_conf small = { .dir = "/tmp",
+			.max_memory = 1 + dice(&seed, 70000) };
 		struct spool_pool *pool = spool_pool_new(&small);
 		struct spool *s = spool_new(pool);
 		struct arena *a = arena_new(1 << 20);
@@ -445,7 +446,7 @@ random_edits(unsigned *seed, struct arena *a, struct edits *edits,
 static bool
 one_round(unsigned *seed)
 {
-	const struct spool_conf small = { "/tmp", 1 << 20 };
+	const struct spool_conf small = { .dir = "/tmp", .max_memory = 1 << 20 };
 	struct spool_pool *pool = spool_pool_new(&small);
 	struct spool *s = spool_new(pool);
 	struct arena *a = arena_new(1 << 20);

@@ -245,7 +245,7 @@ bench_up(struct bench *b, const char *policy)
 {
 	static const struct pn_filter *const filters[] = { &list_filter,
 		&text_filter };
-	static const struct spool_conf spool = { "/tmp", 1 << 20 };
+	static const struct spool_conf spool = { .dir = "/tmp", .max_memory = 1 << 20 };
 	struct error e;
 
 	*b = (struct bench){ .loop = loop_new(),

@@ -151,7 +151,7 @@ a_macro_told_again_is_the_later_one(void **state)
 static void
 what_goes_on_is_what_others_made_of_it(void **state)
 {
-	static const struct spool_conf conf = { "/tmp", 1 << 20 };
+	static const struct spool_conf conf = { .dir = "/tmp", .max_memory = 1 << 20 };
 	struct spool_pool *pool = spool_pool_new(&conf);
 	struct transaction *t = transaction_new();
 
@@ -216,7 +216,7 @@ write_messages(void *arg)
 static void
 threads_share_a_pool(void **state)
 {
-	static const struct spool_conf conf = { "/tmp", 300000 };
+	static const struct spool_conf conf = { .dir = "/tmp", .max_memory = 300000 };
 	struct spool_pool *pool = spool_pool_new(&conf);
 	struct writer writers[3];
 
@@ -234,10 +234,42 @@ threads_share_a_pool(void **state)
 	spool_pool_free(pool);
 }
 
+static int
+write_bytes(struct spool *s, size_t n)
+{
+	static const char text[1000];
+	struct error e;
+
+	while (spool_size(s) < n)
+		if (spool_append(s, (struct pn_str){ text, sizeof(text) }, &e) < 0)
+			return -1;
+	return 0;
+}
+
+/* There is nowhere to make a file, so what wants one fails. */
+static void
+large_messages_share_what_memory_there_is(void **state)
+{
+	static const struct spool_conf conf = { "/nowhere", 100000, 1 << 20 };
+	struct spool_pool *pool = spool_pool_new(&conf);
+	struct spool *one = spool_new(pool), *two = spool_new(pool);
+
+	(void)state;
+	assert_int_equal(write_bytes(one, 800000), 0);
+	assert_int_equal(write_bytes(two, 90000), 0); /* its own share */
+	assert_int_equal(write_bytes(two, 400000), -1);
+	spool_free(two);
+	two = spool_new(pool);
+	spool_free(one);
+	assert_int_equal(write_bytes(two, 400000), 0);
+	spool_free(two);
+	spool_pool_free(pool);
+}
+
 static void
 a_parcel_holds_a_thousand_recipients(void **state)
 {
-	static const struct spool_conf conf = { "/tmp", 1 << 20 };
+	static const struct spool_conf conf = { .dir = "/tmp", .max_memory = 1 << 20 };
 	struct spool_pool *pool = spool_pool_new(&conf);
 	struct spool *s = spool_new(pool), *back;
 	struct arena *a = arena_new(8 << 20);
@@ -350,6 +382,7 @@ main(void)
 		cmocka_unit_test(a_sender_is_set),
 		cmocka_unit_test(ids_differ_and_sort),
 		cmocka_unit_test(threads_share_a_pool),
+		cmocka_unit_test(large_messages_share_what_memory_there_is),
 		cmocka_unit_test(a_parcel_holds_a_thousand_recipients),
 		cmocka_unit_test(a_fact_has_a_value_a_key),
 	};

@@ -12,7 +12,7 @@ static struct spool_pool *pool;
 static int
 make_pool(void **state)
 {
-	static const struct spool_conf conf = { "/tmp", 1u << 20 };
+	static const struct spool_conf conf = { .dir = "/tmp", .max_memory = 1u << 20 };
 
 	(void)state;
 	pool = spool_pool_new(&conf);

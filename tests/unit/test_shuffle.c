@@ -623,7 +623,7 @@ static void
 no_order_changes_anything(void **state)
 {
 	static const struct pn_filter *filters[MODULES];
-	static const struct spool_conf spool = { "/tmp", 1 << 20 };
+	static const struct spool_conf spool = { .dir = "/tmp", .max_memory = 1 << 20 };
 	struct bench b = { .loop = loop_new(),
 		.arena = arena_new_mapped(64 << 20) };
 	unsigned differ = 0, degraded = 0;
