@@ -149,13 +149,8 @@ unknown_macro(const struct lex_token *t, struct error *e)
 	struct suggest near = suggest_for(t->text);
 	char text[96];
 
-	for (int list = 0; list < MILTER_LISTS; list++) {
-		const char *const *names =
-		    milter_macros_default((enum milter_list)list);
-
-		for (; *names != NULL; names++)
-			suggest_try(&near, pn_str_of(*names));
-	}
+	for (size_t i = 0; milter_macros_nth(i).n > 0; i++)
+		suggest_try(&near, milter_macros_nth(i));
 	return lex_error(e, &t->pos, "there is no macro \"%s\" that could be "
 	    "told%s", VIS(t->text), suggest_text(&near, text, sizeof(text)));
 }
@@ -257,10 +252,13 @@ print_when(const void *at, struct buf *b)
 		(void)buf_puts(b, p->when);
 }
 
+enum { SERVER, SHORT_UNIX, SHORT_INET };
+
 static const struct setting peer_table[] = {
-	{ "server", read_server, print_server, 0, NULL, NULL, NULL, 0 },
-	{ "unix", read_short, NULL, 0, NULL, NULL, NULL, 0 },
-	{ "inet", read_short, NULL, 0, NULL, NULL, NULL, 0 },
+	[SERVER] = { "server", read_server, print_server, 0, NULL, NULL, NULL,
+	    0 },
+	[SHORT_UNIX] = { "unix", read_short, NULL, 0, NULL, NULL, NULL, 0 },
+	[SHORT_INET] = { "inet", read_short, NULL, 0, NULL, NULL, NULL, 0 },
 	{ "when", read_when, print_when, 0, NULL, NULL, NULL, 0 },
 	/* Postfix's milter_*_timeout */
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
@@ -320,6 +318,10 @@ config_read_milter(struct reader *r, const struct setting *s,
 		return lex_error(e, &name.pos, "milter \"%s\" has no server "
 		    "line (server unix:/PATH or server inet:HOST:PORT)",
 		    p.name);
+	/* Shown as a server line, wherever and however it stands. */
+	for (size_t i = SHORT_UNIX; i <= SHORT_INET; i++)
+		if (o.seen.at[i].line != 0)
+			o.seen.at[SERVER] = o.seen.at[i];
 	config_keep_origin(r, &r->origins->peers, c->n_milters, &o);
 	all = setting_grow(r, c->milters, c->n_milters, sizeof(*all));
 	all[c->n_milters++] = p;
@@ -361,13 +363,34 @@ config_milters_print(const struct engine_conf *c, struct buf *b)
 	}
 }
 
+static void
+take_list(const struct milter_peer *p, int list, const struct lex_pos *at,
+    config_take *take, void *arg)
+{
+	struct buf block = { 0 }, value = { 0 };
+
+	if (p->macros[list] == NULL)
+		return;
+	(void)buf_printf(&block, "milter %s%c", p->name, '\0'); /* no cap */
+	print_list(p, list, &value);
+	take(arg, &(struct config_line){ buf_data(&block), "macros",
+	    buf_str(&value), at });
+	buf_fini(&block);
+	buf_fini(&value);
+}
+
 void
 config_milters_each(const struct engine_conf *c,
     const struct config_origins *o, config_take *take, void *arg)
 {
-	for (size_t i = 0; i < c->n_milters; i++)
-		config_block_each(peer_table, "milter", c->milters[i].name,
-		    &o->peers[i], &c->milters[i], take, arg);
+	for (size_t i = 0; i < c->n_milters; i++) {
+		const struct milter_peer *p = &c->milters[i];
+
+		config_block_each(peer_table, "milter", p->name, &o->peers[i],
+		    p, take, arg);
+		for (int list = 0; list < MILTER_LISTS; list++)
+			take_list(p, list, &o->peers[i].at, take, arg);
+	}
 }
 
 /* ---- the chain ---- */

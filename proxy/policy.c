@@ -327,6 +327,25 @@ lint_listeners(const struct policy *p, struct buf *b)
 	return n;
 }
 
+/* The MTA asks its milters itself, and without the proxy there is nobody. */
+static size_t
+lint_milters(const struct policy *p, struct buf *b)
+{
+	struct error e;
+
+	if (p->engine.n_milters == 0 ||
+	    (p->milter.n_listeners == 0 && p->smtp.n_listeners > 0))
+		return 0;
+	(void)lex_error(&e, &p->origins->peers[0].at,
+	    p->smtp.n_listeners == 0
+		? "warning: milters are asked for mail of \"listen smtp\", "
+		  "and there is none"
+		: "warning: milters are asked for mail of \"listen smtp\" "
+		  "alone: what comes in by \"listen milter\" they do not see");
+	(void)buf_printf(b, "%s\n", e.text);
+	return 1;
+}
+
 void
 policy_describe(const struct policy *p, struct buf *b)
 {
@@ -344,6 +363,7 @@ policy_describe(const struct policy *p, struct buf *b)
 	(void)buf_puts(b, "\n");
 	rules_describe(p->rules, b);
 	n = lint_listeners(p, b);
+	n += lint_milters(p, b);
 	n += rules_lint(p->rules, p->milter.n_listeners > 0, b);
 	(void)buf_printf(b, "%zu warning%s\n", n, n == 1 ? "" : "s");
 }

@@ -655,6 +655,12 @@ render_trace(FILE *f, const json_t *trace)
 		show_value(f, json_object_get(trace, "size"));
 		(void)fputs(" bytes", f);
 	}
+	if (json_is_true(json_object_get(trace, "partial")))
+		(void)fputs(" of header, no rule asks for the body", f);
+	if (member(trace, "queue").n > 0) {
+		(void)fputs(", to the MTA ", f);
+		show_text(f, member(trace, "queue"));
+	}
 	(void)fputc('\n', f);
 	render_people(f, trace);
 	render_verdict(f, json_object_get(trace, "verdict"));

@@ -84,16 +84,18 @@ message_facts(struct transaction *t)
 {
 	const struct engine_past *past = t->past;
 	struct value ambiguous = { .type = VALUE_BOOL,
-		.state = past->inspected ? VALUE_KNOWN : VALUE_UNKNOWN,
+		.state = past->inspected && !t->partial ? VALUE_KNOWN
+							: VALUE_UNKNOWN,
 		.number =
 		    (past->findings.defects & PN_DEFECT_AMBIGUOUS) != 0 };
+	struct value size = { .type = VALUE_NUMBER,
+		.state = t->partial ? VALUE_UNKNOWN : VALUE_KNOWN,
+		.number = (int64_t)spool_size(t->spool) };
 
 	t->facts.of = past->findings.facts;
 	t->facts.n_of = past->findings.n_facts;
 	t->facts.truncated = past->findings.truncated || !past->inspected;
-	return set(t, FACT_SIZE,
-		   (struct value){ .state = VALUE_KNOWN, .type = VALUE_NUMBER,
-		       .number = (int64_t)spool_size(t->spool) }) |
+	return set(t, FACT_SIZE, size) |
 	    set(t, FACT_MIME_AMBIGUOUS, ambiguous) |
 	    set(t, FACT_INSPECT_FAILED,
 		(struct value){ .state = VALUE_KNOWN, .type = VALUE_BOOL,

@@ -38,7 +38,7 @@ struct milter_link {
 	enum milter_link_state state;
 	char why[128];
 	int fd; /* -1: none */
-	bool connecting, idle, reused, heard;
+	bool connecting, idle, reused, heard, timed_out;
 	struct milter_options options;
 	struct dns_ask *resolving;
 	struct buf in, out;
@@ -139,9 +139,12 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	MUST_BE(l, LINK);
-	if (l->state == MILTER_LINK_OPENING && l->fd < 0 && !l->resolving)
+	if (l->state == MILTER_LINK_OPENING && l->fd < 0 && !l->resolving) {
 		fail_and_wake(l, "nobody is there");
-	else if (l->connecting || l->resolving)
+		return;
+	}
+	l->timed_out = true;
+	if (l->connecting || l->resolving)
 		fail_and_wake(l, "no connection in time");
 	else
 		fail_and_wake(l, "no answer in time");
@@ -466,6 +469,12 @@ const char *
 milter_link_why(const struct milter_link *l)
 {
 	return l->why;
+}
+
+bool
+milter_link_timed_out(const struct milter_link *l)
+{
+	return l->timed_out;
 }
 
 bool

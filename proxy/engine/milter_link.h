@@ -32,8 +32,9 @@ typedef void milter_link_wake(void *arg);
 struct milter_link *milter_link_open(struct milter_links *,
     const struct milter_peer *, milter_link_wake *, void *arg);
 enum milter_link_state milter_link_state(const struct milter_link *);
-/* FAILED: why, in words. */
+/* FAILED: why, in words; because time was over. */
 const char *milter_link_why(const struct milter_link *);
+bool milter_link_timed_out(const struct milter_link *);
 /* It was another session's, and has not said a word in this one. */
 bool milter_link_is_stale(const struct milter_link *);
 /* READY: what was agreed. */

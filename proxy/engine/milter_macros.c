@@ -21,8 +21,8 @@ static const char *const on_rcpt[] = { "i", "{rcpt_addr}", "{rcpt_host}",
 	"{rcpt_mailer}", NULL };
 static const char *const queue_id[] = { "i", NULL };
 
-const char *const *
-milter_macros_default(enum milter_list list)
+static const char *const *
+by_default(enum milter_list list)
 {
 	static const char *const *const lists[MILTER_LISTS] = {
 		[MILTER_LIST_CONNECT] = on_connect,
@@ -194,6 +194,12 @@ find(struct pn_str name)
 	return i;
 }
 
+struct pn_str
+milter_macros_nth(size_t i)
+{
+	return i < PN_COUNT(values) ? values[i].name : PN_STR_V("");
+}
+
 bool
 milter_macros_known(struct pn_str name)
 {
@@ -245,7 +251,7 @@ milter_macros(const struct transaction *t, const char *hostname,
 	if (asked.p != NULL)
 		return tell_asked(&a, asked, out);
 	if (names == NULL)
-		names = milter_macros_default(list);
+		names = by_default(list);
 	for (; *names != NULL && n < 2 * MILTER_MACROS_MAX; names++)
 		n += tell(&a, pn_str_of(*names), out + n);
 	return n;

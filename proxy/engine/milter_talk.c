@@ -660,6 +660,7 @@ lost(struct milter_talk *k)
 		k->link = NULL;
 		return;
 	}
+	k->mail.timed_out = milter_link_timed_out(k->link);
 	fail(k, why);
 }
 

@@ -47,6 +47,7 @@ struct milter_mail {
 	struct milter_word rcpt;      /* about the recipient told last */
 	bool failed;                  /* no answer: on unavailable says what
 					 follows; why is in the log */
+	bool timed_out;
 	char why[160];
 	struct milter_changes changes;
 	struct milter_lines *body;    /* instead of the message's; NULL: none */

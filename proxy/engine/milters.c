@@ -219,6 +219,8 @@ failed(struct engine_run *r, size_t i, const char *why)
 	struct milter_state *m = state_of(r, i);
 	struct hook *h = hook_of(r, i);
 
+	if (!m->complained && milter_talk_mail(talk_of(r, i))->timed_out)
+		module_timed_out(h);
 	if (!m->complained)
 		module_complain(h, why);
 	m->complained = true;
@@ -631,6 +633,14 @@ answered(struct engine_run *r, size_t i)
 		r->refused = true;
 }
 
+/* What it said of the last recipient says nothing of this one. */
+static void
+forget_last(struct engine_run *r, size_t i)
+{
+	facts_forget(&r->t->facts, r->engine->milters->facts[i] +
+	    MILTER_FACT_EARLY_ACTION);
+}
+
 static void on_talk(void *);
 
 /* Ask the ones that are left. */
@@ -640,6 +650,8 @@ go_on(struct engine_run *r)
 	size_t n = r->engine->conf->n_milters;
 
 	for (; r->milter < n; r->milter++) {
+		if (!r->talking && r->stage == STAGE_RCPT)
+			forget_last(r, r->milter);
 		if (!r->talking && !is_asked(r, r->milter))
 			continue;
 		if (!r->talking)

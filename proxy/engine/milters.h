@@ -59,9 +59,9 @@ const struct pn_filter *milter_filter(const char *name, struct arena *);
 
 #define MILTER_MACROS_MAX 64 /* of one list; what a milter names beyond is not
 				told */
-/* As Postfix tells by default; NULL-terminated. */
-const char *const *milter_macros_default(enum milter_list);
-/* Is it one that we know a value for? */
+/* Is it one that we know a value for? And all of these, without braces; "" ends
+ * them. */
+struct pn_str milter_macros_nth(size_t);
 bool milter_macros_known(struct pn_str name);
 
 #endif

@@ -219,13 +219,17 @@ add_facts(struct buf *b, const struct chain *c, const struct facts *f)
 	json_end_object(b);
 }
 
+/* Of a message without its body only what the header tells is true. */
 static void
-add_found(struct buf *b, const struct chain *c, const struct facts *f)
+add_found(struct buf *b, const struct chain *c, const struct facts *f,
+    bool partial)
 {
 	json_begin_array(b, "found");
 	for (uint32_t i = 0; i < f->n_of; i++) {
 		const struct chain_fact *fact = &c->facts[f->of[i].index];
 
+		if (partial && !fact->header)
+			continue;
 		json_begin_object(b, NULL);
 		if (f->of[i].thing != FACT_OF_MESSAGE)
 			json_int(b, thing_names[fact->thing], f->of[i].thing);
@@ -278,6 +282,8 @@ write_trace(struct engine *g, struct transaction *t, enum detail detail)
 	if (t->queue_id.n > 0)
 		json_str(b, "queue", t->queue_id);
 	json_int(b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
+	if (t->partial)
+		json_bool(b, "partial", true);
 	add_verdict(b, final_verdict(t));
 	add_rest(b, t);
 	add_away(b, g->conf->chain, t->past);
@@ -285,7 +291,7 @@ write_trace(struct engine *g, struct transaction *t, enum detail detail)
 		json_bool(b, "truncated", true);
 	add_facts(b, g->conf->chain, &t->facts);
 	if (detail == WHOLE)
-		add_found(b, g->conf->chain, &t->facts);
+		add_found(b, g->conf->chain, &t->facts, t->partial);
 	if (detail > WITHOUT_RULES)
 		add_stages(b, g->conf->rules, t->past);
 	json_end_object(b);

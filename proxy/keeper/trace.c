@@ -62,8 +62,8 @@ blot(json_t *v, const char *under, bool all)
 	static const char *const kept[] = { "action", "address", "all", "any",
 		"at", "class", "edit", "file", "group", "helo", "id", "in",
 		"ip", "listener", "login", "mode", "name", "no", "onward",
-		"policy", "rcpt", "recipients", "refused", "result", "rule",
-		"sender", "skipped", "stage", "status", "test", "time",
+		"policy", "queue", "rcpt", "recipients", "refused", "result",
+		"rule", "sender", "skipped", "stage", "status", "test", "time",
 		"value_is", NULL };
 	const char *key;
 	json_t *inner;

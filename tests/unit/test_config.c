@@ -222,6 +222,11 @@ printed_it_reads_to_the_same(void **state)
 				     "listen milter \"unix:/run/p/a b\" {"
 				     " group mail; upstream box; }\n"
 				     "listen milter inet:1@127.0.0.1;\n"
+				     "milter one { unix \"/run/a b\"; obey edits;"
+				     " when subject ~ /;/ and # why\n a; }\n"
+				     "milter two { inet 8891@127.0.0.1; macros"
+				     " connect j client_addr; macros data; reuse"
+				     " yes; on unavailable accept; }\n"
 				     "upstream box { deliver maildir /tmp/b; }\n"
 				     "upstream mta { server 127.0.0.1:1; identity"
 				     " none; connect_timeout 1500ms; }\n"),
@@ -243,6 +248,16 @@ printed_it_reads_to_the_same(void **state)
 	assert_non_null(strstr(buf_data(&one),
 	    "listen milter \"unix:/run/p/a b\" {\n    upstream box;\n"
 	    "    mode 0660;\n    group mail;\n}\n"));
+	assert_non_null(strstr(buf_data(&one),
+	    "milter one {\n    server \"unix:/run/a b\";\n"
+	    "    when subject ~ /;/ and # why\n a;\n"
+	    "    connect_timeout 30s;\n    command_timeout 30s;\n"
+	    "    content_timeout 5m;\n    on unavailable tempfail;\n"
+	    "    obey edits;\n    protocol 6;\n    reuse no;\n}\n"));
+	assert_non_null(strstr(buf_data(&one),
+	    "milter two {\n    server inet:127.0.0.1:8891;\n"));
+	assert_non_null(strstr(buf_data(&one),
+	    "    macros connect j client_addr;\n    macros data;\n}\n"));
 	buf_fini(&one);
 	buf_fini(&two);
 	arena_free(r.arena);
@@ -394,6 +409,25 @@ static const struct {
 	{ "listen milter unix:/run/m { upstream mat; }\nupstream mta { deliver maildir /b; }", "1:38: there is no upstream \"mat\", did you mean \"mta\"?" },
 	{ "listen milter unix:/run/m;\nlisten milter local:/run/m;", "2:15: there is a listener on local:/run/m already" },
 	{ "upstream b { deliver maildir /b; }\nlisten smtp *:25 { upstream b; }\nlisten milter inet:25@*;", "3:15: there is a listener on inet:25@* already" },
+	{ "milter m { }", "1:8: milter \"m\" has no server line (server unix:/PATH or server inet:HOST:PORT)" },
+	{ "milter m { server unix:/a; unix /b; }", "1:28: the milter has a server already: unix:/a" },
+	{ "milter m { server /run/a; }", "1:19: \"/run/a\" is not unix:/PATH or inet:HOST:PORT" },
+	{ "milter m { inet x; }", "1:17: \"x\" is not unix:/PATH or inet:HOST:PORT" },
+	{ "milter m { unix run; }", "1:17: \"run\" is not unix:/PATH or inet:HOST:PORT" },
+	{ "milter M { unix /a; }", "1:8: \"M\" cannot name a milter: its name is of lower-case letters, digits, \"-\" and \"_\" and begins with a letter" },
+	{ "milter a.b { unix /a; }", "1:8: \"a.b\" cannot name a milter: its name is of lower-case letters, digits, \"-\" and \"_\" and begins with a letter" },
+	{ "milter m { unix /a; }\nmilter m { unix /b; }", "2:8: there is a milter \"m\" already" },
+	{ "milter m { unix /a; protocol 7; }", "1:30: \"protocol\" must be at most 6" },
+	{ "milter m { unix /a; protocol 1; }", "1:30: \"protocol\" must be at least 2" },
+	{ "milter m { unix /a; content_timeout 1h; }", "1:37: \"content_timeout\" must be at most 9m" },
+	{ "milter m { unix /a; obey edit; }", "1:26: unknown word after \"obey\" \"edit\", did you mean \"edits\"?" },
+	{ "milter m { unix /a; on unavailable reject; }", "1:36: unknown word after \"on unavailable\" \"reject\"" },
+	{ "milter m { unix /a; on failure accept; }", "1:24: \"unavailable\" must stand here, not \"failure\"" },
+	{ "milter m { unix /a; macros conect j; }", "1:28: unknown stage of macros \"conect\", did you mean \"connect\"?" },
+	{ "milter m { unix /a; macros connect client_adr; }", "1:36: there is no macro \"client_adr\" that could be told, did you mean \"client_addr\"?" },
+	{ "milter m { unix /a; macros data i; macros data j; }", "1:43: macros of data are written twice" },
+	{ "milter m { unix /a; when x", "1:27: \";\" is missing" },
+	{ "milter m { unix /a; timeout 3s; }", "1:21: unknown setting \"timeout\" in a milter block" },
 	{ "listen milter unix:/run/m", "1:26: \"{\" must stand here, not the end of the file" },
 	{ "listen smtp 25 { }", "1:13: \"25\" has no port" },
 	{ "listen smtp *:25 { }", "1:13: listener *:25 has no upstream line" },
