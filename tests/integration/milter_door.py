@@ -6,6 +6,7 @@ the same, the same mail goes through it and what comes out is compared octet
 for octet. What real MTAs make of it is milter_postfix's.
 """
 
+import collections
 import os
 import re
 import signal
@@ -59,6 +60,15 @@ class Door:
         got = self.one(b"good", mta)
         return self.t.ok(got.action == "accept" and got.message == mail(b"good")
                          and not got.changes, what, got, self.daemon.log()[-3000:])
+
+    def kept(self, marker):
+        """What matches marker first in each file of the quarantine."""
+        for folder, _, files in os.walk(os.path.join(self.daemon.state, "quarantine")):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as f:
+                    found = re.search(marker, f.read())
+                if found:
+                    yield found.group(0)
 
     def proxied(self, subject, body=b"body\r\n", sender=FROM, rcpts=None):
         """The same through the proxy: (reply, what the sink took or None)."""
@@ -479,6 +489,52 @@ def worker_dies(t, d):
     m.close()
 
 
+class Jailer(threading.Thread):
+    """Sends what has to be kept until it is told to stop; .heard: {marker: action}."""
+
+    def __init__(self, d, number, stop):
+        super().__init__(daemon=True)
+        self.d, self.number, self.stop = d, number, stop
+        self.heard = {}
+        self.start()
+
+    def run(self):
+        m, n = None, 0
+        while not self.stop.is_set():
+            n += 1
+            marker = b"jailer-%d-%d-" % (self.number, n)
+            self.heard[marker] = "cut"
+            try:
+                m = m or self.d.mta()
+                self.heard[marker] = self.d.one(b"jail me " + marker, m).action
+            except (OSError, net.Cut):
+                m = None
+                time.sleep(0.02)
+
+
+def worker_dies_at_work(t, d):
+    """What was answered is true, whenever the door's process dies."""
+    stop = threading.Event()
+    jailers = [Jailer(d, i, stop) for i in range(4)]
+    killed = 0
+    for _ in range(6):
+        time.sleep(0.4)
+        for pid in d.daemon.pids("milter"):
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+    time.sleep(1)
+    stop.set()
+    for j in jailers:
+        j.join(35)
+    heard = {m: a for j in jailers for m, a in j.heard.items()}
+    kept = collections.Counter(d.kept(rb"jailer-\d+-\d+-"))
+    wrong = ["%s: %s, kept %d" % (m.decode(), a, kept[m]) for m, a in heard.items()
+             if kept[m] not in {"discard": (1,), "cut": (0, 1)}.get(a, (0,))]
+    t.ok(not wrong and len(heard) > 20, "%d killed at work: each of %d messages is where its"
+         " answer says, %d were cut" % (killed, len(heard), list(heard.values()).count("cut")),
+         *wrong[:10])
+
+
 def test(t):
     d = Door(t)
     d.good("a good mail passes untouched")
@@ -493,6 +549,7 @@ def test(t):
     connections(t, d)
     deaths(t, d)
     worker_dies(t, d)
+    worker_dies_at_work(t, d)
     t.same(d.daemon.terminate(), 0, "it ends with status 0", d.daemon.log()[-3000:])
     t.ok("ERROR:" not in d.daemon.log() and "runtime error" not in d.daemon.log(),
          "no sanitizer has anything to say", d.daemon.log()[-5000:])
