@@ -20,6 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import milter
 import net
 import tap
 import tools
@@ -334,15 +335,38 @@ def master_dies(t, pf, daemon, sink, ways):
     t.same(sink.holding(b"orphans'"), 2, "their mail arrived")
 
 
+def comes_and_goes(t, daemon, ways):
+    """A listener more, and one less: without a restart, and with its file."""
+    before = daemon.values["listeners"]
+    more = os.path.join(daemon.dir, "more")
+    daemon.configure(policy(0), listeners=before + "listen milter unix:%s;" % more)
+    daemon.reload()
+    t.ok(tap.until(lambda: answers("unix:" + more), 10) and len(daemon.pids("milter")) >= 3,
+         "a reload adds a listener and its process")
+    with milter.Mta("unix:" + more) as mta:
+        mta.open(milter.Client("192.0.2.1"), "mx.a.example")
+        daemon.configure(policy(0), listeners=before)
+        daemon.reload()
+        t.ok(tap.until(lambda: not os.path.exists(more), 10), "and takes it away, and its file")
+        got = mta.deliver(None, None, "<ada@a.example>", ["<one@example.com>"],
+                          message(b"refused"))
+        t.same(got.code, 550, "but lets the conversation there end", got)
+    t.ok(tap.until(lambda: len(daemon.pids("milter")) == 2, 10), "then its process ends",
+         daemon.processes())
+    got = [net.send(a, "ada@client.example", ["one@example.com"], message(b"still"))
+           for a in ways]
+    t.same([r.code for r in got], [250, 250], "and the others never noticed")
+
+
 def overdue(t, daemon, ways):
     """One that idles past drain_timeout loses its milter, and hears that."""
     idle = [net.Client(a) for a in ways]
     for c in idle:
         c.mail("ada@client.example", ["one@example.com"], message(b"first"))
+    again = daemon.status()["generation"] + 1
     daemon.configure(policy(0), extra="drain_timeout 1s;")
     daemon.reload()
-    t.ok(daemon.wait_log(r"ev=reload result=ok"), "a shorter drain_timeout")
-    again = daemon.status()["generation"]
+    t.ok(daemon.wait_log(r"ev=reload result=ok generation=%d" % again), "a shorter drain_timeout")
     idle += [net.Client(a) for a in ways]
     daemon.reload()
     t.ok(tap.until(lambda: len(re.findall(r"proc=milter ev=drain result=timeout",
@@ -381,6 +405,7 @@ def test(t):
     postfix_restarts(t, pf, daemon, ways)
     postern_restarts(t, pf, daemon, sink, ways)
     master_dies(t, pf, daemon, sink, ways)
+    comes_and_goes(t, daemon, ways)
     overdue(t, daemon, ways)
 
 
