@@ -376,6 +376,19 @@ def away(t, recorder, postfix, postern):
                        "%s, %s: as Postfix" % (what, at))
 
 
+def over_unix(t, postfix, postern):
+    """At a socket that two other users may write to."""
+    recorder = Recorder(t, "unix", unix=True)
+    outcomes = []
+    for side in (postfix, postern):
+        recorder.restart()
+        side.ask([("unix", recorder.address)])
+        outcomes.append((side.talk(mail(TEXT)), recorder.closed(1), told(recorder.heard())[-1:]))
+    compare(t, "over a unix socket: the same came of it", outcomes[1][0], outcomes[0][0])
+    compare(t, "over a unix socket: the milter was told the same", heard(outcomes[1][2]),
+            heard(outcomes[0][2]))
+
+
 def reused(t, recorder, postern):
     """One connection for client after client; each is told all of its own."""
     asked = [("recorder", recorder.address)]
@@ -411,6 +424,8 @@ def test(t):
         in_a_row(t, recorder, postfix, postern)
     if not parts or "away" in parts:
         away(t, recorder, postfix, postern)
+    if not parts or "over_unix" in parts:
+        over_unix(t, postfix, postern)
     if not parts or "reused" in parts:
         reused(t, recorder, postern)
 

@@ -185,14 +185,14 @@ class PosternSide(Side):
     name = "postern"
 
     def __init__(self, t, milters, settings="", policy=None, extra="",
-                 keywords=KEYWORDS):
+                 keywords=KEYWORDS, name="asks"):
         self.sink = Sink(announce=keywords)
         t.defer(self.sink.close)
         self.extra = extra
         self.settings = settings
         self.policy = policy
         self.daemon = Postern(
-            t, name="asks", policy=policy, extra=self._blocks(milters),
+            t, name=name, policy=policy, extra=self._blocks(milters),
             listen="listen smtp 127.0.0.1:0 { upstream up; identity from 127.0.0.9 xclient; }",
             upstream="server %s; identity none;" % self.sink.server)
         self.address = self.daemon.address
@@ -201,9 +201,10 @@ class PosternSide(Side):
         return "".join("milter %s { server %s; %s }\n" % (n, a, self.settings)
                        for n, a in milters) + self.extra
 
-    def ask(self, milters, settings=None):
-        """These milters from now on, and other settings if given."""
+    def ask(self, milters, settings=None, policy=None):
+        """These milters from now on, and another policy and settings if given."""
         self.settings = self.settings if settings is None else settings
+        self.policy = self.policy if policy is None else policy
         self.daemon.configure(self.policy, extra=self._blocks(milters))
         before = self.daemon.log().count("ev=ready")
         self.daemon.reload()
