@@ -309,6 +309,18 @@ drop_for_good(struct sockets *s, size_t i)
 	drop(s, i);
 }
 
+int
+doors_check(const struct doors *d, struct error *e)
+{
+	for (size_t i = 0; i < doors_count(d); i++) {
+		struct spot one = spot(d, i);
+
+		if (find_group(&one, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 void
 sockets_discard(struct sockets *s)
 {

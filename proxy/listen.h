@@ -33,6 +33,10 @@ struct doors {
 size_t doors_count(const struct doors *);
 struct doors policy_doors(const struct policy *);
 
+/* For posternd -t: what would keep them from being bound, and can be told
+ * without binding. -1 and *e. */
+int doors_check(const struct doors *, struct error *e);
+
 /* Room for sockets_open(); the caller frees it. */
 int *sockets_new(const struct doors *);
 /*

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "proxy/check.h"
+#include "proxy/listen.h"
 #include "proxy/master.h"
 #include "proxy/policy.h"
 #include "proxy/running.h"
@@ -91,6 +92,14 @@ describe(const struct policy *p)
 	return status;
 }
 
+/* Fatal at the start; a configuration may be checked before that, or on
+ * another machine. */
+static void
+warn(const struct error *e)
+{
+	fprintf(stderr, "posternd: warning: %s\n", e->text);
+}
+
 /* The candidate inspector runs as who would inspect, when we can be that. */
 static int
 run_tests(const struct policy *p, struct error *e)
@@ -101,18 +110,20 @@ run_tests(const struct policy *p, struct error *e)
 	if (users_find(&users, c->user, c->inspect_user, c->keeper_user, e) ==
 	    0)
 		return check_policy(p, &users, NULL, e);
-	/* Fatal at the start; a configuration may be checked before that. */
-	fprintf(stderr, "posternd: warning: %s\n", e->text);
+	warn(e);
 	return check_policy(p, NULL, NULL, e);
 }
 
 static int
 check(const struct policy *p, bool verbose)
 {
+	const struct doors doors = policy_doors(p);
 	struct error e;
 	int status = 0;
 
 	running_warn(p->daemon.control);
+	if (doors_check(&doors, &e) < 0)
+		warn(&e);
 	if (run_tests(p, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		status = EX_CONFIG;

@@ -38,7 +38,7 @@ rules	rules/*.[ch]
 # Group, then which headers it may include besides its own folder's. pn_str.h
 # is the floor under everything.
 arrows='
-main	proxy/master.h proxy/running.h proxy/single.h proxy/check.h proxy/policy.h base/*
+main	proxy/master.h proxy/listen.h proxy/running.h proxy/single.h proxy/check.h proxy/policy.h base/*
 master	proxy/worker.h proxy/check.h proxy/policy.h proxy/config.h proxy/endpoint.h milter/* inspect/* keeper/* engine/* mail/* base/*
 worker	proxy/child.h proxy/users.h proxy/policy.h proxy/config.h keeper/keeper.h smtp/* milter/* engine/* inspect/* mail/* base/*
 check	proxy/users.h proxy/policy.h engine/* inspect/* rules/* mail/* base/*

@@ -225,6 +225,9 @@ a_socket_file_is_replaced_if_nobody_answers(void **state)
 	assert_int_equal(open_one(&s, &elsewhere, &e), -1);
 	assert_string_equal(e.text,
 	    "listen milter unix:/nowhere/m: No such file or directory");
+	assert_int_equal(doors_check(&(struct doors){ &no_smtp,
+	    &(struct milter_conf){ .listeners = &nobody, .n_listeners = 1 } },
+	    &e), -1);
 	assert_int_equal(open_one(&s, &nobody, &e), -1);
 	assert_string_equal(e.text, "listen milter unix:/tmp/test_listen.m2: "
 				    "there is no group \"no such\"");
