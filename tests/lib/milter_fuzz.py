@@ -144,16 +144,16 @@ class Session:
         good = milter.packet(command, data)
         # libmilter steps over the end of a list of macros in which a value is
         # wanting (smfi_getsymval; 8.17.1): nothing that we could keep it from.
-        if roll < 0.95 or command == b"D":
+        if roll < 0.975 or command == b"D":
             return good
-        if roll < 0.96:             # another length than what follows
+        if roll < 0.98:             # another length than what follows
             return struct.pack(">I", d.choice(LENGTHS)) + good[4:]
-        if roll < 0.97:             # nothing ends where it should
+        if roll < 0.985:            # nothing ends where it should
             return milter.packet(command, data.rstrip(b"\0"))
-        if roll < 0.98:             # a NUL where none should be
+        if roll < 0.99:             # a NUL where none should be
             at = d.randrange(len(data) + 1)
             return milter.packet(command, data[:at] + b"\0" * d.choice((1, 2, 9)) + data[at:])
-        if roll < 0.985:
+        if roll < 0.993:
             return good[:d.randrange(len(good))]
         flipped = bytearray(good)
         for _ in range(d.choice((1, 1, 4))):
