@@ -24,6 +24,7 @@
 #include "engine/dial.h"
 
 #define FULL (256u << 10)  /* bytes that wait to be sent */
+#define IN_MAX (2u * MILTER_ANSWER_MAX) /* bytes that nobody takes */
 #define IDLE_MAX 16        /* of one milter */
 #define IDLE_MS 30000
 #define REUSE_VERSION 6    /* QUIT_NC came with libmilter 8.14 */
@@ -298,8 +299,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		fail_and_wake(l, "it closed the connection");
 		return;
 	}
-	(void)buf_add(&l->in, scratch, (size_t)n); /* no cap: taken at once, and
-						      packets have one */
+	if (buf_len(&l->in) > IN_MAX) {
+		fail_and_wake(l, "it says more than it is asked");
+		return;
+	}
+	(void)buf_add(&l->in, scratch, (size_t)n); /* no cap but that */
 	if (l->state != MILTER_LINK_OPENING || negotiate(l))
 		l->wake(l->arg);
 }

@@ -17,6 +17,7 @@
 #include "base/must.h"
 #include "mail/field.h"
 
+#define BODY_MAX (1u << 30) /* of a new body: as message_size_limit */
 #define TALK_MAGIC 0x6d746c6bu
 
 /* Callbacks in order; header and body stand for as many as there are. */
@@ -56,6 +57,7 @@ struct milter_talk {
 	enum stage stage;
 	enum callback at;
 	bool awaited; /* its answer; it is told */
+	const char *trouble; /* why it cannot be told; NULL: it is too much */
 	bool redialled;
 	bool untouched; /* the link failed before the mail began */
 	struct spool *message;
@@ -169,6 +171,13 @@ put_path(struct milter_talk *k, struct pn_str path, struct pn_str params)
 	    milter_put_strings(out(k), callbacks[k->at].command, words, n);
 }
 
+static bool
+unreadable(struct milter_talk *k)
+{
+	k->trouble = "the message cannot be read";
+	return false;
+}
+
 static void
 add_without_cr(struct buf *b, struct pn_str s)
 {
@@ -182,7 +191,7 @@ add_without_cr(struct buf *b, struct pn_str s)
 }
 
 /* Bytes [from, to) of the message; CRs go. */
-static void
+static bool
 gather(struct milter_talk *k, struct buf *b, size_t from, size_t to)
 {
 	struct pn_str piece;
@@ -190,9 +199,10 @@ gather(struct milter_talk *k, struct buf *b, size_t from, size_t to)
 	for (; from < to; from += piece.n) {
 		piece = pn_str_sub(spool_at(k->message, from), 0, to - from);
 		if (piece.n == 0)
-			break; /* found out by its length */
+			return unreadable(k);
 		add_without_cr(b, piece);
 	}
+	return true;
 }
 
 /* As Sendmail does: folds as LF, and the first blank behind the colon is part
@@ -207,15 +217,15 @@ put_header(struct milter_talk *k)
 
 	if (f->end - f->start > MILTER_DATA_MAX)
 		return false;
-	gather(k, &name, f->start, f->start + f->name_n);
-	gather(k, &value, f->colon, f->end);
+	fits = gather(k, &name, f->start, f->start + f->name_n) &&
+	    gather(k, &value, f->colon, f->end);
 	words[0] = buf_str(&name);
 	words[1] = buf_str(&value);
 	if (pn_str_ends(words[1], PN_STR_V("\n")))
 		words[1].n--;
 	if (!k->leading_space && pn_str_starts(words[1], PN_STR_V(" ")))
 		words[1] = pn_str_sub(words[1], 1, words[1].n);
-	fits = milter_put_strings(out(k), MILTER_HEADER, words, 2);
+	fits = fits && milter_put_strings(out(k), MILTER_HEADER, words, 2);
 	buf_fini(&name);
 	buf_fini(&value);
 	return fits;
@@ -238,7 +248,7 @@ put_body(struct milter_talk *k)
 	for (; n > 0; n -= piece.n, k->body += piece.n) {
 		piece = pn_str_sub(spool_at(k->message, k->body), 0, n);
 		if (piece.n == 0)
-			return false;
+			return unreadable(k);
 		(void)buf_add_str(out(k), piece);
 	}
 	return true;
@@ -498,7 +508,9 @@ replace_body(struct milter_talk *k, struct pn_str piece)
 		m->body = xcalloc(1, sizeof(*m->body));
 		m->body->to = spool_like(k->message);
 	}
-	if (milter_lines_add(m->body, piece, &e) < 0)
+	if (spool_size(m->body->to) > BODY_MAX)
+		fail(k, "its new body has no end");
+	else if (milter_lines_add(m->body, piece, &e) < 0)
 		fail(k, e.text);
 }
 
@@ -674,7 +686,8 @@ tell(struct milter_talk *k)
 		return false;
 	k->leading_space = has_flag(k, MILTER_LEADING_SPACE);
 	if (!put_macros(k) || (wanted && !put(k))) {
-		fail(k, "it takes no more than 64 KiB at once");
+		fail(k, k->trouble ? k->trouble
+				   : "it takes no more than 64 KiB at once");
 		return true;
 	}
 	if (wanted && !has_flag(k, callbacks[k->at].mute))
@@ -716,6 +729,20 @@ is_over(const struct milter_talk *k)
 	    k->mail.word.action != MILTER_SAYS_CONTINUE || k->mail.failed;
 }
 
+static bool
+is_done(const struct milter_talk *k)
+{
+	return is_over(k) || k->at == AT_NOTHING;
+}
+
+/* What was in the way of telling has gone at once: no wake comes for that. */
+static bool
+has_more_room(const struct milter_talk *k)
+{
+	return milter_link_state(k->link) == MILTER_LINK_READY && !k->awaited &&
+	    !milter_link_is_full(k->link);
+}
+
 static void
 begin(struct milter_talk *k, struct transaction *t, enum stage stage)
 {
@@ -740,20 +767,20 @@ bool
 milter_talk_run(struct milter_talk *k, struct transaction *t,
     enum stage stage, milter_link_wake *wake, void *arg)
 {
-	uint64_t ms;
-
 	MUST_BE(k, TALK);
 	k->wake = wake;
 	k->arg = arg;
 	if (!k->running)
 		begin(k, t, stage);
-	while (!is_over(k) && k->at != AT_NOTHING && step(k))
-		;
-	ms = is_over(k) || k->at == AT_NOTHING ? 0 : patience(k);
-	if (k->link != NULL &&
-	    milter_link_state(k->link) == MILTER_LINK_READY)
-		milter_link_send(k->link, ms);
-	k->running = ms != 0;
+	do {
+		while (!is_done(k) && step(k))
+			;
+		if (k->link != NULL &&
+		    milter_link_state(k->link) == MILTER_LINK_READY)
+			milter_link_send(k->link,
+			    is_done(k) ? 0 : patience(k));
+	} while (!is_done(k) && has_more_room(k));
+	k->running = !is_done(k);
 	return !k->running;
 }
 

@@ -516,6 +516,13 @@ def limits(t):
     m.settle()
     t.ok(b"".join(m.told("body")) == large.split(b"\r\n\r\n", 1)[1],
          "and is told whole")
+    mute = Milterd(t, lambda conn, name, data: None if name == "eom" else SILENCE,
+                   protocol=sum(MUTE.values()))
+    x = World(t, "mute-large", block("m", mute.server, "content_timeout 5s;"))
+    t.same(x.mail(large).code, 250, "to a silent milter, too", x.daemon.log()[-500:])
+    mute.settle()
+    t.ok(b"".join(mute.told("body")) == large.split(b"\r\n\r\n", 1)[1], "whole")
+    x.daemon.end()
     m.script = at("eom", [replace_body(other[i:i + 65535])
                           for i in range(0, len(other), 65535)] + [CONTINUE])
     t.same((w.mail(large).code, w.sink.messages[-1].raw == changed(FIELDS[:1], other)),
@@ -524,6 +531,12 @@ def limits(t):
            "of a small message, too")
     m.script = at("eom", [add_header("X-%d" % i, "v" * 60000) for i in range(200)])
     t.same(w.mail().code, 451, "more changes than a mail has memory for", w.daemon.log()[-500:])
+    m.script = at("rcpt", [CONTINUE] + [CONTINUE * 200000] * 4)
+    with net.Client(w.daemon.address) as c:
+        c.envelope("ada@client.example", ["one@example.com"])
+        t.ok(tap.until(lambda: m.conns[-1].events[-1][0] == "closed" or
+                       m.conns[-1].gone), "one that floods is closed")
+    m.script = None
     w.daemon.end()
     m.script = at("eom", [add_header("X-A", "1"), REJECT])
     w = World(t, "enforce", block("m", m.server), top="enforce no;\n")

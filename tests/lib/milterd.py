@@ -98,6 +98,7 @@ class Conn:
         self.sock = sock
         self.nr = nr
         self.events = []        # (name, data), macros and all
+        self.gone = False
 
     def take(self, n):
         data = b""
@@ -158,6 +159,7 @@ class Conn:
                     break
         except OSError:
             pass
+        self.gone = True
         self.sock.close()
 
 
@@ -199,6 +201,7 @@ class Milterd:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self.gone = True
         self.sock.close()
 
     def hang_up(self):
