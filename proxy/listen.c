@@ -335,17 +335,23 @@ sockets_new(const struct doors *d)
 	return xcalloc(doors_count(d) + 1, sizeof(int));
 }
 
-/* libmilter takes a socket of ours, or none. */
-static bool
-is_bound_elsewhere(const struct doors *d, size_t i)
+/* The socket, or -1 and *e. Where libmilter takes none of ours (and binds as
+ * its process's user, who owns no folder to do so in): -1 and "". */
+static int
+provide(struct sockets *s, const struct doors *d, size_t i, const int *fds,
+    struct error *e)
 {
-#ifdef HAVE_MILTER_FD
-	(void)d;
-	(void)i;
-	return false;
-#else
-	return is_milter(d, i);
+	e->text[0] = '\0';
+#ifndef HAVE_MILTER_FD
+	const struct spot one = spot(d, i);
+
+	if (is_milter(d, i) && one.addr->ss_family == AF_UNIX)
+		return error_set(e, "listen milter %s: this libmilter takes no "
+		    "socket file that we made; use inet:", one.name);
+	if (is_milter(d, i))
+		return -1;
 #endif
+	return open_one(s, d, i, fds, e);
 }
 
 int
@@ -353,11 +359,8 @@ sockets_open(
     struct sockets *s, const struct doors *d, int *fds, struct error *e)
 {
 	for (size_t i = 0; i < doors_count(d); i++) {
-		fds[i] = -1;
-		if (is_bound_elsewhere(d, i))
-			continue;
-		fds[i] = open_one(s, d, i, fds, e);
-		if (fds[i] < 0) {
+		fds[i] = provide(s, d, i, fds, e);
+		if (fds[i] < 0 && e->text[0] != '\0') {
 			sockets_discard(s);
 			return -1;
 		}
