@@ -75,8 +75,9 @@ silent_data(const struct offer_needs *n)
  * want to know. What is said of the client at connect has its answer at HELO
  * or MAIL, because a reply there could carry no text.
  *
- * The end of the header is told with a body: without it libmilter takes the body of a
- * message that has no header for one out of turn, and never answers.
+ * The end of the header is told with the header: without it libmilter takes
+ * what follows in a message that has no field for something out of turn, be it
+ * the body or the end, and never answers.
  */
 static const struct {
 	unsigned long flag;
@@ -84,7 +85,7 @@ static const struct {
 } flags[] = {
 	{ SMFIP_NOBODY, no_body },
 	{ SMFIP_NOHDRS, no_message },
-	{ SMFIP_NOEOH, no_body },
+	{ SMFIP_NOEOH, no_message },
 	{ SMFIP_NOUNKNOWN, always },
 	{ SMFIP_NODATA, silent_data },
 	{ SMFIP_SKIP, always },

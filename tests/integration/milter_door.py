@@ -208,17 +208,47 @@ def quiet(t, d):
         t.ok(not m.waiting(0.2), "and nothing behind it")
 
 
+NEEDS = (
+    # rules, what is not asked for then
+    ("no rule", None, milter.NOBODY),
+    ("rules of recipients", 'rule r { when rcpt = "bad@example.com";'
+     ' then reject 550 5.1.1 "no"; }', milter.NOBODY),
+    ("rules of the header", 'rule h { when subject contains "edit me";'
+     ' then header add X-Add "one"; }', 0),
+    ("rules of the body", 'rule b { when raw contains "edit me";'
+     ' then header add X-Add "one"; }', 0),
+)
+ODD = (b"Subject: edit me\r\n\r\n", b"\r\nedit me, without a header\r\n", b"\r\n",
+       b"Subject: edit me\r\n\r\n" + b"x" * 200000 + b"\r\n")
+
+
 def needs(t):
-    """Only what the policy asks for is asked of the MTA."""
-    d = Door(t, "envelope", policy='rule r { when rcpt = "bad@example.com";'
-             ' then reject 550 5.1.1 "no"; }')
-    with d.mta() as m:
-        t.ok(m.steps & milter.NOBODY, "no rule on content: no body is asked for", hex(m.steps))
-        got = d.one(b"big", m, body=b"x" * 1000 + b"\r\n")
-        t.ok(got.action == "accept", "a mail passes", got)
-        got = d.one(b"big", m, rcpts=["<bad@example.com>"])
-        t.same(got.code, 550, "or does not", got)
-    d.daemon.terminate()
+    """
+    Only what the policy needs is asked of the MTA, and messages that lack a
+    header or a body are answered whatever that is.
+    """
+    for what, policy, spared in NEEDS:
+        d = Door(t, "needs", policy=policy)
+        for steps in (0x1fffff, milter.RCPT_REJ, 0x1fffff & ~milter.NOEOH,
+                      0x1fffff & ~milter.NOHDRS, 0x1fffff & ~milter.NOBODY, 0x7f):
+            wrong = []
+            with d.mta(steps=steps, timeout=10) as m:
+                if m.steps & spared != spared & steps:
+                    wrong.append("steps %#x" % m.steps)
+                client = Client("192.0.2.1")
+                for message in ODD:
+                    got = m.deliver(client, "x.example" if client else None, FROM, TO, message)
+                    client = None
+                    edits = b"X-Add" in got.message
+                    due = what == "rules of the header" and b"Subject" in message \
+                        or what == "rules of the body" and b"edit me" in message
+                    if got.action != "accept" or edits != due:
+                        wrong.append("%r: %r" % (message[:60], got))
+            t.ok(not wrong, "%s, steps %#x: odd messages" % (what, steps), *wrong,
+                 d.daemon.log()[-1000:])
+        got = d.one(b"x", rcpts=["<bad@example.com>"])
+        t.same(got.code, 550 if what == "rules of recipients" else 250, what, got)
+        d.daemon.terminate()
 
 
 # contents
