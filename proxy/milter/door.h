@@ -26,7 +26,8 @@ struct milter {
 	struct keep *keep;
 	struct spool_pool *pool;
 	unsigned worker;
-	int socket;     /* what libmilter listens on */
+	atomic_int socket;   /* what libmilter listens on; -1: not yet */
+	atomic_bool leaving; /* drained: it shall not begin to, either */
 	struct lend lend;
 	struct offer_needs needs; /* read-only once it is made */
 	atomic_uint n_conversations;

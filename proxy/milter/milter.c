@@ -54,9 +54,23 @@ give_up(const struct milter *m, const char *why)
 }
 
 #ifndef HAVE_MILTER_FD
-/* The address may still be an older generation's. */
-static void
-bind_again(const struct milter *m)
+/* libmilter does not tell the number of what it listens on. */
+static bool
+is_listening(int fd, const struct milter_listener *l)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t n = sizeof(ss), int_n = sizeof(int);
+	int yes = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &int_n) == 0 &&
+	    yes && getsockname(fd, (struct sockaddr *)&ss, &n) == 0 &&
+	    memcmp(&ss, &l->addr, sizeof(ss)) == 0;
+}
+
+/* The address may still be an older generation's, until that is told that we
+ * are there. */
+static bool
+bind_again(struct milter *m)
 {
 	struct timespec pause = { .tv_nsec = REBIND_MS * 1000000L };
 
@@ -64,7 +78,13 @@ bind_again(const struct milter *m)
 		if (i == REBIND_TRIES)
 			give_up(m, "cannot bind");
 		(void)nanosleep(&pause, NULL);
+		if (atomic_load(&m->leaving))
+			return false;
 	}
+	for (int fd = 0; fd < FD_SETSIZE; fd++)
+		if (is_listening(fd, m->listener))
+			atomic_store(&m->socket, fd);
+	return true;
 }
 #endif
 
@@ -74,7 +94,8 @@ run(void *arg)
 	struct milter *m = arg;
 
 #ifndef HAVE_MILTER_FD
-	bind_again(m);
+	if (!bind_again(m))
+		return NULL;
 #endif
 	(void)smfi_main();
 	give_up(m, "libmilter came to an end");
@@ -87,7 +108,8 @@ configure(struct milter *m, struct error *e)
 	char where[256];
 
 #ifdef HAVE_MILTER_FD
-	(void)snprintf(where, sizeof(where), "fd:%d", m->socket);
+	(void)snprintf(where, sizeof(where), "fd:%d",
+	    atomic_load(&m->socket));
 #else
 	(void)snprintf(where, sizeof(where), "%s", m->listener->name);
 #endif
@@ -158,12 +180,15 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 void
 milter_drain(struct milter *m, void (*drained)(void *), void *arg)
 {
-	int dead = dead_socket();
+	int dead = dead_socket(), fd;
 
 	MUST_BE(m, MILTER);
 	m->drained = drained;
 	m->drained_arg = arg;
-	must(dup2(dead, m->socket) == m->socket);
+	atomic_store(&m->leaving, true);
+	fd = atomic_load(&m->socket);
+	if (fd >= 0)
+		must(dup2(dead, fd) == fd);
 	io_close(dead);
 	look_again(m);
 }
@@ -234,15 +259,16 @@ static int
 take_socket(struct milter *m, int fd, struct error *e)
 {
 #ifdef HAVE_MILTER_FD
-	m->socket = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	atomic_store(&m->socket, mine);
+	return mine >= 0 ? 0 : error_errno(e, "%s", m->listener->name);
 #else
-	/* The lowest that is free, which is what libmilter will get: nobody
-	 * else opens one before. */
-	m->socket = fcntl(m->lend.fd, F_DUPFD_CLOEXEC, 0);
 	(void)fd;
-	io_close(m->socket);
+	(void)e;
+	atomic_store(&m->socket, -1); /* bind_again() knows */
+	return 0;
 #endif
-	return m->socket >= 0 ? 0 : error_errno(e, "%s", m->listener->name);
 }
 
 struct milter *
