@@ -2,7 +2,9 @@
 #include "milter/lend.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,70 +114,34 @@ lend_post_slowly(struct lend *l, struct letter *x)
 void
 turn_init(struct turn *t)
 {
-	pthread_condattr_t a;
-
-	must(pthread_mutex_init(&t->lock, NULL) == 0);
-	must(pthread_condattr_init(&a) == 0);
-	must(pthread_condattr_setclock(&a, CLOCK_MONOTONIC) == 0);
-	must(pthread_cond_init(&t->given, &a) == 0);
-	must(pthread_condattr_destroy(&a) == 0);
-	t->back = true;
-}
-
-void
-turn_fini(struct turn *t)
-{
-	must(pthread_cond_destroy(&t->given) == 0);
-	must(pthread_mutex_destroy(&t->lock) == 0);
+	atomic_init(&t->back, 1);
 }
 
 void
 turn_take(struct turn *t)
 {
-	must(pthread_mutex_lock(&t->lock) == 0);
-	must(t->back);
-	t->back = false;
-	must(pthread_mutex_unlock(&t->lock) == 0);
+	must(atomic_exchange(&t->back, 0) == 1);
 }
 
-/* Signalled under the lock: the thread may free it as soon as it can see. */
+/* The thread may free it as soon as it can see: waking an address that nobody
+ * waits at wakes nobody. */
 void
 turn_give_back(struct turn *t)
 {
-	must(pthread_mutex_lock(&t->lock) == 0);
-	must(!t->back);
-	t->back = true;
-	must(pthread_cond_signal(&t->given) == 0);
-	must(pthread_mutex_unlock(&t->lock) == 0);
-}
-
-static struct timespec
-in(uint64_t ms)
-{
-	struct timespec at;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += (time_t)(ms / 1000);
-	at.tv_nsec += (long)(ms % 1000) * 1000000;
-	at.tv_sec += at.tv_nsec / 1000000000;
-	at.tv_nsec %= 1000000000;
-	return at;
+	must(atomic_exchange(&t->back, 1) == 0);
+	(void)syscall(SYS_futex, &t->back, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 bool
 turn_wait(struct turn *t, uint64_t ms)
 {
-	struct timespec until = in(ms);
-	int r = 0;
-	bool back;
+	struct timespec most = { .tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000 };
 
-	must(pthread_mutex_lock(&t->lock) == 0);
-	while (!t->back && r == 0)
-		r = ms == 0 ? pthread_cond_wait(&t->given, &t->lock)
-			    : pthread_cond_timedwait(
-				  &t->given, &t->lock, &until);
-	must(r == 0 || r == ETIMEDOUT);
-	back = t->back;
-	must(pthread_mutex_unlock(&t->lock) == 0);
-	return back;
+	while (atomic_load(&t->back) == 0)
+		if (syscall(SYS_futex, &t->back, FUTEX_WAIT_PRIVATE, 0,
+			ms > 0 ? &most : NULL, NULL, 0) < 0 &&
+		    errno == ETIMEDOUT)
+			return atomic_load(&t->back) == 1;
+	return true;
 }

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
@@ -43,15 +44,15 @@ void lend_post(struct lend *, struct letter *);
 void lend_post_slowly(struct lend *, struct letter *);
 #define LEND_LOOK_MS 50
 
-/* Whose turn it is: the thread waits, the loop gives back. */
+/*
+ * Whose turn it is: the thread waits, the loop gives back. A futex of its own,
+ * for a condition variable costs a second wake-up: for its mutex.
+ */
 struct turn {
-	pthread_mutex_t lock;
-	pthread_cond_t given;
-	bool back;
+	atomic_uint back;
 };
 
 void turn_init(struct turn *);
-void turn_fini(struct turn *);
 /* The thread, before it posts. */
 void turn_take(struct turn *);
 /* The loop: touch nothing of it afterwards. */

@@ -362,7 +362,6 @@ open_close(struct letter *l)
 	record_connection(c->base, c->n_messages, 0);
 	atomic_fetch_sub(&d->n_conversations, 1);
 	transaction_free(c->base);
-	turn_fini(&c->turn);
 	c->magic = 0;
 	free(c);
 }
