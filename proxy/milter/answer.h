@@ -11,6 +11,7 @@
 #define ANSWER_LINES 32     /* smfi_setmlreply takes no more */
 #define ANSWER_LINE 980     /* bytes of one, doubled `%` counted twice */
 
+/* Points into itself: not to be copied. */
 struct answer {
 	bool later;      /* 4xx, with SMFIS_TEMPFAIL; else 5xx and REJECT */
 	char code[4];

@@ -5,15 +5,14 @@
 
 #include "milter/answer.h"
 
-static struct answer
-made(uint16_t code, const char *status, struct pn_str text, const char *id)
+static void
+make(struct answer *a, uint16_t code, const char *status, struct pn_str text,
+    const char *id)
 {
 	struct reply r = { .code = code, .text = text };
-	struct answer a;
 
 	(void)snprintf(r.status, sizeof(r.status), "%s", status);
-	answer_make(&a, &r, id);
-	return a;
+	answer_make(a, &r, id);
 }
 
 /* Code, status and class agree, or an MTA drops the text. */
@@ -39,9 +38,9 @@ test_classes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
-		struct answer a = made(cases[i].code, cases[i].status,
-		    PN_STR_V("no"), "");
+		struct answer a;
 
+		make(&a, cases[i].code, cases[i].status, PN_STR_V("no"), "");
 		assert_string_equal(a.code, cases[i].want_code);
 		assert_string_equal(a.status, cases[i].want_status);
 		assert_int_equal(a.later, cases[i].later);
@@ -66,9 +65,9 @@ test_one_line(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
-		struct answer a =
-		    made(550, "5.7.1", cases[i].text, cases[i].id);
+		struct answer a;
 
+		make(&a, 550, "5.7.1", cases[i].text, cases[i].id);
 		assert_int_equal(a.n, 1);
 		assert_false(a.cut);
 		assert_string_equal(a.lines[0], cases[i].want);
@@ -117,13 +116,13 @@ test_lengths(void **state)
 		for (size_t i = 0; i + unit <= sizeof(text); i += unit)
 			memcpy(text + i, of[k], unit);
 		for (size_t n = unit; n < sizeof(text); n += unit * 97) {
-			struct answer a = made(550, "5.7.1",
-			    (struct pn_str){ text, n }, "id0");
-			const char *last = a.lines[a.n - 1];
+			struct answer a;
 
+			make(&a, 550, "5.7.1", (struct pn_str){ text, n },
+			    "id0");
 			check_lines(&a);
-			assert_true(pn_str_ends(
-			    pn_str_of(last), PN_STR_V("[ref id0]")));
+			assert_true(pn_str_ends(pn_str_of(a.lines[a.n - 1]),
+			    PN_STR_V("[ref id0]")));
 			if (a.cut)
 				assert_int_equal(a.n, ANSWER_LINES);
 			else if (of[k][unit - 1] != ' ')
@@ -145,7 +144,7 @@ test_utf8(void **state)
 		struct answer a;
 
 		text[0] = text[1] = 'x';
-		a = made(550, "5.7.1",
+		make(&a, 550, "5.7.1",
 		    (struct pn_str){ text + from, sizeof(text) - from }, "");
 		for (unsigned i = 0; i < a.n; i++)
 			assert_int_not_equal(
