@@ -21,6 +21,7 @@ struct milters {
 	struct milter_links *links;
 	const char *hostname;
 	uint32_t *facts; /* [n_milters]: where those of each begin */
+	bool *away;      /* [n_milters]: it had no answer when last asked */
 };
 
 /* What outlives a mail: the conversations with milters. Made by the first
@@ -224,10 +225,23 @@ failed(struct engine_run *r, size_t i, const char *why)
 	if (!m->complained)
 		module_complain(h, why);
 	m->complained = true;
+	r->engine->milters->away[i] = true;
 	if (r->stage <= STAGE_HELO)
 		milter_talk_end_mail(talk_of(r, i));
 	else
 		module_lacks(h);
+}
+
+/* Said once, as it is said once a mail that it is not. */
+static void
+well_again(struct engine_run *r, size_t i)
+{
+	const struct chain *c = r->engine->conf->chain;
+	const char *name =
+	    c->modules[block_of(r->engine, i)->module].filter->name;
+
+	r->engine->milters->away[i] = false;
+	log_info(r->t->id, "module", "module=%s result=\"well again\"", name);
 }
 
 /* ---- facts ---- */
@@ -617,6 +631,8 @@ answered(struct engine_run *r, size_t i)
 		failed(r, i, m->why);
 		return;
 	}
+	if (r->stage == STAGE_MESSAGE && r->engine->milters->away[i])
+		well_again(r, i);
 	if (r->stage == STAGE_MESSAGE && is_to_change(r, i) &&
 	    apply(r, i, &e) < 0) {
 		failed(r, i, e.text);
@@ -709,6 +725,7 @@ engine_ask_milters(struct engine *g, const char *hostname)
 	m->links = milter_links_new(g->loop, g->dns);
 	m->hostname = hostname;
 	m->facts = xcalloc(conf->n_milters, sizeof(*m->facts));
+	m->away = xcalloc(conf->n_milters, sizeof(*m->away));
 	for (size_t i = 0; i < conf->n_milters; i++)
 		while (conf->chain->facts[m->facts[i]].module !=
 		    conf->milters[i].module)
@@ -723,5 +740,6 @@ milters_stop(struct engine *g)
 		return;
 	milter_links_free(g->milters->links);
 	free(g->milters->facts);
+	free(g->milters->away);
 	free(g->milters);
 }

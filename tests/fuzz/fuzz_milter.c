@@ -1,6 +1,7 @@
 /*
  * fuzz_milter - what a milter sends, read as packets: first its word in the
- * negotiation, then answers. Whole or byte by byte, the same packets come.
+ * negotiation, then answers. Whole or byte by byte, the same packets come; and
+ * what is put of such texts is read as one packet.
  *
  * Covers: proxy/engine/milter_packet.c
  */
@@ -9,6 +10,35 @@
 #include "base/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+must_be_one(struct buf *b, char what)
+{
+	struct milter_packet p;
+
+	must(milter_packet_take(buf_str(b), MILTER_DATA_MAX, &p) ==
+		(long)buf_len(b) && p.what == what);
+	buf_fini(b);
+}
+
+static void
+put_some(const struct milter_said *s)
+{
+	const struct pn_str words[] = { s->name, s->value };
+	const struct milter_options o = milter_offer(2 + s->index % 5);
+	struct buf b = { 0 };
+
+	if (milter_put_strings(&b, MILTER_HEADER, words, 2))
+		must_be_one(&b, MILTER_HEADER);
+	if (milter_put_macros(&b, MILTER_HELO, words, 2))
+		must_be_one(&b, MILTER_MACRO);
+	milter_put_connect(&b, s->name, s->index % 2 ? '4' : 'U', 25, s->value);
+	must_be_one(&b, MILTER_CONNECT);
+	milter_put_options(&b, &o);
+	must_be_one(&b, MILTER_OPTIONS);
+	milter_put(&b, MILTER_BODY, s->value);
+	must_be_one(&b, MILTER_BODY);
+}
 
 static void
 read_one(const struct milter_packet *p)
@@ -21,9 +51,11 @@ read_one(const struct milter_packet *p)
 	if (milter_read_options(p->data, &o))
 		for (int i = 0; i < MILTER_LISTS; i++)
 			must(o.macros[i].n < p->data.n + 1);
-	if (milter_read_answer(p, &s) && s.what == MILTER_REPLY_CODE &&
-	    milter_read_reply(s.value, arena, &r))
-		must(r.code / 100 == 4 || r.code / 100 == 5);
+	if (milter_read_answer(p, &s)) {
+		put_some(&s);
+		if (milter_read_reply(s.value, arena, &r))
+			must(r.code / 100 == 4 || r.code / 100 == 5);
+	}
 	must(milter_answer_name(p->what) && milter_command_name(p->what));
 	arena_free(arena);
 }
