@@ -385,7 +385,7 @@ def unavailable(t):
     t.same(r.code, 250, "well again", r)
     t.ok('module=milter.m result="well again"' in w.daemon.log(), "says the log")
     status = lambda: w.daemon.cli("status").stdout
-    t.ok(tap.until(lambda: "makes no sense, at end of header" in status(), 10),
+    t.ok(tap.until(lambda: "last error: " in status(), 10),
          "the status knows the last failure", status())
     w.daemon.end()
     for say, code in (("accept", 250), ("tempfail", 451), ("unknown", 250)):
