@@ -204,11 +204,19 @@ replace_body(SMFICTX *ctx, const struct mail *m)
 	return any || smfi_replacebody(ctx, NULL, 0) == MI_SUCCESS ? 0 : -1;
 }
 
-/* As libmilter wants it and MTAs compare it: "<path>". */
+/* As libmilter wants it: "<path>". */
 static char *
 bracketed(const struct mail *m, struct pn_str path)
 {
 	return arena_printf(m->t->arena, "<%.*s>", PN_STR_ARG(path));
+}
+
+/* As MTAs compare it: they have dropped the route (RFC 5321 F.2). */
+static char *
+without_route(const struct mail *m, const struct rcpt *r)
+{
+	return bracketed(m,
+	    pn_str_starts(r->path, PN_STR_V("@")) ? r->address : r->path);
 }
 
 static int
@@ -240,7 +248,7 @@ change_envelope(SMFICTX *ctx, const struct mail *m)
 		return -1;
 	TAILQ_FOREACH (r, &t->envelope.rcpts, next)
 		if (r->accepted && !has(t->onward, r) &&
-		    ((path = bracketed(m, r->path)) == NULL ||
+		    ((path = without_route(m, r)) == NULL ||
 			smfi_delrcpt(ctx, path) != MI_SUCCESS))
 			return -1;
 	TAILQ_FOREACH (r, &t->onward->rcpts, next)

@@ -119,28 +119,48 @@ split_anyhow(struct path *p, struct pn_str text)
 	}
 }
 
-static int
-read_path(struct path *p, struct arena *a, struct pn_str text)
+/* One, and nothing behind it. */
+static enum address_result
+parse(struct address *got, struct arena *a, struct pn_str text)
 {
 	struct pn_str rest;
-	struct address got;
+	enum address_result r = address_parse_path(text, a, got, &rest);
+
+	return r == ADDRESS_OK && rest.n > 0 ? ADDRESS_BAD : r;
+}
+
+/*
+ * MTAs read more than RFC 5321 has: "<(to)bob@example.com>" is Bob to Postfix,
+ * so he is it to rules. Sendmail's macro may be a name alone, which says less.
+ */
+static enum address_result
+parse_meant(struct address *got, struct arena *a, struct pn_str meant)
+{
+	enum address_result r = meant.n > 0 ? parse(got, a, meant)
+					    : ADDRESS_BAD;
+
+	return r == ADDRESS_OK && got->domain.n == 0 ? ADDRESS_BAD : r;
+}
+
+static int
+read_path(struct path *p, struct arena *a, struct pn_str text,
+    struct pn_str meant)
+{
+	struct address got = { 0 };
+	enum address_result r = parse(&got, a, text);
+	bool bad = r == ADDRESS_BAD;
 
 	*p = (struct path){ 0 };
-	switch (address_parse_path(text, a, &got, &rest)) {
-	case ADDRESS_NO_ROOM:
+	split_anyhow(p, text);
+	if (bad)
+		r = parse_meant(&got, a, meant);
+	if (r == ADDRESS_NO_ROOM)
 		return -1;
-	case ADDRESS_OK:
-		if (rest.n == 0) {
-			p->path = got.path;
-			p->address = got.address;
-			p->local = got.local;
-			p->domain = got.domain;
-			break;
-		}
-		/* FALLTHROUGH */
-	case ADDRESS_BAD:
-		split_anyhow(p, text);
-		break;
+	if (r == ADDRESS_OK) {
+		p->path = bad ? p->path : got.path;
+		p->address = got.address;
+		p->local = got.local;
+		p->domain = got.domain;
 	}
 	return copy(&p->path, a, p->path) | copy(&p->address, a, p->address) |
 	    copy(&p->local, a, p->local) | copy(&p->domain, a, p->domain);
@@ -164,21 +184,23 @@ read_params(struct path *p, struct arena *a, char **argv)
 }
 
 static int
-read_argv(struct path *p, struct arena *a, char **argv)
+read_argv(struct path *p, struct arena *a, char **argv, struct pn_str meant)
 {
 	if (argv[0] == NULL)
-		return read_path(p, a, PN_STR_V("")) | read_params(p, a, argv);
-	if (read_path(p, a, pn_str_of(argv[0])) < 0)
+		return read_path(p, a, PN_STR_V(""), meant) |
+		    read_params(p, a, argv);
+	if (read_path(p, a, pn_str_of(argv[0]), meant) < 0)
 		return -1;
 	return read_params(p, a, argv + 1);
 }
 
 int
-peer_sender(struct envelope *e, struct arena *a, char **argv)
+peer_sender(struct envelope *e, struct arena *a, char **argv,
+    struct pn_str meant)
 {
 	struct path p;
 
-	if (read_argv(&p, a, argv) < 0)
+	if (read_argv(&p, a, argv, meant) < 0)
 		return -1;
 	e->path = p.path;
 	e->address = p.address;
@@ -190,12 +212,13 @@ peer_sender(struct envelope *e, struct arena *a, char **argv)
 }
 
 struct rcpt *
-peer_rcpt(struct envelope *e, struct arena *a, char **argv)
+peer_rcpt(struct envelope *e, struct arena *a, char **argv,
+    struct pn_str meant)
 {
 	struct path p;
 	struct rcpt *r;
 
-	if (read_argv(&p, a, argv) < 0 ||
+	if (read_argv(&p, a, argv, meant) < 0 ||
 	    (r = envelope_add_rcpt(e, a)) == NULL)
 		return NULL;
 	r->path = p.path;

@@ -25,11 +25,15 @@ int peer_client(struct client *, struct arena *, const struct peer_told *);
 
 /*
  * A path, "<ada@example.com>" or without brackets, and its parameters, as the
- * MTA took them: what our own reading of paths would refuse is kept as it is,
- * split at its last "@". -1 at the arena's cap.
+ * MTA took them. What our own reading of paths would refuse stays the path;
+ * whom it means is the MTA's to say, in {mail_addr} or {rcpt_addr}: meant,
+ * .p NULL: it does not, and the path is split at its last "@". -1 at the
+ * arena's cap.
  */
-int peer_sender(struct envelope *, struct arena *, char **argv);
+int peer_sender(struct envelope *, struct arena *, char **argv,
+    struct pn_str meant);
 /* The rcpt is at the end of the list; NULL at the arena's cap. */
-struct rcpt *peer_rcpt(struct envelope *, struct arena *, char **argv);
+struct rcpt *peer_rcpt(struct envelope *, struct arena *, char **argv,
+    struct pn_str meant);
 
 #endif

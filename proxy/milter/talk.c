@@ -186,8 +186,8 @@ ask_macros(SMFICTX *ctx, const struct milter_conf *conf)
 		{ SMFIM_CONNECT,
 		    "{client_port} {client_ptr} {client_resolve}", true },
 		{ SMFIM_HELO, "{tls_version} {cipher}", true },
-		{ SMFIM_ENVFROM, "{auth_authen}", true },
-		{ SMFIM_ENVRCPT, "", true },
+		{ SMFIM_ENVFROM, "{auth_authen} {mail_addr}", true },
+		{ SMFIM_ENVRCPT, "{rcpt_addr}", true },
 		{ SMFIM_DATA, "", false },
 		{ SMFIM_EOH, "", false },
 		{ SMFIM_EOM, "i", false },
@@ -321,7 +321,8 @@ on_envfrom(SMFICTX *ctx, char **argv)
 	mail_new(c);
 	m = c->mail;
 	FAULT("mail");
-	if (peer_sender(&m->t->envelope, m->t->arena, argv) < 0 ||
+	if (peer_sender(&m->t->envelope, m->t->arena, argv,
+		macro(ctx, PN_STR_V("mail_addr"))) < 0 ||
 	    copy_macro(ctx, "auth_authen", m->t->arena, &m->login) < 0 ||
 	    take_macros(ctx, c->milter->conf, m->t->arena, &m->told) < 0)
 		no_room(m);
@@ -371,7 +372,8 @@ on_envrcpt(SMFICTX *ctx, char **argv)
 	if (m == NULL) /* no MAIL: the MTA's own affair */
 		return go_on(c, SMFIP_NR_RCPT);
 	FAULT("rcpt");
-	r = peer_rcpt(&m->t->envelope, m->t->arena, argv);
+	r = peer_rcpt(&m->t->envelope, m->t->arena, argv,
+	    macro(ctx, PN_STR_V("rcpt_addr")));
 	if (r == NULL ||
 	    take_macros(ctx, c->milter->conf, m->t->arena, &m->told) < 0)
 		no_room(m);

@@ -176,6 +176,29 @@ def sendmail(t, how, postfix):
          "and Postfix has the text for its bounce", pf.log()[-1500:])
 
 
+# Ways to write bad@example.com that Postfix takes, and RFC 5321 does not.
+SPELT = ("<(c)bad@example.com>", "<bad(c)@example.com>", "<bad @example.com>",
+         "<bad@example.com.>", "<bad%example.com>")
+
+
+def spelling(t, postfix):
+    """Addresses that Postfix reads its own way: rules mean those it reads."""
+    for rcpt in SPELT + ("<@relay.example:bad@example.com>", '<"bad"@example.com>'):
+        said = postfix.talk(steps(b"x", rcpts=(rcpt,)))
+        t.ok(550 in [r[0] for r in said.replies] and not said.sent,
+             "a recipient that is refused, written " + rcpt, said)
+        good = rcpt.replace("bad", "two")
+        for subject, want in ((b"redirect me", ["abuse@example.com"]),
+                              (b"rcpt me", ["new@example.com", "one@example.com"])):
+            said = postfix.talk(steps(subject, rcpts=(good, "<one@example.com>")))
+            t.same([sorted(to) for _, to, _ in said.sent], [want],
+                   "%s, to one written %s" % (subject.decode(), good))
+    for sender in ("<(c)late@a.example>", "<late@a.example.>", "<@relay.example:late@a.example>"):
+        said = postfix.talk(steps(b"x", sender=sender))
+        t.ok(451 in [r[0] for r in said.replies] and not said.sent,
+             "a sender that is refused, written " + sender, said)
+
+
 def told(t, postfix, daemon, certificate):
     """What Postfix tells of client, login and TLS."""
     def sent(c, subject, marker):
@@ -238,6 +261,7 @@ def test(t):
         quarantine(t, how, postfix, daemon)
         hold(t, how, postfix)
         sendmail(t, how, postfix)
+    spelling(t, postfix)
     told(t, postfix, daemon, cert)
     old_protocols(t, postfix, proxy)
     t.same(re.findall(r".*(?:warning|error|fatal|panic): .*milter.*", postfix.log()), [],

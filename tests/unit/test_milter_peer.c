@@ -164,6 +164,8 @@ static const struct {
 	{ { NULL }, "", "", "", "", "" },
 };
 
+static const struct pn_str nothing;
+
 static void
 test_paths(void **state)
 {
@@ -174,19 +176,66 @@ test_paths(void **state)
 		const char *name = argv[0] ? argv[0] : "(none)";
 
 		envelope_init(&e);
-		assert_int_equal(peer_sender(&e, *state, argv), 0);
+		assert_int_equal(peer_sender(&e, *state, argv, nothing), 0);
 		assert_true(e.has_sender);
 		equal(name, e.path, paths[i].path);
 		equal(name, e.address, paths[i].address);
 		equal(name, e.local, paths[i].local);
 		equal(name, e.domain, paths[i].domain);
 		equal(name, e.params, paths[i].params);
-		r = peer_rcpt(&e, *state, argv);
+		r = peer_rcpt(&e, *state, argv, nothing);
 		assert_non_null(r);
 		assert_ptr_equal(TAILQ_FIRST(&e.rcpts), r);
 		equal(name, r->address, paths[i].address);
 		equal(name, r->params, paths[i].params);
 		assert_false(r->accepted);
+	}
+}
+
+/* What the MTA says it means counts where the path is no path of ours. */
+static const struct {
+	const char *argv[2];
+	struct pn_str meant;
+	const char *path, *address, *local, *domain;
+} readings[] = {
+	{ { "<(to)bob@example.com>" }, PN_STR("bob@example.com"),
+	    "(to)bob@example.com", "bob@example.com", "bob", "example.com" },
+	{ { "<b\\ob%example.com>" }, PN_STR("\"b ob\"@example.com"),
+	    "b\\ob%example.com", "\"b ob\"@example.com", "b ob",
+	    "example.com" },
+	{ { "<bob@example.com>" }, PN_STR("eve@example.com"),
+	    "bob@example.com", "bob@example.com", "bob", "example.com" },
+	{ { "<@relay.example:bob@example.com>" }, PN_STR("eve@example.com"),
+	    "@relay.example:bob@example.com", "bob@example.com", "bob",
+	    "example.com" },
+	/* Sendmail, of a local mailbox; what is no address either. */
+	{ { "<bob@example.com.>" }, PN_STR("bob"), "bob@example.com.",
+	    "bob@example.com.", "bob", "example.com." },
+	{ { "<bob@example.com.>" }, PN_STR("(bob)@example.com"),
+	    "bob@example.com.", "bob@example.com.", "bob", "example.com." },
+	{ { "<bob@example.com.>" }, PN_STR(""), "bob@example.com.",
+	    "bob@example.com.", "bob", "example.com." },
+};
+
+static void
+test_readings(void **state)
+{
+	for (size_t i = 0; i < PN_COUNT(readings); i++) {
+		char **argv = (char **)(uintptr_t)readings[i].argv;
+		struct envelope e;
+		const struct rcpt *r;
+
+		envelope_init(&e);
+		assert_int_equal(
+		    peer_sender(&e, *state, argv, readings[i].meant), 0);
+		r = peer_rcpt(&e, *state, argv, readings[i].meant);
+		assert_non_null(r);
+		equal(argv[0], e.path, readings[i].path);
+		equal(argv[0], e.address, readings[i].address);
+		equal(argv[0], r->path, readings[i].path);
+		equal(argv[0], r->address, readings[i].address);
+		equal(argv[0], r->local, readings[i].local);
+		equal(argv[0], r->domain, readings[i].domain);
 	}
 }
 
@@ -201,8 +250,8 @@ test_no_room(void **state)
 	(void)state;
 	memset(long_path, 'x', sizeof(long_path) - 1);
 	envelope_init(&e);
-	assert_int_equal(peer_sender(&e, a, argv), -1);
-	assert_null(peer_rcpt(&e, a, argv));
+	assert_int_equal(peer_sender(&e, a, argv, nothing), -1);
+	assert_null(peer_rcpt(&e, a, argv, nothing));
 	assert_true(TAILQ_EMPTY(&e.rcpts));
 	arena_free(a);
 }
@@ -215,6 +264,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_unix_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_readings, setup, teardown),
 		cmocka_unit_test(test_no_room),
 	};
 
