@@ -50,12 +50,17 @@ class Milter:
         with open(self.path("output"), errors="replace") as f:
             return f.read()
 
-    def run(self, args, ready, seconds=40, **kw):
-        """Start a program and wait until ready() is true."""
+    def run(self, args, ready, seconds=40, user=None):
+        """
+        Start a program and wait until ready() is true. It ends with the test,
+        even one that is killed.
+        """
+        who = ["--reuid", user, "--regid", user, "--clear-groups"] if user else []
         with open(self.path("output"), "ab") as out:
             process = subprocess.Popen(
-                args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                cwd=self.dir, start_new_session=True, **kw)
+                ["setpriv", "--pdeathsig", self.ends_by[0].name[3:]] + who + args,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.dir,
+                start_new_session=True)
         self.processes.append(process)
         self.t.defer(self.end, process)
         if not tap.until(lambda: process.poll() is not None or ready(), seconds) \
@@ -360,9 +365,9 @@ sub filter_end {
             os.chmod(self.path(folder), 0o750)
         rules = self.write("filter", self.FILTER)
         mx = self.path("run", "mx")
-        self.run(["mimedefang-multiplexor", "-D", "-U", "defang", "-m", "1", "-x", "2",
+        self.run(["mimedefang-multiplexor", "-D", "-m", "1", "-x", "2",
                   "-z", self.path("spool"), "-s", mx, "-F", rules,
-                  "-p", self.path("run", "mx.pid")], lambda: os.path.exists(mx))
-        self.run(["mimedefang", "-D", "-U", "defang", "-m", mx, "-z", self.path("spool"),
+                  "-p", self.path("run", "mx.pid")], lambda: os.path.exists(mx), user="defang")
+        self.run(["mimedefang", "-D", "-m", mx, "-z", self.path("spool"),
                   "-P", self.path("run", "pid"),
-                  "-p", "inet:%d@127.0.0.1" % self.port], self.answers)
+                  "-p", "inet:%d@127.0.0.1" % self.port], self.answers, user="defang")
