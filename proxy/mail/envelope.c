@@ -33,6 +33,7 @@ envelope_add_address(struct envelope *e, struct arena *arena,
 
 	if (path == NULL ||
 	    address_parse_path(pn_str_of(path), arena, &a, &rest) != ADDRESS_OK ||
+	    a.path.n == 0 || rest.n > 0 ||
 	    (r = envelope_add_rcpt(e, arena)) == NULL)
 		return NULL;
 	r->path = a.path;
@@ -74,12 +75,13 @@ envelope_set_sender(
 {
 	struct address a = { .path = PN_STR(""), .address = PN_STR("") };
 	const char *path = arena_printf(arena, "<%.*s>", PN_STR_ARG(address));
-	struct pn_str rest, params = without_auth(e->params, arena);
+	struct pn_str rest = { 0 }, params = without_auth(e->params, arena);
 
 	if (path == NULL || params.p == NULL ||
 	    (address.n > 0 &&
-		address_parse_path(pn_str_of(path), arena, &a, &rest) !=
-		    ADDRESS_OK))
+		(address_parse_path(pn_str_of(path), arena, &a, &rest) !=
+			ADDRESS_OK ||
+		    rest.n > 0)))
 		return -1;
 	e->has_sender = true;
 	e->path = a.path;

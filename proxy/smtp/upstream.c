@@ -476,12 +476,17 @@ upstream_mail(struct upstream *u, const struct envelope *e,
 bool
 upstream_rcpt(struct upstream *u, const struct rcpt *r)
 {
-	if (!can(u, r->params, PARAM_OF_RCPT))
+	struct pn_str params = r->params;
+
+	/* Whom a milter added need not be known by it: he gets the message. */
+	if (r->added && !u->keywords.dsn)
+		params = PN_STR_V("");
+	if (!can(u, params, PARAM_OF_RCPT))
 		return false;
 	(void)buf_puts(&u->queue, "RCPT TO:<");
 	(void)buf_add_str(&u->queue, r->path);
 	(void)buf_puts(&u->queue, ">");
-	put_params(&u->queue, r->params, true);
+	put_params(&u->queue, params, true);
 	/* RFC 3461 4.1: who was not asked for must not tell of himself. */
 	if (r->quiet && u->keywords.dsn)
 		(void)buf_puts(&u->queue, " NOTIFY=NEVER");
