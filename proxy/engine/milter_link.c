@@ -5,7 +5,8 @@
  *                                                          -> FAILED
  *
  * One timer for all that is waited for. Bytes that go out and packets that
- * come restart it; bytes of a packet that never ends do not.
+ * come restart it; bytes of a packet that never ends do not, nor packets
+ * without end.
  */
 #include "engine/milter_link.h"
 
@@ -25,6 +26,7 @@
 
 #define FULL (256u << 10)  /* bytes that wait to be sent */
 #define IN_MAX (2u * MILTER_ANSWER_MAX) /* bytes that nobody takes */
+#define NO_END 10          /* times its patience: one answer's packets */
 #define IDLE_MAX 16        /* of one milter */
 #define IDLE_MS 30000
 #define REUSE_VERSION 6    /* QUIT_NC came with libmilter 8.14 */
@@ -46,6 +48,7 @@ struct milter_link {
 	size_t taken; /* of in: the packet that was taken last */
 	size_t left;  /* of out, when it was last sent */
 	uint64_t patience_ms;
+	uint64_t asked_ms; /* of the loop's clock: what is waited for now */
 	struct event readable, writable, timer;
 	milter_link_wake *wake;
 	void *arg;
@@ -185,10 +188,18 @@ milter_link_send(struct milter_link *l, uint64_t ms)
 {
 	MUST_BE(l, LINK);
 	must(l->state == MILTER_LINK_READY);
-	if (ms != l->patience_ms || buf_len(&l->out) > l->left)
+	if (ms != l->patience_ms || buf_len(&l->out) > l->left) {
 		wait_for(l, ms); /* for something new */
+		l->asked_ms = loop_now_ms(l->all->loop);
+	}
 	/* That it is gone is heard by reading, behind what it said before. */
 	(void)flush(l);
+}
+
+bool
+milter_link_has_more(const struct milter_link *l)
+{
+	return buf_len(&l->in) > l->taken;
 }
 
 bool
@@ -261,6 +272,19 @@ negotiate(struct milter_link *l)
 
 /* ---- reading ---- */
 
+/* Each packet is in time, but there is always one more: nobody would wait for
+ * that. */
+static bool
+has_no_end(struct milter_link *l)
+{
+	if (l->patience_ms == 0 ||
+	    loop_now_ms(l->all->loop) - l->asked_ms < NO_END * l->patience_ms)
+		return false;
+	l->timed_out = true;
+	fail(l, "its answer has no end");
+	return true;
+}
+
 bool
 milter_link_take(struct milter_link *l, struct milter_packet *p)
 {
@@ -280,7 +304,7 @@ milter_link_take(struct milter_link *l, struct milter_packet *p)
 	l->taken = (size_t)n;
 	if (l->patience_ms > 0)
 		wait_for(l, l->patience_ms);
-	return true;
+	return !has_no_end(l);
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "mail/field.h"
 
 #define BODY_MAX (1u << 30) /* of a new body: as message_size_limit */
+#define CHANGES_MAX (2u << 20) /* bytes of all others, as they are kept */
 #define TALK_MAGIC 0x6d746c6bu
 
 /* Callbacks in order; header and body stand for as many as there are. */
@@ -47,9 +48,10 @@ struct milter_talk {
 	bool told_connect, told_helo;
 
 	/* Of the mail at hand. */
-	bool told_mail;
+	bool told_mail, told_rcpt;
 	unsigned skipped; /* bits of callbacks that it wants no more of */
 	struct milter_mail mail;
+	size_t kept; /* bytes of its changes */
 
 	/* Of the stage under way. */
 	bool running;
@@ -341,6 +343,9 @@ next(struct milter_talk *k)
 	case AT_MAIL:
 		k->told_mail = true;
 		return first(k);
+	case AT_RCPT:
+		k->told_rcpt = true;
+		return AT_NOTHING;
 	case AT_DATA:
 		k->field = (struct field){ .start = 0 };
 		return field_read(k->message, &k->field) ? AT_HEADER
@@ -514,11 +519,33 @@ replace_body(struct milter_talk *k, struct pn_str piece)
 		fail(k, e.text);
 }
 
+/* The rest of the mail's memory is for those who judge it. */
+static bool
+has_room(struct milter_talk *k, const struct milter_said *s)
+{
+	k->kept += sizeof(struct milter_change) + s->name.n + s->value.n;
+	return k->kept <= CHANGES_MAX;
+}
+
+static void
+hold(struct milter_talk *k, const struct milter_said *s)
+{
+	struct pn_str why = { 0 };
+
+	if (has_room(k, s))
+		why = arena_str(k->t->arena, s->value);
+	k->mail.quarantine = true;
+	k->mail.reason = why;
+	if (why.p == NULL)
+		fail(k, "it changes more than a mail has memory for");
+}
+
 static void
 add_change(struct milter_talk *k, const struct milter_said *s)
 {
 	struct arena *a = k->t->arena;
-	struct milter_change *c = arena_alloc(a, sizeof(*c));
+	struct milter_change *c = has_room(k, s) ? arena_alloc(a, sizeof(*c))
+						 : NULL;
 
 	if (c != NULL) {
 		c->what = s->what;
@@ -540,8 +567,7 @@ change(struct milter_talk *k, const struct milter_said *s)
 		replace_body(k, s->value);
 		break;
 	case MILTER_QUARANTINE:
-		k->mail.quarantine = true;
-		k->mail.reason = arena_str(k->t->arena, s->value);
+		hold(k, s);
 		break;
 	case MILTER_ADD_HEADER:
 	case MILTER_INSERT_HEADER:
@@ -664,7 +690,8 @@ lost(struct milter_talk *k)
 
 	(void)snprintf(why, sizeof(why), "%s", milter_link_why(k->link));
 	if (!k->redialled && (k->untouched ||
-	    (milter_link_is_stale(k->link) && k->at <= AT_RCPT))) {
+	    (milter_link_is_stale(k->link) && k->at <= AT_RCPT &&
+		!k->told_rcpt))) {
 		k->redialled = true;
 		k->told_mail = false;
 		k->untouched = false;
@@ -676,12 +703,20 @@ lost(struct milter_talk *k)
 	fail(k, why);
 }
 
-/* Tell the callback at hand. False: the output has to go first. */
+/*
+ * Tell the callback at hand. False: the output has to go first. An answer that
+ * lies there already is to nothing that was asked: taken for this one's, all
+ * that follow would be one late, and the last, which may refuse, never heard.
+ */
 static bool
 tell(struct milter_talk *k)
 {
 	bool wanted = is_wanted(k);
 
+	if (milter_link_has_more(k->link)) {
+		fail(k, "it answers what it was not asked");
+		return true;
+	}
 	if (milter_link_is_full(k->link))
 		return false;
 	k->leading_space = has_flag(k, MILTER_LEADING_SPACE);
@@ -743,12 +778,23 @@ has_more_room(const struct milter_talk *k)
 	    !milter_link_is_full(k->link);
 }
 
+/* It said more of the last mail than it was asked: not this one's fault. */
+static void
+drop_if_ahead(struct milter_talk *k)
+{
+	if (k->told_mail || k->link == NULL || !milter_link_has_more(k->link))
+		return;
+	milter_link_close(k->link, false);
+	k->link = NULL;
+}
+
 static void
 begin(struct milter_talk *k, struct transaction *t, enum stage stage)
 {
 	if (stage == STAGE_MAIL) /* what failed before may be well again */
 		milter_talk_end_mail(k);
 	k->running = true;
+	drop_if_ahead(k);
 	k->t = t;
 	k->stage = stage;
 	k->awaited = false;
@@ -814,7 +860,8 @@ milter_talk_end_mail(struct milter_talk *k)
 	free(m->body);
 	*m = (struct milter_mail){ 0 };
 	STAILQ_INIT(&m->changes);
-	k->told_mail = false;
+	k->told_mail = k->told_rcpt = false;
+	k->kept = 0;
 	k->skipped = 0;
 	k->t = NULL;
 }
