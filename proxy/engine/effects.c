@@ -277,16 +277,25 @@ change_envelope(struct transaction *t, const struct rules_effect *e, void *arg)
 	return 0;
 }
 
-/* Nobody left is the end of the message, once all rules have added whom they
- * add: the rule that took the last one away discards it. */
+/*
+ * Nobody left is the end of the message, once all milters and rules have added
+ * whom they add: who took the last one away discards it. Where rules redirect
+ * it, whom a milter took away does not matter.
+ */
 static void
 discard_for_nobody(struct transaction *t, const struct rules_effect *last)
 {
-	struct verdict v;
+	struct verdict v = { .order = UINT32_MAX };
 
-	if (last == NULL || t->onward->n_accepted > 0)
+	if (t->onward == NULL || t->onward->n_accepted > 0)
 		return;
-	v = verdict_from(last);
+	if (last != NULL)
+		v = verdict_from(last);
+	else if (t->past->emptied != NULL &&
+		 t->verdict.action != VERDICT_REDIRECT)
+		v.rule = pn_str_of(t->past->emptied);
+	else
+		return;
 	v.action = VERDICT_DISCARD;
 	verdict_join(&t->verdict, &v);
 }

@@ -18,6 +18,8 @@
 #include "mail/field.h"
 
 #define FIELDS_MAX 50000 /* of a header that is changed */
+#define WORK_MAX 10000000 /* fields that are looked at for all changes: less
+			     than a second, in which nobody else is served */
 
 /* ---- text to lines ---- */
 
@@ -81,6 +83,7 @@ struct header {
 	struct entry *v; /* [n]; the first stands for the MTA's own Received */
 	size_t n, room;
 	size_t end; /* of the header, in the spool */
+	size_t work;
 };
 
 static struct entry *
@@ -213,10 +216,15 @@ change(struct header *h, const struct milter_change *c, bool leading_space)
 	write_field(&h->v[at], c, leading_space);
 }
 
-static void
-do_change(struct header *h, const struct milter_change *c, bool leading_space)
+static int
+do_change(struct header *h, const struct milter_change *c, bool leading_space,
+    struct error *e)
 {
 	size_t at = c->index < h->n ? c->index : h->n;
+
+	h->work += h->n;
+	if (h->work > WORK_MAX)
+		return error_set(e, "its changes of the header have no end");
 
 	switch (c->what) {
 	case MILTER_ADD_HEADER:
@@ -231,6 +239,7 @@ do_change(struct header *h, const struct milter_change *c, bool leading_space)
 	default: /* of the envelope */
 		break;
 	}
+	return 0;
 }
 
 /* ---- writing ---- */
@@ -309,7 +318,7 @@ milter_message(struct spool *from, const struct milter_changes *changes,
 		spool_set_dotted(to);
 	STAILQ_FOREACH (c, changes, next)
 		if (done == 0)
-			do_change(&h, c, leading_space);
+			done = do_change(&h, c, leading_space, e);
 	if (done == 0)
 		done = write_all(to, from, &h, body, e);
 	header_fini(&h);

@@ -15,6 +15,11 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "engine/run.h"
+#include "mail/address.h"
+
+/* Recipients that are looked at for all changes of one milter: some thousand
+ * can be added. */
+#define RCPT_WORK_MAX 20000000
 
 /* Of a worker. */
 struct milters {
@@ -168,7 +173,10 @@ is_asked(struct engine_run *r, size_t i)
 		return false;
 	if (r->stage == STAGE_MESSAGE)
 		return m->asked = has_rcpt(m);
-	return r->stage != STAGE_RCPT || tell_rcpt(r, m);
+	if (r->stage != STAGE_RCPT || tell_rcpt(r, m))
+		return true;
+	engine_no_room(r->t);
+	return false;
 }
 
 /* ---- what it said ---- */
@@ -332,6 +340,15 @@ bare(struct pn_str path)
 	return path;
 }
 
+/* What goes into a command, and nothing that would end it. */
+static bool
+are_params(struct pn_str text, unsigned which)
+{
+	struct params p;
+
+	return params_check(text, which, &p) == PARAMS_OK;
+}
+
 static int
 add_rcpt(struct transaction *t, const struct milter_change *c, struct error *e)
 {
@@ -342,6 +359,9 @@ add_rcpt(struct transaction *t, const struct milter_change *c, struct error *e)
 	rcpt = envelope_add_address(t->onward, t->arena, bare(c->name));
 	if (rcpt == NULL)
 		return error_set(e, "it adds a recipient that is no address");
+	if (!are_params(c->value, PARAM_OF_RCPT))
+		return error_set(e, "it adds a recipient with parameters that "
+		    "no next hop takes");
 	rcpt->params = c->value;
 	return 0;
 }
@@ -362,6 +382,9 @@ change_from(struct transaction *t, const struct milter_change *c,
 {
 	if (envelope_set_sender(t->onward, t->arena, bare(c->name)) < 0)
 		return error_set(e, "it sets a sender that is no address");
+	if (!are_params(c->value, PARAM_OF_MAIL))
+		return error_set(e, "it sets a sender with parameters that no "
+		    "next hop takes");
 	if (c->value.n > 0)
 		t->onward->params = c->value;
 	return 0;
@@ -387,9 +410,14 @@ change_copy(struct transaction *t, const struct milter_changes *changes,
     struct error *e)
 {
 	const struct milter_change *c;
+	size_t work = 0;
 	int done = 0;
 
 	STAILQ_FOREACH (c, changes, next) {
+		work += t->onward->n_accepted;
+		if (work > RCPT_WORK_MAX)
+			return error_set(e, "its changes of recipients have "
+			    "no end");
 		if (c->what == MILTER_ADD_RCPT ||
 		    c->what == MILTER_ADD_RCPT_PAR)
 			done = add_rcpt(t, c, e);
@@ -475,6 +503,11 @@ apply(struct engine_run *r, size_t i, struct error *e)
 		spool_free(t->changed);
 		t->changed = new;
 	}
+	if (t->onward != NULL && t->onward->n_accepted == 0 &&
+	    t->past->emptied == NULL)
+		t->past->emptied =
+		    r->engine->conf->chain->modules[block_of(r->engine, i)
+			->module].filter->name;
 	return 0;
 }
 
@@ -509,9 +542,7 @@ action_of(const struct engine_run *r, size_t i)
 		a = RULES_HOLD;
 	if (a == RULES_ACCEPT && r->stage == STAGE_MESSAGE &&
 	    is_to_change(r, i))
-		a = r->t->onward != NULL && r->t->onward->n_accepted == 0
-		    ? RULES_DISCARD /* as of a rule that leaves nobody */
-		    : RULES_TAG;
+		a = RULES_TAG;
 	return a;
 }
 

@@ -57,6 +57,7 @@ struct engine_past {
 	 * mail of the session inherits; of the later stages */
 	uint8_t *missing_early, *missing;
 	struct milter_state *milters; /* [n_milters] */
+	const char *emptied; /* the milter that took the last recipient away */
 	bool named;          /* a HELO was said */
 	bool inspected;      /* findings are valid */
 	struct findings findings;
