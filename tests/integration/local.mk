@@ -32,6 +32,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/milter_recorder.py \
 	tests/integration/module.py \
 	tests/integration/milter_client.py \
+	tests/integration/milter_hostile.py \
 	tests/integration/milter_explained.py \
 	tests/integration/reload.py \
 	tests/integration/milter_reload.py \
