@@ -17,43 +17,8 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "smtp/smtp.h"
+#include "tests/dialogs/options.h"
 #include "tests/dialogs/played.h"
-
-/* ---- the program ---- */
-
-static const char *
-option(int argc, char **argv, const char *key, const char *otherwise)
-{
-	size_t n = strlen(key);
-
-	for (int i = 1; i < argc; i++)
-		if (strncmp(argv[i], key, n) == 0 && argv[i][n] == '=')
-			return argv[i] + n + 1;
-	return otherwise;
-}
-
-static uint64_t
-number(int argc, char **argv, const char *key, uint64_t otherwise)
-{
-	const char *text = option(argc, argv, key, NULL);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
-
-static int
-listen_on_loopback(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	must(bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 100) == 0);
-	must(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
-	printf("port %u\n", ntohs(a.sin_port));
-	fflush(stdout);
-	return fd;
-}
 
 static enum smtp_identity
 identity(const char *word)
@@ -107,8 +72,11 @@ run(const struct smtp_conf *conf, const char *spool_dir, const char *early)
 	    &p);
 	struct event *in = event_new(loop_base(p.loop), 0, EV_READ, on_stdin,
 	    &p);
-	int fd = listen_on_loopback();
+	uint16_t port;
+	int fd = listen_on_loopback(&port);
 
+	printf("port %u\n", port);
+	fflush(stdout);
 	evsignal_add(term, NULL);
 	event_add(in, NULL);
 	p.smtp = smtp_new(p.loop, conf, &fd, &engine, &keep, pool, 0);

@@ -25,38 +25,16 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "milter/milter.h"
+#include "tests/dialogs/options.h"
 #include "tests/dialogs/played.h"
-
-static const char *
-option(int argc, char **argv, const char *key, const char *otherwise)
-{
-	size_t n = strlen(key);
-
-	for (int i = 1; i < argc; i++)
-		if (strncmp(argv[i], key, n) == 0 && argv[i][n] == '=')
-			return argv[i] + n + 1;
-	return otherwise;
-}
-
-static uint64_t
-number(int argc, char **argv, const char *key, uint64_t otherwise)
-{
-	const char *text = option(argc, argv, key, NULL);
-
-	return text ? strtoull(text, NULL, 10) : otherwise;
-}
 
 static int
 listen_inet(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	uint16_t port;
+	int fd = listen_on_loopback(&port);
 
-	must(bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 1024) == 0);
-	must(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
-	printf("inet:%u@127.0.0.1\n", ntohs(a.sin_port));
+	printf("inet:%u@127.0.0.1\n", port);
 	fflush(stdout);
 	return fd;
 }

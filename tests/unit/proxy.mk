@@ -11,10 +11,10 @@ tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_LDADD = libconfig.la libengine.la libmail.la libbase.la $(CMOCKA_LIBS)
 policy_libs = libpolicy.la libconfig.la libengine.la librules.la libfilters.la \
 	libinspect.la libmail.la libbase.la
-tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c tests/unit/policy_world.h
 tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_policy_LDADD = $(policy_libs) $(CMOCKA_LIBS)
-tests_unit_test_needs_SOURCES = tests/unit/test_needs.c
+tests_unit_test_needs_SOURCES = tests/unit/test_needs.c tests/unit/policy_world.h
 tests_unit_test_needs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_needs_LDADD = $(policy_libs) $(CMOCKA_LIBS)
 tests_unit_test_generation_SOURCES = tests/unit/test_generation.c

@@ -1,27 +1,7 @@
 /* needs: what whole policies, and then messages, have a use for. */
-#include "cm.h"
+#include "policy_world.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "base/must.h"
 #include "engine/run.h"
-#include "proxy/policy.h"
-
-static const struct policy *
-loaded(const char *text)
-{
-	FILE *f = fopen("p.conf", "w");
-	const struct policy *p;
-	struct error e;
-
-	must(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
-	p = policy_load("p.conf", &e);
-	if (p == NULL)
-		fail_msg("%s", e.text);
-	return p;
-}
 
 #define RULE(text) "policy default { rule r { " text " } }"
 
@@ -307,24 +287,6 @@ table_of_messages(void **state)
 		loop_free(loop);
 		policy_free(p);
 	}
-}
-
-/* ---- the folder ---- */
-
-static int
-enter_folder(void **state)
-{
-	static char folder[] = "/tmp/test_needs.XXXXXX";
-
-	*state = mkdtemp(folder);
-	return *state == NULL ? -1 : chdir(folder);
-}
-
-static int
-leave_folder(void **state)
-{
-	(void)unlink("p.conf");
-	return chdir("/") < 0 ? -1 : rmdir(*state);
 }
 
 int

@@ -1,39 +1,5 @@
 /* policy: whole configurations compiled, and what follows from them. */
-#include "cm.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "base/must.h"
-#include "proxy/policy.h"
-
-static void
-put(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	must(f != NULL);
-	must(fputs(text, f) >= 0 && fclose(f) == 0);
-}
-
-static const struct policy *
-load(const char *text, struct error *e)
-{
-	put("p.conf", text);
-	return policy_load("p.conf", e);
-}
-
-static const struct policy *
-loaded(const char *text)
-{
-	struct error e;
-	const struct policy *p = load(text, &e);
-
-	if (p == NULL)
-		fail_msg("%s", e.text);
-	return p;
-}
+#include "policy_world.h"
 
 static void
 parts_know_one_another(void **state)
@@ -178,22 +144,6 @@ description_holds_settings_and_rules(void **state)
 	assert_non_null(strstr(buf_data(&b), "big"));
 	buf_fini(&b);
 	policy_free(p);
-}
-
-static int
-enter_folder(void **state)
-{
-	static char folder[] = "/tmp/test_policy.XXXXXX";
-
-	*state = mkdtemp(folder);
-	return *state == NULL ? -1 : chdir(folder);
-}
-
-static int
-leave_folder(void **state)
-{
-	(void)unlink("p.conf");
-	return chdir("/") < 0 ? -1 : rmdir(*state);
 }
 
 int
