@@ -5,14 +5,13 @@
  * Made by the first callback of a connection, freed by the loop when it has
  * opened the last letter. Between stages everything belongs to the thread of
  * libmilter that runs the callback (talk.c, write.c, apply.c); for a stage it
- * is lent to the loop (stages.c, kept.c), which gives it back. A mail that has
+ * is lent to the loop (stages.c, outcome.c), which gives it back. A mail that has
  * ended is posted to the loop and never seen again by a thread.
  */
 #ifndef MILTER_CONVERSATION_H
 #define MILTER_CONVERSATION_H
 
 #include <libmilter/mfapi.h>
-#include <time.h>
 
 #include "mail/transaction.h"
 #include "milter/door.h"
@@ -31,7 +30,6 @@ struct mail {
 	struct letter letter; /* the mail's end */
 	struct conversation *of;
 	struct transaction *t;
-	struct timespec began;
 	/* What the MTA told of this mail; goes to t when t knows what the
 	 * connection's transaction knew. */
 	struct pn_str login;
@@ -60,7 +58,6 @@ struct conversation {
 	struct letter letter; /* a stage, or the end of it all */
 	struct turn turn;
 	struct milter *milter;
-	const SMFICTX *ctx;
 	struct offer offer;   /* what was agreed */
 	struct transaction *base; /* the connection and HELO */
 	bool named;           /* HELO was said */

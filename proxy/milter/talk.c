@@ -68,7 +68,6 @@ conversation_new(SMFICTX *ctx)
 
 	c->magic = CONVERSATION_MAGIC;
 	c->milter = m;
-	c->ctx = ctx;
 	c->offer = agreed(m, ctx);
 	turn_init(&c->turn);
 	c->base = transaction_new();
@@ -289,7 +288,6 @@ mail_new(struct conversation *c)
 	m->t->door = DOOR_MILTER;
 	m->next = STAGE_MAIL;
 	STAILQ_INIT(&m->told);
-	(void)clock_gettime(CLOCK_MONOTONIC, &m->began);
 	c->mail = m;
 }
 
