@@ -27,6 +27,17 @@ name_of(const struct client *c, struct pn_str name)
 	return c->name_state == CLIENT_NAME_TEMPORARY ? temporary : unavailable;
 }
 
+/* XFORWARD has no word for a name that may come yet: Postfix answers 501. */
+static struct client
+as_forwarded(const struct client *c)
+{
+	struct client out = *c;
+
+	if (out.name_state == CLIENT_NAME_TEMPORARY)
+		out.name_state = CLIENT_NAME_NONE;
+	return out;
+}
+
 static struct pn_str
 value_of(enum attribute a, const struct client *c, const char *ident,
     bool local, char scratch[80])
@@ -102,6 +113,7 @@ unsigned
 identity_xforward(struct buf *b, const struct client *c, const char *ident,
     bool local, unsigned attrs)
 {
+	const struct client told = as_forwarded(c);
 	struct buf one = { 0 };
 	size_t line = 0;
 	unsigned commands = 0;
@@ -110,7 +122,7 @@ identity_xforward(struct buf *b, const struct client *c, const char *ident,
 		if (!(order[i].bit & attrs))
 			continue;
 		buf_clear(&one);
-		put_attribute(&one, i, c, ident, local);
+		put_attribute(&one, i, &told, ident, local);
 		if (line == 0 || line + buf_len(&one) > REPLY_LINE - 2) {
 			if (line > 0)
 				(void)buf_puts(b, "\r\n");

@@ -130,11 +130,18 @@ fail_lost(struct upstream *u, const char *why)
  * stranger for us, and perhaps relay for him. An operator must act.
  */
 static void
-fail_identity(struct upstream *u, const char *what)
+fail_identity(
+    struct upstream *u, const char *what, const struct reply_lines *r)
 {
-	log_error(u->id, "identity",
-	    "upstream=%s server=%s what=\"%s\"", u->conf.hop->conf->name,
-	    u->conf.hop->conf->server, what);
+	if (r != NULL)
+		log_error(u->id, "identity",
+		    "upstream=%s server=%s what=\"%s\" code=%u text=\"%s\"",
+		    u->conf.hop->conf->name, u->conf.hop->conf->server, what,
+		    r->code, VIS(reply_text(r)));
+	else
+		log_error(u->id, "identity",
+		    "upstream=%s server=%s what=\"%s\"",
+		    u->conf.hop->conf->name, u->conf.hop->conf->server, what);
 	fail(u, "4.3.5", PN_STR_V("Server configuration error"), what);
 }
 
@@ -277,11 +284,11 @@ identify(struct upstream *u)
 		if (k->xforward & ATTR_ADDR)
 			ready(u);
 		else
-			fail_identity(u, "XFORWARD ADDR is not announced");
+			fail_identity(u, "XFORWARD ADDR is not announced", NULL);
 		return;
 	case IDENTITY_XCLIENT:
 		if (!(k->xclient & ATTR_ADDR)) {
-			fail_identity(u, "XCLIENT ADDR is not announced");
+			fail_identity(u, "XCLIENT ADDR is not announced", NULL);
 			return;
 		}
 		identity_xclient(&u->queue, u->client, k->xclient);
@@ -329,7 +336,7 @@ answered_xclient(struct upstream *u, const struct reply_lines *r)
 	if (r->code == 220)
 		say_hello(u, "EHLO", STEP_AGAIN);
 	else
-		fail_identity(u, "XCLIENT was refused");
+		fail_identity(u, "XCLIENT was refused", r);
 }
 
 /* The keywords it now shows to the client it thinks we are. */
@@ -610,7 +617,7 @@ static void
 deal_with(struct upstream *u, enum expected kind, const struct reply_lines *r)
 {
 	if (kind == IDENTITY && r->code != 250)
-		fail_identity(u, "XFORWARD was refused");
+		fail_identity(u, "XFORWARD was refused", r);
 	if (kind == RESET && r->code != 250)
 		fail_lost(u, "it refuses RSET");
 }

@@ -66,6 +66,21 @@ xclient_out(void **state)
 	buf_fini(&b);
 }
 
+/* [TEMPUNAVAIL] is a word of XCLIENT alone: to XFORWARD it is a mistake. */
+static void
+xforward_knows_no_name_to_come(void **state)
+{
+	struct client c = six;
+	struct buf b = { 0 };
+
+	(void)state;
+	c.name_state = CLIENT_NAME_TEMPORARY;
+	c.reverse_name = (struct pn_str){ 0 };
+	assert_int_equal(identity_xforward(&b, &c, "ID", false, ATTR_NAME), 1);
+	assert_str(buf_str(&b), "XFORWARD NAME=[UNAVAILABLE]\r\n");
+	buf_fini(&b);
+}
+
 static void
 xforward_in_lines_of_512(void **state)
 {
@@ -150,6 +165,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(xtext_there_and_back),
 		cmocka_unit_test(xclient_out),
+		cmocka_unit_test(xforward_knows_no_name_to_come),
 		cmocka_unit_test(xforward_in_lines_of_512),
 		cmocka_unit_test(attributes_in),
 	};
