@@ -64,11 +64,13 @@ judge_propose(struct engine_run *r, const struct proposal *what)
 	return add(r, &p);
 }
 
-/* What only tells that all is well is no effect. */
+/* What only tells that all is well is no effect; what is changed already is
+ * one, allowed or not. */
 static bool
-counts(const struct proposed *p)
+counts(const struct proposed *p, bool allowed)
 {
-	return p->effect.action != RULES_ACCEPT;
+	return p->effect.action == RULES_TAG ||
+	       (!allowed && p->effect.action != RULES_ACCEPT);
 }
 
 int
@@ -79,8 +81,8 @@ propose_join(struct engine_run *r, struct stage_result *s)
 
 	s->proposed = r->proposed;
 	for (const struct proposed *p = r->proposed; p; p = p->next)
-		n += counts(p);
-	if (s->rules.allowed || n == at)
+		n += counts(p, s->rules.allowed);
+	if (n == at)
 		return 0;
 	all = arena_alloc(r->t->arena, n * sizeof(*all));
 	if (all == NULL)
@@ -88,11 +90,17 @@ propose_join(struct engine_run *r, struct stage_result *s)
 	if (at > 0)
 		memcpy(all, s->rules.effects, at * sizeof(*all));
 	for (const struct proposed *p = r->proposed; p; p = p->next)
-		if (counts(p))
+		if (counts(p, s->rules.allowed))
 			all[at++] = p->effect;
 	s->rules.effects = all;
 	s->rules.n_effects = n;
 	return 0;
+}
+
+static bool
+is_skipped(const struct proposed *p, const struct stage_result *s)
+{
+	return s->rules.allowed && !counts(p, true);
 }
 
 /* Like a rule of rules_trace_json(), with what was seen in "said". */
@@ -103,7 +111,7 @@ propose_trace(struct buf *b, const struct stage_result *s)
 		json_begin_object(b, NULL);
 		json_str(b, "rule", p->effect.rule);
 		json_cstr(b, "stage", stage_name(s->stage));
-		json_cstr(b, "result", s->rules.allowed ? "skipped" : "fired");
+		json_cstr(b, "result", is_skipped(p, s) ? "skipped" : "fired");
 		json_cstr(b, "fact", p->fact);
 		json_str(b, "said", p->said);
 		json_begin_array(b, "actions");

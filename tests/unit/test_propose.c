@@ -108,6 +108,12 @@ static const struct proposal discard = { .rule = "milter.d",
 	.fact = "milter.d.action",
 	.said = PN_STR("discard") };
 
+static const struct proposal changed = { .rule = "milter.e",
+	.nr = 4,
+	.action = RULES_TAG,
+	.fact = "milter.e.action",
+	.said = PN_STR("continue") };
+
 static void
 stage(struct bench *b, enum stage stage, const struct proposal *const *said)
 {
@@ -165,6 +171,8 @@ joined_behind_the_rules(void **state)
 		{ "the rule is first", DISCARD, { &discard }, VERDICT_DISCARD,
 		    "d" },
 		{ "allowed", ALLOW, { &reject }, VERDICT_ACCEPT, "" },
+		{ "allowed, and changed", ALLOW, { &changed, &reject },
+		    VERDICT_TAG, "milter.e" },
 		{ "for whom no policy is", "policy p for rcpt b@x.example { }",
 		    { &reject }, VERDICT_REJECT, "milter.b" },
 	};
