@@ -150,6 +150,15 @@ add_value(struct buf *b, struct pn_str value)
 	}
 }
 
+bool
+milter_is_field_name(struct pn_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == ':')
+			return false;
+	return s.n > 0;
+}
+
 static void
 write_field(struct entry *to, const struct milter_change *c,
     bool leading_space)

@@ -457,16 +457,6 @@ refuse_with(struct milter_talk *k, struct pn_str text)
 
 /* ---- changes ---- */
 
-/* A name of a header field that can be written. */
-static bool
-is_field_name(struct pn_str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == ':')
-			return false;
-	return s.n > 0;
-}
-
 /* What it must have asked for in the negotiation. */
 static uint32_t
 may_of(enum milter_answer what)
@@ -572,7 +562,7 @@ change(struct milter_talk *k, const struct milter_said *s)
 	case MILTER_ADD_HEADER:
 	case MILTER_INSERT_HEADER:
 	case MILTER_CHANGE_HEADER:
-		if (!is_field_name(s->name)) {
+		if (!milter_is_field_name(s->name)) {
 			fail(k, "it names a header field that cannot be");
 			break;
 		}

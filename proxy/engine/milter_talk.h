@@ -104,6 +104,8 @@ struct milter_lines {
 int milter_lines_add(struct milter_lines *, struct pn_str, struct error *e);
 int milter_lines_end(struct milter_lines *, struct error *e);
 
+/* A name of a header field that can be written. */
+bool milter_is_field_name(struct pn_str);
 /*
  * A new spool of the same pool: `from` with its header changed and, where
  * there is one, body instead of its own. NULL and *e: no room, or a header
