@@ -6,13 +6,11 @@ now and then must come out as it should. In the end the processes are those that
 began, memory is what it was, every conversation has ended and no sanitizer of
 the build has said a word.
 
-POSTERN_SEED says which numbers (they are printed), POSTERN_FUZZ_SECONDS for how
-long (20), POSTERN_FUZZ_SESSION that only this session of the seed is sent.
+POSTERN_SEED says which numbers, POSTERN_FUZZ_SECONDS for how long (20), POSTERN_FUZZ_SESSION that only this session of the seed is sent.
 """
 
 import collections
 import os
-import random
 import re
 import sys
 import threading
@@ -27,6 +25,7 @@ import tap
 from milter_cases import POLICY, mail
 
 SESSIONS_AT_ONCE = 6
+SEED = 20261123 # the same each time; those who search take others
 SLACK = 12 << 20
 # What the fuzzer's values ask for, besides what the cases' do.
 MORE = """
@@ -100,7 +99,7 @@ def rss(pids):
 
 
 def test(t):
-    seed = int(os.environ.get("POSTERN_SEED") or random.randrange(1 << 32))
+    seed = int(os.environ.get("POSTERN_SEED") or SEED)
     seconds = float(os.environ.get("POSTERN_FUZZ_SECONDS") or 20)
     only = os.environ.get("POSTERN_FUZZ_SESSION")
     t.note("POSTERN_SEED=%d" % seed)

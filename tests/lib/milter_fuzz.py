@@ -194,6 +194,8 @@ class Session:
             self._send(sock, octets)
             if not pipelined or command == b"E" and self.wait_eom:
                 self._drink(sock, 0.3 if command == b"E" else 0.002)
+            else:               # or both sides would wait for room to write
+                self._drink(sock, 0)
         if self.end == "quit":
             sock.sendall(milter.packet(b"Q"))
         if self.end == "close":
