@@ -213,8 +213,9 @@ onward(struct transaction *t)
 	return e;
 }
 
-struct rcpt *
-effects_find_rcpt(const struct transaction *t, struct pn_str address)
+/* Among those that the message would go on to; NULL: not one of them. */
+static struct rcpt *
+find_rcpt(const struct transaction *t, struct pn_str address)
 {
 	struct rcpt *r;
 
@@ -230,7 +231,7 @@ add_rcpt(struct transaction *t, struct pn_str address)
 {
 	struct rcpt *r;
 
-	if (effects_find_rcpt(t, address) != NULL)
+	if (find_rcpt(t, address) != NULL)
 		return 0;
 	if (onward(t) == NULL ||
 	    (r = envelope_add_address(t->onward, t->arena, address)) == NULL)
@@ -246,11 +247,11 @@ remove_rcpt(struct transaction *t, const struct rules_effect *e,
 {
 	struct rcpt *r;
 
-	if (effects_find_rcpt(t, e->address) == NULL)
+	if (find_rcpt(t, e->address) == NULL)
 		return 0;
 	if (onward(t) == NULL)
 		return -1;
-	while ((r = effects_find_rcpt(t, e->address)) != NULL)
+	while ((r = find_rcpt(t, e->address)) != NULL)
 		envelope_remove_rcpt(t->onward, r);
 	if (t->onward->n_accepted == 0)
 		*last = e;

@@ -340,6 +340,20 @@ bare(struct pn_str path)
 	return path;
 }
 
+/* A milter names one as it was told of him: with quotes or a route, where the
+ * client wrote them. */
+static struct rcpt *
+find_rcpt(const struct transaction *t, struct pn_str path)
+{
+	struct rcpt *r;
+
+	TAILQ_FOREACH (r, &transaction_onward(t)->rcpts, next)
+		if (r->accepted && (pn_str_caseeq(r->address, path) ||
+				       pn_str_caseeq(r->path, path)))
+			return r;
+	return NULL;
+}
+
 /* What goes into a command, and nothing that would end it. */
 static bool
 are_params(struct pn_str text, unsigned which)
@@ -354,7 +368,7 @@ add_rcpt(struct transaction *t, const struct milter_change *c, struct error *e)
 {
 	struct rcpt *rcpt;
 
-	if (effects_find_rcpt(t, bare(c->name)) != NULL)
+	if (find_rcpt(t, bare(c->name)) != NULL)
 		return 0;
 	rcpt = envelope_add_address(t->onward, t->arena, bare(c->name));
 	if (rcpt == NULL)
@@ -372,7 +386,7 @@ delete_rcpt(struct transaction *t, const struct milter_change *c)
 {
 	struct rcpt *rcpt;
 
-	while ((rcpt = effects_find_rcpt(t, bare(c->name))) != NULL)
+	while ((rcpt = find_rcpt(t, bare(c->name))) != NULL)
 		envelope_remove_rcpt(t->onward, rcpt);
 }
 

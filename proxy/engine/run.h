@@ -224,9 +224,6 @@ bool effects_count(const struct stage_result *);
 typedef int effects_take(struct transaction *, const struct rules_effect *,
     void *arg);
 int effects_walk(struct transaction *, effects_take *, void *arg);
-/* Among those that the message would go on to; NULL: not one of them. */
-struct rcpt *effects_find_rcpt(const struct transaction *,
-    struct pn_str address);
 /* What rules want of a message that passes: edits, recipients, copies. */
 int effects_message(struct transaction *);
 

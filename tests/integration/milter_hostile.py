@@ -138,6 +138,18 @@ def late(t):
     w.daemon.end()
 
 
+def odd(t):
+    """Recipients that are written in more than one way, and taken away."""
+    w = World(t, "odd")
+    for name in ('"one"@example.com', "@relay.example:one@example.com", "ONE@example.com"):
+        for said in (name, "one@example.com"):
+            r, got = w.mail(at("eom", [delete_rcpt("<%s>" % said), CONTINUE]),
+                            rcpts=(name, "two@example.com"))
+            t.same((r.code, [x[1] for x in got]), (250, [[b"RCPT TO:<two@example.com>"]]),
+                   "<%s> is taken away as <%s>" % (name, said), r)
+    w.daemon.end()
+
+
 def nobody(t):
     """A milter that takes the last recipient away, and others who know better."""
     gone = at("eom", [delete_rcpt(ONE), CONTINUE])
@@ -170,6 +182,7 @@ def nobody(t):
 def test(t):
     untaken(t)
     late(t)
+    odd(t)
     nobody(t)
 
 
