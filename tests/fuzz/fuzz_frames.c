@@ -88,8 +88,8 @@ compile(struct arena *arena)
 	return r;
 }
 
-/* What the rules change is a copy: as good as what was sent, and a recipient
- * that comes and goes leaves no trace. */
+/* What rules and milters change is a copy: as good as what was sent, and a
+ * recipient that comes and goes leaves no trace. */
 static void
 copy_job(struct keep_job *j, struct arena *arena)
 {
@@ -103,6 +103,7 @@ copy_job(struct keep_job *j, struct arena *arena)
 	added = envelope_add_address(&j->envelope, arena, envelope.address);
 	if (added != NULL)
 		envelope_remove_rcpt(&j->envelope, added);
+	(void)envelope_set_sender(&j->envelope, arena, envelope.address);
 }
 
 static bool

@@ -2,7 +2,8 @@
  * fuzz_rules - a policy, and behind its first NUL byte an answer frame from an
  * inspector that may be hostile. A byte 1 ends the policy earlier: then comes
  * what its map text:99 holds. What compiles must print to what compiles to the
- * same text; any frame is refused or judged.
+ * same text; any frame is refused or judged. A text that begins with no item is
+ * a condition of a setting (`EXPR;`).
  *
  * Covers: proxy/base/lex.c rules/parse.c rules/parse_words.c rules/parse_expr.c
  * rules/parse_rule.c rules/parse_policy.c rules/parse_action.c
@@ -79,6 +80,62 @@ judge(const struct rules *r, struct unpack frame, struct arena *arena)
 	rules_run_free(run);
 }
 
+/* ---- conditions ---- */
+
+/* NULL: it is none. */
+static struct rules *
+compile_condition(struct pn_str text, struct arena *arena, unsigned *id)
+{
+	struct rules_builder *b = rules_builder_new(arena, &test_decls);
+	struct rules *r = NULL;
+	struct error e;
+	struct lex l;
+
+	lex_init(&l, "postern.conf", text);
+	if (rules_parse_condition(b, &l, id, &e) == 0 &&
+	    lex_expect(&l, ";", &e) == 0)
+		r = rules_compile(b, &e);
+	rules_builder_free(b);
+	return r;
+}
+
+static void
+ask_condition(struct pn_str text, struct arena *arena, struct arena *again)
+{
+	static const struct test_mail mail = { .values = letter };
+	struct rules_facts facts = FACTS_OF(&mail);
+	struct rules_run *run;
+	struct buf printed = { 0 };
+	unsigned id, same_id;
+	struct rules *r = compile_condition(text, arena, &id), *same;
+
+	if (r == NULL)
+		return;
+	rules_condition_print(r, id, &printed);
+	must(buf_puts(&printed, ";"));
+	same = compile_condition(buf_str(&printed), again, &same_id);
+	must(same != NULL && rules_condition_stage(r, id) ==
+		rules_condition_stage(same, same_id));
+	run = rules_run_new();
+	(void)rules_condition(r, run, id, &facts);
+	rules_run_free(run);
+	buf_fini(&printed);
+	rules_free(r);
+	rules_free(same);
+}
+
+static bool
+begins_with_item(struct pn_str text)
+{
+	struct lex_token t;
+	struct error e;
+	struct lex l;
+
+	lex_init(&l, "policy.conf", text);
+	return lex_next(&l, &t, &e) < 0 || t.kind == LEX_END ||
+	    rules_is_item(t.text);
+}
+
 /* The only file a policy may name is MAP_WRITTEN, in memory. */
 #define MAP_FD 99
 #define MAP_BASE "/proc/self/fd"
@@ -140,7 +197,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error e;
 
 	text = take_map(text);
-	if (reads_only_map(text))
+	if (!begins_with_item(text))
+		ask_condition(text, arena, again);
+	else if (reads_only_map(text))
 		r = compile_text(text, MAP_BASE, arena, &e);
 	if (r != NULL) {
 		rules_print(r, &one);
