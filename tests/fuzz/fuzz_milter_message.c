@@ -6,8 +6,7 @@
  * However odd they are, no field becomes the body or a part of it, and a new
  * body is lines that end in CRLF.
  *
- * Covers: proxy/engine/milter_message.c proxy/engine/milter_packet.c
- *     proxy/mail/field.c
+ * Covers: proxy/engine/milter_message.c proxy/mail/field.c
  */
 #include "engine/milter_talk.h"
 
