@@ -75,6 +75,7 @@ struct conversation {
 	struct event delay;   /* a rule's, before the reply */
 	bool delaying, delay_over;
 	uint64_t delayed_ms;  /* so far, in this mail */
+	uint64_t waited_ms;   /* ... since the MTA had a reply */
 	struct keep_ticket *ticket;
 	bool copying;         /* ticket: of a copy; the message goes on */
 };

@@ -13,9 +13,9 @@
 #include "engine/record.h"
 #include "milter/conversation.h"
 
-/* All delays of one mail together, and the one in front of one reply before
- * the end of the message: Postfix waits 30 s for those, and can be told that
- * we are at it only at the end (milter_command_timeout). */
+/* All delays of one mail together, and those in front of one reply before the
+ * end of the message: Postfix waits 30 s for each, and can be told that we are
+ * at it only at the end (milter_command_timeout). */
 #define DELAYS_MAX_MS 240000
 #define DELAY_MAX_MS 20000
 
@@ -75,13 +75,14 @@ begin_delay(struct conversation *c, uint64_t ms)
 {
 	struct timeval tv;
 
-	if (c->until != STAGE_MESSAGE && ms > DELAY_MAX_MS)
-		ms = DELAY_MAX_MS;
+	if (c->until != STAGE_MESSAGE && ms > DELAY_MAX_MS - c->waited_ms)
+		ms = DELAY_MAX_MS - c->waited_ms;
 	if (ms > DELAYS_MAX_MS - c->delayed_ms)
 		ms = DELAYS_MAX_MS - c->delayed_ms;
 	if (ms == 0)
 		return false;
 	c->delayed_ms += ms;
+	c->waited_ms += c->until != STAGE_MESSAGE ? ms : 0;
 	c->delaying = true;
 	c->delay_over = false;
 	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000),
@@ -286,6 +287,8 @@ stages_advance(struct conversation *c)
 		return;
 	}
 	say_kept(c);
+	if (c->until != STAGE_CONNECT) /* has none: HELO's is next */
+		c->waited_ms = 0;
 	turn_give_back(&c->turn);
 }
 

@@ -470,6 +470,21 @@ rule sized { when size > 0; then header add X-Size "$size"; }
     d.daemon.terminate()
 
 
+def delays(t):
+    """No MTA waits longer for a reply than 30 s, whatever rules add up to."""
+    d = Door(t, "delays", policy="""
+rule c { when client.ip = 192.0.2.1; then delay 12s; }
+rule h { when helo.name = "slow.example"; then delay 12s; }
+""")
+    with d.mta() as m:
+        m.connect("mx.a.example", b"4", 25, "192.0.2.1")
+        began = time.monotonic()
+        m.helo("slow.example")
+        took = time.monotonic() - began
+        t.ok(19 < took < 22, "connect and HELO, answered together, wait 20 s together", took)
+    d.daemon.terminate()
+
+
 # processes that die
 
 def deaths(t, d):
@@ -585,6 +600,7 @@ def test(t):
          "no sanitizer has anything to say", d.daemon.log()[-5000:])
     needs(t)
     limits(t)
+    delays(t)
     without_upstream(t)
 
 
