@@ -26,6 +26,7 @@
 
 #define FULL (256u << 10)  /* bytes that wait to be sent */
 #define IN_MAX (2u * MILTER_ANSWER_MAX) /* bytes that nobody takes */
+#define REST_MAX (8u << 10)  /* bytes of memory of a buffer at rest */
 #define NO_END 10          /* times its patience: one answer's packets */
 #define IDLE_MAX 16        /* of one milter */
 #define IDLE_MS 30000
@@ -183,6 +184,14 @@ flush(struct milter_link *l)
 	return true;
 }
 
+/* Until the client says more: sessions are many, and most wait for that. */
+static void
+rest(struct buf *b)
+{
+	if (buf_len(b) == 0 && b->size > REST_MAX)
+		buf_fini(b);
+}
+
 void
 milter_link_send(struct milter_link *l, uint64_t ms)
 {
@@ -194,6 +203,12 @@ milter_link_send(struct milter_link *l, uint64_t ms)
 	}
 	/* That it is gone is heard by reading, behind what it said before. */
 	(void)flush(l);
+	if (ms > 0)
+		return;
+	buf_drop(&l->in, l->taken);
+	l->taken = 0;
+	rest(&l->in);
+	rest(&l->out);
 }
 
 bool

@@ -43,7 +43,8 @@ const struct milter_options *milter_link_options(const struct milter_link *);
 struct buf *milter_link_out(struct milter_link *);
 /*
  * Send what is put. ms: for how long the milter may then neither take a byte
- * nor answer before the link fails; 0: nothing is waited for.
+ * nor answer before the link fails; 0: nothing is waited for, and the packet
+ * taken last is gone.
  */
 void milter_link_send(struct milter_link *, uint64_t ms);
 /* More waits to be sent than should: put no more, a wake will come. */

@@ -11,7 +11,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import memory
 import net
+import postern
 import tap
 from milterd import *
 from postern import Postern
@@ -179,11 +181,30 @@ def nobody(t):
     w.daemon.end()
 
 
+def idle(t):
+    """What a large message needed is given back while the client says nothing."""
+    large = BODY + (b"x" * 998 + b"\r\n") * 1000
+    w = World(t, "idle")
+    w.m.script = at("eom", [replace_body(b"y" * 65000)] * 20 + [CONTINUE])
+    pid, clients, used = w.daemon.pids("worker")[0], [], []
+    for i in range(40):
+        clients.append(net.Client(w.daemon.address))
+        t.same(w.more(clients[-1], large).code, 250, "session %d has sent a mail" % i)
+        used.append(memory.rollup(pid)["rss"])
+    # A sanitizer keeps what is freed.
+    t.ok(postern.configured("WITH_SANITIZERS") or used[-1] - used[9] < 30 * (64 << 10),
+         "a session that waits needs less than 64 KiB", used[-1] - used[9])
+    for c in clients:
+        c.close()
+    w.daemon.end()
+
+
 def test(t):
     untaken(t)
     late(t)
     odd(t)
     nobody(t)
+    idle(t)
 
 
 tap.run(test, limit_s=200)
