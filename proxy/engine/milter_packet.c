@@ -90,6 +90,15 @@ milter_put(struct buf *b, enum milter_command what, struct pn_str data)
 	end(b, at);
 }
 
+void
+milter_put_head(struct buf *b, enum milter_command what, size_t n)
+{
+	const char c = (char)what;
+
+	put_number(b, (uint32_t)n + 1);
+	(void)buf_add(b, &c, 1);
+}
+
 struct milter_options
 milter_offer(unsigned version)
 {

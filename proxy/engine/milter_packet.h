@@ -135,6 +135,8 @@ long milter_packet_take(struct pn_str in, size_t max, struct milter_packet *);
 /* ---- to the milter; none of the bufs has a cap ---- */
 
 void milter_put(struct buf *, enum milter_command, struct pn_str data);
+/* The front of one, whose n bytes of data the caller adds. */
+void milter_put_head(struct buf *, enum milter_command, size_t n);
 void milter_put_options(struct buf *, const struct milter_options *);
 /* family '4' or '6' with an address, 'U': nothing is known. */
 void milter_put_connect(struct buf *, struct pn_str host, char family,

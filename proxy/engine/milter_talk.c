@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "mail/field.h"
@@ -59,7 +58,6 @@ struct milter_talk {
 	enum stage stage;
 	enum callback at;
 	bool awaited; /* its answer; it is told */
-	const char *trouble; /* why it cannot be told; NULL: it is too much */
 	bool redialled;
 	bool untouched; /* the link failed before the mail began */
 	struct spool *message;
@@ -119,7 +117,7 @@ out(struct milter_talk *k)
 	return milter_link_out(k->link);
 }
 
-static bool
+static const char *
 put_macros(struct milter_talk *k)
 {
 	const struct milter_options *o = milter_link_options(k->link);
@@ -128,156 +126,38 @@ put_macros(struct milter_talk *k)
 	size_t n;
 
 	if (list < 0 || o->version < callbacks[k->at].since)
-		return true;
+		return NULL;
 	n = milter_macros(k->t, k->hostname, (enum milter_list)list,
 	    k->block->macros[list], o->macros[list], words);
-	return milter_put_macros(out(k), callbacks[k->at].command, words, n);
+	return milter_tell_macros(out(k), callbacks[k->at].command, words, n);
 }
 
-/* Who has no name is "[192.0.2.1]", as from Postfix and Sendmail. */
-static bool
-put_connect(struct milter_talk *k)
-{
-	const struct client *c = &k->t->client;
-	bool six = c->ip.n > 0 && memchr(c->ip.p, ':', c->ip.n) != NULL;
-	struct pn_str name = c->name;
-
-	if (name.n == 0)
-		name = pn_str_of(arena_printf(k->t->arena, "[%.*s]",
-		    PN_STR_ARG(c->ip)));
-	milter_put_connect(out(k), name, c->ip.n == 0 ? 'U' : six ? '6' : '4',
-	    c->port, c->ip);
-	return name.n > 0;
-}
-
-/* "<path>" and each parameter a string. */
-static bool
-put_path(struct milter_talk *k, struct pn_str path, struct pn_str params)
-{
-	struct pn_str words[MILTER_MACROS_MAX];
-	char *head = arena_printf(k->t->arena, "<%.*s>", PN_STR_ARG(path));
-	size_t n = 1;
-
-	words[0] = pn_str_of(head);
-	while (head != NULL && (params = pn_str_trim(params)).n > 0) {
-		const char *blank = memchr(params.p, ' ', params.n);
-
-		if (n == PN_COUNT(words))
-			return false;
-		words[n] = params;
-		if (blank != NULL)
-			words[n].n = (size_t)(blank - params.p);
-		params = pn_str_sub(params, words[n++].n, params.n);
-	}
-	return head != NULL &&
-	    milter_put_strings(out(k), callbacks[k->at].command, words, n);
-}
-
-static bool
-unreadable(struct milter_talk *k)
-{
-	k->trouble = "the message cannot be read";
-	return false;
-}
-
-static void
-add_without_cr(struct buf *b, struct pn_str s)
-{
-	while (s.n > 0) {
-		const char *cr = memchr(s.p, '\r', s.n);
-		size_t n = cr != NULL ? (size_t)(cr - s.p) : s.n;
-
-		(void)buf_add(b, s.p, n); /* no cap */
-		s = pn_str_sub(s, n + 1, s.n);
-	}
-}
-
-/* Bytes [from, to) of the message; CRs go. */
-static bool
-gather(struct milter_talk *k, struct buf *b, size_t from, size_t to)
-{
-	struct pn_str piece;
-
-	for (; from < to; from += piece.n) {
-		piece = pn_str_sub(spool_at(k->message, from), 0, to - from);
-		if (piece.n == 0)
-			return unreadable(k);
-		add_without_cr(b, piece);
-	}
-	return true;
-}
-
-/* As Sendmail does: folds as LF, and the first blank behind the colon is part
- * of what separates, unless the milter wants it. */
-static bool
-put_header(struct milter_talk *k)
-{
-	const struct field *f = &k->field;
-	struct buf name = { 0 }, value = { 0 };
-	struct pn_str words[2];
-	bool fits;
-
-	if (f->end - f->start > MILTER_DATA_MAX)
-		return false;
-	fits = gather(k, &name, f->start, f->start + f->name_n) &&
-	    gather(k, &value, f->colon, f->end);
-	words[0] = buf_str(&name);
-	words[1] = buf_str(&value);
-	if (pn_str_ends(words[1], PN_STR_V("\n")))
-		words[1].n--;
-	if (!k->leading_space && pn_str_starts(words[1], PN_STR_V(" ")))
-		words[1] = pn_str_sub(words[1], 1, words[1].n);
-	fits = fits && milter_put_strings(out(k), MILTER_HEADER, words, 2);
-	buf_fini(&name);
-	buf_fini(&value);
-	return fits;
-}
-
-/* The next bytes of the body, as many as a milter takes. */
-static bool
-put_body(struct milter_talk *k)
-{
-	char what[5] = { 0, 0, 0, 0, (char)callbacks[k->at].command };
-	size_t n = spool_size(k->message) - k->body;
-	struct pn_str piece;
-
-	if (n > MILTER_DATA_MAX)
-		n = MILTER_DATA_MAX;
-	what[1] = (char)((n + 1) >> 16);
-	what[2] = (char)((n + 1) >> 8);
-	what[3] = (char)(n + 1);
-	(void)buf_add(out(k), what, sizeof(what)); /* no cap */
-	for (; n > 0; n -= piece.n, k->body += piece.n) {
-		piece = pn_str_sub(spool_at(k->message, k->body), 0, n);
-		if (piece.n == 0)
-			return unreadable(k);
-		(void)buf_add_str(out(k), piece);
-	}
-	return true;
-}
-
-static bool
+/* NULL, or why it cannot be told. */
+static const char *
 put(struct milter_talk *k)
 {
 	const struct transaction *t = k->t;
-	struct pn_str helo = t->client.helo;
+	enum milter_command command = callbacks[k->at].command;
 
 	switch (k->at) {
 	case AT_CONNECT:
-		return put_connect(k);
+		return milter_tell_connect(out(k), t);
 	case AT_HELO:
-		return milter_put_strings(out(k), MILTER_HELO, &helo, 1);
+		return milter_tell_strings(out(k), command, &t->client.helo, 1);
 	case AT_MAIL:
-		return put_path(k, t->envelope.path, t->envelope.params);
+		return milter_tell_path(out(k), command, t->arena,
+		    t->envelope.path, t->envelope.params);
 	case AT_RCPT:
-		return put_path(k, t->rcpt->path, t->rcpt->params);
+		return milter_tell_path(out(k), command, t->arena,
+		    t->rcpt->path, t->rcpt->params);
 	case AT_HEADER:
-		return put_header(k);
+		return milter_tell_field(out(k), k->message, &k->field,
+		    k->leading_space);
 	case AT_BODY:
-		return put_body(k);
+		return milter_tell_body(out(k), k->message, &k->body);
 	default:
-		milter_put(out(k), callbacks[k->at].command, PN_STR_V(""));
-		return true;
+		milter_put(out(k), command, PN_STR_V(""));
+		return NULL;
 	}
 }
 
@@ -702,6 +582,7 @@ static bool
 tell(struct milter_talk *k)
 {
 	bool wanted = is_wanted(k);
+	const char *why;
 
 	if (milter_link_has_more(k->link)) {
 		fail(k, "it answers what it was not asked");
@@ -710,9 +591,11 @@ tell(struct milter_talk *k)
 	if (milter_link_is_full(k->link))
 		return false;
 	k->leading_space = has_flag(k, MILTER_LEADING_SPACE);
-	if (!put_macros(k) || (wanted && !put(k))) {
-		fail(k, k->trouble ? k->trouble
-				   : "it takes no more than 64 KiB at once");
+	why = put_macros(k);
+	if (why == NULL && wanted)
+		why = put(k);
+	if (why != NULL) {
+		fail(k, why);
 		return true;
 	}
 	if (wanted && !has_flag(k, callbacks[k->at].mute))

@@ -40,6 +40,7 @@ struct milter_change {
 STAILQ_HEAD(milter_changes, milter_change);
 
 struct milter_lines;
+struct field;
 
 /* What came of one mail. In the mail's arena, but for the body. */
 struct milter_mail {
@@ -92,6 +93,23 @@ size_t milter_macros(const struct transaction *, const char *hostname,
     enum milter_list, const char *const *names, struct pn_str asked,
     struct pn_str out[2 * MILTER_MACROS_MAX]);
 
+/*
+ * milter_tell.c: one callback with what it tells, or why that cannot be told;
+ * NULL: it is put.
+ */
+const char *milter_tell_macros(struct buf *, enum milter_command of,
+    const struct pn_str *, size_t n);
+const char *milter_tell_strings(struct buf *, enum milter_command,
+    const struct pn_str *, size_t n);
+const char *milter_tell_connect(struct buf *, const struct transaction *);
+/* "<path>" and each parameter, for MAIL and RCPT. */
+const char *milter_tell_path(struct buf *, enum milter_command, struct arena *,
+    struct pn_str path, struct pn_str params);
+const char *milter_tell_field(struct buf *, struct spool *,
+    const struct field *, bool leading_space);
+/* What follows *at, which moves on: as many bytes as a milter takes. */
+const char *milter_tell_body(struct buf *, struct spool *, size_t *at);
+
 /* milter_message.c: a message as a milter's changes leave it. */
 
 /* Text that becomes lines of a message: CRLF ends them, whatever the milter
@@ -113,6 +131,13 @@ bool milter_is_field_name(struct pn_str);
  */
 struct spool *milter_message(struct spool *from,
     const struct milter_changes *, struct spool *body, bool leading_space,
+    struct error *e);
+
+/* milter_apply.c: does it change the message or its envelope? */
+bool milter_changes_any(const struct milter_mail *);
+/* All that the milter changed, into t->onward and t->changed, or nothing. -1
+ * and *e: it cannot be done. */
+int milter_apply(struct transaction *, const struct milter_talk *,
     struct error *e);
 
 #endif
