@@ -114,13 +114,6 @@ fail_and_wake(struct milter_link *l, const char *why)
 	l->wake(l->arg);
 }
 
-void
-milter_link_break(struct milter_link *l, const char *why)
-{
-	MUST_BE(l, LINK);
-	fail(l, why);
-}
-
 /* ---- time ---- */
 
 static void
@@ -332,7 +325,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	MUST_BE(l, LINK);
 	n = recv(fd, scratch, LOOP_SCRATCH, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !l->idle)
 		return;
 	if (n <= 0 || l->idle) { /* also what it says unasked, or its time */
 		fail_and_wake(l, "it closed the connection");

@@ -54,8 +54,6 @@ bool milter_link_is_full(const struct milter_link *);
 bool milter_link_take(struct milter_link *, struct milter_packet *);
 /* Something came that nobody has taken yet. */
 bool milter_link_has_more(const struct milter_link *);
-/* The link fails for this reason: what came makes no sense. */
-void milter_link_break(struct milter_link *, const char *why);
 /* done: nothing is under way on it, the milter may be told to quit. Frees it,
  * or keeps it for the next session. No wake follows. */
 void milter_link_close(struct milter_link *, bool done);
