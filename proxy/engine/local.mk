@@ -5,6 +5,7 @@ libengine_la_SOURCES = \
 	proxy/engine/client_name.c \
 	proxy/engine/core.c \
 	proxy/engine/count.c proxy/engine/count.h \
+	proxy/engine/delay.c proxy/engine/delay.h \
 	proxy/engine/dial.c proxy/engine/dial.h \
 	proxy/engine/dns.c proxy/engine/dns.h \
 	proxy/engine/effects.c \

@@ -13,6 +13,7 @@
 
 #include <libmilter/mfapi.h>
 
+#include "engine/delay.h"
 #include "mail/transaction.h"
 #include "milter/door.h"
 
@@ -72,10 +73,8 @@ struct conversation {
 	struct verdict kept;  /* an `early` refusal of the connection or its
 				 name, for HELO and MAIL to be answered with */
 	enum stage kept_of;
-	struct event delay;   /* a rule's, before the reply */
-	bool delaying, delay_over;
-	uint64_t delayed_ms;  /* so far, in this mail */
-	uint64_t waited_ms;   /* ... since the MTA had a reply */
+	struct delay delay;   /* a rule's, before the reply */
+	uint64_t waited_ms;   /* for rules, since the MTA had a reply */
 	struct keep_ticket *ticket;
 	bool copying;         /* ticket: of a copy; the message goes on */
 };

@@ -4,7 +4,6 @@
  * or judged are run together with the first that is, so that a usual message
  * is lent once. Also where mails and conversations end.
  */
-#include <event2/event.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -13,10 +12,9 @@
 #include "engine/record.h"
 #include "milter/conversation.h"
 
-/* All delays of one mail together, and those in front of one reply before the
- * end of the message: Postfix waits 30 s for each, and can be told that we are
- * at it only at the end (milter_command_timeout). */
-#define DELAYS_MAX_MS 240000
+/* Those in front of one reply before the end of the message: Postfix waits 30 s
+ * for each, and can be told that we are at it only at the end
+ * (milter_command_timeout). */
 #define DELAY_MAX_MS 20000
 
 /* The one that this letter lies in. */
@@ -54,43 +52,6 @@ stages_close(struct conversation *c)
 {
 	c->letter.open = open_close;
 	lend_post_slowly(&c->milter->lend, &c->letter);
-}
-
-/* ---- delays ---- */
-
-static void
-on_delay_over(evutil_socket_t fd, short what, void *arg)
-{
-	struct conversation *c = arg;
-
-	(void)fd;
-	(void)what;
-	c->delay_over = true;
-	stages_advance(c);
-}
-
-/* True when the reply has to wait. */
-static bool
-begin_delay(struct conversation *c, uint64_t ms)
-{
-	struct timeval tv;
-
-	if (c->until != STAGE_MESSAGE && ms > DELAY_MAX_MS - c->waited_ms)
-		ms = DELAY_MAX_MS - c->waited_ms;
-	if (ms > DELAYS_MAX_MS - c->delayed_ms)
-		ms = DELAYS_MAX_MS - c->delayed_ms;
-	if (ms == 0)
-		return false;
-	c->delayed_ms += ms;
-	c->waited_ms += c->until != STAGE_MESSAGE ? ms : 0;
-	c->delaying = true;
-	c->delay_over = false;
-	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-	must(event_assign(&c->delay, loop_base(c->milter->loop), -1, 0,
-		 on_delay_over, c) == 0);
-	must(event_add(&c->delay, &tv) == 0);
-	return true;
 }
 
 /* ---- stages ---- */
@@ -173,13 +134,14 @@ next_stage(struct conversation *c, struct transaction **t, enum stage *stage)
 static bool
 stage_done(struct conversation *c, struct transaction *t, enum stage stage)
 {
-	if (c->delaying) {
-		c->delaying = !c->delay_over;
-		return !c->delaying;
-	}
-	if (engine_run(c->milter->engine, t, stage) == ENGINE_PENDING)
-		return false;
-	return !begin_delay(c, t->delay_ms);
+	bool at_end = c->until == STAGE_MESSAGE, done;
+	uint64_t before = c->delay.so_far_ms;
+
+	done = delay_stage(&c->delay, c->milter->engine, t, stage,
+	    at_end ? DELAYS_MAX_MS : DELAY_MAX_MS - c->waited_ms);
+	if (!at_end)
+		c->waited_ms += c->delay.so_far_ms - before;
+	return done;
 }
 
 /* Of the connection or its name: there is no reply at connect, so it waits
@@ -295,6 +257,12 @@ stages_advance(struct conversation *c)
 /* ---- letters ---- */
 
 static void
+on_delay_over(void *arg)
+{
+	stages_advance(arg);
+}
+
+static void
 seen(struct conversation *c)
 {
 	struct milter *d = c->milter;
@@ -302,6 +270,7 @@ seen(struct conversation *c)
 	if (c->counted)
 		return;
 	c->counted = true;
+	delay_init(&c->delay, d->loop, on_delay_over, c);
 	d->all_conversations++;
 	count_session(&d->count, true, ++d->n_seen);
 }
@@ -341,7 +310,7 @@ open_end(struct letter *l)
 	struct conversation *c = m->of;
 
 	seen(c);
-	c->delayed_ms = 0;
+	c->delay.so_far_ms = 0;
 	/* One that was never lent, and is told of all the same. */
 	if (m->code != 0 && !inherit(c, m))
 		m->t->client = c->base->client;

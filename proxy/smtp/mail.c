@@ -34,7 +34,7 @@ mail_end(struct session *s)
 	bool unfinished = s->mail;
 
 	s->mail = s->utf8 = s->redialled = false;
-	s->received = s->delayed_ms = 0;
+	s->received = s->delay.so_far_ms = 0;
 	s->copying = false;
 	s->n_rcpts = 0;
 	s->fault = (struct reply){ 0 };

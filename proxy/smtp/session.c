@@ -293,6 +293,7 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	s->listed = session_is_listed(l->conf, sa);
 	s->peer = peer;
 	STAILQ_INIT(&s->answers);
+	stage_open(s);
 	s->base = session_transaction(s);
 	set_client(s, sa);
 	wire_open(&s->wire, smtp->loop, fd, on_client, s);
@@ -313,7 +314,7 @@ session_free(struct session *s)
 	if (s->ticket != NULL)
 		keep_cancel(s->ticket);
 	mail_end(s);
-	stage_cancel(s);
+	delay_cancel(&s->delay);
 	upstream_free(s->up);
 	engine_cancel(smtp->engine, s->base);
 	engine_leave(smtp->engine, s->base);

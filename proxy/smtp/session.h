@@ -20,6 +20,7 @@
 
 #include <time.h>
 
+#include "engine/delay.h"
 #include "engine/record.h"
 #include "mail/transaction.h"
 #include "smtp/door.h"
@@ -111,9 +112,7 @@ struct session {
 	enum keep_result kept;    /* what it said */
 	bool copying;             /* KEEPER: of a copy; the message goes on */
 
-	struct event delay;       /* a rule's, before the reply */
-	bool delaying, delay_over;
-	uint64_t delayed_ms;      /* so far, in this mail */
+	struct delay delay;       /* a rule's, before the reply */
 	unsigned lingering;       /* CLOSING: reads so far, from 1 */
 };
 
@@ -182,9 +181,9 @@ void mail_dial(struct session *);
 /* The client's addresses are our own. */
 bool mail_is_local(const struct session *);
 
-/* Stages (stage.c). True when it is run and a rule's delay is over. */
+/* Stages (stage.c). Done: it is run and a rule's delay is over. */
+void stage_open(struct session *);
 bool stage_done(struct session *, struct transaction *, enum stage);
-void stage_cancel(struct session *);
 /* What t->early says, now: in the banner, or to the command at hand. */
 void stage_refuse_connection(struct session *);
 void stage_refuse(struct session *, struct transaction *);

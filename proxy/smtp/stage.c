@@ -1,68 +1,29 @@
 /*
- * stage - the door's way through one stage of the engine: run it, hold the
- * reply back for as long as a rule says (`delay`), and refuse at once what an
- * `early` rule refuses. Called by session, mail and data; owns the session's
- * timer for a delay.
+ * stage - the door's way through one stage of the engine: run it, with the
+ * delay that a rule wants, and refuse at once what an `early` rule refuses.
+ * Called by session, mail and data.
  */
 #include <stdio.h>
 
-#include "base/must.h"
 #include "smtp/session.h"
 
-/* All delays of one mail together: less than what RFC 5321 4.5.3.2 lets a
- * client wait for one reply. */
-#define DELAYS_MAX_MS 240000
-
 static void
-on_delay_over(evutil_socket_t fd, short what, void *arg)
+on_delay_over(void *arg)
 {
-	struct session *s = arg;
-
-	(void)fd;
-	(void)what;
-	s->delay_over = true;
-	session_advance(s);
-}
-
-/* True when the reply has to wait. */
-static bool
-begin_delay(struct session *s, uint64_t ms)
-{
-	struct timeval tv;
-
-	if (ms > DELAYS_MAX_MS - s->delayed_ms)
-		ms = DELAYS_MAX_MS - s->delayed_ms;
-	if (ms == 0)
-		return false;
-	s->delayed_ms += ms;
-	s->delaying = true;
-	s->delay_over = false;
-	tv = (struct timeval){ .tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-	event_assign(
-	    &s->delay, loop_base(s->smtp->loop), -1, 0, on_delay_over, s);
-	must(event_add(&s->delay, &tv) == 0);
-	return true;
+	session_advance(arg);
 }
 
 void
-stage_cancel(struct session *s)
+stage_open(struct session *s)
 {
-	if (s->delaying)
-		(void)event_del(&s->delay); /* assigned: cannot fail */
-	s->delaying = false;
+	delay_init(&s->delay, s->smtp->loop, on_delay_over, s);
 }
 
 bool
 stage_done(struct session *s, struct transaction *t, enum stage stage)
 {
-	if (s->delaying) {
-		s->delaying = !s->delay_over;
-		return !s->delaying;
-	}
-	if (engine_run(s->smtp->engine, t, stage) == ENGINE_PENDING)
-		return false;
-	return !begin_delay(s, t->delay_ms);
+	return delay_stage(
+	    &s->delay, s->smtp->engine, t, stage, DELAYS_MAX_MS);
 }
 
 /* A banner's code is 554 or 421, without an enhanced status (RFC 5321 3.1,
