@@ -140,6 +140,22 @@ def late(t):
     w.daemon.end()
 
 
+def stale(t):
+    """A kept connection that breaks when some recipients were told already."""
+    w = World(t, "stale", "reuse yes;", protocol=sum(MUTE.values()))
+    t.same(w.mail(None)[0].code, 250, "a mail, and its connection is kept")
+    w.m.settle()
+    with net.Client(w.daemon.address) as c:
+        c.envelope("ada@client.example", [ONE])
+        tap.until(lambda: "rcpt" in w.m.names()[-1:])
+        w.m.hang_up()
+        time.sleep(0.2)
+        t.same(c.cmd("RCPT TO:<two@example.com>").code, 451,
+               "a new one would be told of the second recipient alone", w.why())
+    w.m.forget()
+    w.daemon.end()
+
+
 def odd(t):
     """Recipients that are written in more than one way, and taken away."""
     w = World(t, "odd")
@@ -202,6 +218,7 @@ def idle(t):
 def test(t):
     untaken(t)
     late(t)
+    stale(t)
     odd(t)
     nobody(t)
     idle(t)
