@@ -18,6 +18,7 @@ import struct
 import threading
 
 import milter
+import net
 import tap
 
 
@@ -85,44 +86,29 @@ class MilterTap:
     def __init__(self, t, address):
         self.behind = address
         self.talks = []
-        self.sock = socket.socket()
-        self.sock.bind(("127.0.0.1", 0))
-        self.sock.listen(64)
-        self.port = self.sock.getsockname()[1]
-        t.defer(self.close)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.server = net.Server(self._serve)
+        self.port = self.server.port
+        t.defer(self.server.close)
 
     def since(self, first):
         """What was told in all conversations from the first-th on."""
         tap.until(lambda: all(k.over for k in self.talks[first:]), 10)
         return [k.told() for k in self.talks[first:]]
 
-    def close(self):
+    def _serve(self, mta):
         try:
-            self.sock.shutdown(socket.SHUT_RDWR)
+            behind = connect(self.behind)
         except OSError:
-            pass
-        self.sock.close()
-
-    def _serve(self):
-        while True:
-            try:
-                mta, _ = self.sock.accept()
-            except OSError:
-                return
-            try:
-                behind = connect(self.behind)
-            except OSError:
-                mta.close()
-                continue
-            mta.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            talk = Talk()
-            self.talks.append(talk)
-            for source, to, keep in (
-                    (mta, behind, lambda c, d, k=talk: k.heard.append(decode(c, d))),
-                    (behind, mta, lambda c, d, k=talk: k.said.append((c, d)))):
-                threading.Thread(target=self._pass, args=(talk, source, to, keep),
-                                 daemon=True).start()
+            mta.close()
+            return
+        mta.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        talk = Talk()
+        self.talks.append(talk)
+        for source, to, keep in (
+                (mta, behind, lambda c, d: talk.heard.append(decode(c, d))),
+                (behind, mta, lambda c, d: talk.said.append((c, d)))):
+            threading.Thread(target=self._pass, args=(talk, source, to, keep),
+                             daemon=True).start()
 
     @staticmethod
     def _pass(talk, source, to, keep):

@@ -1,11 +1,14 @@
-"""net - free loopback ports and a raw SMTP client that sends exact octets.
+"""net - free loopback ports, a server to build others on, and a raw SMTP client
+that sends exact octets.
 
 smtplib repairs line ends and dots on its way; tests of a transparent proxy
 must not.
 """
 
+import os
 import re
 import socket
+import threading
 
 
 def free_port(host="127.0.0.1"):
@@ -13,6 +16,41 @@ def free_port(host="127.0.0.1"):
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
         s.bind((host, 0))
         return s.getsockname()[1]
+
+
+class Server:
+    """Listens at a free loopback port or a unix socket's path; each connection
+    is given to serve(sock) in a thread of its own."""
+
+    def __init__(self, serve, path=None):
+        if path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.bind(path)
+            os.chmod(path, 0o777)
+            self.address = "unix:" + path
+        else:
+            self.sock = socket.socket()
+            self.sock.bind(("127.0.0.1", 0))
+            self.port = self.sock.getsockname()[1]
+            self.address = "inet:127.0.0.1:%d" % self.port
+        self.sock.listen(64)
+        threading.Thread(target=self._accept, args=(serve,), daemon=True).start()
+
+    def close(self):
+        """Nobody is there any more. Harmless when it is so already."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+    def _accept(self, serve):
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(sock,), daemon=True).start()
 
 
 def stuff(body):

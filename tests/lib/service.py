@@ -4,9 +4,9 @@ Senders it does not know are "none"; "silence" is never answered. .opinions
 may change at any time; .connections and .asked count.
 """
 
-import os
 import socket
-import threading
+
+import net
 
 
 class Service:
@@ -16,26 +16,13 @@ class Service:
         self.connections = 0
         self.asked = []
         self.mode = "lines"  # or "close": after each reply
-        if path:
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.bind(path)
-            os.chmod(path, 0o777)
-            self.address = "unix:" + path
-        else:
-            self.sock = socket.socket()
-            self.sock.bind(("127.0.0.1", 0))
-            self.address = "inet:127.0.0.1:%d" % self.sock.getsockname()[1]
-        self.sock.listen(64)
         self.peers = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.server = net.Server(self._talk, path)
+        self.address = self.server.address
 
     def close(self):
         """Away, with all that is open. Harmless when it is."""
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.sock.close()
+        self.server.close()
         self.drop()
 
     def drop(self):
@@ -48,17 +35,9 @@ class Service:
                 pass
             peer.close()
 
-    def _serve(self):
-        while True:
-            try:
-                peer, _ = self.sock.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self.peers.append(peer)
-            threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
-
     def _talk(self, peer):
+        self.connections += 1
+        self.peers.append(peer)
         held = b""
         while True:
             try:
