@@ -242,19 +242,47 @@ render_stage(FILE *f, const json_t *trace, const json_t *stage)
 	}
 }
 
+/* Its own word, which need not be what was done. */
+static void
+render_own_word(FILE *f, const json_t *done, struct pn_str said)
+{
+	json_t *own = json_deep_copy(done);
+
+	(void)json_object_set_new(
+	    own, "action", json_stringn(said.p, said.n));
+	render_action(f, own);
+	json_decref(own);
+}
+
+static void
+render_what_was_done(FILE *f, const json_t *done, struct pn_str said)
+{
+	if (is(done, "action", "tag"))
+		(void)fputs(", and changed the message", f);
+	else if (!pn_str_eq(said, PN_STR_V("accept")) &&
+	    !pn_str_eq(said, PN_STR_V("continue")))
+		(void)fputs(", which is not obeyed", f);
+}
+
 /* Somebody else's word, who stands in no file: "milter.dkim said reject 550
  * ...", and in which fact a rule finds it. */
 static void
 render_said(
     FILE *f, const json_t *trace, const json_t *stage, const json_t *rule)
 {
-	const json_t *actions = json_object_get(rule, "actions");
+	const json_t *done = json_array_get(json_object_get(rule, "actions"), 0);
+	bool passes = is(done, "action", "accept") || is(done, "action", "tag");
 
 	(void)fputs("  ", f);
 	show_text(f, member(rule, "rule"));
 	(void)fputs(" said ", f);
-	render_action(f, json_array_get(actions, 0));
+	if (passes)
+		render_own_word(f, done, member(rule, "said"));
+	else
+		render_action(f, done);
 	render_stage(f, trace, stage);
+	if (passes)
+		render_what_was_done(f, done, member(rule, "said"));
 	(void)fputs("\n    ", f);
 	show_text(f, member(rule, "fact"));
 	(void)fputs(" is ", f);
@@ -639,6 +667,25 @@ has_come(const json_t *trace)
 	    (n > 0 && is(json_array_get(stages, n - 1), "stage", "message"));
 }
 
+/* What decided is neither a rule nor somebody's word: perhaps his silence. */
+static void
+render_undecided(FILE *f, const json_t *trace)
+{
+	struct pn_str by = member(json_object_get(trace, "verdict"), "rule");
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(trace, "away"), i, name)
+	    if (by.n > 0 && pn_str_eq(by, pn_str_of(json_string_value(name))))
+	{
+		(void)fputs("\ndecided by\n  ", f);
+		show_text(f, by);
+		(void)fputs(": it had no answer (on unavailable)\n", f);
+		return;
+	}
+	(void)fputs("\nno rule decided\n", f);
+}
+
 void
 render_trace(FILE *f, const json_t *trace)
 {
@@ -669,7 +716,7 @@ render_trace(FILE *f, const json_t *trace)
 		(void)fputs("the trace was too large to be kept whole\n", f);
 	if (render_group(f, trace, DECIDED) + render_group(f, trace, ALLOWED) ==
 	    0)
-		(void)fputs("\nno rule decided\n", f);
+		render_undecided(f, trace);
 	(void)render_group(f, trace, WOULD);
 	render_score(f, trace);
 	for (int g = FIRED; g < GROUPS; g++)

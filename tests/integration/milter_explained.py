@@ -100,6 +100,29 @@ def test(t):
     t.ok(r.code == 250 and [h["class"] for h in daemon.quarantine()] == ["hold"] and
          "milter.sign said hold \"look here\"" in text, "what it holds the keeper has", r, text)
 
+    lenient = Postern(t, name="lenient", policy="",
+                      extra="milter sign { server %s; obey no; }\n" % m.server)
+    m.script = lambda conn, name, data: reply("550 5.7.9 who signed this?") \
+        if name == "eom" else None
+    r, line, ident = send(lenient)
+    text = explained(lenient, ident)
+    t.ok(r.code == 250 and '  milter.sign said reject 550 5.7.9 "who signed this?" at message, '
+         "which is not obeyed\n" in text, "what is not obeyed is told as what it said", r, text)
+    m.script = lambda conn, name, data: [add_header("X-Signed", "yes"), CONTINUE] \
+        if name == "eom" else None
+    r, line, ident = send(daemon)
+    text = explained(daemon, ident)
+    t.ok(r.code == 250 and "  milter.sign said continue at message, and changed the message\n" in text,
+         "what changed the message as well", r, text)
+    m.close()
+    r, line, ident = send(daemon)
+    text = explained(daemon, ident)
+    t.ok(r.code == 451 and behind(text, "decided by") ==
+         "  milter.sign: it had no answer (on unavailable)\n" and "no rule" not in text,
+         "one that is away decides, too", r, line, text)
+    m = Milterd(t, None)
+    daemon = gateway(t, m, "again")
+
     m.script = None
     r, line, ident = send(daemon)
     t.ok(r.code == 250 and 'onward_from="<>"' in line and "rule=\"bounce\"" in line,
