@@ -23,7 +23,7 @@ void doctor_say(struct doctor *, enum finding, const char *what,
 
 /* doctor_smtp.c: does each next hop hear who is talking? */
 void doctor_upstreams(struct doctor *, const struct config *);
-/* doctor_milter.c: does each milter listener answer an MTA? */
+/* doctor_milter.c: does each milter listener answer an MTA, each milter us? */
 void doctor_milters(struct doctor *, const struct config *);
 /* doctor_dns.c: is the resolver sane, does our name lead to us, do the lists
  * answer as lists do? zones may be NULL. */

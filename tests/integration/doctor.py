@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import dns
 import net
 import tap
+from milterd import Milterd
 from postern import Postern, build, run
 from sink import KEYWORDS, XCLIENT, Sink
 
@@ -41,12 +42,14 @@ def test(t):
     for s in (sink, plain, liar):
         t.defer(s.close)
     milter = "unix:" + t.path("postern/milter")
+    other = Milterd(t)
     daemon = Postern(t, upstream="server %s; identity xclient;" % sink.server, listen="""
 listen smtp 127.0.0.1:0 { upstream up; }
 listen milter %s { group postfix; }""" % milter, policy="""
 rule r { when dnsbl("bl.good.example"); then tag; }""", top="""
+milter ours { server %s; }
 module dnsbl %s { zone bl.good.example; }
-""" % os.path.join(build(), ".libs/dnsbl.so"))
+""" % (other.server, os.path.join(build(), ".libs/dnsbl.so")))
     good = open(daemon.conf).read().replace("dns 127.0.0.1:%d" % daemon.dns.port,
                                             "dns 127.0.0.1:%d" % names.port).replace(
         "dns_timeout 2s", "dns_timeout 20s")
@@ -62,15 +65,17 @@ module dnsbl %s { zone bl.good.example; }
     t.ok(done.returncode == 0 and not bad, "nothing is wrong where nothing is", bad, done.stderr)
     t.same({"policy", "listen", "daemon", "mynetworks", "relay_domains", "spool", "state", "log",
             "clock", "resolver", "hostname", "list bl.good.example", "upstream up",
-            "milter " + milter} - set(got),
+            "milter " + milter, "milter ours"} - set(got),
            set(), "all of it is looked at")
     t.ok("sees the client's address" in got["upstream up"][1]
          and any(b"XCLIENT ADDR=192.0.2.1" in line for s in sink.sessions for line in s.lines),
          "the next hop was asked", got["upstream up"])
     t.ok("protocol 6" in got["milter " + milter][1], "the milter listener, too",
          got["milter " + milter])
+    t.ok("protocol 6" in got["milter ours"][1], "and one of others", got["milter ours"])
     t.ok(all("MAIL" not in str(line) for s in sink.sessions for line in s.lines), "without mail")
 
+    other.close()
     os.chmod(milter[5:], 0o600)
     away = "inet:%d@127.0.0.1" % net.free_port()
     bad = good.replace("upstream up {", """listen milter %s;
@@ -100,7 +105,7 @@ upstream up {""" % (away, net.free_port(), plain.server, liar.server, plain.serv
             ("upstream deaf", "fail", "refused"), ("upstream none", "warn", "postern itself"),
             ("upstream plain", "fail", "smtpd_authorized_xclient_hosts"),
             ("milter " + milter, "fail", "group postfix"), ("milter " + away, "fail", "refused"),
-            ("milter inet:0@127.0.0.1", "warn", "port"),
+            ("milter inet:0@127.0.0.1", "warn", "port"), ("milter ours", "fail", other.server),
             ("upstream liar", "fail", "refuses it with 550"), ("upstream up", "ok", "")):
         f = got.get(what, ("", ""))
         t.ok(f[0] == result and said in f[1], "%s: %s" % (result, what), f)
