@@ -180,6 +180,9 @@ read_macros(struct reader *r, const struct setting *s,
 			return -1;
 		if (lex_is(&t, ";"))
 			break;
+		if (lex_is(&t, "{"))
+			return lex_error(e, &t.pos,
+			    "names of macros are written without braces");
 		if (setting_value(r, key, &t, e) < 0)
 			return -1;
 		if (!milter_macros_known(t.text))

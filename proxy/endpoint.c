@@ -147,6 +147,8 @@ endpoint_parse_milter(
 	else if (s.n > 0 && s.p[0] == '/')
 		return "needs \"unix:\" before it";
 	at = s.n > 0 ? memchr(s.p, '@', s.n) : NULL;
+	if (at == NULL && host_end(s, ':') == s.n)
+		return "is not unix:/PATH or inet:PORT@HOST";
 	wrong = at != NULL ? fill_reversed(s, (size_t)(at - s.p), a, n)
 			   : endpoint_parse(s, a, n);
 	if (wrong == NULL && v6 && a->ss_family != AF_INET6)

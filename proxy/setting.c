@@ -270,13 +270,18 @@ unknown(const struct setting *table, const struct config_items *items,
     const struct lex_token *t, const char *block, struct error *e)
 {
 	struct suggest near = suggest_for(t->text);
-	char text[96];
+	const char *words[SETTINGS_MAX + 1] = { NULL };
+	char text[256];
 
-	for (const struct setting *s = table; s->name != NULL; s++)
+	for (const struct setting *s = table; s->name != NULL; s++) {
 		suggest_try(&near, pn_str_of(s->name));
+		words[s - table] = s->name;
+	}
 	for (size_t i = 0; items != NULL && items->words[i] != NULL; i++)
 		suggest_try(&near, pn_str_of(items->words[i]));
-	(void)suggest_text(&near, text, sizeof(text));
+	/* Of a block all of them; those of the file are too many. */
+	(void)suggest_or_list(
+	    &near, block ? words : NULL, text, sizeof(text));
 	return lex_error(e, &t->pos, "unknown setting \"%s\"%s%s%s",
 	    VIS(t->text), block ? " in " : "", block ? block : "", text);
 }
@@ -421,7 +426,7 @@ setting_one_of(const struct lex_token *t, const char *const *words,
     const char *what, unsigned *place, struct error *e)
 {
 	struct suggest near = suggest_for(t->text);
-	char text[96];
+	char text[256];
 
 	for (*place = 0; words[*place] != NULL; (*place)++) {
 		if (pn_str_eq(t->text, pn_str_of(words[*place])))
@@ -429,7 +434,7 @@ setting_one_of(const struct lex_token *t, const char *const *words,
 		suggest_try(&near, pn_str_of(words[*place]));
 	}
 	return lex_error(e, &t->pos, "unknown %s \"%s\"%s", what, VIS(t->text),
-	    suggest_text(&near, text, sizeof(text)));
+	    suggest_or_list(&near, words, text, sizeof(text)));
 }
 
 int

@@ -138,14 +138,19 @@ error_of_absent(const struct word *name, const struct rules_absent *absent,
 	    VIS(name->text), absent->module);
 }
 
-/* Why a name is no fact: its module is absent, its quantifier, a slip. */
+#define BELOW_MAX 12
+
+/* Why a name is no fact: its module is absent, its quantifier, a slip, or the
+ * front of several. */
 static int
 explain_missing(const struct rules_decls *d, uint32_t thing,
     const struct word *name, struct error *e)
 {
 	struct suggest s = suggest_for(name->text);
+	const char *below[BELOW_MAX + 1] = { NULL };
 	struct fact_ref ref;
-	char near[96];
+	size_t n = 0;
+	char near[256];
 
 	for (size_t i = 0; i < d->n_absent; i++)
 		if (is_under(name->text, d->absent[i].name) &&
@@ -161,9 +166,12 @@ explain_missing(const struct rules_decls *d, uint32_t thing,
 		if (thing != NO_THING && thing_of(d, f) == thing)
 			f = pn_str_sub(f, strlen(d->things[thing]) + 1, f.n);
 		suggest_try(&s, f);
+		if (pn_str_starts(f, name->text) && f.n > name->text.n &&
+		    f.p[name->text.n] == '.' && n < BELOW_MAX)
+			below[n++] = f.p; /* to the end of the name */
 	}
 	return lex_error(e, &name->pos, "unknown fact \"%s\"%s",
-	    VIS(name->text), suggest_text(&s, near, sizeof(near)));
+	    VIS(name->text), suggest_or_list(&s, below, near, sizeof(near)));
 }
 
 int
@@ -306,7 +314,7 @@ unknown_word(struct making *m, const struct word *w)
 {
 	struct suggest s = suggest_for(w->text);
 	struct fact_ref other;
-	char near[96];
+	char near[256];
 
 	if (fact_exists(m->b->decls, m->scope, w->text, &other))
 		return lex_error(m->e, &w->pos,
@@ -316,7 +324,8 @@ unknown_word(struct making *m, const struct word *w)
 	for (size_t i = 0; m->decl->words[i] != NULL; i++)
 		suggest_try(&s, pn_str_of(m->decl->words[i]));
 	return lex_error(m->e, &w->pos, "\"%s\" is no word of %s%s",
-	    VIS(w->text), m->decl->name, suggest_text(&s, near, sizeof(near)));
+	    VIS(w->text), m->decl->name,
+	    suggest_or_list(&s, m->decl->words, near, sizeof(near)));
 }
 
 static int

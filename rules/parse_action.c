@@ -175,6 +175,9 @@ parse_hold(struct parser *p, struct action *a)
 	if (lex_peek(p->l, &t, p->e) < 0)
 		return -1;
 	a->has_text = t.kind == LEX_STRING;
+	if (!a->has_text && !lex_is(&t, ",") && !lex_is(&t, ";"))
+		return parse_unexpected(p->e, &t,
+		    "a reason in quotes, \",\" or \";\"", NULL, 0);
 	return a->has_text ? parse_text_of(p, "the reason", a) : 0;
 }
 
@@ -234,8 +237,11 @@ parse_address(struct parser *p, struct action *a)
 	if (parse_text(p, "an address", &w) < 0)
 		return -1;
 	if (!address_is_valid(w.text, false) || w.text.n > 254)
-		return lex_error(
-		    p->e, &w.pos, "\"%s\" is no address", VIS(w.text));
+		return lex_error(p->e, &w.pos, "\"%s\" is no address%s",
+		    VIS(w.text),
+		    pn_str_starts(w.text, PN_STR_V("<"))
+			? ": it stands without < and >"
+			: "");
 	a->address = w.text;
 	return 0;
 }
@@ -260,12 +266,19 @@ parse_rcpt(struct parser *p, struct action *a)
 static int
 parse_sender(struct parser *p, struct action *a)
 {
+	struct lex_token t;
 	int null;
 
 	if (lex_expect(p->l, "set", p->e) < 0 ||
-	    (null = lex_accept(p->l, "<", p->e)) < 0)
+	    (null = lex_accept(p->l, "<", p->e)) < 0 ||
+	    lex_peek(p->l, &t, p->e) < 0)
 		return -1;
-	return null ? lex_expect(p->l, ">", p->e) : parse_address(p, a);
+	if (null && !lex_is(&t, ">"))
+		return lex_error(p->e, &t.pos,
+		    "an address stands without < and >; <> is nobody");
+	if (!null && t.kind == LEX_STRING && t.text.n == 0)
+		return lex_error(p->e, &t.pos, "nobody is written <>");
+	return null ? lex_next(p->l, &t, p->e) : parse_address(p, a);
 }
 
 /* score +N ["why"] [in GROUP] */

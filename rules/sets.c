@@ -219,5 +219,7 @@ address_is_valid(struct pn_str s, bool domain_too)
 		if (s.p[i] == '@')
 			at = i;
 	}
+	if (s.n > 0 && s.p[s.n - 1] == '>')
+		return false;
 	return at + 1 < s.n && (at > 0 || domain_too) && s.n <= MEMBER_MAX;
 }

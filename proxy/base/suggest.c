@@ -65,3 +65,28 @@ suggest_text(const struct suggest *s, char *out, size_t size)
 		    PN_STR_ARG(s->best));
 	return out;
 }
+
+const char *
+suggest_or_list(const struct suggest *s, const char *const *words, char *out,
+    size_t size)
+{
+	size_t n = 0;
+
+	(void)suggest_text(s, out, size);
+	if (out[0] != '\0' || words == NULL)
+		return out;
+	for (size_t i = 0; words[i] != NULL; i++) {
+		const char *before = i == 0 ? ": "
+		    : words[i + 1] == NULL  ? " or "
+					    : ", ";
+
+		n += (size_t)snprintf(out + n, size - n, "%s%s", before,
+		    words[i]);
+		if (n >= size)
+			return suggest_text(s, out, size); /* "" */
+	}
+	if (n > 0 && (size_t)snprintf(out + n, size - n, " may stand here") >=
+	    size - n)
+		return suggest_text(s, out, size);
+	return out;
+}

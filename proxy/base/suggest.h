@@ -15,4 +15,11 @@ void suggest_try(struct suggest *, struct pn_str candidate);
 /* `, did you mean "best"?` or "" into out; returns out. */
 const char *suggest_text(const struct suggest *, char *out, size_t size);
 
+/*
+ * The same; where none is near, `: one, two or three may stand here`, if that
+ * fits. words ends in NULL, or is NULL.
+ */
+const char *suggest_or_list(const struct suggest *, const char *const *words,
+    char *out, size_t size);
+
 #endif
