@@ -586,6 +586,8 @@ render_verdict(FILE *f, const json_t *verdict)
 		(void)fputs(" class ", f);
 		show_text(f, member(verdict, "class"));
 	}
+	if (json_object_get(verdict, "held") != NULL)
+		(void)fputs(", in the MTA's own hold queue", f);
 	if (json_object_get(verdict, "code") != NULL) {
 		(void)fputc(' ', f);
 		show_value(f, json_object_get(verdict, "code"));

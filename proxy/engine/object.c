@@ -31,12 +31,15 @@ put_time(struct buf *b)
 }
 
 static void
-put_verdict(struct buf *b, const struct verdict *v, uint16_t code)
+put_verdict(struct buf *b, const struct verdict *v, uint16_t code,
+    bool mta_holds)
 {
 	json_cstr(b, "action", verdict_action_name(v->action));
 	json_str(b, "rule", v->rule);
 	if (v->action == VERDICT_QUARANTINE)
 		json_str(b, "class", v->class_name);
+	if (mta_holds && v->hold)
+		json_cstr(b, "held", "mta");
 	json_int(b, "code", code);
 	if (v->reply.code != 0 && v->reply.code == code) {
 		json_cstr(b, "status", v->reply.status);
@@ -124,7 +127,7 @@ log_verdict(const struct transaction *t, uint16_t code)
 	json_begin_object(&b, NULL);
 	put_time(&b);
 	json_cstr(&b, "id", t->id);
-	put_verdict(&b, final_verdict(t), code);
+	put_verdict(&b, final_verdict(t), code, t->door == DOOR_MILTER);
 	put_client(&b, &t->client);
 	put_envelope(&b, &t->envelope);
 	json_int(&b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);

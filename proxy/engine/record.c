@@ -55,6 +55,8 @@ put_door(struct buf *b, const struct transaction *t)
 	(void)buf_puts(b, " door=milter");
 	if (t->queue_id.n > 0)
 		(void)buf_printf(b, " queue=%s", VIS(t->queue_id));
+	if (t->verdict.hold) /* and not by the keeper */
+		(void)buf_puts(b, " held=mta");
 	if (t->partial) /* size= is that of the header */
 		(void)buf_puts(b, " body=unasked");
 }

@@ -83,13 +83,15 @@ final_verdict(const struct transaction *t)
 }
 
 static void
-add_verdict(struct buf *b, const struct verdict *v)
+add_verdict(struct buf *b, const struct verdict *v, bool mta_holds)
 {
 	json_begin_object(b, "verdict");
 	json_cstr(b, "action", verdict_action_name(v->action));
 	json_str(b, "rule", v->rule);
 	if (v->action == VERDICT_QUARANTINE)
 		json_str(b, "class", v->class_name);
+	if (mta_holds && v->hold)
+		json_cstr(b, "held", "mta");
 	if (v->reason.n > 0)
 		json_str(b, "why", v->reason);
 	if (v->reply.code != 0) {
@@ -284,7 +286,7 @@ write_trace(struct engine *g, struct transaction *t, enum detail detail)
 	json_int(b, "size", t->spool ? (int64_t)spool_size(t->spool) : 0);
 	if (t->partial)
 		json_bool(b, "partial", true);
-	add_verdict(b, final_verdict(t));
+	add_verdict(b, final_verdict(t), t->door == DOOR_MILTER);
 	add_rest(b, t);
 	add_away(b, g->conf->chain, t->past);
 	if (detail < WHOLE)

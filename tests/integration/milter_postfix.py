@@ -135,10 +135,15 @@ def quarantine(t, how, postfix, daemon):
          [m.raw for m in postfix.sink.messages[had:]])
 
 
-def hold(t, how, postfix):
+def hold(t, how, postfix, daemon):
     said = postfix.talk(steps(b"hold me and edit me, 1"))
     t.ok(said.replies[-2][0] == 250 and said.held == 1 and not said.sent,
          "%s: on hold" % how, said)
+    line = tap.until(lambda: re.search(r"ev=message .*held=mta", daemon.log()), 10)
+    ids = re.findall(r" id=(\S+) .*ev=message .*held=mta", daemon.log())
+    done = daemon.cli("explain", ids[-1] if ids else "none")
+    t.ok(line and "in the MTA's own hold queue" in done.stdout,
+         "our log and explain say who holds it", done.stdout, done.stderr)
     pf = postfix.postfix
     queue = pf.command("postqueue", "-c", pf.etc, "-p").stdout
     t.ok(re.search(r"^\w+!", queue, re.M), "postqueue shows it", queue)
@@ -259,7 +264,7 @@ def test(t):
         several(t, how, postfix)
         long_replies(t, how, postfix)
         quarantine(t, how, postfix, daemon)
-        hold(t, how, postfix)
+        hold(t, how, postfix, daemon)
         sendmail(t, how, postfix)
     spelling(t, postfix)
     told(t, postfix, daemon, cert)
