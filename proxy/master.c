@@ -770,9 +770,10 @@ master_run(const char *path, const struct policy *p)
 		.generations = TAILQ_HEAD_INITIALIZER(m.generations) };
 	const struct doors doors = policy_doors(p);
 	int *sockets = sockets_new(&doors);
+	bool is_open = config_log_open(&p->daemon) == 0;
 	struct error e;
 
-	if (config_log_open(&p->daemon) < 0) {
+	if (!is_open) {
 		(void)error_set(
 		    &e, "log %s: %s", p->daemon.log_target, strerror(errno));
 	} else if (prepare(&m, p, sockets, &e) == 0) {
@@ -781,6 +782,9 @@ master_run(const char *path, const struct policy *p)
 		return m.status;
 	}
 	log_text("start", e.text);
+	/* Who started it by hand looks here, not into its log. */
+	if (is_open && strcmp(p->daemon.log_target, "stderr") != 0)
+		(void)fprintf(stderr, "posternd: %s\n", e.text);
 	finish(&m);
 	free(sockets);
 	policy_free(p);

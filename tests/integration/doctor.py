@@ -75,6 +75,14 @@ module dnsbl %s { zone bl.good.example; }
     t.ok("protocol 6" in got["milter ours"][1], "and one of others", got["milter ours"])
     t.ok(all("MAIL" not in str(line) for s in sink.sessions for line in s.lines), "without mail")
 
+    log = t.path("second.log")
+    done = run(("-c", t.write("postern/second.conf", good.replace("log stderr", "log " + log))),
+               program="posternd")
+    why = done.stderr.strip().removeprefix("posternd: ")
+    t.ok(done.returncode == 71 and why and done.stderr.startswith("posternd: ") and
+         why in open(log).read(), "a second one says why not to its log and to who started it",
+         done.stderr)
+
     other.close()
     os.chmod(milter[5:], 0o600)
     away = "inet:%d@127.0.0.1" % net.free_port()
