@@ -336,7 +336,7 @@ static const struct when_case in_then[] = {
 	{ "sender add a@b", 8, "\"set\" must stand here, not \"add\"" },
 	{ "sender set bob", 12, "\"bob\" is no address" },
 	{ "sender set <bob@example.com>", 13,
-	    "\">\" must stand here, not \"bob@example.com\"" },
+	    "an address stands without < and >; <> is nobody" },
 	{ "sender set <>, sender set a@b", 16, "a rule has one \"sender\"" },
 	{ "sender set <>, tempfail", 1,
 	    "\"sender\" changes nothing beside \"tempfail\": the message is "
