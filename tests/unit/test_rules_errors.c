@@ -341,7 +341,7 @@ static const struct when_case in_then[] = {
 	{ "sender set <>, tempfail", 1,
 	    "\"sender\" changes nothing beside \"tempfail\": the message is "
 	    "not passed on" },
-	{ "hold class spam", 6, "\";\" must stand here, not \"class\"" },
+	{ "hold class spam", 6, "a reason in quotes, \",\" or \";\" must stand here, not \"class\"" },
 	{ "hold, quarantine", 7,
 	    "a rule has one verdict: \"quarantine\" cannot stand beside "
 	    "\"hold\"" },
