@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -94,6 +95,20 @@ child_begin(struct master *m, const char *role, const struct slot *own)
 	child_signals();
 }
 
+/*
+ * A milter's message passes through half a dozen threads and processes, and a
+ * wake-up that preempts whoever caused it has both run twice. Whom we answer
+ * waits anyway; who is idle still wakes at once.
+ */
+static void
+wake_in_turn(const struct slot *s)
+{
+	const struct sched_param none = { 0 };
+
+	if (s->milter >= 0)
+		(void)sched_setscheduler(0, SCHED_BATCH, &none); /* or not */
+}
+
 _Noreturn static void
 inspector_child(
     struct master *m, struct slot *s, enum inspect_lane lane, int sock)
@@ -110,6 +125,7 @@ inspector_child(
 	for (size_t i = 0; i < INSPECT_LANES; i++)
 		if (i != lane && s->readers[i].has_channel)
 			inspect_channel_free(&s->readers[i].channel);
+	wake_in_turn(s);
 	/* What takes long to read may not take it from what does not. */
 	if (lane == LANE_LARGE)
 		(void)setpriority(PRIO_PROCESS, 0, LARGE_LANE_NICE);
@@ -150,6 +166,7 @@ worker_child(struct master *m, struct slot *s, int sock,
 	io_close(m->metrics);
 	if (users_become(&m->users, &m->users.worker, &e) < 0)
 		give_up(&e);
+	wake_in_turn(s);
 	worker_main(&args);
 }
 
