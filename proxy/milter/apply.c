@@ -44,19 +44,13 @@ has(const struct envelope *e, const struct rcpt *r)
 	return false;
 }
 
-static bool
-sender_changed(const struct transaction *t)
-{
-	return t->onward != NULL &&
-	    !pn_str_eq(t->onward->path, t->envelope.path);
-}
-
 static unsigned long
 envelope_actions(const struct transaction *t)
 {
 	const struct envelope *on = t->onward;
 	const struct rcpt *r;
-	unsigned long need = sender_changed(t) ? SMFIF_CHGFROM : 0;
+	unsigned long need =
+	    transaction_sender_changed(t) ? SMFIF_CHGFROM : 0;
 
 	if (on == NULL)
 		return 0;
@@ -242,7 +236,7 @@ change_envelope(SMFICTX *ctx, const struct mail *m)
 
 	if (t->onward == NULL)
 		return 0;
-	if (sender_changed(t) &&
+	if (transaction_sender_changed(t) &&
 	    ((path = bracketed(m, t->onward->path)) == NULL ||
 		smfi_chgfrom(ctx, path, NULL) != MI_SUCCESS))
 		return -1;
