@@ -16,6 +16,7 @@
 
 #define AGREED_ROWS 1024
 #define AGREED_WAYS 8
+#define SYMBOL_LISTS 5
 
 struct milter {
 	uint32_t magic;
@@ -29,7 +30,9 @@ struct milter {
 	atomic_int socket;   /* what libmilter listens on; -1: not yet */
 	atomic_bool leaving; /* drained: it shall not begin to, either */
 	struct lend lend;
-	struct offer_needs needs; /* read-only once it is made */
+	struct offer_needs needs; /* read-only once it is made, */
+	char *symbols[SYMBOL_LISTS]; /* likewise: macros that an MTA is asked
+					for, a list a stage (talk.c) */
 	atomic_uint n_conversations;
 	uint64_t all_conversations, all_messages;
 	unsigned n_seen; /* conversations that the loop has heard of */
@@ -55,6 +58,8 @@ struct milter {
 
 /* talk.c: the callbacks, for smfi_register(). */
 extern const struct smfiDesc talk_callbacks;
+/* ... and what they ask each MTA for. */
+void talk_init(struct milter *);
 /* libmilter's callbacks come with nothing to tell whose they are; there is
  * one door a process (milter.h). */
 struct milter *milter_door(void);

@@ -290,6 +290,7 @@ milter_new(struct loop *loop, const struct milter_conf *conf,
 	m->worker = worker;
 	count_init(&m->count, keep_stats(keep));
 	m->needs = needs_of(conf->engine, listener);
+	talk_init(m);
 	must(pthread_mutex_init(&m->agreed_lock, NULL) == 0);
 	must(event_assign(&m->drain, loop_base(loop), -1, 0, on_drain, m) == 0);
 	the_door = m;

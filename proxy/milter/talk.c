@@ -173,26 +173,26 @@ take_macros(SMFICTX *ctx, const struct milter_conf *conf, struct arena *a,
 /* ---- negotiation ---- */
 
 /* By stage: those that we read, then those that rules ask for. A macro is a
- * fact of rcpt, so they are wanted wherever they may be told until then. */
-static void
-ask_macros(SMFICTX *ctx, const struct milter_conf *conf)
-{
-	static const struct {
-		int where;
-		const char *ours;
-		bool theirs;
-	} places[] = {
-		{ SMFIM_CONNECT,
-		    "{client_port} {client_ptr} {client_resolve}", true },
-		{ SMFIM_HELO, "{tls_version} {cipher}", true },
-		{ SMFIM_ENVFROM, "{auth_authen} {mail_addr}", true },
-		{ SMFIM_ENVRCPT, "{rcpt_addr}", true },
-		{ SMFIM_DATA, "", false },
-		{ SMFIM_EOH, "", false },
-		{ SMFIM_EOM, "i", false },
-	};
+ * fact of rcpt, so they are wanted wherever they may be told until then. Of
+ * the other stages none is read, but libmilter cannot ask for none. */
+static const struct {
+	int where;
+	const char *ours;
+	bool theirs;
+} places[SYMBOL_LISTS] = {
+	{ SMFIM_CONNECT, "{client_port} {client_ptr} {client_resolve}", true },
+	{ SMFIM_HELO, "{tls_version} {cipher}", true },
+	{ SMFIM_ENVFROM, "{auth_authen} {mail_addr}", true },
+	{ SMFIM_ENVRCPT, "{rcpt_addr}", true },
+	{ SMFIM_EOM, "i", false },
+};
 
-	for (size_t i = 0; i < PN_COUNT(places); i++) {
+void
+talk_init(struct milter *m)
+{
+	const struct milter_conf *conf = m->conf;
+
+	for (size_t i = 0; i < SYMBOL_LISTS; i++) {
 		struct buf list = { 0 };
 
 		(void)buf_puts(&list, places[i].ours);
@@ -201,10 +201,17 @@ ask_macros(SMFICTX *ctx, const struct milter_conf *conf)
 			    conf->macros[k].n == 1 ? " %.*s" : " {%.*s}",
 			    PN_STR_ARG(conf->macros[k]));
 		(void)buf_add(&list, "", 1);
-		/* Fails where the list is there already: negotiated twice. */
-		(void)smfi_setsymlist(ctx, places[i].where, buf_data(&list));
+		m->symbols[i] = xstrdup(buf_data(&list));
 		buf_fini(&list);
 	}
+}
+
+static void
+ask_macros(SMFICTX *ctx, const struct milter *m)
+{
+	/* Fails where the list is there already: negotiated twice. */
+	for (size_t i = 0; i < SYMBOL_LISTS; i++)
+		(void)smfi_setsymlist(ctx, places[i].where, m->symbols[i]);
 }
 
 static sfsistat
@@ -226,7 +233,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long protocol,
 	*my_f2 = *my_f3 = 0;
 	if (actions & SMFIF_SETSYMLIST) {
 		*my_actions |= SMFIF_SETSYMLIST;
-		ask_macros(ctx, m->conf);
+		ask_macros(ctx, m);
 	}
 	return SMFIS_CONTINUE;
 }
