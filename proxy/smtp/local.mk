@@ -2,7 +2,9 @@
 noinst_LTLIBRARIES += libsmtp.la
 libsmtp_la_SOURCES = \
 	proxy/smtp/body.c proxy/smtp/body.h \
-	proxy/smtp/command.c \
+	proxy/smtp/command.c proxy/smtp/command.h \
+	proxy/smtp/command_identity.c \
+	proxy/smtp/command_mail.c \
 	proxy/smtp/data.c \
 	proxy/smtp/deliver.c \
 	proxy/smtp/door.h \
@@ -23,6 +25,9 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/smtp.h \
 	proxy/smtp/stage.c \
 	proxy/smtp/upstream.c proxy/smtp/upstream.h \
+	proxy/smtp/upstream_dial.c \
+	proxy/smtp/upstream_end.c \
+	proxy/smtp/upstream_inside.h \
 	proxy/smtp/wire.c proxy/smtp/wire.h \
 	proxy/smtp/xtext.c proxy/smtp/xtext.h
 libsmtp_la_LIBADD = libmail.la libbase.la

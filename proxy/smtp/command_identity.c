@@ -1,0 +1,76 @@
+/*
+ * command_identity - XCLIENT and XFORWARD from listed addresses (identity
+ * from): who the client is that they speak for.
+ */
+#include "smtp/command.h"
+#include "smtp/identity.h"
+
+static bool
+may_identify(struct session *s, enum smtp_identity by)
+{
+	if (s->listed && s->listener->identity_by == by)
+		return true;
+	session_say(s, 550, "5.7.0", "Error: insufficient authorization");
+	return false;
+}
+
+bool
+command_check_xclient(struct session *s, struct pn_str arg)
+{
+	(void)arg;
+	return may_identify(s, IDENTITY_XCLIENT);
+}
+
+bool
+command_check_xforward(struct session *s, struct pn_str arg)
+{
+	(void)arg;
+	return may_identify(s, IDENTITY_XFORWARD);
+}
+
+/*
+ * The session begins again as that client's: 220, and HELO anew
+ * (XCLIENT_README). The address that was allowed stays allowed.
+ */
+void
+command_do_xclient(struct session *s, struct pn_str arg)
+{
+	struct transaction *t = session_transaction(s);
+	struct reply r = { .code = 452, .status = "4.3.1",
+		.text = PN_STR("Insufficient system storage") };
+	bool copied = client_copy(&t->client, &s->base->client, t->arena) == 0;
+
+	t->client.helo = t->client.helo_verb = (struct pn_str){ 0 };
+	if (!copied || !identity_read(arg, false, t->arena, &t->client, &r)) {
+		session_reply(s, &r);
+		transaction_free(t);
+		return;
+	}
+	mail_end(s);
+	upstream_free(s->up);
+	s->up = NULL;
+	session_rebase(s, t);
+	s->greeted = false;
+	s->state = SESSION_GREETING;
+}
+
+/* For the next mail alone; its stages begin at connect, as that client's. */
+void
+command_do_xforward(struct session *s, struct pn_str arg)
+{
+	struct client before;
+	struct reply r;
+
+	if (s->t == NULL) {
+		s->t = session_transaction(s);
+		s->t->client = s->base->client;
+		s->stage = STAGE_CONNECT;
+	}
+	before = s->t->client;
+	if (identity_read(arg, true, s->t->arena, &s->t->client, &r)) {
+		session_say(s, 250, "2.0.0", "Ok");
+		return;
+	}
+	s->t->client = before;
+	session_reply(s, &r);
+}

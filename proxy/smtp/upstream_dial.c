@@ -1,0 +1,191 @@
+/*
+ * upstream_dial - from connect() until a next hop is READY: greeted, and told
+ * who the client is. RFC 5321 3.1, 4.1.1.1; XCLIENT_README, XFORWARD_README.
+ *
+ *   BANNER -> EHLO [-> HELO] -> [XCLIENT -> AGAIN] -> READY
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "smtp/identity.h"
+#include "smtp/upstream_inside.h"
+
+static void
+say_hello(struct upstream *u, const char *verb, enum step step)
+{
+	(void)buf_printf(&u->queue, "%s ", verb);
+	(void)buf_add_str(&u->queue, u->helo);
+	upstream_command(u, WANTED, "\r\n");
+	u->step = step;
+}
+
+static void
+ready(struct upstream *u)
+{
+	u->step = STEP_READY;
+	u->at = UPSTREAM_READY;
+	u->keywords.when_ms = loop_now_ms(u->conf.loop);
+	u->conf.hop->known = u->keywords;
+	u->wake_due = true;
+}
+
+/* Greeted: hand on who the client is. */
+static void
+identify(struct upstream *u)
+{
+	const struct keywords *k = &u->keywords;
+
+	if (!u->identity) {
+		ready(u);
+		return;
+	}
+	switch (u->conf.hop->conf->identity) {
+	case IDENTITY_NONE:
+		ready(u);
+		return;
+	case IDENTITY_XFORWARD:
+		if (k->xforward & ATTR_ADDR)
+			ready(u);
+		else
+			upstream_fail_identity(u, "XFORWARD ADDR is not announced", NULL);
+		return;
+	case IDENTITY_XCLIENT:
+		if (!(k->xclient & ATTR_ADDR)) {
+			upstream_fail_identity(u, "XCLIENT ADDR is not announced", NULL);
+			return;
+		}
+		identity_xclient(&u->queue, u->client, k->xclient);
+		upstream_expect(u, WANTED);
+		u->step = STEP_XCLIENT;
+		return;
+	}
+}
+
+static void
+greeted(struct upstream *u, const struct reply_lines *r)
+{
+	if (r->code == 220)
+		say_hello(u, "EHLO", STEP_EHLO);
+	else
+		upstream_fail_dial(u, "it refuses connections");
+}
+
+static void
+answered_ehlo(struct upstream *u, const struct reply_lines *r)
+{
+	if (r->code == 250) {
+		keywords_read(&u->keywords, r->raw);
+		identify(u);
+	} else if (r->code >= 500) {
+		say_hello(u, "HELO", STEP_HELO);
+	} else {
+		upstream_fail_dial(u, "it refuses EHLO");
+	}
+}
+
+static void
+answered_helo(struct upstream *u, const struct reply_lines *r)
+{
+	u->keywords = (struct keywords){ .known = true };
+	if (r->code == 250)
+		identify(u);
+	else
+		upstream_fail_dial(u, "it refuses HELO");
+}
+
+static void
+answered_xclient(struct upstream *u, const struct reply_lines *r)
+{
+	if (r->code == 220)
+		say_hello(u, "EHLO", STEP_AGAIN);
+	else
+		upstream_fail_identity(u, "XCLIENT was refused", r);
+}
+
+/* The keywords it now shows to the client it thinks we are. */
+static void
+answered_again(struct upstream *u, const struct reply_lines *r)
+{
+	if (r->code == 250) {
+		keywords_read(&u->keywords, r->raw);
+		ready(u);
+	} else {
+		upstream_fail_dial(u, "it refuses EHLO after XCLIENT");
+	}
+}
+
+static void (*const steps[])(struct upstream *, const struct reply_lines *) = {
+	[STEP_BANNER] = greeted,
+	[STEP_EHLO] = answered_ehlo,
+	[STEP_HELO] = answered_helo,
+	[STEP_XCLIENT] = answered_xclient,
+	[STEP_AGAIN] = answered_again,
+};
+
+static int
+start_connect(const struct smtp_upstream *conf)
+{
+	int fd = socket(conf->addr.ss_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1;
+
+	if (fd < 0)
+		return -1;
+	/* Only a hint; the batches are whole without it. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (connect(fd, (const struct sockaddr *)&conf->addr, conf->addr_len) <
+		0 &&
+	    errno != EINPROGRESS) {
+		int saved = errno;
+
+		(void)close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+void
+upstream_dial(struct upstream *u, const struct client *client,
+    struct pn_str helo, const char *id, bool identity)
+{
+	int fd;
+
+	MUST_BE(u, UPSTREAM);
+	upstream_hang_up(u);
+	u->keywords = (struct keywords){ 0 };
+	u->client = client;
+	u->helo = helo;
+	upstream_set_id(u, id);
+	u->identity = identity;
+	u->noops = 0;
+	u->at = UPSTREAM_DIALLING;
+	fd = start_connect(u->conf.hop->conf);
+	if (fd < 0) {
+		upstream_fail_dial(u, strerror(errno));
+		return;
+	}
+	/* No EV_WRITE: the banner says that we are connected, and a refused
+	 * connection is readable too. */
+	wire_open(&u->wire, u->conf.loop, fd, upstream_on_wire, u);
+	u->step = STEP_BANNER;
+	upstream_expect(u, WANTED);
+	u->outstanding = 1;
+	upstream_arm(u);
+}
+
+void
+upstream_dial_on(struct upstream *u)
+{
+	struct reply_lines r;
+	enum expected kind;
+
+	while (u->at == UPSTREAM_DIALLING && upstream_next_reply(u, &r, &kind)) {
+		steps[u->step](u, &r);
+		if (u->at == UPSTREAM_DIALLING)
+			upstream_pump(u);
+	}
+}

@@ -1,0 +1,79 @@
+/*
+ * upstream_end - the ways a connection to a next hop ends: what its owner
+ * hears, the log and the counters. Called by the other files of upstream.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "smtp/door.h"
+#include "smtp/upstream_inside.h"
+
+void
+upstream_hang_up(struct upstream *u)
+{
+	wire_close(&u->wire);
+	buf_clear(&u->queue);
+	buf_clear(&u->expected);
+	u->outstanding = 0;
+	u->writing = u->ended = u->out_of_step = false;
+	u->step = STEP_NONE;
+	u->at = UPSTREAM_DOWN;
+}
+
+void
+upstream_fail(struct upstream *u, const char *status, struct pn_str text,
+    const char *why)
+{
+	upstream_hang_up(u);
+	u->at = UPSTREAM_FAILED;
+	u->failure = (struct reply){ .code = 451, .text = text };
+	memcpy(u->failure.status, status, strlen(status) + 1);
+	count_upstream(&u->conf.hop->smtp->count, u->conf.hop->conf->name,
+	    status);
+	log_warn(u->id, "upstream",
+	    "upstream=%s server=%s why=\"%s\" status=%s",
+	    u->conf.hop->conf->name, u->conf.hop->conf->server, why, status);
+	u->wake_due = true;
+}
+
+void
+upstream_fail_dial(struct upstream *u, const char *why)
+{
+	upstream_fail(u, "4.4.1", PN_STR_V("The next hop is not available"), why);
+}
+
+void
+upstream_fail_lost(struct upstream *u, const char *why)
+{
+	upstream_fail(u, "4.4.2", PN_STR_V("The connection to the next hop was lost"),
+	    why);
+}
+
+/*
+ * The guard: without the configured channel the next hop would take every
+ * stranger for us, and perhaps relay for him. An operator must act.
+ */
+void
+upstream_fail_identity(
+    struct upstream *u, const char *what, const struct reply_lines *r)
+{
+	if (r != NULL)
+		log_error(u->id, "identity",
+		    "upstream=%s server=%s what=\"%s\" code=%u text=\"%s\"",
+		    u->conf.hop->conf->name, u->conf.hop->conf->server, what,
+		    r->code, VIS(reply_text(r)));
+	else
+		log_error(u->id, "identity",
+		    "upstream=%s server=%s what=\"%s\"",
+		    u->conf.hop->conf->name, u->conf.hop->conf->server, what);
+	upstream_fail(u, "4.3.5", PN_STR_V("Server configuration error"), what);
+}
+
+void
+upstream_fail_anyhow(struct upstream *u, const char *why)
+{
+	if (u->at == UPSTREAM_DIALLING)
+		upstream_fail_dial(u, why);
+	else
+		upstream_fail_lost(u, why);
+}

@@ -1,0 +1,95 @@
+/*
+ * upstream_inside - what a connection to a next hop is made of, for the files
+ * that are upstream: upstream.c (commands and replies), upstream_dial.c (until
+ * it is READY), upstream_end.c (the ways it ends).
+ *
+ * What was asked stands in `expected`, one byte a command, in order: WANTED
+ * replies are the owner's, the others are dealt with by upstream. Without
+ * PIPELINING commands wait in `queue` until the one before is answered.
+ */
+#ifndef SMTP_UPSTREAM_INSIDE_H
+#define SMTP_UPSTREAM_INSIDE_H
+
+#include "mail/transaction.h"
+#include "smtp/body.h"
+#include "smtp/upstream.h"
+#include "smtp/wire.h"
+
+#define UPSTREAM_MAGIC 0x75707374u
+
+enum step {
+	STEP_NONE,
+	STEP_BANNER,
+	STEP_EHLO,
+	STEP_HELO,
+	STEP_XCLIENT,
+	STEP_AGAIN, /* EHLO after XCLIENT: the next hop forgot everything */
+	STEP_READY
+};
+
+enum expected { WANTED = 'w', SKIPPED = 's', IDENTITY = 'i', RESET = 'r' };
+
+struct upstream {
+	uint32_t magic;
+	struct upstream_conf conf;
+	struct wire wire;
+	enum upstream_at at;
+	enum step step;
+	const struct client *client; /* borrowed while dialling */
+	struct pn_str helo;
+	char id[TRANSACTION_ID_MAX]; /* for the log: whose mail it is */
+	bool identity;
+	struct keywords keywords;    /* of this connection */
+	struct buf queue;    /* commands not handed to the wire */
+	struct buf expected; /* enum expected, one for each command */
+	unsigned outstanding; /* of them: sent, not answered */
+	bool ended;          /* the peer closed; .in may hold its last words */
+	bool holding;
+	unsigned noops;
+	bool writing;        /* a body */
+	bool body_sent;      /* ... all of the last one */
+	bool out_of_step;    /* answered before the body was all written */
+	struct body body;
+	struct reply failure;
+	bool wake_due;
+};
+
+/* ---- asking (upstream.c) ---- */
+
+/* Wait for what comes next, as long as the step at hand allows. */
+void upstream_arm(struct upstream *);
+/* A reply of this kind is due, in its turn. */
+void upstream_expect(struct upstream *, enum expected);
+/* The end of a command (or all of it) into the queue, and its reply is due. */
+void upstream_command(struct upstream *, enum expected, const char *text);
+/* Send what may be sent. The connection may have failed afterwards. */
+void upstream_pump(struct upstream *);
+/* The next reply and what it belongs to; false: none yet, or FAILED. */
+bool upstream_next_reply(struct upstream *, struct reply_lines *,
+    enum expected *);
+/* Whose mail it is, for the log. */
+void upstream_set_id(struct upstream *, const char *id);
+/* The owner's callback: something happened on the wire. */
+void upstream_on_wire(int fd, short what, void *arg);
+
+/* ---- dialling (upstream_dial.c) ---- */
+
+/* Go on with the steps while replies are there. */
+void upstream_dial_on(struct upstream *);
+
+/* ---- ends (upstream_end.c): the owner is to be woken ---- */
+
+/* Closed, and nothing is due any more. */
+void upstream_hang_up(struct upstream *);
+/* FAILED: 451 with this status and text for the client, why for the log. */
+void upstream_fail(struct upstream *, const char *status, struct pn_str text,
+    const char *why);
+void upstream_fail_dial(struct upstream *, const char *why);
+void upstream_fail_lost(struct upstream *, const char *why);
+/* The channel for the client's identity is missing, or r refused it. */
+void upstream_fail_identity(struct upstream *, const char *what,
+    const struct reply_lines *r);
+/* As it fits: still dialling, or lost. */
+void upstream_fail_anyhow(struct upstream *, const char *why);
+
+#endif
