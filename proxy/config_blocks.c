@@ -18,6 +18,16 @@ const char *const config_identities[] = { [IDENTITY_NONE] = "none",
 	[IDENTITY_XFORWARD] = "xforward",
 	NULL };
 
+/* unix:/path, or host and port: milters' parser takes other ways to write
+ * them, too. */
+static const char *
+parse_server(struct pn_str text, struct smtp_upstream *u)
+{
+	if (pn_str_starts(text, PN_STR_V("unix:")))
+		return endpoint_parse_milter(text, &u->addr, &u->addr_len);
+	return endpoint_parse(text, &u->addr, &u->addr_len);
+}
+
 static int
 read_server(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
@@ -29,7 +39,7 @@ read_server(struct reader *r, const struct setting *s,
 	(void)s;
 	if (setting_value(r, key, &t, e) < 0)
 		return -1;
-	wrong = endpoint_parse(t.text, &u->addr, &u->addr_len);
+	wrong = parse_server(t.text, u);
 	if (wrong == NULL && t.text.p[0] == '*')
 		wrong = "is not an address to connect to";
 	if (wrong != NULL)
@@ -38,14 +48,40 @@ read_server(struct reader *r, const struct setting *s,
 	return 0;
 }
 
+/* maildir PATH | lmtp ADDRESS */
 static int
 read_deliver(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	if (lex_expect(r->lex, "maildir", e) < 0)
+	static const char *const ways[] = { "maildir", "lmtp", NULL };
+	struct smtp_upstream *u = at;
+	struct lex_token t;
+	unsigned place;
+
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, ways, "way to deliver", &place, e) < 0)
 		return -1;
-	return setting_read_path(
-	    r, s, key, &((struct smtp_upstream *)at)->maildir, e);
+	u->delivers = true;
+	if (place == 0)
+		return setting_read_path(r, s, key, &u->maildir, e);
+	u->lmtp = true;
+	return read_server(r, s, key, u, e);
+}
+
+static int
+read_protocol(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	static const char *const protocols[] = { "smtp", "lmtp", NULL };
+	struct lex_token t;
+	unsigned place;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, protocols, "protocol", &place, e) < 0)
+		return -1;
+	((struct smtp_upstream *)at)->lmtp = place == 1;
+	return 0;
 }
 
 static int
@@ -68,7 +104,7 @@ print_server(const void *at, struct buf *b)
 {
 	const struct smtp_upstream *u = at;
 
-	if (u->server != NULL)
+	if (!u->delivers)
 		setting_print_word(&u->server, b);
 }
 
@@ -77,10 +113,19 @@ print_deliver(const void *at, struct buf *b)
 {
 	const struct smtp_upstream *u = at;
 
-	if (u->maildir == NULL)
+	if (!u->delivers)
 		return;
-	(void)buf_puts(b, "maildir ");
-	setting_print_word(&u->maildir, b);
+	(void)buf_puts(b, u->maildir != NULL ? "maildir " : "lmtp ");
+	setting_print_word(u->maildir != NULL ? &u->maildir : &u->server, b);
+}
+
+static void
+print_protocol(const void *at, struct buf *b)
+{
+	const struct smtp_upstream *u = at;
+
+	if (!u->delivers)
+		(void)buf_puts(b, u->lmtp ? "lmtp" : "smtp");
 }
 
 static void
@@ -88,13 +133,14 @@ print_identity(const void *at, struct buf *b)
 {
 	const struct smtp_upstream *u = at;
 
-	if (u->maildir == NULL)
+	if (!u->delivers)
 		(void)buf_puts(b, config_identities[u->identity]);
 }
 
 static const struct setting upstream_table[] = {
 	{ "server", read_server, print_server, 0, NULL, NULL, NULL, 0 },
 	{ "deliver", read_deliver, print_deliver, 0, NULL, NULL, NULL, 0 },
+	{ "protocol", read_protocol, print_protocol, 0, NULL, NULL, NULL, 0 },
 	{ "identity", read_identity, print_identity, 0, NULL, NULL, NULL, 0 },
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(connect_timeout_ms), "30s", "1s", "1h", 0 },
@@ -108,25 +154,33 @@ static const struct setting upstream_table[] = {
 
 static int
 check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
-    bool has_identity, struct error *e)
+    const struct settings_seen *seen, struct error *e)
 {
-	if (u->server == NULL && u->maildir == NULL)
+	bool server = settings_seen(upstream_table, seen, "server");
+	bool identity = settings_seen(upstream_table, seen, "identity");
+
+	if (!server && !u->delivers)
 		return lex_error(e, &name->pos,
 		    "upstream \"%s\" has neither a server nor a deliver line",
 		    u->name);
-	if (u->server != NULL && u->maildir != NULL)
+	if (server && u->delivers)
 		return lex_error(e, &name->pos,
 		    "upstream \"%s\" has both a server and a deliver line",
 		    u->name);
-	if (u->server != NULL && !has_identity)
+	if (server && !identity)
 		return lex_error(e, &name->pos,
 		    "upstream \"%s\" has no identity line (write xclient, "
 		    "xforward or none)",
 		    u->name);
-	if (u->maildir != NULL && has_identity)
+	if (u->delivers && identity)
 		return lex_error(e, &name->pos,
 		    "upstream \"%s\" delivers itself: an identity line tells "
 		    "nobody",
+		    u->name);
+	if (u->delivers && settings_seen(upstream_table, seen, "protocol"))
+		return lex_error(e, &name->pos,
+		    "upstream \"%s\" delivers: its deliver line says in what "
+		    "way",
 		    u->name);
 	return 0;
 }
@@ -184,8 +238,7 @@ config_read_upstream(struct reader *r, const struct setting *s,
 	if (lex_expect(r->lex, "{", e) < 0 ||
 	    settings_read(
 		r, upstream_table, &o.seen, "an upstream block", &u, e) < 0 ||
-	    check_upstream(&u, &name,
-		settings_seen(upstream_table, &o.seen, "identity"), e) < 0)
+	    check_upstream(&u, &name, &o.seen, e) < 0)
 		return -1;
 	config_keep_origin(r, &r->origins->upstreams, c->n_upstreams, &o);
 	all = setting_grow(r, c->upstreams, c->n_upstreams, sizeof(*all));

@@ -124,12 +124,12 @@ smtp_address(struct reader *r, const struct lex_token *t,
 }
 
 static int
-read_smtp(struct reader *r, const struct lex_token *key,
+read_smtp(struct reader *r, bool lmtp, const struct lex_token *key,
     const struct lex_token *address, struct error *e)
 {
 	struct smtp_conf *c = &r->conf->smtp;
 	struct block_origin o = { .at = key->pos };
-	struct listen_block block = { 0 };
+	struct listen_block block = { .listener.lmtp = lmtp };
 	struct smtp_listener *all;
 
 	if (smtp_address(r, address, &block.listener, e) < 0 ||
@@ -307,7 +307,8 @@ int
 config_read_listen(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	static const char *const protocols[] = { "smtp", "milter", NULL };
+	static const char *const protocols[] = { "smtp", "lmtp", "milter",
+		NULL };
 	struct lex_token t, address;
 	unsigned place;
 
@@ -317,8 +318,9 @@ config_read_listen(struct reader *r, const struct setting *s,
 	    setting_one_of(&t, protocols, "protocol", &place, e) < 0 ||
 	    setting_value(r, key, &address, e) < 0)
 		return -1;
-	return place == 0 ? read_smtp(r, key, &address, e)
-			  : read_milter(r, key, &address, e);
+	if (place == 2)
+		return read_milter(r, key, &address, e);
+	return read_smtp(r, place == 1, key, &address, e);
 }
 
 /* XFORWARD informs a log. To an MTA that hears of clients by it alone, all the
@@ -380,12 +382,18 @@ print_milter(const struct milter_listener *l, struct buf *b)
 	(void)buf_puts(b, "}\n");
 }
 
+static const char *
+kind(const struct smtp_listener *l)
+{
+	return l->lmtp ? "listen lmtp" : "listen smtp";
+}
+
 void
 config_listen_print(const struct config *c, struct buf *b)
 {
 	for (size_t i = 0; i < c->smtp.n_listeners; i++) {
-		(void)buf_printf(
-		    b, "listen smtp %s {\n", c->smtp.listeners[i].name);
+		(void)buf_printf(b, "%s %s {\n", kind(&c->smtp.listeners[i]),
+		    c->smtp.listeners[i].name);
 		settings_print(
 		    listen_table, "    ", &c->smtp.listeners[i], b);
 		(void)buf_puts(b, "}\n");
@@ -399,7 +407,7 @@ config_listen_each(const struct config *c, const struct config_origins *o,
     config_take *take, void *arg)
 {
 	for (size_t i = 0; i < c->smtp.n_listeners; i++)
-		config_block_each(listen_table, "listen smtp",
+		config_block_each(listen_table, kind(&c->smtp.listeners[i]),
 		    c->smtp.listeners[i].name, &o->listeners[i],
 		    &c->smtp.listeners[i], take, arg);
 	for (size_t i = 0; i < c->milter.n_listeners; i++)

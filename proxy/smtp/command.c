@@ -39,7 +39,8 @@ check_helo(struct session *s, struct pn_str name)
 	for (size_t i = 0; i < name.n; i++)
 		ok = ok && (unsigned char)name.p[i] >= ' ' && name.p[i] != 127;
 	if (!ok)
-		session_say(s, 501, "5.5.4", "Syntax: HELO or EHLO hostname");
+		session_say(s, 501, "5.5.4", "Syntax: %s hostname",
+		    s->listener->lmtp ? "LHLO" : "HELO or EHLO");
 	return ok;
 }
 
@@ -75,6 +76,12 @@ do_ehlo(struct session *s, struct pn_str name)
 	hello(s, name, PN_STR_V("EHLO"));
 }
 
+static void
+do_lhlo(struct session *s, struct pn_str name)
+{
+	hello(s, name, PN_STR_V("LHLO"));
+}
+
 /* ---- DATA ---- */
 
 static bool
@@ -90,8 +97,8 @@ check_data(struct session *s, struct pn_str arg)
 {
 	if (!no_argument(s, arg))
 		return false;
-	if (s->t->envelope.n_accepted == 0) {
-		session_say(s, 554, "5.5.1", "Error: no valid recipients");
+	if (s->t->envelope.n_accepted == 0) { /* RFC 2033 4.2 wants 503 */
+		session_say(s, s->listener->lmtp ? 503 : 554, "5.5.1", "Error: no valid recipients");
 		return false;
 	}
 	return true;
@@ -170,6 +177,7 @@ static const struct command commands[] = {
 	{ PN_STR("DATA"), NEED_MAIL, false, check_data, do_data },
 	{ PN_STR("EHLO"), NEED_NOTHING, true, check_helo, do_ehlo },
 	{ PN_STR("HELO"), NEED_NOTHING, true, check_helo, do_helo },
+	{ PN_STR("LHLO"), NEED_NOTHING, true, check_helo, do_lhlo },
 	{ PN_STR("QUIT"), NEED_NOTHING, false, no_argument, do_quit },
 	{ PN_STR("RSET"), NEED_NOTHING, true, no_argument, do_rset },
 	{ PN_STR("NOOP"), NEED_NOTHING, true, NULL, do_noop },
@@ -200,12 +208,21 @@ split(struct pn_str line, struct pn_str *arg)
 	return verb;
 }
 
+/* RFC 2033 4.1: LMTP has LHLO instead of the other two. */
+static bool
+is_spoken(const struct session *s, const struct command *c)
+{
+	if (s->listener->lmtp)
+		return c->proceed != do_helo && c->proceed != do_ehlo;
+	return c->proceed != do_lhlo;
+}
+
 static const struct command *
-find(struct pn_str verb)
+find(const struct session *s, struct pn_str verb)
 {
 	for (size_t i = 0; i < PN_COUNT(commands); i++)
 		if (pn_str_caseeq(commands[i].verb, verb))
-			return &commands[i];
+			return is_spoken(s, &commands[i]) ? &commands[i] : NULL;
 	return NULL;
 }
 
@@ -228,7 +245,8 @@ in_order(struct session *s, const struct command *c)
 		if (s->mail)
 			session_say(s, 503, "5.5.1", "Error: a mail is in progress");
 		else if (c->need == NEED_HELO && !s->greeted)
-			session_say(s, 503, "5.5.1", "Error: send HELO/EHLO first");
+			session_say(s, 503, "5.5.1", "Error: send %s first",
+			    s->listener->lmtp ? "LHLO" : "HELO/EHLO");
 		return !s->mail && (c->need == NEED_NO_MAIL || s->greeted);
 	case NEED_MAIL:
 		if (!s->mail)
@@ -268,7 +286,7 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 		return;
 	}
 	verb = split(line, &arg);
-	c = find(verb);
+	c = find(s, verb);
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(session_id(s), "client-says", "text=\"%s\"",
 		    pn_str_caseeq(verb, PN_STR_V("AUTH")) ? "AUTH ..."

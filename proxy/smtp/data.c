@@ -9,7 +9,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "smtp/session.h"
+#include "smtp/lmtp.h"
 
 static void
 set_fault(struct session *s, uint16_t code, const char *status, const char *text)
@@ -153,6 +153,8 @@ session_data(struct session *s)
 void
 mail_done(struct session *s, uint16_t code)
 {
+	if (code != 0)
+		lmtp_repeat(s);
 	record_message(s->t, s->received, code);
 	shape_message(s, code);
 	count_message(&s->smtp->count, s->t->verdict.action, code,

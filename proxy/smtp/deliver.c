@@ -44,14 +44,19 @@ job_of(const struct session *s, enum keep_type type)
 		.rule = why->rule,
 		.trace = buf_str(&t->trace),
 		.subject = t->subject,
-		.size = spool_size(
-		    type == KEEP_MAILDIR ? transaction_message(t) : t->spool),
+		.size = spool_size(type == KEEP_MAILDIR || s->rest != NULL
+			? transaction_message(t)
+			: t->spool),
 		.client = t->client,
 		.envelope = t->envelope };
 
 	if (type == KEEP_MAILDIR) {
 		job.target = pn_str_of(next->maildir);
 		job.envelope = *transaction_onward(t);
+	}
+	if (s->rest != NULL) {
+		job.class_name = PN_STR_V("failed");
+		job.envelope = *s->rest;
 	}
 	return job;
 }
@@ -93,27 +98,43 @@ submit(struct session *s, enum keep_type type,
 	FAULT("relaying");
 }
 
-void
-deliver_start(struct session *s)
+bool
+deliver_prepare(struct session *s)
 {
 	struct transaction *t = s->t;
-	struct error e = { .text = "out of memory for this mail" };
 
 	if (!takes_all(s)) {
 		relay_added_refused(s, PN_STR_V("not in relay_domains"));
-		return;
+		return false;
 	}
 	if (received_add(&t->edits, t->arena, s->smtp->conf->hostname,
-		&t->client, transaction_onward(t), t->id) == 0 &&
-	    edits_resolve(&t->edits, transaction_message(t), t->arena,
-		&s->ranges, &e) == 0) {
-		submit(s, KEEP_MAILDIR, &s->ranges);
+		&t->client, transaction_onward(t), t->id) == 0)
+		return true;
+	relay_no_room(s, "out of memory for this mail");
+	return false;
+}
+
+void
+deliver_start(struct session *s)
+{
+	struct error e;
+
+	if (!deliver_prepare(s))
 		return;
-	}
-	log_error(t->id, "edits", "why=\"%s\"", e.text);
-	session_say(s, 452, "4.3.1", "Insufficient system storage");
-	mail_done(s, 452);
-	s->state = SESSION_COMMAND;
+	if (edits_resolve(&s->t->edits, transaction_message(s->t),
+		s->t->arena, &s->ranges, &e) == 0)
+		submit(s, KEEP_MAILDIR, &s->ranges);
+	else
+		relay_no_room(s, e.text);
+}
+
+void
+rest_start(struct session *s, const struct envelope *rest)
+{
+	log_warn(s->t->id, "lmtp",
+	    "why=\"taken for some recipients only\" kept=%u", rest->n_accepted);
+	s->rest = rest;
+	submit(s, KEEP_QUARANTINE, &s->ranges);
 }
 
 /* Here there is no MTA that could hold it with what rules make of it. */
@@ -131,7 +152,7 @@ hold_start(struct session *s)
 void
 copy_start(struct session *s)
 {
-	if (s->hop->conf->maildir != NULL && !takes_all(s)) {
+	if (s->hop->conf->delivers && !takes_all(s)) {
 		relay_added_refused(s, PN_STR_V("not in relay_domains"));
 		return;
 	}

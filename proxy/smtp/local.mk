@@ -13,6 +13,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/identity.c proxy/smtp/identity.h \
 	proxy/smtp/line.c proxy/smtp/line.h \
 	proxy/smtp/listener.c \
+	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \
 	proxy/smtp/mail.c \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/probe.c proxy/smtp/probe.h \

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "base/must.h"
-#include "smtp/session.h"
+#include "smtp/lmtp.h"
 
 bool
 mail_new(struct session *s)
@@ -35,7 +35,9 @@ mail_end(struct session *s)
 
 	s->mail = s->utf8 = s->redialled = false;
 	s->received = s->delay.so_far_ms = 0;
-	s->copying = false;
+	s->copying = s->answered_each = false;
+	s->rest = NULL;
+	s->last_words = NULL;
 	s->n_rcpts = 0;
 	s->fault = (struct reply){ 0 };
 	s->dot = (struct dot){ 0 };
@@ -279,15 +281,11 @@ take_rcpt(struct session *s, struct rcpt *r)
 }
 
 static void
-deliver_rcpt(struct session *s, struct rcpt *r)
+deny_rcpt(struct session *s, struct rcpt *r)
 {
 	static const struct reply denied = { .code = 554, .status = "5.7.1",
 		.text = PN_STR("Relay access denied") };
 
-	if (deliver_takes(s, r)) {
-		take_rcpt(s, r);
-		return;
-	}
 	r->code = 554;
 	count_refused(&s->smtp->count, REFUSED_BY_RELAYING);
 	shape_refused(s, r, SHAPE_AS_IS, &denied);
@@ -313,6 +311,8 @@ relay_rcpt(struct session *s, struct rcpt *r)
 enum turn
 session_rcpt(struct session *s)
 {
+	static const struct reply one_by_one = { .code = 452, .status = "4.5.3",
+		.text = PN_STR("One recipient a mail here, send the next again") };
 	struct rcpt *r = s->t->rcpt;
 	const struct verdict *no;
 
@@ -322,8 +322,12 @@ session_rcpt(struct session *s)
 	no = refusal(s->t);
 	if (no != NULL)
 		refuse_rcpt(s, &no->reply);
+	else if (s->hop->conf->delivers && !deliver_takes(s, r))
+		deny_rcpt(s, r);
+	else if (lmtp_is_full(s))
+		refuse_rcpt(s, &one_by_one);
 	else if (s->hop->conf->maildir != NULL)
-		deliver_rcpt(s, r);
+		take_rcpt(s, r);
 	else
 		relay_rcpt(s, r);
 	s->state = SESSION_COMMAND;

@@ -25,6 +25,8 @@ protocol(const struct client *c, const struct envelope *e)
 	(void)params_check(e->params, PARAM_OF_MAIL, &p); /* was checked once */
 	if (p.given & PARAM_SMTPUTF8)
 		return "UTF8SMTP"; /* RFC 6531 4.3 */
+	if (pn_str_caseeq(c->helo_verb, PN_STR_V("LHLO")))
+		return "LMTP";
 	return pn_str_caseeq(c->helo_verb, PN_STR_V("HELO")) ? "SMTP" : "ESMTP";
 }
 

@@ -13,7 +13,7 @@
  */
 #include "base/fault.h"
 #include "base/log.h"
-#include "smtp/session.h"
+#include "smtp/lmtp.h"
 
 static enum turn
 end(struct session *s, uint16_t code)
@@ -41,9 +41,21 @@ end_lost(struct session *s)
 static enum turn
 ask_for_go_ahead(struct session *s)
 {
+	if (!lmtp_expect(s)) {
+		relay_no_room(s, "out of memory for this mail");
+		return TURN_AGAIN;
+	}
 	upstream_data(s->up);
 	s->state = SESSION_GO_AHEAD;
 	return TURN_AGAIN;
+}
+
+void
+relay_no_room(struct session *s, const char *why)
+{
+	log_error(s->t->id, "edits", "why=\"%s\"", why);
+	upstream_rset(s->up);
+	(void)end_with(s, 452, "4.3.1", "Insufficient system storage");
 }
 
 static enum turn
@@ -109,11 +121,11 @@ relay_start(struct session *s)
 {
 	struct error e;
 
+	if (s->hop->conf->delivers && !deliver_prepare(s))
+		return;
 	if (edits_resolve(&s->t->edits, transaction_message(s->t), s->t->arena,
 		&s->ranges, &e) < 0) {
-		log_error(s->t->id, "edits", "why=\"%s\"", e.text);
-		upstream_rset(s->up);
-		(void)end_with(s, 452, "4.3.1", "Insufficient system storage");
+		relay_no_room(s, e.text);
 	} else if (upstream_at(s->up) == UPSTREAM_READY) {
 		if (s->t->onward != NULL)
 			change_envelope(s);
@@ -227,7 +239,8 @@ session_go_ahead(struct session *s)
 	if (r.code != 354)
 		return no_go_ahead(s, &r);
 	FAULT("relaying");
-	upstream_body(s->up, transaction_message(s->t), &s->ranges);
+	upstream_body(s->up, transaction_message(s->t), &s->ranges,
+	    lmtp_replies(s));
 	s->state = SESSION_LAST_WORD;
 	return TURN_AGAIN;
 }
@@ -244,6 +257,8 @@ session_last_word(struct session *s)
 	if (s->gone && upstream_at(s->up) == UPSTREAM_READY &&
 	    !upstream_body_sent(s->up))
 		return session_leave(s);
+	if (s->hop->conf->lmtp)
+		return lmtp_last_word(s);
 	if (!upstream_take(s->up, &r)) {
 		if (upstream_at(s->up) == UPSTREAM_READY)
 			return session_wait_elsewhere(s);

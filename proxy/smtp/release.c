@@ -36,7 +36,9 @@ struct release {
 	struct keep_ticket *ticket;
 	enum release_state state;
 	struct keep_outcome outcome;
+	bool lmtp;            /* spoken by the next hop */
 	uint32_t asked;       /* answers taken: MAIL's, then each recipient's */
+	uint32_t heard;       /* LMTP: last words taken, of the recipients */
 };
 
 static void
@@ -71,6 +73,16 @@ set_all(struct release *r, uint16_t code, struct pn_str text)
 	for (uint32_t i = 0; i < r->outcome.n; i++)
 		if (r->outcome.rcpts[i].code < 400)
 			set_outcome(r, i, code, text);
+	r->state = REPORTED;
+}
+
+/* From r->heard on: of whom LMTP has not spoken. */
+static void
+set_rest(struct release *r, uint16_t code, struct pn_str text)
+{
+	for (; r->heard < r->outcome.n; r->heard++)
+		if (r->outcome.rcpts[r->heard].code / 100 == 2)
+			set_outcome(r, r->heard, code, text);
 	r->state = REPORTED;
 }
 
@@ -155,13 +167,14 @@ dial(struct release *r)
 	return true;
 }
 
-static bool
-any_taken(const struct release *r)
+static unsigned
+n_taken(const struct release *r)
 {
+	unsigned n = 0;
+
 	for (uint32_t i = 0; i < r->outcome.n; i++)
-		if (r->outcome.rcpts[i].code / 100 == 2)
-			return true;
-	return false;
+		n += r->outcome.rcpts[i].code / 100 == 2;
+	return n;
 }
 
 static bool
@@ -185,7 +198,7 @@ answers(struct release *r)
 			    reply_text(&said));
 		r->asked++;
 	}
-	if (!any_taken(r)) {
+	if (n_taken(r) == 0) {
 		r->state = REPORTED;
 		return true;
 	}
@@ -205,12 +218,41 @@ go_ahead(struct release *r)
 			return false;
 		set_all_failed(r);
 	} else if (said.code == 354) {
-		upstream_body(r->up, r->spool, &r->ranges);
+		upstream_body(r->up, r->spool, &r->ranges,
+		    r->lmtp ? n_taken(r) : 1);
 		r->state = LAST_WORD;
 	} else {
 		set_all(r, said.code < 400 ? 451 : said.code,
 		    reply_text(&said));
 	}
+	return true;
+}
+
+/* One reply a recipient that RCPT took (RFC 2033 4.2). Those of whom it does
+ * not speak any more may have the message. */
+static bool
+last_words(struct release *r)
+{
+	struct reply_lines said;
+
+	for (; r->heard < r->outcome.n; r->heard++) {
+		if (r->outcome.rcpts[r->heard].code / 100 != 2)
+			continue;
+		if (!upstream_take(r->up, &said))
+			break;
+		set_outcome(r, r->heard, said.code, reply_text(&said));
+		if (upstream_at(r->up) != UPSTREAM_READY) {
+			/* Refused before it saw the end: for all. */
+			set_rest(r, said.code, reply_text(&said));
+			return true;
+		}
+	}
+	if (r->heard < r->outcome.n && upstream_at(r->up) == UPSTREAM_READY)
+		return false;
+	if (upstream_body_sent(r->up))
+		set_rest(r, 0, PN_STR_V("The next hop did not answer"));
+	else
+		set_all_failed(r);
 	return true;
 }
 
@@ -251,7 +293,7 @@ advance(void *arg)
 			again = go_ahead(r);
 			break;
 		case LAST_WORD:
-			again = last_word(r);
+			again = r->lmtp ? last_words(r) : last_word(r);
 			break;
 		case MAILDIR:
 		case REPORTED:
@@ -280,6 +322,16 @@ delivered(void *arg, enum keep_result result, struct pn_str text)
 	advance(r);
 }
 
+/* Mail that ends here gets a Received field. */
+static bool
+mark(struct release *r, struct error *e)
+{
+	*e = (struct error){ .text = "out of memory for this mail" };
+	return received_add(&r->edits, r->arena, r->smtp->conf->hostname,
+		   &r->job.client, &r->job.envelope, r->outcome.id.p) == 0 &&
+	    edits_resolve(&r->edits, r->spool, r->arena, &r->ranges, e) == 0;
+}
+
 /*
  * What is released may be the copy of a message that went on, and lies in the
  * maildir by its id: this is one mail more. Another try of this release is
@@ -288,17 +340,14 @@ delivered(void *arg, enum keep_result result, struct pn_str text)
 static void
 start_maildir(struct release *r, const struct smtp_upstream *next)
 {
-	struct error e = { .text = "out of memory for this mail" };
+	struct error e;
 	const char *id = arena_printf(
 	    r->arena, "%.*s-r", PN_STR_ARG(r->outcome.id));
 
 	r->job.id = pn_str_of(id);
 	r->job.target = pn_str_of(next->maildir);
 	r->state = MAILDIR;
-	if (id != NULL &&
-	    received_add(&r->edits, r->arena, r->smtp->conf->hostname,
-		&r->job.client, &r->job.envelope, r->outcome.id.p) == 0 &&
-	    edits_resolve(&r->edits, r->spool, r->arena, &r->ranges, &e) == 0)
+	if (mark(r, &e) && id != NULL)
 		r->ticket = keep_submit(r->smtp->keep,
 		    KEEP_MAILDIR | KEEP_AGAIN, &r->job, r->spool, &r->ranges,
 		    delivered, r, &e);
@@ -310,7 +359,13 @@ static void
 start_relay(struct release *r, struct hop *hop)
 {
 	const struct client *c = &r->job.client;
+	struct error e;
 
+	if (hop->conf->delivers && !mark(r, &e)) {
+		set_all(r, 451, pn_str_of(e.text));
+		return;
+	}
+	r->lmtp = hop->conf->lmtp;
 	r->up = upstream_new(&(struct upstream_conf){ .loop = r->smtp->loop,
 	    .hop = hop, .hostname = r->smtp->conf->hostname,
 	    .hold_noop_ms = r->smtp->conf->hold_noop_ms,

@@ -172,6 +172,7 @@ session_reply(struct session *s, const struct reply *r)
 			s->gone = true; /* out of step: there is no way on */
 		return;
 	}
+	s->reply_at = buf_len(&s->wire.out);
 	reply_put(&s->wire.out, r);
 	shape_reply(s, r);
 	session_count(s, r->code);
@@ -214,6 +215,7 @@ session_refuse(struct session *s, struct transaction *t, const struct reply *r)
 void
 session_pass_on(struct session *s, const struct reply_lines *r)
 {
+	s->reply_at = buf_len(&s->wire.out);
 	(void)buf_add_str(&s->wire.out, r->raw);
 	shape_said(s, r->raw);
 	session_count(s, r->code);
@@ -358,8 +360,8 @@ greeting(struct session *s)
 		stage_refuse_connection(s);
 		return TURN_AGAIN;
 	}
-	(void)buf_printf(&s->wire.out, "220 %s ESMTP postern\r\n",
-	    s->smtp->conf->hostname);
+	(void)buf_printf(&s->wire.out, "220 %s %s postern\r\n",
+	    s->smtp->conf->hostname, s->listener->lmtp ? "LMTP" : "ESMTP");
 	s->state = SESSION_COMMAND;
 	return TURN_AGAIN;
 }
@@ -490,10 +492,10 @@ keywords(struct session *s)
 		    : "XFORWARD";
 	s->offered = s->hop->known;
 	s->greeted = true;
-	if (pn_str_caseeq(s->base->client.helo_verb, PN_STR_V("EHLO")))
-		ehlo_put(&s->wire.out, &e);
-	else
+	if (pn_str_caseeq(s->base->client.helo_verb, PN_STR_V("HELO")))
 		(void)buf_printf(&s->wire.out, "250 %s\r\n", e.hostname);
+	else
+		ehlo_put(&s->wire.out, &e);
 	s->state = SESSION_COMMAND;
 	return TURN_AGAIN;
 }

@@ -100,6 +100,7 @@ struct session {
 	struct pn_str verb;       /* of the last command; "" none yet */
 	struct timespec began;    /* the mail */
 	char said[256];           /* the last reply's first line, for the log */
+	size_t reply_at;          /* where in wire.out it begins */
 
 	struct dot dot;
 	uint64_t received;        /* bytes of message */
@@ -111,6 +112,9 @@ struct session {
 	bool keeper_spoke;
 	enum keep_result kept;    /* what it said */
 	bool copying;             /* KEEPER: of a copy; the message goes on */
+	const struct envelope *rest; /* KEEPER: whom LMTP refused it to */
+	struct last_words *last_words; /* LMTP: of the next hop (lmtp.c) */
+	bool answered_each;       /* LMTP: of the client's recipients */
 
 	struct delay delay;       /* a rule's, before the reply */
 	unsigned lingering;       /* CLOSING: reads so far, from 1 */
@@ -194,10 +198,17 @@ void pass_start(struct session *);
 void relay_start(struct session *);
 /* A recipient that a rule added cannot be served: 451, for all. */
 void relay_added_refused(struct session *, struct pn_str why);
+/* 452, for all: why is for the log. */
+void relay_no_room(struct session *, const char *why);
 void deliver_start(struct session *);
 bool deliver_takes(const struct session *, const struct rcpt *);
 void hold_start(struct session *); /* quarantine */
 void copy_start(struct session *); /* quarantine copy; then it goes on */
+/* For those whom the next hop refused it to, while others have it. */
+void rest_start(struct session *, const struct envelope *);
+/* Mail that ends here: a Received field, and only for our own domains. False:
+ * it is answered. */
+bool deliver_prepare(struct session *);
 /* The message is answered (code): log, summarise, forget. */
 void mail_done(struct session *, uint16_t code);
 

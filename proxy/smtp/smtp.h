@@ -1,7 +1,8 @@
 /*
  * smtp - door one: the transparent SMTP proxy. What the rest of postern sees
  * of it: its compiled configuration and how a worker starts and drains it.
- * RFC 5321, 1870, 2920, 3461, 6152, 6531, 2034; Postfix XCLIENT, XFORWARD.
+ * RFC 5321, 1870, 2033, 2920, 3461, 6152, 6531, 2034; Postfix XCLIENT,
+ * XFORWARD.
  */
 #ifndef SMTP_SMTP_H
 #define SMTP_SMTP_H
@@ -22,6 +23,8 @@ struct smtp_upstream {
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	const char *maildir;          /* path, or NULL */
+	bool lmtp;                    /* the server speaks LMTP (RFC 2033) */
+	bool delivers;                /* mail ends here: maildir, deliver lmtp */
 	enum smtp_identity identity;
 	uint64_t connect_timeout_ms;  /* 30 s */
 	uint64_t reply_timeout_ms;    /* 5 min (RFC 5321 4.5.3.2) */
@@ -32,6 +35,7 @@ struct smtp_listener {
 	const char *name;             /* as written: "*:25" */
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
+	bool lmtp;                    /* the client speaks LMTP (RFC 2033) */
 	const struct smtp_upstream *upstream;
 	const struct site_net *identity_from; /* MTAs whose XFORWARD/XCLIENT we take */
 	size_t n_identity_from;

@@ -261,7 +261,7 @@ write_body(struct upstream *u)
 
 void
 upstream_body(struct upstream *u, struct spool *spool,
-    const struct edit_ranges *ranges)
+    const struct edit_ranges *ranges, unsigned replies)
 {
 	if (u->at != UPSTREAM_READY)
 		return;
@@ -271,8 +271,9 @@ upstream_body(struct upstream *u, struct spool *spool,
 		return;
 	}
 	body_start(&u->body, spool, ranges);
-	upstream_expect(u, WANTED);
-	u->outstanding++;
+	for (unsigned i = 0; i < replies; i++)
+		upstream_expect(u, WANTED);
+	u->outstanding += replies;
 	u->writing = true;
 	write_body(u);
 }

@@ -82,11 +82,11 @@ bool upstream_take(struct upstream *, struct reply_lines *);
 void upstream_hold(struct upstream *);
 /*
  * After 354: the body, dots stuffed, and its end. Goes on by itself; the reply
- * is the next to take (it may come before all is written). Borrows both until
- * then. A spool that cannot be read ends in FAILED.
+ * (under LMTP, one a recipient) is the next to take; it may come before all is
+ * written. Borrows both until then. A spool that cannot be read ends in FAILED.
  */
 void upstream_body(struct upstream *, struct spool *,
-    const struct edit_ranges *);
+    const struct edit_ranges *, unsigned replies);
 /* All of the body and its end is with the kernel: what became of it, only the
  * reply can tell. Stays true when the connection fails. */
 bool upstream_body_sent(const struct upstream *);

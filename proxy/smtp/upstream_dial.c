@@ -22,6 +22,12 @@ say_hello(struct upstream *u, const char *verb, enum step step)
 	u->step = step;
 }
 
+static const char *
+ehlo(const struct upstream *u)
+{
+	return u->conf.hop->conf->lmtp ? "LHLO" : "EHLO";
+}
+
 static void
 ready(struct upstream *u)
 {
@@ -68,7 +74,7 @@ static void
 greeted(struct upstream *u, const struct reply_lines *r)
 {
 	if (r->code == 220)
-		say_hello(u, "EHLO", STEP_EHLO);
+		say_hello(u, ehlo(u), STEP_EHLO);
 	else
 		upstream_fail_dial(u, "it refuses connections");
 }
@@ -79,7 +85,7 @@ answered_ehlo(struct upstream *u, const struct reply_lines *r)
 	if (r->code == 250) {
 		keywords_read(&u->keywords, r->raw);
 		identify(u);
-	} else if (r->code >= 500) {
+	} else if (r->code >= 500 && !u->conf.hop->conf->lmtp) {
 		say_hello(u, "HELO", STEP_HELO);
 	} else {
 		upstream_fail_dial(u, "it refuses EHLO");
@@ -100,7 +106,7 @@ static void
 answered_xclient(struct upstream *u, const struct reply_lines *r)
 {
 	if (r->code == 220)
-		say_hello(u, "EHLO", STEP_AGAIN);
+		say_hello(u, ehlo(u), STEP_AGAIN);
 	else
 		upstream_fail_identity(u, "XCLIENT was refused", r);
 }

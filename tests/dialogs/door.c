@@ -98,6 +98,7 @@ main(int argc, char **argv)
 	struct site_net local = { AF_INET, { 127 }, 8 };
 	struct smtp_listener listener = { .name = "door", .upstream = &up,
 		.identity_by = identity(option(argc, argv, "listed", "none")),
+		.lmtp = number(argc, argv, "lmtp", 0),
 		.identity_from = &local, .n_identity_from = 1 };
 	struct smtp_conf conf = { .hostname = "postern.example",
 		.upstreams = &up, .n_upstreams = 1,
@@ -123,6 +124,8 @@ main(int argc, char **argv)
 	up.addr_len = sizeof(*sink);
 	up.identity = identity(option(argc, argv, "identity", "none"));
 	up.maildir = option(argc, argv, "maildir", NULL);
+	up.lmtp = number(argc, argv, "lmtp_sink", 0);
+	up.delivers = up.maildir != NULL || number(argc, argv, "delivers", 0);
 	up.connect_timeout_ms = number(argc, argv, "connect_timeout", 5000);
 	up.reply_timeout_ms = number(argc, argv, "reply_timeout", 5000);
 	up.data_timeout_ms = number(argc, argv, "last_timeout", 5000);

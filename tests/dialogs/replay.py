@@ -32,7 +32,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     T! TERM              a signal for the door
 
 The next hop answers everything with 250 (354, 220, 221) unless told
-otherwise. EHLO, HELO and QUIT there need not be written.
+otherwise. EHLO, HELO, LHLO and QUIT there need not be written.
 """
 
 import collections
@@ -105,7 +105,7 @@ class Sink:
         with self.change:
             queue = self.replies[verb]
             text = queue.popleft() if queue else None
-        if text is None and verb == "EHLO":
+        if text is None and verb in ("EHLO", "LHLO"):
             words = ["sink"] + self.keywords.split(",")
             text = "\\r\\n".join("250%s%s" % (" " if i == len(words) - 1 else "-", w)
                                  for i, w in enumerate(words))
@@ -169,7 +169,7 @@ class Sink:
                 raise Mismatch("nothing came")
 
     def usual(self, line):
-        return line.split(" ")[0].upper() in ("EHLO", "HELO", "QUIT")
+        return line.split(" ")[0].upper() in ("EHLO", "HELO", "LHLO", "QUIT")
 
     def expect_line(self, pattern):
         def there():
@@ -233,7 +233,7 @@ hostname postern.example; relay_domains example.com;
 workers 1; {nets} {limits}
 spool {dir}/spool; state {dir}/state; control unix:{dir}/control;
 log stderr; log_level {level};
-listen smtp 127.0.0.1:0 {{ upstream up; {listed} }}
+listen {door} 127.0.0.1:0 {{ upstream up; {listed} }}
 upstream up {{ {up} }}
 policy other for rcpt other@example.com {{ }}
 policy default {{
@@ -296,8 +296,12 @@ class Daemon:
             listed="identity from 127.0.0.1 %s;" % options["listed"] if "listed" in options
             else "identity from 192.0.2.1 xforward;" if options.get("identity") == "xforward"
             else "",
+            door="lmtp" if "lmtp" in options else "smtp",
             up="deliver maildir %s/maildir;" % self.dir if "maildir" in options else
-            "server 127.0.0.1:%d; identity %s; " % (sink, options.get("identity", "none")) +
+            ("deliver lmtp 127.0.0.1:%d; " % sink if "delivers" in options else
+             "server 127.0.0.1:%d; identity %s; protocol %s; " % (
+                 sink, options.get("identity", "none"),
+                 "lmtp" if "lmtp_sink" in options else "smtp")) +
             "".join(self.UP[k] % self.unit(k, v) + "; "
                     for k, v in options.items() if k in self.UP))
         path = os.path.join(self.dir, "postern.conf")
