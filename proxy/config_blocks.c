@@ -21,30 +21,75 @@ const char *const config_identities[] = { [IDENTITY_NONE] = "none",
 /* unix:/path, or host and port: milters' parser takes other ways to write
  * them, too. */
 static const char *
-parse_server(struct pn_str text, struct smtp_upstream *u)
+parse_server(struct pn_str text, struct smtp_server *s)
 {
 	if (pn_str_starts(text, PN_STR_V("unix:")))
-		return endpoint_parse_milter(text, &u->addr, &u->addr_len);
-	return endpoint_parse(text, &u->addr, &u->addr_len);
+		return endpoint_parse_milter(text, &s->addr, &s->addr_len);
+	return endpoint_parse(text, &s->addr, &s->addr_len);
 }
 
+/* [priority N] [weight N] [drain] */
+static int
+read_server_words(struct reader *r, struct smtp_server *server, struct error *e)
+{
+	static const char *const words[] = { "priority", "weight", "drain",
+		NULL };
+	unsigned *const numbers[] = { &server->priority, &server->weight };
+	static const struct setting limits[] = {
+		{ .name = "priority", .most = "65535" },
+		{ .name = "weight", .least = "1", .most = "1000" },
+	};
+	struct lex_token t;
+	unsigned place;
+
+	for (;;) {
+		if (lex_peek(r->lex, &t, e) < 0)
+			return -1;
+		if (t.kind != LEX_WORD)
+			return 0;
+		(void)lex_next(r->lex, &t, e); /* looked at already */
+		if (setting_one_of(&t, words, "word behind a server", &place,
+			e) < 0)
+			return -1;
+		if (place == 2)
+			server->drain = true;
+		else if (setting_read_count(
+			     r, &limits[place], &t, numbers[place], e) < 0)
+			return -1;
+	}
+}
+
+/* ADDRESS [priority N] [weight N] [drain] */
 static int
 read_server(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
 	struct smtp_upstream *u = at;
+	struct smtp_server server = { .weight = 1 }, *all;
 	struct lex_token t;
 	const char *wrong;
 
 	(void)s;
 	if (setting_value(r, key, &t, e) < 0)
 		return -1;
-	wrong = parse_server(t.text, u);
+	wrong = parse_server(t.text, &server);
 	if (wrong == NULL && t.text.p[0] == '*')
 		wrong = "is not an address to connect to";
 	if (wrong != NULL)
 		return lex_error(e, &t.pos, "\"%s\" %s", VIS(t.text), wrong);
-	u->server = setting_text(r, t.text);
+	for (size_t i = 0; i < u->n_servers; i++)
+		if (pn_str_eq(t.text, pn_str_of(u->servers[i].name)))
+			return lex_error(e, &t.pos,
+			    "server \"%s\" stands there already", VIS(t.text));
+	if (u->n_servers == HOP_SERVERS_MAX)
+		return lex_error(e, &t.pos, "an upstream has at most %d servers",
+		    HOP_SERVERS_MAX);
+	server.name = setting_text(r, t.text);
+	if (read_server_words(r, &server, e) < 0)
+		return -1;
+	all = setting_grow(r, u->servers, u->n_servers, sizeof(*all));
+	all[u->n_servers++] = server;
+	u->servers = all;
 	return 0;
 }
 
@@ -104,8 +149,17 @@ print_server(const void *at, struct buf *b)
 {
 	const struct smtp_upstream *u = at;
 
-	if (!u->delivers)
-		setting_print_word(&u->server, b);
+	for (size_t i = 0; !u->delivers && i < u->n_servers; i++) {
+		const struct smtp_server *server = &u->servers[i];
+
+		(void)buf_puts(b, i > 0 ? "\n" : "");
+		setting_print_word(&server->name, b);
+		if (server->priority != 0)
+			(void)buf_printf(b, " priority %u", server->priority);
+		if (server->weight != 1)
+			(void)buf_printf(b, " weight %u", server->weight);
+		(void)buf_puts(b, server->drain ? " drain" : "");
+	}
 }
 
 static void
@@ -116,7 +170,8 @@ print_deliver(const void *at, struct buf *b)
 	if (!u->delivers)
 		return;
 	(void)buf_puts(b, u->maildir != NULL ? "maildir " : "lmtp ");
-	setting_print_word(u->maildir != NULL ? &u->maildir : &u->server, b);
+	setting_print_word(
+	    u->maildir != NULL ? &u->maildir : &u->servers[0].name, b);
 }
 
 static void
@@ -138,12 +193,15 @@ print_identity(const void *at, struct buf *b)
 }
 
 static const struct setting upstream_table[] = {
-	{ "server", read_server, print_server, 0, NULL, NULL, NULL, 0 },
+	{ "server", read_server, print_server, 0, NULL, NULL, NULL,
+	    SETTING_REPEATS },
 	{ "deliver", read_deliver, print_deliver, 0, NULL, NULL, NULL, 0 },
 	{ "protocol", read_protocol, print_protocol, 0, NULL, NULL, NULL, 0 },
 	{ "identity", read_identity, print_identity, 0, NULL, NULL, NULL, 0 },
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(connect_timeout_ms), "30s", "1s", "1h", 0 },
+	{ "failover_timeout", setting_read_duration, setting_print_duration,
+	    IN_UPSTREAM(failover_timeout_ms), "1m", "1s", "1h", 0 },
 	/* RFC 5321 4.5.3.2 */
 	{ "reply_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(reply_timeout_ms), "5m", "1s", "1h", 0 },

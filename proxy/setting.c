@@ -368,22 +368,38 @@ settings_read(struct reader *r, const struct setting *table,
 	}
 }
 
+/* Of one that repeats, the first of the values that are left. */
+static struct pn_str
+next_value(const struct setting *s, struct pn_str *rest)
+{
+	const char *end = rest->n > 0 && s->flags & SETTING_REPEATS
+	    ? memchr(rest->p, '\n', rest->n)
+	    : NULL;
+	size_t n = end != NULL ? (size_t)(end - rest->p) : rest->n;
+	struct pn_str value = { rest->p, n };
+
+	*rest = pn_str_sub(*rest, n + 1, rest->n);
+	return value;
+}
+
 void
 settings_print(const struct setting *table, const char *indent,
     const void *from, struct buf *b)
 {
 	for (const struct setting *s = table; s->name != NULL; s++) {
-		size_t before = buf_len(b), start;
+		struct buf values = { 0 };
+		struct pn_str rest;
 
 		if (s->print == NULL)
 			continue;
-		(void)buf_printf(b, "%s%s ", indent, s->name);
-		start = buf_len(b);
-		s->print((const char *)from + s->offset, b);
-		if (buf_len(b) == start)
-			b->end -= start - before; /* none: not written */
-		else
-			(void)buf_puts(b, ";\n");
+		s->print((const char *)from + s->offset, &values);
+		for (rest = buf_str(&values); rest.n > 0;) {
+			struct pn_str value = next_value(s, &rest);
+
+			(void)buf_printf(b, "%s%s %.*s;\n", indent, s->name,
+			    PN_STR_ARG(value));
+		}
+		buf_fini(&values);
 	}
 }
 
@@ -394,17 +410,21 @@ settings_each(const struct setting *table, const struct settings_seen *seen,
 	for (const struct setting *s = table; s->name != NULL; s++) {
 		const struct lex_pos *at =
 		    seen != NULL ? &seen->at[s - table] : NULL;
-		struct buf value = { 0 };
+		struct buf values = { 0 };
+		struct pn_str rest;
 
 		if (s->print == NULL)
 			continue;
-		s->print((const char *)from + s->offset, &value);
-		take(arg,
-		    &(struct config_line){ .block = block,
-			.name = s->name,
-			.value = buf_str(&value),
-			.at = at != NULL && at->line != 0 ? at : NULL });
-		buf_fini(&value);
+		s->print((const char *)from + s->offset, &values);
+		rest = buf_str(&values);
+		do
+			take(arg,
+			    &(struct config_line){ .block = block,
+				.name = s->name,
+				.value = next_value(s, &rest),
+				.at = at != NULL && at->line != 0 ? at : NULL });
+		while (rest.n > 0);
+		buf_fini(&values);
 	}
 }
 

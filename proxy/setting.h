@@ -19,6 +19,7 @@ struct setting;
 /* The value, up to the ";" that the caller takes. at: the member. */
 typedef int setting_read(struct reader *, const struct setting *,
     const struct lex_token *key, void *at, struct error *e);
+/* "" when it is not set; of one that repeats, a line each. */
 typedef void setting_print(const void *at, struct buf *);
 
 struct setting {

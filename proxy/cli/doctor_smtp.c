@@ -19,25 +19,26 @@
 #define SOMEBODY "192.0.2.1"
 
 struct talk {
+	const struct smtp_server *server;
 	int sock;
 	char reply[REPLY_MAX]; /* the last one, all lines, with its NUL */
 	struct error why;
 };
 
 static int
-dial(struct talk *t, const struct smtp_upstream *u)
+dial(struct talk *t)
 {
+	const struct smtp_server *to = t->server;
 	struct pollfd p = { .events = POLLOUT };
 	socklen_t n = sizeof(int);
 	int failed = 0;
 
-	t->sock = socket(
-	    u->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	t->sock = socket(to->addr.ss_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (t->sock < 0)
 		return error_set(&t->why, "%s", strerror(errno));
 	p.fd = t->sock;
-	if (connect(t->sock, (const struct sockaddr *)&u->addr, u->addr_len) <
-		0 &&
+	if (connect(t->sock, (const struct sockaddr *)&to->addr, to->addr_len) < 0 &&
 	    errno != EINPROGRESS)
 		return error_set(&t->why, "%s", strerror(errno));
 	if (poll(&p, 1, TIMEOUT_MS) != 1)
@@ -139,15 +140,15 @@ try_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 		doctor_say(d, FINE, what, "",
 		    xclient ? "%s sees the client's address (XCLIENT)"
 			    : "%s logs the client's address (XFORWARD)",
-		    u->server);
+		    t->server->name);
 	else if (code < 0)
 		doctor_say(d, FAIL, what, advice_for(u->identity),
 		    "%s announces the client's identity and then: %s",
-		    u->server, t->why.text);
+		    t->server->name, t->why.text);
 	else
 		doctor_say(d, FAIL, what, advice_for(u->identity),
 		    "%s announces the client's identity and refuses it with %d",
-		    u->server, code);
+		    t->server->name, code);
 }
 
 static void
@@ -162,35 +163,35 @@ converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 		code = say(t, "EHLO %s\r\n", hostname);
 	if (code != 250 && code != 220 && code > 0)
 		doctor_say(d, FAIL, what, "see that server's log",
-		    "%s answers %d", u->server, code);
+		    "%s answers %d", t->server->name, code);
 	else if (code < 0)
 		doctor_say(d, FAIL, what, "see that server's log", "%s: %s",
-		    u->server, t->why.text);
+		    t->server->name, t->why.text);
 	else if (u->identity == IDENTITY_NONE)
 		doctor_say(d, WARN, what,
 		    "nothing there may trust our address; `identity xclient` "
 		    "tells it who is talking",
-		    "to %s every client is postern itself", u->server);
+		    "to %s every client is postern itself", t->server->name);
 	else if (announces(t->reply, keyword))
 		try_identity(d, t, u, what);
 	else
 		doctor_say(d, FAIL, what, advice_for(u->identity),
 		    "%s does not announce %s with ADDR to us: mail gets "
 		    "451 4.3.5",
-		    u->server, keyword);
+		    t->server->name, keyword);
 }
 
 static void
-check_server(
-    struct doctor *d, const struct smtp_upstream *u, const char *hostname)
+check_server(struct doctor *d, const struct smtp_upstream *u,
+    const struct smtp_server *server, const char *hostname)
 {
-	struct talk t = { .sock = -1 };
+	struct talk t = { .server = server, .sock = -1 };
 	char what[128];
 
 	(void)snprintf(what, sizeof(what), "upstream %s", u->name);
-	if (dial(&t, u) < 0) {
+	if (dial(&t) < 0) {
 		doctor_say(d, FAIL, what, "is it running there?", "%s: %s",
-		    u->server, t.why.text);
+		    server->name, t.why.text);
 	} else {
 		converse(d, &t, u, hostname, what);
 		(void)say(&t, "%s\r\n", "QUIT"); /* whatever it answers */
@@ -201,8 +202,11 @@ check_server(
 void
 doctor_upstreams(struct doctor *d, const struct config *c)
 {
-	for (size_t i = 0; i < c->smtp.n_upstreams; i++)
-		if (c->smtp.upstreams[i].server != NULL)
+	for (size_t i = 0; i < c->smtp.n_upstreams; i++) {
+		const struct smtp_upstream *u = &c->smtp.upstreams[i];
+
+		for (size_t k = 0; k < u->n_servers; k++)
 			check_server(
-			    d, &c->smtp.upstreams[i], c->smtp.hostname);
+			    d, u, &u->servers[k], c->smtp.hostname);
+	}
 }

@@ -60,7 +60,7 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 		session_say(s, 452, "4.3.1", "Insufficient system storage");
 		return;
 	}
-	probe_if_stale(s->hop, s->smtp->loop, s->smtp->conf->hostname);
+	probe_if_stale(s->hop);
 	s->state = SESSION_HELO;
 }
 

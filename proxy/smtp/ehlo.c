@@ -102,6 +102,29 @@ keywords_read(struct keywords *k, struct pn_str reply)
 	}
 }
 
+void
+keywords_join(struct keywords *all, const struct keywords *k)
+{
+	if (!all->known) {
+		*all = *k;
+		return;
+	}
+	all->pipelining &= k->pipelining;
+	all->eight_bit &= k->eight_bit;
+	all->smtputf8 &= k->smtputf8;
+	all->dsn &= k->dsn;
+	all->status &= k->status;
+	all->xclient &= k->xclient;
+	all->xforward &= k->xforward;
+	/* The smaller limit; one that names none has none. */
+	if (k->has_size && k->size > 0 &&
+	    (!all->has_size || all->size == 0 || k->size < all->size))
+		all->size = k->size;
+	all->has_size |= k->has_size;
+	if (k->when_ms < all->when_ms)
+		all->when_ms = k->when_ms;
+}
+
 uint64_t
 ehlo_size(const struct ehlo *e)
 {

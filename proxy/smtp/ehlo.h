@@ -39,6 +39,9 @@ struct keywords {
 unsigned attribute_of(struct pn_str name);
 /* From all lines of a 250 reply to EHLO. */
 void keywords_read(struct keywords *, struct pn_str reply);
+/* Of several that may be spoken to: *all keeps what this one has, too. The
+ * first one makes it. */
+void keywords_join(struct keywords *all, const struct keywords *);
 
 struct ehlo {
 	const char *hostname;

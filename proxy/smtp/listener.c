@@ -133,21 +133,6 @@ on_probed(struct hop *hop)
 }
 
 static void
-init_hop(struct smtp *s, size_t i)
-{
-	struct hop *hop = &s->hops[i];
-
-	hop->conf = &s->conf->upstreams[i];
-	hop->smtp = s;
-	hop->probed = on_probed;
-	if (hop->conf->maildir != NULL) /* our own: it takes any bytes */
-		hop->known = (struct keywords){ .known = true,
-			.eight_bit = true, .smtputf8 = true, .status = true };
-	else
-		probe_if_stale(hop, s->loop, s->conf->hostname);
-}
-
-static void
 init_listener(struct smtp *s, size_t i, int fd)
 {
 	struct listener *l = &s->listeners[i];
@@ -209,7 +194,9 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 		 s) == 0);
 	s->hops = xcalloc(conf->n_upstreams, sizeof(*s->hops));
 	for (size_t i = 0; i < conf->n_upstreams; i++)
-		init_hop(s, i);
+		hop_init(&s->hops[i], s, &conf->upstreams[i], on_probed);
+	for (size_t i = 0; i < conf->n_upstreams; i++)
+		probe_if_stale(&s->hops[i]);
 	s->listeners = xcalloc(conf->n_listeners, sizeof(*s->listeners));
 	for (size_t i = 0; i < conf->n_listeners; i++)
 		init_listener(s, i, sockets[i]);
@@ -253,7 +240,7 @@ smtp_free(struct smtp *s)
 		session_free(x);
 	release_free_all(s);
 	for (size_t i = 0; i < s->conf->n_upstreams; i++)
-		probe_stop(&s->hops[i]);
+		hop_fini(&s->hops[i]);
 	stop_listening(s);
 	(void)event_del(&s->said_drained);
 	free(s->hops);

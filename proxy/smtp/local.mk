@@ -10,12 +10,14 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/door.h \
 	proxy/smtp/dot.c proxy/smtp/dot.h \
 	proxy/smtp/ehlo.c proxy/smtp/ehlo.h \
+	proxy/smtp/hop.c proxy/smtp/hop.h \
 	proxy/smtp/identity.c proxy/smtp/identity.h \
 	proxy/smtp/line.c proxy/smtp/line.h \
 	proxy/smtp/listener.c \
 	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \
 	proxy/smtp/mail.c \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
+	proxy/smtp/plan.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \
 	proxy/smtp/received.c proxy/smtp/received.h \
 	proxy/smtp/relay.c \

@@ -76,7 +76,7 @@ mail_dial(struct session *s)
 		    .wake = wake,
 		    .arg = s });
 	/* The transaction lives as long as the dialling: RSET ends neither. */
-	upstream_dial(s->up, &s->t->client, s->t->client.helo, s->t->id, true);
+	upstream_dial(s->up, &s->t->client, s->t->client.helo, s->t->id);
 }
 
 /* ---- answers ---- */

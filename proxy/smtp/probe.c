@@ -1,40 +1,54 @@
 /* probe - see probe.h. */
 #include "smtp/probe.h"
 
+#include "smtp/door.h"
+
 #define STALE_MS 60000
 #define RETRY_MS 1000 /* when it did not answer */
 
 static void
 done(void *arg)
 {
-	struct hop *hop = arg;
+	struct server *s = arg;
 
-	if (upstream_at(hop->probe) == UPSTREAM_DIALLING)
+	if (upstream_at(s->probe) == UPSTREAM_DIALLING)
 		return;
-	probe_stop(hop);
-	hop->probed(hop);
+	probe_stop(s);
+	s->hop->probed(s->hop);
 }
 
 void
-probe_if_stale(struct hop *hop, struct loop *loop, const char *hostname)
+probe_start(struct server *s)
 {
-	uint64_t now = loop_now_ms(loop);
+	struct smtp *smtp = s->hop->smtp;
 
-	if (hop->conf->maildir != NULL || hop->probe != NULL ||
-	    (hop->known.known && now - hop->known.when_ms < STALE_MS) ||
-	    (hop->probed_ms != 0 && now - hop->probed_ms < RETRY_MS))
+	if (s->probe != NULL)
 		return;
-	hop->probed_ms = now;
-	hop->probe = upstream_new(&(struct upstream_conf){ .loop = loop,
-	    .hop = hop, .hostname = hostname, .wake = done, .arg = hop });
-	upstream_dial(hop->probe, NULL, pn_str_of(hostname), "", false);
-	if (upstream_at(hop->probe) == UPSTREAM_FAILED)
-		probe_stop(hop); /* at once: nobody waits for it yet */
+	s->probed_ms = loop_now_ms(smtp->loop);
+	s->probe = upstream_new(&(struct upstream_conf){ .loop = smtp->loop,
+	    .hop = s->hop, .hostname = smtp->conf->hostname, .wake = done,
+	    .arg = s });
+	upstream_probe(s->probe, s, pn_str_of(smtp->conf->hostname));
+	if (upstream_at(s->probe) == UPSTREAM_FAILED)
+		probe_stop(s); /* at once: nobody waits for it yet */
 }
 
 void
-probe_stop(struct hop *hop)
+probe_if_stale(struct hop *hop)
 {
-	upstream_free(hop->probe);
-	hop->probe = NULL;
+	uint64_t now = loop_now_ms(hop->smtp->loop);
+	struct server *s;
+
+	TAILQ_FOREACH (s, &hop->servers, next)
+		if (!s->draining &&
+		    !(s->known.known && now - s->known.when_ms < STALE_MS) &&
+		    !(s->probed_ms != 0 && now - s->probed_ms < RETRY_MS))
+			probe_start(s);
+}
+
+void
+probe_stop(struct server *s)
+{
+	upstream_free(s->probe);
+	s->probe = NULL;
 }

@@ -8,8 +8,10 @@
 
 #include "smtp/upstream.h"
 
-/* Ask again if it is time to. Returns at once. */
-void probe_if_stale(struct hop *, struct loop *, const char *hostname);
-void probe_stop(struct hop *);
+/* Ask its servers again if it is time to. Returns at once. */
+void probe_if_stale(struct hop *);
+/* Ask this one now, but for one that is being asked. */
+void probe_start(struct server *);
+void probe_stop(struct server *);
 
 #endif

@@ -372,7 +372,7 @@ start_relay(struct release *r, struct hop *hop)
 	    .wake = advance, .arg = r });
 	upstream_dial(r->up, c,
 	    c->helo.n ? c->helo : pn_str_of(r->smtp->conf->hostname),
-	    r->outcome.id.p, true);
+	    r->outcome.id.p);
 	r->state = DIAL;
 }
 

@@ -484,7 +484,7 @@ keywords(struct session *s)
 		.next = &s->hop->known,
 		.size_limit = s->smtp->conf->message_size_limit };
 
-	if (!s->hop->known.known && s->hop->probe != NULL)
+	if (hop_is_new(s->hop))
 		return session_wait_elsewhere(s);
 	if (s->listed)
 		e.identity = s->listener->identity_by == IDENTITY_XCLIENT

@@ -282,12 +282,13 @@ seconds_since(const struct timespec *began)
 static const char *
 relay_of(const struct session *s, char *out, size_t size)
 {
-	const struct smtp_upstream *u = s->hop->conf;
-	const char *server = u->server, *colon;
+	const struct server *to = s->up != NULL ? upstream_server(s->up) : NULL;
+	const char *server, *colon;
 	int host;
 
-	if (server == NULL)
+	if (to == NULL)
 		return "maildir";
+	server = to->name;
 	colon = strrchr(server, ':');
 	host = (int)(colon - server);
 	if (server[0] == '[') {
@@ -295,7 +296,7 @@ relay_of(const struct session *s, char *out, size_t size)
 		host -= 2;
 	}
 	(void)snprintf(
-	    out, size, "%s[%.*s]:%s", u->name, host, server, colon + 1);
+	    out, size, "%s[%.*s]:%s", s->hop->conf->name, host, server, colon + 1);
 	return out;
 }
 
@@ -309,7 +310,7 @@ delivered(const struct session *s)
 	(void)relay_of(s, relay, sizeof(relay));
 	TAILQ_FOREACH (r, &s->t->envelope.rcpts, next)
 		if (r->accepted)
-			log_postfix(s->hop->conf->server ? "smtp" : "virtual",
+			log_postfix(s->hop->conf->maildir == NULL ? "smtp" : "virtual",
 			    "%s: to=<%s>, relay=%s, delay=%.2f, dsn=2.0.0, "
 			    "status=sent (%s)",
 			    s->t->id, VIS(r->path),

@@ -14,19 +14,30 @@
 #include "mail/site.h"
 #include "mail/spool.h"
 
+#define HOP_SERVERS_MAX 64 /* of one upstream */
+
 enum smtp_identity { IDENTITY_NONE, IDENTITY_XCLIENT, IDENTITY_XFORWARD };
 
-/* A next hop: an MTA, or the keeper's maildir. */
-struct smtp_upstream {
-	const char *name;
-	const char *server;           /* "127.0.0.1:2525", "[::1]:25"; NULL: maildir */
+struct smtp_server {
+	const char *name;             /* "127.0.0.1:2525", "[::1]:25" */
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
+	unsigned priority;            /* the lowest is tried first */
+	unsigned weight;              /* its share among equals, from 1 */
+	bool drain;                   /* gets no new mail */
+};
+
+/* A next hop: an MTA or several that do the same, or the keeper's maildir. */
+struct smtp_upstream {
+	const char *name;
+	const struct smtp_server *servers; /* none: maildir */
+	size_t n_servers;
 	const char *maildir;          /* path, or NULL */
 	bool lmtp;                    /* the server speaks LMTP (RFC 2033) */
 	bool delivers;                /* mail ends here: maildir, deliver lmtp */
 	enum smtp_identity identity;
-	uint64_t connect_timeout_ms;  /* 30 s */
+	uint64_t connect_timeout_ms;  /* 30 s, of each server */
+	uint64_t failover_timeout_ms; /* 1 min, of all of them */
 	uint64_t reply_timeout_ms;    /* 5 min (RFC 5321 4.5.3.2) */
 	uint64_t data_timeout_ms;     /* after the final dot: 10 min */
 };

@@ -45,6 +45,7 @@ upstream_free(struct upstream *u)
 		(void)wire_flush(&u->wire); /* a courtesy: nobody waits */
 	}
 	upstream_hang_up(u);
+	plan_fini(&u->plan);
 	buf_fini(&u->queue);
 	buf_fini(&u->expected);
 	u->magic = 0;
@@ -58,7 +59,10 @@ patience(const struct upstream *u)
 {
 	const struct smtp_upstream *c = u->conf.hop->conf;
 
-	if (u->step == STEP_BANNER)
+	/* Where another server is left, all of the dialling may take no
+	 * longer than the connection: RFC 5321's 5 minutes are for one that
+	 * has no other. */
+	if (u->step == STEP_BANNER || plan_has_more(&u->plan))
 		return c->connect_timeout_ms;
 	if (u->writing)
 		return c->data_timeout_ms;
@@ -130,6 +134,12 @@ upstream_at(const struct upstream *u)
 	if (u->at == UPSTREAM_READY && u->out_of_step)
 		return UPSTREAM_DOWN;
 	return u->at;
+}
+
+const struct server *
+upstream_server(const struct upstream *u)
+{
+	return u->server;
 }
 
 const struct reply *

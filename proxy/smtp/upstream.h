@@ -15,23 +15,11 @@
 #include "mail/edits.h"
 #include "mail/envelope.h"
 #include "mail/spool.h"
-#include "smtp/ehlo.h"
+#include "smtp/hop.h"
 #include "smtp/reply.h"
 #include "smtp/smtp.h"
 
 struct upstream;
-
-struct smtp;
-
-/* Shared by all connections of a worker to one next hop. */
-struct hop {
-	const struct smtp_upstream *conf;
-	struct keywords known; /* what it last announced */
-	struct upstream *probe; /* under way, or NULL */
-	uint64_t probed_ms;     /* when one was last begun; 0 never */
-	void (*probed)(struct hop *); /* a probe has ended */
-	struct smtp *smtp;
-};
 
 enum upstream_at {
 	UPSTREAM_DOWN,     /* never dialled, or closed while nothing was asked */
@@ -54,12 +42,17 @@ struct upstream *upstream_new(const struct upstream_conf *);
 void upstream_free(struct upstream *);
 
 /*
- * Connect, greet, hand on the identity. client and helo (what EHLO says) are
+ * Connect, greet, hand on the identity: with the first server of the hop's plan
+ * that can be dialled. client and helo (what EHLO says) are
  * borrowed until READY or FAILED; id is for the log. A connection that is there is
- * closed first. identity false: greet only (probe).
+ * closed first.
  */
 void upstream_dial(struct upstream *, const struct client *, struct pn_str helo,
-    const char *id, bool identity);
+    const char *id);
+/* This server alone, and greet only: a probe. */
+void upstream_probe(struct upstream *, struct server *, struct pn_str helo);
+/* The one that is spoken to, or was last; NULL: never dialled. */
+const struct server *upstream_server(const struct upstream *);
 enum upstream_at upstream_at(const struct upstream *);
 const struct reply *upstream_failure(const struct upstream *);
 

@@ -33,8 +33,8 @@ ready(struct upstream *u)
 {
 	u->step = STEP_READY;
 	u->at = UPSTREAM_READY;
-	u->keywords.when_ms = loop_now_ms(u->conf.loop);
-	u->conf.hop->known = u->keywords;
+	plan_fini(&u->plan);
+	server_answered(u->server, &u->keywords);
 	u->wake_due = true;
 }
 
@@ -132,9 +132,9 @@ static void (*const steps[])(struct upstream *, const struct reply_lines *) = {
 };
 
 static int
-start_connect(const struct smtp_upstream *conf)
+start_connect(const struct server *to)
 {
-	int fd = socket(conf->addr.ss_family,
+	int fd = socket(to->addr->ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1;
 
@@ -142,8 +142,7 @@ start_connect(const struct smtp_upstream *conf)
 		return -1;
 	/* Only a hint; the batches are whole without it. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (const struct sockaddr *)&conf->addr, conf->addr_len) <
-		0 &&
+	if (connect(fd, (const struct sockaddr *)to->addr, to->addr_len) < 0 &&
 	    errno != EINPROGRESS) {
 		int saved = errno;
 
@@ -154,22 +153,16 @@ start_connect(const struct smtp_upstream *conf)
 	return fd;
 }
 
-void
-upstream_dial(struct upstream *u, const struct client *client,
-    struct pn_str helo, const char *id, bool identity)
+static void
+dial(struct upstream *u, struct server *to)
 {
 	int fd;
 
-	MUST_BE(u, UPSTREAM);
-	upstream_hang_up(u);
+	u->server = to;
+	u->dialled_ms = loop_now_ms(u->conf.loop);
 	u->keywords = (struct keywords){ 0 };
-	u->client = client;
-	u->helo = helo;
-	upstream_set_id(u, id);
-	u->identity = identity;
-	u->noops = 0;
 	u->at = UPSTREAM_DIALLING;
-	fd = start_connect(u->conf.hop->conf);
+	fd = start_connect(to);
 	if (fd < 0) {
 		upstream_fail_dial(u, strerror(errno));
 		return;
@@ -181,6 +174,51 @@ upstream_dial(struct upstream *u, const struct client *client,
 	upstream_expect(u, WANTED);
 	u->outstanding = 1;
 	upstream_arm(u);
+}
+
+bool
+upstream_dial_next(struct upstream *u)
+{
+	struct server *to = loop_now_ms(u->conf.loop) < u->give_up_ms
+	    ? plan_next(&u->plan)
+	    : NULL;
+
+	if (to != NULL)
+		dial(u, to);
+	return to != NULL;
+}
+
+static void
+begin(struct upstream *u, const struct client *client, struct pn_str helo,
+    const char *id)
+{
+	MUST_BE(u, UPSTREAM);
+	upstream_hang_up(u);
+	plan_fini(&u->plan);
+	u->client = client;
+	u->helo = helo;
+	upstream_set_id(u, id);
+	u->identity = client != NULL;
+	u->noops = 0;
+	u->give_up_ms = loop_now_ms(u->conf.loop) +
+	    u->conf.hop->conf->failover_timeout_ms;
+}
+
+void
+upstream_dial(struct upstream *u, const struct client *client,
+    struct pn_str helo, const char *id)
+{
+	begin(u, client, helo, id);
+	plan_make(&u->plan, u->conf.hop);
+	if (!upstream_dial_next(u))
+		upstream_fail_dial(u, "all its servers are away");
+}
+
+void
+upstream_probe(struct upstream *u, struct server *to, struct pn_str helo)
+{
+	begin(u, NULL, helo, "");
+	dial(u, to);
 }
 
 void

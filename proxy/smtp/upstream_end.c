@@ -20,25 +20,40 @@ upstream_hang_up(struct upstream *u)
 	u->at = UPSTREAM_DOWN;
 }
 
+/* All are away: none was dialled. */
+static const char *
+server_name(const struct upstream *u)
+{
+	return u->server != NULL ? u->server->name : "none";
+}
+
 void
 upstream_fail(struct upstream *u, const char *status, struct pn_str text,
     const char *why)
 {
+	bool dialling = u->at == UPSTREAM_DIALLING;
+
 	upstream_hang_up(u);
+	count_upstream(&u->conf.hop->smtp->count, u->conf.hop->conf->name,
+	    status);
+	if (dialling && upstream_dial_next(u))
+		return;
+	plan_fini(&u->plan);
 	u->at = UPSTREAM_FAILED;
 	u->failure = (struct reply){ .code = 451, .text = text };
 	memcpy(u->failure.status, status, strlen(status) + 1);
-	count_upstream(&u->conf.hop->smtp->count, u->conf.hop->conf->name,
-	    status);
 	log_warn(u->id, "upstream",
 	    "upstream=%s server=%s why=\"%s\" status=%s",
-	    u->conf.hop->conf->name, u->conf.hop->conf->server, why, status);
+	    u->conf.hop->conf->name, server_name(u), why, status);
 	u->wake_due = true;
 }
 
 void
 upstream_fail_dial(struct upstream *u, const char *why)
 {
+	if (u->at == UPSTREAM_DIALLING)
+		server_failed(u->server,
+		    loop_now_ms(u->conf.loop) - u->dialled_ms, why);
 	upstream_fail(u, "4.4.1", PN_STR_V("The next hop is not available"), why);
 }
 
@@ -60,12 +75,12 @@ upstream_fail_identity(
 	if (r != NULL)
 		log_error(u->id, "identity",
 		    "upstream=%s server=%s what=\"%s\" code=%u text=\"%s\"",
-		    u->conf.hop->conf->name, u->conf.hop->conf->server, what,
+		    u->conf.hop->conf->name, server_name(u), what,
 		    r->code, VIS(reply_text(r)));
 	else
 		log_error(u->id, "identity",
 		    "upstream=%s server=%s what=\"%s\"",
-		    u->conf.hop->conf->name, u->conf.hop->conf->server, what);
+		    u->conf.hop->conf->name, server_name(u), what);
 	upstream_fail(u, "4.3.5", PN_STR_V("Server configuration error"), what);
 }
 

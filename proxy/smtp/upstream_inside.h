@@ -39,6 +39,10 @@ struct upstream {
 	struct pn_str helo;
 	char id[TRANSACTION_ID_MAX]; /* for the log: whose mail it is */
 	bool identity;
+	struct plan plan;            /* servers that are left while dialling */
+	struct server *server;       /* the one at hand */
+	uint64_t dialled_ms;         /* it, */
+	uint64_t give_up_ms;         /* and when no other is tried any more */
 	struct keywords keywords;    /* of this connection */
 	struct buf queue;    /* commands not handed to the wire */
 	struct buf expected; /* enum expected, one for each command */
@@ -76,6 +80,8 @@ void upstream_on_wire(int fd, short what, void *arg);
 
 /* Go on with the steps while replies are there. */
 void upstream_dial_on(struct upstream *);
+/* The next server of the plan. False: there is none, or no time for it. */
+bool upstream_dial_next(struct upstream *);
 
 /* ---- ends (upstream_end.c): the owner is to be woken ---- */
 

@@ -89,12 +89,26 @@ run(const struct smtp_conf *conf, const char *spool_dir, const char *early)
 	close(fd);
 }
 
+/* Port 0: there is none. */
+static struct smtp_server
+on_loopback(const char *name, uint64_t port, unsigned priority)
+{
+	struct smtp_server s = { .name = name, .priority = priority,
+		.weight = 1, .addr_len = port ? sizeof(struct sockaddr_in) : 0 };
+	struct sockaddr_in *in = (struct sockaddr_in *)&s.addr;
+
+	in->sin_family = AF_INET;
+	in->sin_port = htons((uint16_t)port);
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return s;
+}
+
 int
 main(int argc, char **argv)
 {
 	static const char *const domains[] = { "example.com" };
-	static struct smtp_upstream up = { .name = "up", .server = "sink" };
-	struct sockaddr_in *sink = (struct sockaddr_in *)&up.addr;
+	static struct smtp_server servers[2];
+	static struct smtp_upstream up = { .name = "up", .servers = servers };
 	struct site_net local = { AF_INET, { 127 }, 8 };
 	struct smtp_listener listener = { .name = "door", .upstream = &up,
 		.identity_by = identity(option(argc, argv, "listed", "none")),
@@ -118,12 +132,13 @@ main(int argc, char **argv)
 		.data_timeout_ms = number(argc, argv, "data_timeout", 10000),
 		.hold_noop_ms = number(argc, argv, "hold_noop", 60000) };
 
-	sink->sin_family = AF_INET;
-	sink->sin_port = htons((uint16_t)number(argc, argv, "sink", 25));
-	sink->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	up.addr_len = sizeof(*sink);
+	servers[0] = on_loopback("sink", number(argc, argv, "sink", 25), 1);
+	servers[1] = on_loopback("second", number(argc, argv, "second", 0), 2);
 	up.identity = identity(option(argc, argv, "identity", "none"));
 	up.maildir = option(argc, argv, "maildir", NULL);
+	if (up.maildir == NULL)
+		up.n_servers = servers[1].addr_len > 0 ? 2 : 1;
+	up.failover_timeout_ms = number(argc, argv, "failover_timeout", 5000);
 	up.lmtp = number(argc, argv, "lmtp_sink", 0);
 	up.delivers = up.maildir != NULL || number(argc, argv, "delivers", 0);
 	up.connect_timeout_ms = number(argc, argv, "connect_timeout", 5000);

@@ -13,6 +13,8 @@ and byte by byte. Both must read the same. A line of a transcript is
     door: KEY=VALUE...   options of tests/dialogs/door, before all else
     sink: KEYWORDS       what the next hop announces ("," between); "down": there
                          is none; "none": nobody asks it (maildir)
+    second: KEYWORDS     a second server, whose turn comes when the first one's
+                         is over; "same": it announces the same
     mode: whole          not byte by byte (it waits for time-outs)
     mode: early          ... and the next hop's first greeting comes late
     C: TEXT              the client sends this line
@@ -28,6 +30,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     U> TEXT              the next hop heard this line
     U= TEXT              ... this message, as it was on the wire without its end
     U! close | TEXT      the next hop closes, or says TEXT unasked
+    V<, V>, V=, V!       the same of the second server, if there is one
     ~ SECONDS            nothing happens
     T! TERM              a signal for the door
 
@@ -193,6 +196,11 @@ class Sink:
         if rest or self.messages:
             raise Mismatch("the next hop also heard %r %r" % (rest, list(self.messages)))
 
+    def go_away(self):
+        """accept() would still take one of a socket that is only closed."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
     def close_all(self):
         for sock in self.connections:
             try:
@@ -205,10 +213,11 @@ class Sink:
 class Door:
     """tests/dialogs/door, with its engine made for dialogues."""
 
-    def __init__(self, script, sink, verbose):
+    def __init__(self, script, sink, second, verbose):
         args = script.door.split() + ["debug=1"] * verbose
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "tests", "dialogs", "door"), "sink=%d" % sink] + args,
+            [os.path.join(BUILD, "tests", "dialogs", "door"), "sink=%d" % sink,
+             "second=%d" % second] + args,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=None if verbose else subprocess.PIPE)
         self.port = int(self.process.stdout.readline().split()[1])
@@ -280,7 +289,7 @@ class Daemon:
         return "X-Keeper" not in text and "slow-accept" not in text and \
             "hold_noop" not in script.door and "rcpts" not in script.door
 
-    def __init__(self, script, sink, verbose):
+    def __init__(self, script, sink, second, verbose):
         self.dir = tempfile.mkdtemp(prefix="pn-")
         os.chmod(self.dir, 0o755)
         who = self.make_folders()
@@ -302,6 +311,7 @@ class Daemon:
              "server 127.0.0.1:%d; identity %s; protocol %s; " % (
                  sink, options.get("identity", "none"),
                  "lmtp" if "lmtp_sink" in options else "smtp")) +
+            ("server 127.0.0.1:%d priority 1; " % second if second else "") +
             "".join(self.UP[k] % self.unit(k, v) + "; "
                     for k, v in options.items() if k in self.UP))
         path = os.path.join(self.dir, "postern.conf")
@@ -405,18 +415,18 @@ def pattern(text):
 class Transcript:
     def __init__(self, path):
         self.name = os.path.basename(path)[:-4]
-        self.door, self.sink, self.mode = "", KEYWORDS, "both"
+        self.door, self.sink, self.mode, self.second = "", KEYWORDS, "both", None
         self.steps = []
         with open(path, encoding="utf-8") as f:
             for n, line in enumerate(f, 1):
                 line = line.rstrip("\n")
                 if not line.strip() or line.startswith("#"):
                     continue
-                m = re.match(r"(door|sink|mode): (.*)", line)
+                m = re.match(r"(door|sink|second|mode): (.*)", line)
                 if m:
                     setattr(self, m.group(1), m.group(2))
                     continue
-                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S!|U<|U>|U=|U!|T!|~)(?: (.*))?$", line)
+                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S!|[UV]<|[UV]>|[UV]=|[UV]!|T!|~)(?: (.*))?$", line)
                 if not m:
                     raise SystemExit("%s:%d: what is this?" % (path, n))
                 self.steps.append((n, m.group(1), m.group(2) or ""))
@@ -426,10 +436,14 @@ class Play:
     def __init__(self, server, script, slowly, verbose):
         self.sink = Sink(script.sink if script.sink not in ("down", "none") else "")
         if script.sink == "down":
-            self.sink.listener.close()
+            self.sink.go_away()
+        self.second = None
+        if script.second:
+            self.second = Sink(script.sink if script.second == "same" else script.second)
         if script.mode == "early":
             self.sink.replies["CONNECT"].append("!late")
-        self.server = server(script, self.sink.port, verbose)
+        self.server = server(script, self.sink.port,
+                             self.second.port if self.second else 0, verbose)
         self.process, self.port = self.server.process, self.server.port
         if script.mode == "early":
             self.slowly, self.clients = slowly, [Client(self.port, slowly)]
@@ -437,6 +451,9 @@ class Play:
         if script.sink not in ("down", "none"):
             self.sink.wait(lambda: self.sink.finished == 1)  # the probe
             self.sink.heard.clear()
+        if self.second:
+            self.second.wait(lambda: self.second.finished == 1)
+            self.second.heard.clear()
         self.slowly, self.clients = slowly, [Client(self.port, slowly)]
 
     @property
@@ -444,7 +461,8 @@ class Play:
         return self.clients[-1]
 
     def step(self, kind, text):
-        client, sink = self.client, self.sink
+        client, sink = self.client, self.second if kind[0] == "V" else self.sink
+        kind = kind.replace("V", "U")
         if kind in ("C:", "C="):
             client.pending += unescape(text) + (b"\r\n" if kind == "C:" else b"")
             return
@@ -485,6 +503,8 @@ class Play:
             c.sock.close()
         code, said = self.server.end()
         self.sink.listener.close()
+        if self.second:
+            self.second.listener.close()
         if code != 0:
             raise Mismatch("the server ended with %d: %s" % (code, said))
 
@@ -501,6 +521,8 @@ def play(server, script, slowly, verbose):
             c.sock.close()
         time.sleep(0.02)
         p.sink.rest()
+        if p.second:
+            p.second.rest()
     except Mismatch as e:
         p.process.kill()
         return "line %d: %s" % (at, e)

@@ -185,7 +185,7 @@ everything_can_be_said(void **state)
 	assert_int_equal(s->listeners[1].identity_by, IDENTITY_XFORWARD);
 	assert_int_equal(s->listeners[1].n_identity_from, 2);
 	assert_int_equal(s->n_upstreams, 4);
-	assert_null(s->upstreams[2].server);
+	assert_int_equal(s->upstreams[2].n_servers, 0);
 	assert_string_equal(r.conf.keeper.maildirs[0], "/tmp/box");
 	assert_null(r.conf.keeper.maildirs[1]);
 	assert_string_equal(r.conf.daemon.metrics, "[::1]:9155");
@@ -229,7 +229,8 @@ printed_it_reads_to_the_same(void **state)
 				     " yes; on unavailable accept; }\n"
 				     "upstream box { deliver maildir /tmp/b; }\n"
 				     "upstream mta { server 127.0.0.1:1; identity"
-				     " none; connect_timeout 1500ms; }\n"),
+				     " none; connect_timeout 1500ms; server"
+				     " [::1]:2 weight 3 priority 7 drain; }\n"),
 		       again;
 	struct buf one = { 0 }, two = { 0 };
 
@@ -245,6 +246,9 @@ printed_it_reads_to_the_same(void **state)
 	assert_non_null(strstr(buf_data(&one), "dns [::1]:53;\n"));
 	assert_non_null(strstr(buf_data(&one), "connect_timeout 1500ms;\n"));
 	assert_non_null(strstr(buf_data(&one), "message_size_limit 50M;\n"));
+	assert_non_null(strstr(buf_data(&one),
+	    "    server 127.0.0.1:1;\n"
+	    "    server [::1]:2 priority 7 weight 3 drain;\n"));
 	assert_non_null(strstr(buf_data(&one),
 	    "listen milter \"unix:/run/p/a b\" {\n    upstream box;\n"
 	    "    mode 0660;\n    group mail;\n}\n"));
@@ -379,8 +383,12 @@ static const struct {
 	{ "upstream mta { }", "1:10: upstream \"mta\" has neither a server nor a deliver line" },
 	{ "upstream mta { server 127.0.0.1:25; }", "1:10: upstream \"mta\" has no identity line (write xclient, xforward or none)" },
 	{ "upstream m { server 127.0.0.1:1; deliver maildir /b; identity none; }", "1:10: upstream \"m\" has both a server and a deliver line" },
+	{ "upstream m { server 127.0.0.1:1; server 127.0.0.1:1; }", "1:41: server \"127.0.0.1:1\" stands there already" },
+	{ "upstream m { server 127.0.0.1:1 wieght 2; }", "1:33: unknown word behind a server \"wieght\", did you mean \"weight\"?" },
+	{ "upstream m { server 127.0.0.1:1 weight 0; }", "1:40: \"weight\" must be at least 1" },
+	{ "upstream m { server 127.0.0.1:1 priority 70000; }", "1:42: \"priority\" must be at most 65535" },
 	{ "upstream b { deliver maildir /b; identity none; }", "1:10: upstream \"b\" delivers itself: an identity line tells nobody" },
-	{ "upstream b { deliver mailbox /b; }", "1:22: \"maildir\" must stand here, not \"mailbox\"" },
+	{ "upstream b { deliver mailbox /b; }", "1:22: unknown way to deliver \"mailbox\", did you mean \"maildir\"?" },
 	{ "upstream b { deliver maildir b; }", "1:30: \"deliver\" must be an absolute path, not \"b\"" },
 	{ "upstream m { server mx.example.com:25; }", "1:21: \"mx.example.com:25\" is not a numeric address (127.0.0.1:25, [::1]:25)" },
 	{ "upstream m { server 127.0.0.1; }", "1:21: \"127.0.0.1\" has no port" },
@@ -388,7 +396,7 @@ static const struct {
 	{ "upstream m { server [127.0.0.1]:25; }", "1:21: \"[127.0.0.1]:25\" is not an IPv6 address in brackets" },
 	{ "upstream m { identity xclint; }", "1:23: unknown identity \"xclint\", did you mean \"xclient\"?" },
 	{ "upstream m { serve x; }", "1:14: unknown setting \"serve\" in an upstream block, did you mean \"server\"?" },
-	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block: server, deliver, identity, connect_timeout, reply_timeout or data_timeout may stand here" },
+	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block: server, deliver, identity, connect_timeout, failover_timeout, reply_timeout or data_timeout may stand here" },
 	{ "upstream m { server 127.0.0.1:1;", "1:33: an upstream block is not closed with \"}\"" },
 	{ "upstream m { identity none; identity none; }", "1:29: \"identity\" is written twice, first at t.conf:1" },
 	{ "upstream b { deliver maildir /b; }\nupstream b { }", "2:10: there is an upstream \"b\" already" },

@@ -1,0 +1,78 @@
+/*
+ * hop - a next hop in a worker: one upstream block, its servers, what each of
+ * them announces and how it does.
+ *
+ * Made and freed by listener.c, one a block. A server that could not be dialled is
+ * away: nobody is sent to it but a probe, after a time that grows with each
+ * failure. Where all are away, those that said so at once (a refusal costs
+ * nothing) are asked nevertheless; the others leave us with 451 at once.
+ */
+#ifndef SMTP_HOP_H
+#define SMTP_HOP_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+#include "smtp/ehlo.h"
+#include "smtp/smtp.h"
+
+struct hop;
+struct smtp;
+struct upstream;
+
+struct server {
+	TAILQ_ENTRY(server) next;
+	struct hop *hop;
+	const char *name;       /* as written, for the log */
+	const struct sockaddr_storage *addr;
+	socklen_t addr_len;
+	unsigned priority;      /* the lowest first */
+	unsigned weight;        /* among those of one priority */
+	bool draining;          /* gets no new mail */
+	struct keywords known;  /* what it last announced */
+	struct upstream *probe; /* under way, or NULL */
+	uint64_t probed_ms;     /* when one was last begun; 0 never */
+	unsigned failures;      /* in a row; 0: it is well */
+	bool slow;              /* ... and the last one took its time */
+	struct event retry;     /* away: the next probe */
+};
+TAILQ_HEAD(servers, server);
+
+struct hop {
+	const struct smtp_upstream *conf;
+	struct smtp *smtp;
+	struct servers servers;
+	struct keywords known;  /* what all of them announce, as far as known */
+	uint64_t seed;          /* of the draws among servers */
+	void (*probed)(struct hop *); /* a probe has ended */
+};
+
+void hop_init(struct hop *, struct smtp *, const struct smtp_upstream *,
+    void (*probed)(struct hop *));
+void hop_fini(struct hop *);
+/* Nothing is known of any of its servers yet, but one is being asked. */
+bool hop_is_new(const struct hop *);
+
+/* It answered: these are its keywords. */
+void server_answered(struct server *, const struct keywords *);
+/* It could not be dialled; that took so long. */
+void server_failed(struct server *, uint64_t took_ms, const char *why);
+
+/* ---- which of them: one dial's way through the servers ---- */
+
+struct plan {
+	struct server **servers; /* in the order in which they are tried */
+	size_t n, at;
+};
+
+/* Those that may be tried now. The plan is finished by plan_fini(). */
+void plan_make(struct plan *, struct hop *);
+/* The next one, or NULL. */
+struct server *plan_next(struct plan *);
+bool plan_has_more(const struct plan *);
+void plan_fini(struct plan *);
+/* By priority; within one, drawn by weight. */
+void plan_sort(struct server **, size_t n, uint64_t *seed);
+
+#endif
