@@ -18,7 +18,7 @@ enum need {
 	NEED_NOTHING,
 	NEED_NO_MAIL, /* XCLIENT */
 	NEED_HELO,    /* and no mail under way */
-	NEED_MAIL
+	NEED_MAIL,    /* and nothing of the message yet */
 };
 
 struct command {
@@ -108,12 +108,9 @@ static void
 do_data(struct session *s, struct pn_str arg)
 {
 	(void)arg;
-	FAULT("data");
 	(void)buf_puts(&s->wire.out,
 	    "354 End data with <CR><LF>.<CR><LF>\r\n");
-	s->t->spool = spool_new(s->smtp->pool);
-	if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY)
-		upstream_hold(s->up);
+	intake_start(s);
 	s->state = SESSION_DATA;
 }
 
@@ -141,7 +138,7 @@ do_help(struct session *s, struct pn_str arg)
 {
 	(void)arg;
 	session_say(s, 214, "2.0.0",
-	    "postern: HELO EHLO MAIL RCPT DATA RSET NOOP HELP VRFY QUIT");
+	    "postern: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP HELP VRFY QUIT");
 }
 
 static void
@@ -184,7 +181,7 @@ static const struct command commands[] = {
 	{ PN_STR("HELP"), NEED_NOTHING, true, NULL, do_help },
 	{ PN_STR("VRFY"), NEED_NOTHING, true, NULL, do_vrfy },
 	{ PN_STR("EXPN"), NEED_NOTHING, true, NULL, do_expn },
-	{ PN_STR("BDAT"), NEED_NOTHING, true, NULL, do_expn },
+	{ PN_STR("BDAT"), NEED_NOTHING, false, NULL, bdat_run },
 	{ PN_STR("STARTTLS"), NEED_NOTHING, true, NULL, do_expn },
 	{ PN_STR("AUTH"), NEED_NOTHING, true, NULL, do_expn },
 	{ PN_STR("ETRN"), NEED_NOTHING, true, NULL, do_expn },
@@ -251,7 +248,10 @@ in_order(struct session *s, const struct command *c)
 	case NEED_MAIL:
 		if (!s->mail)
 			session_say(s, 503, "5.5.1", "Error: need MAIL command");
-		return s->mail;
+		else if (s->chunked)
+			session_say(s, 503, "5.5.1",
+			    "Error: a message has begun with BDAT");
+		return s->mail && !s->chunked;
 	}
 	return false;
 }
@@ -268,6 +268,9 @@ refuse_line(struct session *s, enum line_fault fault)
 		return;
 	case LINE_BARE:
 		session_say(s, 500, "5.5.2", "Error: bare CR or LF in a command");
+		return;
+	case LINE_CHUNK:
+		bdat_syntax(s);
 		return;
 	case LINE_GOOD:
 		return;
@@ -299,7 +302,7 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 	s->verb = c->verb;
 	if (c->junk)
 		s->junk++;
-	if (s->turned_away && c->proceed != do_quit) {
+	if (s->turned_away && c->proceed != do_quit && c->proceed != bdat_run) {
 		session_say(s, 503, "5.5.1", "Error: send QUIT");
 		return;
 	}

@@ -23,7 +23,9 @@ text(struct dot *d, const char *p, size_t n)
 static bool
 begins(struct dot *d, char c)
 {
-	if (c == '.') {
+	if (d->raw) {
+		d->dotted |= c == '.';
+	} else if (c == '.') {
 		d->state = DOT_DOT;
 		return true;
 	}

@@ -4,8 +4,12 @@
  * remembered, and the message is refused (a sender that another server
  * understands differently must not smuggle a second message in).
  *
+ * With .raw it reads a chunk of BDAT (RFC 3030), where a dot is a dot and
+ * nothing ends: only line ends are looked at.
+ *
  * Works in place on any slice: the unstuffed bytes are moved to the front.
- * Called by session while DATA is received; lives in it, owns nothing.
+ * Called by intake while a message is received; lives in the session, owns
+ * nothing.
  */
 #ifndef SMTP_DOT_H
 #define SMTP_DOT_H
@@ -23,6 +27,7 @@ enum dot_state {
 
 struct dot { /* zeroed is the start */
 	enum dot_state state;
+	bool raw;    /* no dot is withheld, all that comes is message */
 	bool ended;  /* CRLF.CRLF was read */
 	bool bare;   /* a CR or LF stood alone: the message is refused, and what
 			is given of it from here on does not matter */

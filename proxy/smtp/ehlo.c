@@ -150,7 +150,7 @@ ehlo_put(struct buf *b, const struct ehlo *e)
 	const struct keywords *k = e->next;
 
 	(void)buf_printf(b, "250-%s\r\n", e->hostname);
-	(void)buf_puts(b, "250-PIPELINING\r\n");
+	(void)buf_puts(b, "250-PIPELINING\r\n250-CHUNKING\r\n");
 	if (k->status)
 		(void)buf_puts(b, "250-ENHANCEDSTATUSCODES\r\n");
 	if (k->eight_bit)

@@ -43,6 +43,12 @@ fault_of(struct pn_str text)
 	return LINE_GOOD;
 }
 
+static bool
+is_chunk(struct pn_str line)
+{
+	return pn_str_caseeq(pn_str_sub(line, 0, 4), PN_STR_V("BDAT"));
+}
+
 /* Nobody may make us hold more than a line: keep only what may be its CR. */
 static void
 skip(struct line *l, struct buf *in)
@@ -50,6 +56,7 @@ skip(struct line *l, struct buf *in)
 	if (!l->skipping && buf_len(in) < limit_of(buf_str(in)))
 		return;
 	if (buf_len(in) > 1) {
+		l->chunk |= !l->skipping && is_chunk(buf_str(in));
 		l->skipping = true;
 		buf_drop(in, buf_len(in) - 1);
 	}
@@ -68,12 +75,15 @@ line_next(struct line *l, struct buf *in, struct pn_str *text,
 		return false;
 	}
 	*text = pn_str_sub(have, 0, n - 2);
+	l->chunk |= !l->skipping && is_chunk(*text);
 	if (l->skipping || n > limit_of(have)) {
 		*fault = LINE_TOO_LONG;
 		text->n = 0;
 	} else {
 		*fault = fault_of(*text);
 	}
+	if (*fault != LINE_GOOD && l->chunk)
+		*fault = LINE_CHUNK;
 	*l = (struct line){ 0 };
 	buf_drop(in, n);
 	return true;

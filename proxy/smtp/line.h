@@ -15,11 +15,18 @@
 #define LINE_BYTES 2048      /* with CRLF */
 #define LINE_BYTES_PATH 4096 /* MAIL and RCPT: DSN parameters and UTF-8 */
 
-enum line_fault { LINE_GOOD, LINE_TOO_LONG, LINE_NUL, LINE_BARE };
+enum line_fault {
+	LINE_GOOD,
+	LINE_TOO_LONG,
+	LINE_NUL,
+	LINE_BARE,
+	LINE_CHUNK /* any of these in BDAT: where its chunk ends, nobody knows */
+};
 
 struct line { /* zeroed is the start */
 	size_t looked; /* bytes of the buffer that hold no CRLF's LF */
 	bool skipping; /* too long: what comes is dropped up to its CRLF */
+	bool chunk;    /* ... and it began with BDAT */
 };
 
 /*

@@ -1,7 +1,9 @@
 # libsmtp.la: the SMTP door
 noinst_LTLIBRARIES += libsmtp.la
 libsmtp_la_SOURCES = \
+	proxy/smtp/bdat.c proxy/smtp/bdat.h \
 	proxy/smtp/body.c proxy/smtp/body.h \
+	proxy/smtp/chunk.c \
 	proxy/smtp/command.c proxy/smtp/command.h \
 	proxy/smtp/command_identity.c \
 	proxy/smtp/command_mail.c \
@@ -12,6 +14,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/ehlo.c proxy/smtp/ehlo.h \
 	proxy/smtp/hop.c proxy/smtp/hop.h \
 	proxy/smtp/identity.c proxy/smtp/identity.h \
+	proxy/smtp/intake.c \
 	proxy/smtp/line.c proxy/smtp/line.h \
 	proxy/smtp/listener.c \
 	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \

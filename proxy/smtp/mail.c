@@ -35,7 +35,7 @@ mail_end(struct session *s)
 
 	s->mail = s->utf8 = s->redialled = false;
 	s->received = s->delay.so_far_ms = 0;
-	s->copying = s->answered_each = false;
+	s->copying = s->chunked = s->answered_each = false;
 	s->rest = NULL;
 	s->last_words = NULL;
 	s->n_rcpts = 0;

@@ -36,6 +36,7 @@ static const struct {
 	[SESSION_RCPT] = { .run = session_rcpt },
 	[SESSION_ANSWERS] = { .run = session_answers },
 	[SESSION_DATA] = { .run = session_data, .reads = true },
+	[SESSION_CHUNK] = { .run = session_chunk, .reads = true },
 	[SESSION_FINDINGS] = { .run = session_findings },
 	[SESSION_KEEPER] = { .run = session_keeper, .commits = true },
 	[SESSION_REDIAL] = { .run = session_redial },

@@ -10,6 +10,7 @@
  *   GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
  *                       -> MAIL [-> DIAL] -> COMMAND
  *                       -> RCPT -> COMMAND        (queued: ANSWERS -> COMMAND)
+ *                       -> CHUNK -> COMMAND     (BDAT; the last one: FINDINGS)
  *                       -> DATA -> FINDINGS -> KEEPER -> COMMAND
  *                                           -> [REDIAL -> REPEAT ->] GO_AHEAD
  *                                              -> LAST_WORD -> COMMAND
@@ -23,6 +24,7 @@
 #include "engine/delay.h"
 #include "engine/record.h"
 #include "mail/transaction.h"
+#include "smtp/bdat.h"
 #include "smtp/door.h"
 #include "smtp/dot.h"
 #include "smtp/line.h"
@@ -46,6 +48,7 @@ enum session_state {
 	SESSION_RCPT,      /* the rcpt stage */
 	SESSION_ANSWERS,   /* the next hop's replies to MAIL and RCPT */
 	SESSION_DATA,      /* the message */
+	SESSION_CHUNK,     /* a chunk of it, or one that is thrown away */
 	SESSION_FINDINGS,  /* the message stage */
 	SESSION_KEEPER,    /* the keeper's word that it holds a copy */
 	SESSION_REDIAL,    /* a second connection: the first one was closed */
@@ -103,6 +106,8 @@ struct session {
 	size_t reply_at;          /* where in wire.out it begins */
 
 	struct dot dot;
+	struct chunk chunk;       /* CHUNK: the one at hand */
+	bool chunked;             /* the message comes by BDAT, and has begun */
 	uint64_t received;        /* bytes of message */
 	struct reply fault;       /* why this message cannot be taken; code 0 */
 	struct edit_ranges ranges;
@@ -135,13 +140,14 @@ struct transaction *session_transaction(struct session *);
 /* XCLIENT: this is the connection's transaction from now on; taken over. */
 void session_rebase(struct session *, struct transaction *);
 
-/* For the states (session, mail, data, relay, deliver). ---------------- */
+/* For the states (session, mail, data, chunk, relay, deliver). --------- */
 
 enum turn session_mail(struct session *);
 enum turn session_dial(struct session *);
 enum turn session_rcpt(struct session *);
 enum turn session_answers(struct session *);
 enum turn session_data(struct session *);
+enum turn session_chunk(struct session *);
 enum turn session_findings(struct session *);
 enum turn session_keeper(struct session *);
 enum turn session_redial(struct session *);
@@ -175,6 +181,10 @@ const char *session_id(const struct session *);
 void command_run(struct session *, struct pn_str line, enum line_fault);
 bool command_is_rcpt(struct pn_str line);
 
+/* BDAT: its chunk is read whatever it is answered (chunk.c). */
+void bdat_run(struct session *, struct pn_str arg);
+void bdat_syntax(struct session *);
+
 /* Mails. A fresh transaction that knows connection and HELO; false: no memory
  * for it, 452 is said. */
 bool mail_new(struct session *);
@@ -191,6 +201,24 @@ bool stage_done(struct session *, struct transaction *, enum stage);
 /* What t->early says, now: in the banner, or to the command at hand. */
 void stage_refuse_connection(struct session *);
 void stage_refuse(struct session *, struct transaction *);
+
+/* The message, by DATA or BDAT (intake.c). */
+void intake_start(struct session *);
+/* Why it cannot be taken: the first such word counts, and what comes of the
+ * message from here on is thrown away. */
+void intake_fault(struct session *, uint16_t code, const char *status,
+    const char *text);
+/* Of at most max bytes of what was read already, those that are message go to
+ * the spool. How many were used. */
+size_t intake_pipelined(struct session *, uint64_t max);
+/* The same of one recv(). False: the client has gone. */
+bool intake_receive(struct session *, uint64_t max, size_t *used);
+/* 421: it sends no more of it. */
+enum turn intake_timed_out(struct session *);
+/* All of it is here: judge it, or say why not. */
+enum turn intake_end(struct session *);
+/* The fault is the answer. */
+enum turn intake_refuse(struct session *);
 
 /* After the verdict. */
 /* To the next hop, or into its maildir. */

@@ -36,6 +36,8 @@ feed(const uint8_t *p, size_t n, size_t slice, struct buf *out)
 		while (line_next(&l, &in, &text, &fault)) {
 			must(text.n <= LINE_BYTES_PATH - 2);
 			must(fault != LINE_TOO_LONG || text.n == 0);
+			if (fault == LINE_CHUNK)
+				text.n = 0; /* no use is made of it */
 			put_line(out, fault, text);
 		}
 		must(buf_len(&in) < LINE_BYTES_PATH);
@@ -53,8 +55,14 @@ naive(const char *p, size_t n, struct buf *out)
 		bool path = text.n >= 5 && (strncasecmp(p, "MAIL ", 5) == 0 ||
 					       strncasecmp(p, "RCPT ", 5) == 0);
 
+		bool good = text.n + 2 <= (path ? LINE_BYTES_PATH : LINE_BYTES) &&
+		    !memchr(p, '\0', text.n) && !memchr(p, '\r', text.n) &&
+		    !memchr(p, '\n', text.n);
+
 		n -= text.n + 2;
-		if (text.n + 2 > (path ? LINE_BYTES_PATH : LINE_BYTES))
+		if (!good && text.n >= 4 && strncasecmp(p, "BDAT", 4) == 0)
+			put_line(out, LINE_CHUNK, PN_STR_V(""));
+		else if (text.n + 2 > (path ? LINE_BYTES_PATH : LINE_BYTES))
 			put_line(out, LINE_TOO_LONG, PN_STR_V(""));
 		else if (memchr(p, '\0', text.n) != NULL)
 			put_line(out, LINE_NUL, text);

@@ -1,6 +1,8 @@
 # fuzz targets of smtp
 FUZZ_REPLAYS += tests/fuzz/fuzz_dot tests/fuzz/fuzz_line \
-	tests/fuzz/fuzz_smtp_words
+	tests/fuzz/fuzz_smtp_words tests/fuzz/fuzz_bdat
+tests_fuzz_fuzz_bdat_SOURCES = tests/fuzz/fuzz_bdat.c $(FUZZ_REPLAY)
+tests_fuzz_fuzz_bdat_LDADD = libsmtp.la libmail.la libbase.la
 tests_fuzz_fuzz_dot_SOURCES = tests/fuzz/fuzz_dot.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_dot_LDADD = libsmtp.la libbase.la
 tests_fuzz_fuzz_line_SOURCES = tests/fuzz/fuzz_line.c $(FUZZ_REPLAY)
@@ -8,7 +10,11 @@ tests_fuzz_fuzz_line_LDADD = libsmtp.la libbase.la
 tests_fuzz_fuzz_smtp_words_SOURCES = tests/fuzz/fuzz_smtp_words.c $(FUZZ_REPLAY)
 tests_fuzz_fuzz_smtp_words_LDADD = libsmtp.la libbase.la
 if FUZZERS
-FUZZ_RUN += tests/fuzz/run_dot tests/fuzz/run_line tests/fuzz/run_smtp_words
+FUZZ_RUN += tests/fuzz/run_dot tests/fuzz/run_line tests/fuzz/run_smtp_words \
+	tests/fuzz/run_bdat
+tests_fuzz_run_bdat_SOURCES = tests/fuzz/fuzz_bdat.c
+tests_fuzz_run_bdat_LDADD = libsmtp.la libmail.la libbase.la
+tests_fuzz_run_bdat_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_run_dot_SOURCES = tests/fuzz/fuzz_dot.c
 tests_fuzz_run_dot_LDADD = libsmtp.la libbase.la
 tests_fuzz_run_dot_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

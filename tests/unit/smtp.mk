@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 smtp_tests = tests/unit/test_address tests/unit/test_line tests/unit/test_dot \
 	tests/unit/test_ehlo tests/unit/test_identity tests/unit/test_reply \
-	tests/unit/test_peers tests/unit/test_plan
+	tests/unit/test_peers tests/unit/test_plan tests/unit/test_bdat
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -11,6 +11,8 @@ tests_unit_test_line_SOURCES = tests/unit/test_line.c
 tests_unit_test_line_LDADD = libsmtp.la $(CMOCKA_LIBS)
 tests_unit_test_dot_SOURCES = tests/unit/test_dot.c
 tests_unit_test_dot_LDADD = libsmtp.la $(CMOCKA_LIBS)
+tests_unit_test_bdat_SOURCES = tests/unit/test_bdat.c
+tests_unit_test_bdat_LDADD = libsmtp.la libmail.la libbase.la $(CMOCKA_LIBS)
 tests_unit_test_ehlo_SOURCES = tests/unit/test_ehlo.c
 tests_unit_test_ehlo_LDADD = libsmtp.la $(CMOCKA_LIBS)
 tests_unit_test_identity_SOURCES = tests/unit/test_identity.c

@@ -53,7 +53,7 @@ the_announcement(void **state)
 	(void)state;
 	ehlo_put(&b, &e);
 	assert_str(buf_str(&b),
-	    "250-h\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n"
+	    "250-h\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n"
 	    "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n"
 	    "250 SIZE 7\r\n");
 	buf_fini(&b);

@@ -9,7 +9,8 @@
 static void
 read_lines(struct pn_str in, size_t slice, struct buf *out)
 {
-	static const char *const names[] = { "good", "long", "nul", "bare" };
+	static const char *const names[] = { "good", "long", "nul", "bare",
+		"chunk" };
 	struct line l = { 0 };
 	struct buf b = { 0 };
 	struct pn_str text;
@@ -103,6 +104,25 @@ limits(void **state)
 	expect_long("MAILING ", LINE_BYTES + 1, true);
 }
 
+/* Whatever is wrong with BDAT, its fault is the same: all is lost behind it. */
+static void
+a_broken_chunk_is_told_apart(void **state)
+{
+	struct buf in = { 0 };
+
+	(void)state;
+	expect(PN_STR_V("BDAT 5\r\nbdatum\r\n"), "good:BDAT 5|good:bdatum|");
+	expect(PN_STR_V("BDAT\n5\r\nBDA\nT\r\n"), "chunk:BDAT\n5|bare:BDA\nT|");
+	expect(PN_STR_V("x\r\nbDaT \r5\r\nx\n\r\n"),
+	    "good:x|chunk:bDaT \r5|bare:x\n|");
+	(void)buf_puts(&in, "BDAT 5 ");
+	for (size_t i = 0; i < LINE_BYTES; i++)
+		(void)buf_puts(&in, "x");
+	(void)buf_puts(&in, "\r\nNOOP\r\n");
+	expect(buf_str(&in), "chunk:|good:NOOP|");
+	buf_fini(&in);
+}
+
 static void
 a_long_line_holds_no_memory(void **state)
 {
@@ -129,6 +149,7 @@ main(void)
 		cmocka_unit_test(only_crlf_ends_a_line),
 		cmocka_unit_test(a_nul_is_a_fault),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(a_broken_chunk_is_told_apart),
 		cmocka_unit_test(a_long_line_holds_no_memory),
 	};
 
