@@ -18,6 +18,7 @@ bdat_syntax(struct session *s)
 {
 	session_say(s, 501, "5.5.4", "Syntax: BDAT count [LAST]");
 	session_hang_up(s);
+	wire_pause(&s->wire); /* more comes: let it not reset our last words */
 }
 
 static void
