@@ -24,38 +24,87 @@ read_route(struct reader *r, const struct setting *s,
 	return setting_value(r, key, &((struct listen_block *)at)->route, e);
 }
 
-/* from NET ... xforward|xclient */
+/* Who says so, and how: from NET ... WORD. */
+struct told {
+	const struct site_net *nets;
+	size_t n;
+	unsigned how; /* place in ways_of_telling */
+	struct lex_token word;
+};
+
+enum { TOLD_XCLIENT, TOLD_XFORWARD, TOLD_PROXY };
+static const char *const ways_of_telling[] = { "xclient", "xforward", "proxy",
+	NULL };
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Behind "from". */
+static int
+read_told(struct reader *r, const struct lex_token *key, struct told *told,
+    struct error *e)
+{
+	for (;;) {
+		struct site_net *nets;
+
+		if (setting_value(r, key, &told->word, e) < 0)
+			return -1;
+		if (told->word.text.n > 0 && is_letter(told->word.text.p[0]))
+			break;
+		nets = setting_grow(r, told->nets, told->n, sizeof(*nets));
+		if (setting_net(&told->word, &nets[told->n++], e) < 0)
+			return -1;
+		told->nets = nets;
+	}
+	if (told->n == 0)
+		return lex_error(e, &told->word.pos,
+		    "identity from whom? An address or network must stand "
+		    "here");
+	return setting_one_of(
+	    &told->word, ways_of_telling, "identity", &told->how, e);
+}
+
+static int
+keep_told(struct smtp_listener *l, const struct told *told, struct error *e)
+{
+	bool again = told->how == TOLD_PROXY ? l->n_proxy_from > 0
+					     : l->n_identity_from > 0;
+
+	if (again)
+		return lex_error(e, &told->word.pos, "%s stands here already",
+		    told->how == TOLD_PROXY ? "proxy" : "xclient or xforward");
+	if (told->how == TOLD_PROXY) {
+		l->proxy_from = told->nets;
+		l->n_proxy_from = told->n;
+		return 0;
+	}
+	l->identity_from = told->nets;
+	l->n_identity_from = told->n;
+	l->identity_by = told->how == TOLD_XCLIENT ? IDENTITY_XCLIENT
+						   : IDENTITY_XFORWARD;
+	return 0;
+}
+
+/* from NET ... proxy from NET ... xforward|xclient: either, or both */
 static int
 read_identity_from(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
 	struct smtp_listener *l = &((struct listen_block *)at)->listener;
 	struct lex_token t;
-	unsigned place;
 
 	(void)s;
-	if (lex_expect(r->lex, "from", e) < 0)
-		return -1;
-	for (;;) {
-		struct site_net *nets;
+	do {
+		struct told told = { 0 };
 
-		if (setting_value(r, key, &t, e) < 0)
+		if (lex_expect(r->lex, "from", e) < 0 ||
+		    read_told(r, key, &told, e) < 0 ||
+		    keep_told(l, &told, e) < 0 || lex_peek(r->lex, &t, e) < 0)
 			return -1;
-		if (t.text.n > 0 && t.text.p[0] == 'x')
-			break;
-		nets = setting_grow(
-		    r, l->identity_from, l->n_identity_from, sizeof(*nets));
-		if (setting_net(&t, &nets[l->n_identity_from++], e) < 0)
-			return -1;
-		l->identity_from = nets;
-	}
-	if (l->n_identity_from == 0)
-		return lex_error(e, &t.pos,
-		    "identity from whom? An address or network must stand "
-		    "here");
-	if (setting_one_of(&t, config_identities, "identity", &place, e) < 0)
-		return -1;
-	l->identity_by = (enum smtp_identity)place;
+	} while (!lex_is(&t, ";"));
 	return 0;
 }
 
@@ -69,18 +118,30 @@ print_route(const void *at, struct buf *b)
 }
 
 static void
+print_told(const struct site_net *nets, size_t n, const char *how,
+    struct buf *b)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (n == 0)
+		return;
+	(void)buf_puts(b, buf_len(b) > 0 ? " from" : "from");
+	for (size_t i = 0; i < n; i++)
+		(void)buf_printf(b, " %s", network_text(&nets[i], text));
+	(void)buf_printf(b, " %s", how);
+}
+
+static void
 print_identity_from(const void *at, struct buf *b)
 {
 	const struct smtp_listener *l = at;
-	char text[ENDPOINT_TEXT_MAX];
+	struct buf text = { 0 };
 
-	if (l->n_identity_from == 0)
-		return;
-	(void)buf_puts(b, "from");
-	for (size_t i = 0; i < l->n_identity_from; i++)
-		(void)buf_printf(
-		    b, " %s", network_text(&l->identity_from[i], text));
-	(void)buf_printf(b, " %s", config_identities[l->identity_by]);
+	print_told(l->proxy_from, l->n_proxy_from, "proxy", &text);
+	print_told(l->identity_from, l->n_identity_from,
+	    config_identities[l->identity_by], &text);
+	(void)buf_add_str(b, buf_str(&text));
+	buf_fini(&text);
 }
 
 static const struct setting listen_table[] = {

@@ -35,6 +35,7 @@ include tests/unit/inspect.mk
 include tests/unit/rules.mk
 include tests/unit/lists.mk
 include tests/unit/smtp.mk
+include tests/unit/ident.mk
 include tests/unit/milter.mk
 include tests/unit/engine.mk
 include tests/unit/keeper.mk

@@ -50,6 +50,11 @@ struct smtp {
 	struct event said_drained; /* drained() comes from the loop alone */
 };
 
+/*
+ * One connection more of this client: its peer, or NULL when it has too many
+ * (then that is counted, and the caller turns it away).
+ */
+struct peer *door_admit(struct listener *, const struct sockaddr *);
 /* A session or a release has gone. */
 void door_left(struct smtp *);
 /* Releases: registered with keep by smtp_new(), all freed by smtp_free(). */

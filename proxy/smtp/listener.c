@@ -29,7 +29,7 @@ is_excepted(const struct listener *l, const struct sockaddr *sa)
 	const struct smtp_conf *c = l->smtp->conf;
 
 	return net_has(c->site.mynetworks, c->site.n_mynetworks, sa) ||
-	    session_is_listed(l->conf, sa);
+	    session_is_listed(l->conf, sa) || proxied_is_listed(l->conf, sa);
 }
 
 static bool
@@ -38,10 +38,28 @@ too_many(const struct listener *l, const struct sockaddr *sa,
 {
 	const struct smtp_conf *c = l->smtp->conf;
 
-	if (c->connection_limit > 0 && l->smtp->n_sessions >= c->connection_limit)
-		return true;
 	return c->client_connection_limit > 0 &&
 	    p->connections > c->client_connection_limit && !is_excepted(l, sa);
+}
+
+struct peer *
+door_admit(struct listener *l, const struct sockaddr *sa)
+{
+	struct peer *p = peers_enter(&l->smtp->peers, sa);
+
+	if (!too_many(l, sa, p))
+		return p;
+	peers_leave(p);
+	count_turned_away(&l->smtp->count);
+	return NULL;
+}
+
+static bool
+is_full(const struct listener *l)
+{
+	unsigned limit = l->smtp->conf->connection_limit;
+
+	return limit > 0 && l->smtp->n_sessions >= limit;
 }
 
 static void
@@ -96,14 +114,16 @@ accept_one(struct listener *l)
 			accept_failed(l);
 		return false;
 	}
-	p = peers_enter(&l->smtp->peers, any);
-	if (too_many(l, any, p)) {
-		peers_leave(p);
+	if (is_full(l)) {
 		count_turned_away(&l->smtp->count);
 		turn_away(fd);
-	} else {
-		session_new(l, fd, any, p);
+		return true;
 	}
+	p = door_admit(l, any);
+	if (p == NULL)
+		turn_away(fd);
+	else
+		session_new(l, fd, any, p);
 	return true;
 }
 

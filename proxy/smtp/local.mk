@@ -22,6 +22,8 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/plan.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \
+	proxy/smtp/proxied.c \
+	proxy/smtp/proxy_protocol.c proxy/smtp/proxy_protocol.h \
 	proxy/smtp/received.c proxy/smtp/received.h \
 	proxy/smtp/relay.c \
 	proxy/smtp/release.c \

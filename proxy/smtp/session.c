@@ -27,6 +27,7 @@ static const struct {
 	bool reads;   /* what the client sends is wanted now */
 	bool commits; /* a client that leaves now changes nothing any more */
 } states[] = {
+	[SESSION_PROXY] = { .run = session_proxied, .reads = true },
 	[SESSION_GREETING] = { .run = greeting },
 	[SESSION_COMMAND] = { .run = command, .reads = true },
 	[SESSION_HELO] = { .run = helo },
@@ -232,8 +233,8 @@ session_hang_up(struct session *s)
 /* ---- life ---- */
 
 /* "192.0.2.1" into the arena; an IPv4-mapped address as IPv4. */
-static void
-set_client(struct session *s, const struct sockaddr *sa)
+void
+session_set_client(struct session *s, const struct sockaddr *sa)
 {
 	struct client *c = &s->base->client;
 	const struct sockaddr_in *four = (const void *)sa;
@@ -253,6 +254,7 @@ set_client(struct session *s, const struct sockaddr *sa)
 	}
 	c->ip = arena_str(s->base->arena, pn_str_of(text));
 	c->listener = pn_str_of(s->listener->name);
+	s->listed = session_is_listed(s->listener, sa);
 }
 
 struct transaction *
@@ -293,12 +295,14 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	s->smtp = smtp;
 	s->listener = l->conf;
 	s->hop = l->hop;
-	s->listed = session_is_listed(l->conf, sa);
 	s->peer = peer;
+	if (proxied_is_listed(l->conf, sa))
+		s->proxied = proxied_new(l);
+	s->state = s->proxied != NULL ? SESSION_PROXY : SESSION_GREETING;
 	STAILQ_INIT(&s->answers);
 	stage_open(s);
 	s->base = session_transaction(s);
-	set_client(s, sa);
+	session_set_client(s, sa);
 	wire_open(&s->wire, smtp->loop, fd, on_client, s);
 	TAILQ_INSERT_TAIL(&smtp->sessions, s, all);
 	smtp->n_sessions++;
@@ -324,6 +328,7 @@ session_free(struct session *s)
 	shape_disconnect(s);
 	transaction_free(s->base);
 	wire_close(&s->wire);
+	proxied_free(s->proxied);
 	peers_leave(s->peer);
 	TAILQ_REMOVE(&smtp->sessions, s, all);
 	smtp->n_sessions--;

@@ -7,7 +7,7 @@
  * record what happened and call session_advance(). While an answer is
  * pending the client is not read (half-duplex), so replies keep their order.
  *
- *   GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
+ * [PROXY ->] GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
  *                       -> MAIL [-> DIAL] -> COMMAND
  *                       -> RCPT -> COMMAND        (queued: ANSWERS -> COMMAND)
  *                       -> CHUNK -> COMMAND     (BDAT; the last one: FINDINGS)
@@ -39,6 +39,7 @@ enum turn {
 };
 
 enum session_state {
+	SESSION_PROXY,     /* the header of a load balancer */
 	SESSION_GREETING,  /* the connect stage */
 	SESSION_COMMAND,   /* a command line */
 	SESSION_HELO,      /* the helo stage */
@@ -76,6 +77,7 @@ struct session {
 	struct hop *hop;
 	struct peer *peer;
 	bool listed; /* may tell us who its client is */
+	struct proxied *proxied; /* PROXY: what it says; else NULL */
 	struct wire wire;
 	struct line line;
 	enum session_state state;
@@ -128,6 +130,8 @@ struct session {
 /* Takes fd, which is accepted and non-blocking, and one connection of peer. */
 void session_new(struct listener *, int fd, const struct sockaddr *,
     struct peer *);
+/* That is its client: of the connection, or as a PROXY header says. */
+void session_set_client(struct session *, const struct sockaddr *);
 /* May this address tell us who its client is? */
 bool session_is_listed(const struct smtp_listener *, const struct sockaddr *);
 void session_advance(struct session *);
@@ -176,6 +180,12 @@ enum turn session_wait(struct session *, uint64_t timeout_ms);
 enum turn session_wait_elsewhere(struct session *);
 /* The name this transaction or connection has in the log. */
 const char *session_id(const struct session *);
+
+/* The PROXY header of a listed load balancer, before all else (proxied.c). */
+struct proxied *proxied_new(struct listener *);
+void proxied_free(struct proxied *);
+bool proxied_is_listed(const struct smtp_listener *, const struct sockaddr *);
+enum turn session_proxied(struct session *);
 
 /* One command line (command.c). */
 void command_run(struct session *, struct pn_str line, enum line_fault);

@@ -52,6 +52,8 @@ struct smtp_listener {
 	size_t n_identity_from;
 	enum smtp_identity identity_by; /* the one of the two they may speak;
 					   NONE without identity_from */
+	const struct site_net *proxy_from; /* they begin with a PROXY header */
+	size_t n_proxy_from;
 };
 
 struct smtp_conf {

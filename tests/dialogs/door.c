@@ -113,7 +113,9 @@ main(int argc, char **argv)
 	struct smtp_listener listener = { .name = "door", .upstream = &up,
 		.identity_by = identity(option(argc, argv, "listed", "none")),
 		.lmtp = number(argc, argv, "lmtp", 0),
-		.identity_from = &local, .n_identity_from = 1 };
+		.identity_from = &local, .n_identity_from = 1,
+		.proxy_from = &local,
+		.n_proxy_from = number(argc, argv, "proxied", 0) };
 	struct smtp_conf conf = { .hostname = "postern.example",
 		.upstreams = &up, .n_upstreams = 1,
 		.listeners = &listener, .n_listeners = 1,

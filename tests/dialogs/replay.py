@@ -23,7 +23,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     C+ / C-              another client comes, and talks from here on / goes
     S: TEXT              it is answered this line; {id} an id, {name} this
                          machine's name if it has one, {*} anything
-    S!                   ... and the connection is closed
+    S! [cut]             ... and the connection is closed; cut: perhaps by a reset
     U< VERB REPLY        the next hop will answer VERB so, once. VERB is also
                          CONNECT and "." (the end of a message); REPLY may
                          hold \\r\\n, and be !close, !silent
@@ -302,7 +302,10 @@ class Daemon:
                            for k, v in options.items() if k in self.LIMITS),
             early="rule early-client { when client.ip in 127.0.0.0/8; early; then %s; }"
             % self.EARLY[options["early"]] if "early" in options else "",
-            listed="identity from 127.0.0.1 %s;" % options["listed"] if "listed" in options
+            listed="identity%s%s;" % (
+                " from 127.0.0.1 proxy" if "proxied" in options else "",
+                " from 127.0.0.1 " + options["listed"] if "listed" in options else "")
+            if "listed" in options or "proxied" in options
             else "identity from 192.0.2.1 xforward;" if options.get("identity") == "xforward"
             else "",
             door="lmtp" if "lmtp" in options else "smtp",
@@ -394,10 +397,12 @@ class Client:
         line, self.got = self.got.split(b"\r\n", 1)
         return line.decode("latin-1")
 
-    def closed(self):
+    def closed(self, cut):
         try:
             more = self.got or self.sock.recv(65536)
         except ConnectionResetError:
+            if cut:
+                return
             raise Mismatch("the connection was reset")
         except socket.timeout:
             raise Mismatch("the connection is still open")
@@ -472,7 +477,7 @@ class Play:
             if not pattern(text).fullmatch(line):
                 raise Mismatch("got %r" % line)
         elif kind == "S!":
-            client.closed()
+            client.closed(text == "cut")
         elif kind == "C!":
             if text == "half":
                 client.sock.shutdown(socket.SHUT_WR)

@@ -13,6 +13,7 @@ include tests/fuzz/rules.mk
 include tests/fuzz/lists.mk
 include tests/fuzz/mail.mk
 include tests/fuzz/smtp.mk
+include tests/fuzz/ident.mk
 include tests/fuzz/ipc.mk
 include tests/fuzz/engine.mk
 

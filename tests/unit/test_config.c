@@ -138,7 +138,7 @@ everything_can_be_said(void **state)
 	    "listen milter local:/run/p/n { group mail; mode 0600; }\n"
 	    "listen milter inet6:8890@::1;\n"
 	    "listen smtp [::1]:2525 { upstream re;\n"
-	    "  identity from 127.0.0.1 [::1] xforward; }\n"
+	    "  identity from 10.0.0.0/8 proxy from 127.0.0.1 [::1] xforward; }\n"
 	    "upstream mta { server [::1]:26; identity xclient; reply_timeout 9s; }\n"
 	    "upstream re { server 127.0.0.1:27; identity xforward; }\n"
 	    "upstream box { deliver maildir /tmp/box; }\n"
@@ -184,6 +184,7 @@ everything_can_be_said(void **state)
 	assert_int_equal(s->listeners[0].identity_by, IDENTITY_NONE);
 	assert_int_equal(s->listeners[1].identity_by, IDENTITY_XFORWARD);
 	assert_int_equal(s->listeners[1].n_identity_from, 2);
+	assert_int_equal(s->listeners[1].n_proxy_from, 1);
 	assert_int_equal(s->n_upstreams, 4);
 	assert_int_equal(s->upstreams[2].n_servers, 0);
 	assert_string_equal(r.conf.keeper.maildirs[0], "/tmp/box");
@@ -396,7 +397,7 @@ static const struct {
 	{ "upstream m { server [127.0.0.1]:25; }", "1:21: \"[127.0.0.1]:25\" is not an IPv6 address in brackets" },
 	{ "upstream m { identity xclint; }", "1:23: unknown identity \"xclint\", did you mean \"xclient\"?" },
 	{ "upstream m { serve x; }", "1:14: unknown setting \"serve\" in an upstream block, did you mean \"server\"?" },
-	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block: server, deliver, identity, connect_timeout, failover_timeout, reply_timeout or data_timeout may stand here" },
+	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block: server, deliver, protocol, identity, connect_timeout, failover_timeout, reply_timeout or data_timeout may stand here" },
 	{ "upstream m { server 127.0.0.1:1;", "1:33: an upstream block is not closed with \"}\"" },
 	{ "upstream m { identity none; identity none; }", "1:29: \"identity\" is written twice, first at t.conf:1" },
 	{ "upstream b { deliver maildir /b; }\nupstream b { }", "2:10: there is an upstream \"b\" already" },
@@ -438,7 +439,7 @@ static const struct {
 	{ "milter m { unix /a; macros mail {i}; }", "1:33: names of macros are written without braces" },
 	{ "milter m { unix /a; timeout 3s; }", "1:21: unknown setting \"timeout\" in a milter block: server, unix, inet, when, connect_timeout, command_timeout, content_timeout, on, obey, protocol, reuse or macros may stand here" },
 	{ "listen milter unix:/run/m { timeout 3s; }", "1:29: unknown setting \"timeout\" in a listen block: upstream, mode or group may stand here" },
-	{ "listen unix:/run/m { }", "1:8: unknown protocol \"unix:/run/m\": smtp or milter may stand here" },
+	{ "listen unix:/run/m { }", "1:8: unknown protocol \"unix:/run/m\": smtp, lmtp or milter may stand here" },
 	{ "listen milter unix:/run/m", "1:26: \"{\" must stand here, not the end of the file" },
 	{ "listen smtp 25 { }", "1:13: \"25\" has no port" },
 	{ "listen smtp *:25 { }", "1:13: listener *:25 has no upstream line" },
@@ -447,6 +448,11 @@ static const struct {
 	{ "upstream b { deliver maildir /b; }\nlisten smtp *:25 { upstream b; }\nlisten smtp 0.0.0.0:25 { upstream b; }", "3:13: there is a listener on 0.0.0.0:25 already" },
 	{ "listen smtp *:25 { upstream x; identity 127.0.0.1 xclient; }", "1:41: \"from\" must stand here, not \"127.0.0.1\"" },
 	{ "listen smtp *:25 { upstream x; identity from xclient; }", "1:46: identity from whom? An address or network must stand here" },
+	{ "listen smtp *:25 { upstream x; identity from proxy; }", "1:46: identity from whom? An address or network must stand here" },
+	{ "listen smtp *:25 { upstream x; identity from ::1 prxy; }", "1:50: unknown identity \"prxy\", did you mean \"proxy\"?" },
+	{ "listen smtp *:25 { upstream x; identity from ::1 proxy ::2 proxy; }", "1:56: \"from\" must stand here, not \"::2\"" },
+	{ "listen smtp *:25 { upstream x; identity from ::1 proxy from ::2 proxy; }", "1:65: proxy stands here already" },
+	{ "listen smtp *:25 { upstream x; identity from ::1 xclient from ::2 xforward; }", "1:67: xclient or xforward stands here already" },
 	{ "listen smtp *:25 { upstream x; identity from ::1 xforwrd; }", "1:50: unknown identity \"xforwrd\", did you mean \"xforward\"?" },
 	{ "upstream f { server 127.0.0.1:1; identity xforward; }\nlisten smtp *:25 { upstream f; }", "2:29: upstream \"f\" has identity xforward, so listener *:25 needs an \"identity from\" line" },
 	{ "include nowhere.conf;", "1:9: cannot read nowhere.conf: No such file or directory" },
