@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "proxy/config_blocks.h"
 #include "proxy/config_keeper.h"
+#include "proxy/config_limits.h"
 #include "proxy/config_listen.h"
 #include "proxy/config_milter.h"
 #include "proxy/endpoint.h"
@@ -477,6 +478,28 @@ static const struct setting top_table[] = {
 	    IN(smtp.connection_limit), "10000", "1", "1000000", 0 },
 	{ "client_connection_limit", setting_read_count, setting_print_count,
 	    IN(smtp.client_connection_limit), "50", "1", "1000000", 0 },
+	{ "client_ipv4_prefix_length", setting_read_count, setting_print_count,
+	    IN(smtp.limits.ipv4_bits), "32", "8", "32", 0 },
+	{ "client_ipv6_prefix_length", setting_read_count, setting_print_count,
+	    IN(smtp.limits.ipv6_bits), "64", "16", "128", 0 },
+	{ "limit_exceptions", config_read_exceptions, config_print_exceptions,
+	    IN(smtp.limits), NULL, NULL, NULL, 0 },
+	{ "rate_time_unit", setting_read_duration, setting_print_duration,
+	    IN(smtp.limits.rate_unit_ms), "60s", "1s", "1d", 0 },
+	{ "client_connection_rate_limit", setting_read_count,
+	    setting_print_count, IN(smtp.limits.rates[RATE_CONNECTIONS]), "0",
+	    NULL, "1000000", 0 },
+	{ "client_message_rate_limit", setting_read_count,
+	    setting_print_count, IN(smtp.limits.rates[RATE_MESSAGES]), "0",
+	    NULL, "1000000", 0 },
+	{ "client_recipient_rate_limit", setting_read_count,
+	    setting_print_count, IN(smtp.limits.rates[RATE_RECIPIENTS]), "0",
+	    NULL, "1000000", 0 },
+	{ "client_auth_rate_limit", setting_read_count, setting_print_count,
+	    IN(smtp.limits.rates[RATE_AUTH]), "0", NULL, "1000000", 0 },
+	{ "client_new_tls_session_rate_limit", setting_read_count,
+	    setting_print_count, IN(smtp.limits.rates[RATE_TLS]), "0", NULL,
+	    "1000000", 0 },
 	{ "error_limit", setting_read_count, setting_print_count,
 	    IN(smtp.error_limit), "20", "1", "1000000", 0 },
 	{ "junk_command_limit", setting_read_count, setting_print_count,

@@ -24,6 +24,7 @@
 #define WORKER_NUMBERS 1024 /* ids of transactions begin with one */
 
 struct generation;
+struct crowd_seat;
 struct ipc;
 
 /* An inspector's place beside its worker. */
@@ -42,6 +43,7 @@ struct slot {
 	pid_t worker; /* 0: not there */
 	struct reader readers[INSPECT_LANES];
 	struct ipc *ipc; /* to the worker; NULL: not there */
+	struct crowd_seat *seat; /* what the worker holds there; or NULL */
 	bool ready;
 	uint64_t worker_due; /* when to fork; 0: not */
 	struct backoff worker_crashes;

@@ -217,6 +217,7 @@ died(struct master *m, pid_t pid, int status)
 		if (worker) {
 			ipc_free(s->ipc);
 			s->ipc = NULL;
+			slot_free_seat(s);
 		}
 	}
 }
@@ -386,8 +387,10 @@ static void
 forget_generation(struct master *m, struct generation *g)
 {
 	TAILQ_REMOVE(&m->generations, g, next);
-	for (unsigned i = 0; i < g->n_slots; i++)
+	for (unsigned i = 0; i < g->n_slots; i++) {
 		slot_free_channels(&g->slots[i]);
+		slot_free_seat(&g->slots[i]);
+	}
 	generation_free(g);
 }
 
@@ -748,6 +751,7 @@ static void
 serve_forever(struct master *m, const struct policy *p, int *sockets)
 {
 	m->loop = loop_new();
+	m->crowd = crowd_new();
 	make_events(m);
 	log_process("master");
 	log_info("", "start", "version=%s pid=%d config=\"%s\"",

@@ -11,7 +11,7 @@
 
 #include "proxy/config.h"
 
-#define SETTINGS_MAX 64 /* of one table */
+#define SETTINGS_MAX 128 /* of one table */
 
 struct reader;
 struct setting;

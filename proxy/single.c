@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/crowd.h"
 #include "base/io.h"
 #include "base/ipc.h"
 #include "base/json.h"
@@ -217,7 +218,9 @@ make_worker(struct single *s, struct error *e)
 		.sockets = s->fds,
 		.number = WORKER_NUMBER,
 		.generation = 1,
-		.master = -1 };
+		.master = -1,
+		.seat = crowd_seat_new(crowd_new(),
+		    s->policy->smtp.connection_limit) };
 
 	if (make_keeper(s, &args.keeper, e) < 0)
 		return -1;

@@ -52,6 +52,13 @@ slot_role(const struct slot *s)
 }
 
 void
+slot_free_seat(struct slot *s)
+{
+	crowd_seat_free(s->seat);
+	s->seat = NULL;
+}
+
+void
 slot_free_channels(struct slot *s)
 {
 	for (size_t i = 0; i < INSPECT_LANES; i++) {
@@ -65,8 +72,11 @@ static void
 forget_slot(struct slot *s, const struct slot *own)
 {
 	ipc_free(s->ipc);
-	if (s != own)
-		slot_free_channels(s);
+	if (s == own)
+		return;
+	slot_free_channels(s);
+	crowd_seat_forget(s->seat);
+	s->seat = NULL;
 }
 
 /*
@@ -117,6 +127,8 @@ inspector_child(
 	struct error e;
 
 	child_begin(m, "inspector", s);
+	crowd_seat_forget(s->seat);
+	crowd_forget(m->crowd);
 	sockets_close_others(&m->sockets, NULL, 0);
 	io_close(m->control);
 	io_close(m->metrics);
@@ -146,10 +158,12 @@ worker_child(struct master *m, struct slot *s, int sock,
 		.number = s->number,
 		.generation = g->number,
 		.master = sock,
-		.keeper = keeper };
+		.keeper = keeper,
+		.seat = s->seat };
 	struct error e;
 
 	if (s->milter >= 0) {
+		crowd_forget(m->crowd);
 		own = &g->sockets[p->smtp.n_listeners + (size_t)s->milter];
 		n_own = 1;
 		args.milter = &p->milter.listeners[s->milter];
@@ -200,6 +214,7 @@ keeper_child(struct master *m, const struct policy *p, int sock)
 	struct error e;
 
 	child_begin(m, "keeper", NULL);
+	crowd_forget(m->crowd);
 	sockets_close_others(&m->sockets, NULL, 0);
 	if (users_become(&m->users, &m->users.keeper, &e) < 0 ||
 	    sandbox_seal_code(&e) < 0 || confine_keeper(&p->keeper, &e) < 0)
@@ -216,6 +231,7 @@ checker_child(struct master *m, int sock)
 	bool ok;
 
 	child_begin(m, "checker", NULL);
+	crowd_forget(m->crowd);
 	sockets_close_others(&m->sockets, NULL, 0);
 	io_close(m->control);
 	io_close(m->metrics);
@@ -357,6 +373,7 @@ clear_slot(struct slot *s)
 	for (size_t i = 0; i < INSPECT_LANES; i++)
 		clear_reader(&s->readers[i]);
 	slot_free_channels(s);
+	slot_free_seat(s);
 	s->ready = false;
 	must(s->ipc == NULL);
 }
@@ -424,6 +441,9 @@ spawn_worker(struct master *m, struct slot *s, struct error *e)
 	int done;
 
 	clear_slot(s);
+	if (s->milter < 0)
+		s->seat = crowd_seat_new(m->crowd,
+		    s->generation->policy->smtp.connection_limit);
 	s->number = generations_number(&m->generations, &m->last_worker);
 	done = fill_slot(m, s, inspectors, e);
 	for (size_t i = 0; i < INSPECT_LANES; i++)

@@ -9,6 +9,7 @@
 #ifndef PROXY_SPAWN_H
 #define PROXY_SPAWN_H
 
+#include "base/crowd.h"
 #include "base/ipc.h"
 #include "proxy/generation.h"
 #include "proxy/listen.h"
@@ -56,6 +57,7 @@ struct master {
 		uint64_t due;
 		struct backoff crashes;
 	} keeper;
+	struct crowd *crowd; /* the clients of all workers, for ever */
 	struct generations generations;
 	unsigned last_generation, last_worker;
 	struct watch watch; /* the serving generation's maps */
@@ -89,6 +91,8 @@ int spawn_inspector(struct master *, struct slot *, enum inspect_lane,
     struct error *e);
 /* "worker" or "milter": what a slot's worker is called in log and status. */
 const char *slot_role(const struct slot *);
+/* Its worker is dead: what it held of the crowd is given back. */
+void slot_free_seat(struct slot *);
 /* What a slot's worker shared with its inspectors, unmapped here. */
 void slot_free_channels(struct slot *);
 int spawn_checker(struct master *, struct error *e);

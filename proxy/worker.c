@@ -80,7 +80,7 @@ open_door(struct worker *w, struct error *e)
 		    e);
 	else
 		w->smtp = smtp_new(w->loop, &a->policy->smtp, a->sockets,
-		    w->engine, w->keep, w->spools, a->number);
+		    w->engine, w->keep, w->spools, a->seat, a->number);
 	return w->smtp != NULL || w->milter != NULL ? 0 : -1;
 }
 

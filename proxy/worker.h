@@ -17,6 +17,7 @@ struct worker_args {
 	const struct milter_listener *milter;
 	int milter_socket;
 	struct inspect_channel *channels[INSPECT_LANES];
+	struct crowd_seat *seat; /* its own; NULL for the milter door */
 	unsigned number; /* ids of transactions begin with it */
 	unsigned generation;
 	int master;    /* its ipc socket */

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libbase.la
 libbase_la_SOURCES = \
 	proxy/base/arena.c proxy/base/arena.h \
 	proxy/base/buf.c proxy/base/buf.h \
+	proxy/base/crowd.c proxy/base/crowd.h \
 	proxy/base/error.c proxy/base/error.h \
 	proxy/base/fault.c proxy/base/fault.h \
 	proxy/base/fold.c proxy/base/fold.h proxy/base/fold_table.h \

@@ -12,6 +12,16 @@ static const char *const refusers[REFUSERS] = {
 	[REFUSED_BY_LIMITS] = "limits",
 };
 
+static const char *const limit_names[LIMITS] = {
+	[LIMIT_CONNECTIONS] = "connections",
+	[LIMIT_CLIENT_CONNECTIONS] = "client_connections",
+	[LIMIT_CONNECTION_RATE] = "client_connection_rate",
+	[LIMIT_MESSAGE_RATE] = "client_message_rate",
+	[LIMIT_RECIPIENT_RATE] = "client_recipient_rate",
+	[LIMIT_AUTH_RATE] = "client_auth_rate",
+	[LIMIT_TLS_RATE] = "client_new_tls_session_rate",
+};
+
 /* Those that an operator's graph begins with are there from the start. */
 void
 count_init(struct count *c, struct stats *s)
@@ -24,6 +34,9 @@ count_init(struct count *c, struct stats *s)
 	for (size_t i = 0; i < REFUSERS; i++)
 		c->refused[i] = stats_counter(s, "recipients_refused_total",
 		    LABELS({ "by", pn_str_of(refusers[i]) }));
+	for (size_t i = 0; i < LIMITS; i++)
+		c->limits[i] = stats_counter(s, "limits_total",
+		    LABELS({ "limit", pn_str_of(limit_names[i]) }));
 }
 
 void
@@ -47,6 +60,18 @@ void
 count_refused(struct count *c, enum count_refuser by)
 {
 	stat_add(c->refused[by], 1);
+}
+
+void
+count_limit(struct count *c, enum limit limit)
+{
+	stat_add(c->limits[limit], 1);
+}
+
+const char *
+count_limit_name(enum limit limit)
+{
+	return limit_names[limit];
 }
 
 void

@@ -17,6 +17,18 @@ enum count_refuser {
 	REFUSERS
 };
 
+/* What a client met the end of. */
+enum limit {
+	LIMIT_CONNECTIONS,
+	LIMIT_CLIENT_CONNECTIONS,
+	LIMIT_CONNECTION_RATE,
+	LIMIT_MESSAGE_RATE,
+	LIMIT_RECIPIENT_RATE,
+	LIMIT_AUTH_RATE,
+	LIMIT_TLS_RATE,
+	LIMITS
+};
+
 /* The client heard 2xx, 4xx, 5xx, or left without an answer. */
 #define COUNT_ANSWERS 4
 
@@ -24,6 +36,7 @@ struct count {
 	struct stats *stats;
 	struct stat_series *messages[VERDICT_REJECT + 1][COUNT_ANSWERS];
 	struct stat_series *refused[REFUSERS];
+	struct stat_series *limits[LIMITS];
 	struct stat_series *bytes, *sessions, *all_sessions, *turned_away;
 };
 
@@ -32,6 +45,8 @@ void count_init(struct count *, struct stats *);
 void count_message(struct count *, enum verdict_action, uint16_t code,
     uint64_t bytes);
 void count_refused(struct count *, enum count_refuser);
+void count_limit(struct count *, enum limit);
+const char *count_limit_name(enum limit);
 /* It came, or left: so many are open now. */
 void count_session(struct count *, bool came, unsigned now);
 void count_turned_away(struct count *);

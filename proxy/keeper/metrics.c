@@ -273,6 +273,7 @@ help_of(const char *name)
 		    "Connections that were turned away at once." },
 		{ "inspections_failed_total",
 		    "Messages that inspection could not finish." },
+		{ "limits_total", "Clients that met a limit, by which." },
 		{ "messages_total", "Messages, by what became of them." },
 		{ "module_calls_total", "Hooks of a filter module that ran." },
 		{ "module_failures_total",

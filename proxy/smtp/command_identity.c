@@ -4,6 +4,7 @@
  */
 #include "smtp/command.h"
 #include "smtp/identity.h"
+#include "smtp/limits.h"
 
 static bool
 may_identify(struct session *s, enum smtp_identity by)
@@ -52,6 +53,7 @@ command_do_xclient(struct session *s, struct pn_str arg)
 	session_rebase(s, t);
 	s->greeted = false;
 	s->state = SESSION_GREETING;
+	(void)limits_client(s); /* or else it has hung up */
 }
 
 /* For the next mail alone; its stages begin at connect, as that client's. */

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "mail/address.h"
 #include "smtp/command.h"
+#include "smtp/limits.h"
 
 /* "FROM:" or "TO:" at the front of *arg, in any case; taken off. */
 static bool
@@ -129,7 +130,7 @@ command_check_mail(struct session *s, struct pn_str arg)
 {
 	bool forwarded = s->t != NULL;
 
-	if (!mail_new(s))
+	if (!limits_mail(s) || !mail_new(s))
 		return false;
 	if (read_sender(s, arg))
 		return true;
@@ -201,6 +202,8 @@ command_check_rcpt(struct session *s, struct pn_str arg)
 		s->errors++; /* one that counts: the limit is wide */
 		return false;
 	}
+	if (!limits_rcpt(s))
+		return false;
 	return keep_rcpt(s, &a, params);
 }
 

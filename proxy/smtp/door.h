@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
+#include "base/crowd.h"
 #include "engine/count.h"
 #include "smtp/peers.h"
 #include "smtp/upstream.h"
@@ -38,7 +39,7 @@ struct smtp {
 	unsigned worker;
 	struct listener *listeners; /* [conf->n_listeners] */
 	struct hop *hops;           /* [conf->n_upstreams] */
-	struct peers peers;
+	struct crowd_seat *seat;    /* borrowed */
 	TAILQ_HEAD(, session) sessions;
 	LIST_HEAD(, release) releases;
 	unsigned n_sessions;
@@ -50,11 +51,6 @@ struct smtp {
 	struct event said_drained; /* drained() comes from the loop alone */
 };
 
-/*
- * One connection more of this client: its peer, or NULL when it has too many
- * (then that is counted, and the caller turns it away).
- */
-struct peer *door_admit(struct listener *, const struct sockaddr *);
 /* A session or a release has gone. */
 void door_left(struct smtp *);
 /* Releases: registered with keep by smtp_new(), all freed by smtp_free(). */

@@ -13,62 +13,25 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "smtp/limits.h"
 #include "smtp/probe.h"
-#include "smtp/session.h"
 
 #define ACCEPTS 8 /* a wake-up: then the sessions have their turn */
 #define PAUSE_MS 1000 /* without descriptors or memory */
+#define SAY_MAX 510   /* RFC 5321 4.5.3.1.5, without CRLF */
 
 /* ---- accepting ---- */
 
-/* Clients of our own networks, and the MTAs that speak for others, may hold
- * as many as they like (Postfix's smtpd_client_event_limit_exceptions). */
-static bool
-is_excepted(const struct listener *l, const struct sockaddr *sa)
-{
-	const struct smtp_conf *c = l->smtp->conf;
-
-	return net_has(c->site.mynetworks, c->site.n_mynetworks, sa) ||
-	    session_is_listed(l->conf, sa) || proxied_is_listed(l->conf, sa);
-}
-
-static bool
-too_many(const struct listener *l, const struct sockaddr *sa,
-    const struct peer *p)
-{
-	const struct smtp_conf *c = l->smtp->conf;
-
-	return c->client_connection_limit > 0 &&
-	    p->connections > c->client_connection_limit && !is_excepted(l, sa);
-}
-
-struct peer *
-door_admit(struct listener *l, const struct sockaddr *sa)
-{
-	struct peer *p = peers_enter(&l->smtp->peers, sa);
-
-	if (!too_many(l, sa, p))
-		return p;
-	peers_leave(p);
-	count_turned_away(&l->smtp->count);
-	return NULL;
-}
-
-static bool
-is_full(const struct listener *l)
-{
-	unsigned limit = l->smtp->conf->connection_limit;
-
-	return limit > 0 && l->smtp->n_sessions >= limit;
-}
-
 static void
-turn_away(int fd)
+turn_away(struct smtp *s, int fd, const char *say)
 {
-	static const char text[] = "421 4.7.0 Error: too many connections\r\n";
+	struct iovec pieces[] = { { (char *)say, strlen(say) },
+		{ (char *)"\r\n", 2 } };
+	struct msghdr m = { .msg_iov = pieces, .msg_iovlen = 2 };
 
+	count_turned_away(&s->count);
 	/* The socket's buffer is empty; who does not get it sees a close. */
-	if (send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL) < 0)
+	if (sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
 		log_debug("", "turn-away", "why=send");
 	(void)close(fd);
 }
@@ -104,7 +67,8 @@ accept_one(struct listener *l)
 	struct sockaddr_storage sa = { 0 };
 	struct sockaddr *any = (struct sockaddr *)&sa;
 	socklen_t n = sizeof(sa);
-	struct peer *p;
+	struct crowd_hold hold;
+	char say[SAY_MAX];
 	int fd = accept4(l->fd, any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0) {
@@ -114,16 +78,12 @@ accept_one(struct listener *l)
 			accept_failed(l);
 		return false;
 	}
-	if (is_full(l)) {
-		count_turned_away(&l->smtp->count);
-		turn_away(fd);
-		return true;
+	if (limits_admit(l, fd, any, &hold, say, sizeof(say))) {
+		session_new(l, fd, any, &hold);
+	} else {
+		crowd_leave(l->smtp->seat, &hold);
+		turn_away(l->smtp, fd, say);
 	}
-	p = door_admit(l, any);
-	if (p == NULL)
-		turn_away(fd);
-	else
-		session_new(l, fd, any, p);
 	return true;
 }
 
@@ -195,7 +155,7 @@ on_drained(int fd, short what, void *arg)
 struct smtp *
 smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
     struct engine *engine, struct keep *keep, struct spool_pool *pool,
-    unsigned worker)
+    struct crowd_seat *seat, unsigned worker)
 {
 	struct smtp *s = xcalloc(1, sizeof(*s));
 
@@ -205,6 +165,7 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 	s->engine = engine;
 	s->keep = keep;
 	s->pool = pool;
+	s->seat = seat;
 	s->worker = worker;
 	engine_ask_milters(engine, conf->hostname);
 	count_init(&s->count, keep_stats(keep));

@@ -15,6 +15,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/hop.c proxy/smtp/hop.h \
 	proxy/smtp/identity.c proxy/smtp/identity.h \
 	proxy/smtp/intake.c \
+	proxy/smtp/limits.c proxy/smtp/limits.h \
 	proxy/smtp/line.c proxy/smtp/line.h \
 	proxy/smtp/listener.c \
 	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \

@@ -2,83 +2,71 @@
 #include "smtp/peers.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/ip.h"
 
-struct raw {
-	int family;
-	size_t n;
-	unsigned char addr[16];
-};
-
-static struct raw
-raw_of(const struct sockaddr *sa)
+struct peer
+peer_of(const struct sockaddr *sa)
 {
-	struct raw r = { .family = sa->sa_family, .n = 4 };
+	struct peer p = { .family = sa->sa_family };
 	const struct sockaddr_in6 *six = (const void *)sa;
 
 	if (sa->sa_family == AF_INET) {
-		memcpy(r.addr, &((const struct sockaddr_in *)(const void *)sa)
+		p.n = 4;
+		memcpy(p.addr, &((const struct sockaddr_in *)(const void *)sa)
 				    ->sin_addr, 4);
 	} else if (sa->sa_family == AF_INET6 &&
 	    IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
-		r.family = AF_INET;
-		memcpy(r.addr, six->sin6_addr.s6_addr + 12, 4);
+		p.family = AF_INET;
+		p.n = 4;
+		memcpy(p.addr, six->sin6_addr.s6_addr + 12, 4);
 	} else if (sa->sa_family == AF_INET6) {
-		r.n = 16;
-		memcpy(r.addr, &six->sin6_addr, 16);
-	} else {
-		r.n = 0;
+		p.n = 16;
+		memcpy(p.addr, &six->sin6_addr, 16);
 	}
-	return r;
-}
-
-static unsigned
-bucket_of(const struct raw *r)
-{
-	unsigned h = 2166136261u;
-
-	for (size_t i = 0; i < r->n; i++)
-		h = (h ^ r->addr[i]) * 16777619u;
-	return (h ^ h >> 16) % PEER_BUCKETS;
-}
-
-struct peer *
-peers_enter(struct peers *all, const struct sockaddr *sa)
-{
-	struct raw r = raw_of(sa);
-	unsigned at = bucket_of(&r);
-	struct peer *p;
-
-	LIST_FOREACH (p, &all->buckets[at], next)
-		if (p->family == r.family &&
-		    memcmp(p->addr, r.addr, sizeof(r.addr)) == 0)
-			break;
-	if (p == NULL) {
-		p = xcalloc(1, sizeof(*p));
-		p->family = r.family;
-		memcpy(p->addr, r.addr, sizeof(r.addr));
-		LIST_INSERT_HEAD(&all->buckets[at], p, next);
-	}
-	p->connections++;
 	return p;
 }
 
-void
-peers_leave(struct peer *p)
+struct peer
+peer_of_text(struct pn_str ip)
 {
-	if (--p->connections > 0)
-		return;
-	LIST_REMOVE(p, next);
-	free(p);
+	struct peer p = { 0 };
+	bool v4;
+
+	if (!ip_parse(ip, p.addr, &v4))
+		return p;
+	p.family = v4 ? AF_INET : AF_INET6;
+	p.n = v4 ? 4 : 16;
+	if (v4)
+		memmove(p.addr, p.addr + 12, 4);
+	return p;
+}
+
+size_t
+peer_name(const struct peer *p, unsigned ipv4_bits, unsigned ipv6_bits,
+    unsigned char name[PEER_NAME_MAX])
+{
+	unsigned bits = p->n == 4 ? ipv4_bits : ipv6_bits;
+
+	name[0] = (unsigned char)p->n;
+	for (size_t i = 0; i < p->n; i++, bits -= bits < 8 ? bits : 8)
+		name[1 + i] = bits >= 8
+		    ? p->addr[i]
+		    : p->addr[i] & (unsigned char)(0xff00 >> bits);
+	return 1 + p->n;
+}
+
+bool
+peer_is_in(const struct peer *p, const struct site_net *nets, size_t n)
+{
+	return site_nets_have(nets, n, p->family, p->addr);
 }
 
 bool
 net_has(const struct site_net *nets, size_t n, const struct sockaddr *sa)
 {
-	struct raw r = raw_of(sa);
+	struct peer p = peer_of(sa);
 
-	return site_nets_have(nets, n, r.family, r.addr);
+	return peer_is_in(&p, nets, n);
 }

@@ -1,34 +1,32 @@
 /*
- * peers - how many connections each client address holds. Owned by the door;
- * one entry for an address that has any.
+ * peers - client addresses as limits see them: in a network or not, and cut to
+ * the net that is one client.
  */
 #ifndef SMTP_PEERS_H
 #define SMTP_PEERS_H
 
 #include <stdbool.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "smtp/smtp.h"
 
-#define PEER_BUCKETS 1024
+#define PEER_NAME_MAX 17 /* of a client's net: its family and its address */
 
+/* An IPv4-mapped address counts as IPv4. .n 0: it is none of the internet. */
 struct peer {
-	LIST_ENTRY(peer) next;
 	int family;
+	size_t n;
 	unsigned char addr[16];
-	unsigned connections;
 };
 
-struct peers {
-	LIST_HEAD(, peer) buckets[PEER_BUCKETS];
-};
+struct peer peer_of(const struct sockaddr *);
+/* "192.0.2.1" */
+struct peer peer_of_text(struct pn_str ip);
+/* The net it is in, of so many bits; bytes written. */
+size_t peer_name(const struct peer *, unsigned ipv4_bits, unsigned ipv6_bits,
+    unsigned char name[PEER_NAME_MAX]);
 
-/* One connection more or less. The last one frees the entry. */
-struct peer *peers_enter(struct peers *, const struct sockaddr *);
-void peers_leave(struct peer *);
-
-/* Is the address in one of the networks? An IPv4-mapped one counts as IPv4. */
+bool peer_is_in(const struct peer *, const struct site_net *, size_t n);
 bool net_has(const struct site_net *, size_t n, const struct sockaddr *);
 
 #endif

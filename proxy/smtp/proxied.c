@@ -11,24 +11,22 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "smtp/limits.h"
 #include "smtp/proxy_protocol.h"
-#include "smtp/session.h"
 
 #define PATIENCE_MS 5000 /* for all of it: the first packet has it */
 
 struct proxied {
-	struct listener *listener;
 	uint64_t until_ms;
 	struct proxy_header header;
 };
 
 struct proxied *
-proxied_new(struct listener *l)
+proxied_new(struct loop *loop)
 {
 	struct proxied *p = xcalloc(1, sizeof(*p));
 
-	p->listener = l;
-	p->until_ms = loop_now_ms(l->smtp->loop) + PATIENCE_MS;
+	p->until_ms = loop_now_ms(loop) + PATIENCE_MS;
 	return p;
 }
 
@@ -81,24 +79,15 @@ static enum turn
 take_over(struct session *s)
 {
 	const struct proxy_header *h = &s->proxied->header;
-	const struct sockaddr *client = (const void *)&h->client;
-	struct peer *peer;
 
+	s->state = SESSION_GREETING;
 	if (h->state == PROXY_GIVEN) {
-		peer = door_admit(s->proxied->listener, client);
-		if (peer == NULL) {
-			session_say(s, 421, "4.7.0",
-			    "Error: too many connections");
-			session_hang_up(s);
-			return TURN_AGAIN;
-		}
-		peers_leave(s->peer);
-		s->peer = peer;
-		session_set_client(s, client);
+		session_set_client(s, (const void *)&h->client);
+		if (!s->listed)
+			(void)limits_client(s); /* or else it has hung up */
 	}
 	proxied_free(s->proxied);
 	s->proxied = NULL;
-	s->state = SESSION_GREETING;
 	return TURN_AGAIN;
 }
 

@@ -286,7 +286,7 @@ session_is_listed(const struct smtp_listener *l, const struct sockaddr *sa)
 
 void
 session_new(struct listener *l, int fd, const struct sockaddr *sa,
-    struct peer *peer)
+    const struct crowd_hold *hold)
 {
 	struct smtp *smtp = l->smtp;
 	struct session *s = xcalloc(1, sizeof(*s));
@@ -295,9 +295,9 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	s->smtp = smtp;
 	s->listener = l->conf;
 	s->hop = l->hop;
-	s->peer = peer;
+	s->hold = *hold;
 	if (proxied_is_listed(l->conf, sa))
-		s->proxied = proxied_new(l);
+		s->proxied = proxied_new(smtp->loop);
 	s->state = s->proxied != NULL ? SESSION_PROXY : SESSION_GREETING;
 	STAILQ_INIT(&s->answers);
 	stage_open(s);
@@ -329,7 +329,7 @@ session_free(struct session *s)
 	transaction_free(s->base);
 	wire_close(&s->wire);
 	proxied_free(s->proxied);
-	peers_leave(s->peer);
+	crowd_leave(smtp->seat, &s->hold);
 	TAILQ_REMOVE(&smtp->sessions, s, all);
 	smtp->n_sessions--;
 	count_session(&smtp->count, false, smtp->n_sessions);

@@ -75,7 +75,7 @@ struct session {
 	struct smtp *smtp;
 	const struct smtp_listener *listener;
 	struct hop *hop;
-	struct peer *peer;
+	struct crowd_hold hold; /* what limits know of it */
 	bool listed; /* may tell us who its client is */
 	struct proxied *proxied; /* PROXY: what it says; else NULL */
 	struct wire wire;
@@ -127,9 +127,9 @@ struct session {
 	unsigned lingering;       /* CLOSING: reads so far, from 1 */
 };
 
-/* Takes fd, which is accepted and non-blocking, and one connection of peer. */
+/* Takes fd, which is accepted and non-blocking, and what is held of the crowd. */
 void session_new(struct listener *, int fd, const struct sockaddr *,
-    struct peer *);
+    const struct crowd_hold *);
 /* That is its client: of the connection, or as a PROXY header says. */
 void session_set_client(struct session *, const struct sockaddr *);
 /* May this address tell us who its client is? */
@@ -182,7 +182,7 @@ enum turn session_wait_elsewhere(struct session *);
 const char *session_id(const struct session *);
 
 /* The PROXY header of a listed load balancer, before all else (proxied.c). */
-struct proxied *proxied_new(struct listener *);
+struct proxied *proxied_new(struct loop *);
 void proxied_free(struct proxied *);
 bool proxied_is_listed(const struct smtp_listener *, const struct sockaddr *);
 enum turn session_proxied(struct session *);
@@ -256,6 +256,8 @@ void shape_connect(const struct session *);
 void shape_disconnect(const struct session *);
 /* "lost connection", "timeout", "too many errors": after the last command. */
 void shape_left(const struct session *, const char *how);
+/* A limit by client net: "Connection rate limit exceeded". */
+void shape_limit(enum limit, struct pn_str ip, unsigned count);
 /* What the client hears: "550 5.7.1 text". */
 void shape_said(struct session *, struct pn_str reply);
 void shape_reply(struct session *, const struct reply *);

@@ -80,6 +80,26 @@ shape_left(const struct session *s, const char *how)
 		    PN_STR_ARG(verb), PEER(&s->base->client));
 }
 
+/* fail2ban looks for these. */
+void
+shape_limit(enum limit limit, struct pn_str ip, unsigned count)
+{
+	static const char *const words[LIMITS] = {
+		[LIMIT_CLIENT_CONNECTIONS] = "Connection concurrency",
+		[LIMIT_CONNECTION_RATE] = "Connection rate",
+		[LIMIT_MESSAGE_RATE] = "Message delivery request rate",
+		[LIMIT_RECIPIENT_RATE] = "Recipient address rate",
+		[LIMIT_AUTH_RATE] = "AUTH command rate",
+		[LIMIT_TLS_RATE] = "New TLS session rate",
+	};
+	const struct client c = { .ip = ip };
+
+	if (words[limit] != NULL && log_wants_postfix())
+		log_postfix("smtpd",
+		    "warning: %s limit exceeded: %u from %s for service smtp",
+		    words[limit], count, PEER(&c));
+}
+
 void
 shape_disconnect(const struct session *s)
 {

@@ -56,6 +56,24 @@ struct smtp_listener {
 	size_t n_proxy_from;
 };
 
+/* Counted by time and client net. */
+enum limit_rate {
+	RATE_CONNECTIONS,
+	RATE_MESSAGES,
+	RATE_RECIPIENTS,
+	RATE_AUTH,
+	RATE_TLS, /* new sessions */
+	LIMIT_RATES
+};
+
+struct smtp_limits {
+	unsigned ipv4_bits, ipv6_bits; /* of an address that are one client */
+	const struct site_net *exceptions; /* clients that are not counted */
+	size_t n_exceptions;
+	unsigned rates[LIMIT_RATES];  /* in that time; 0: no limit */
+	uint64_t rate_unit_ms;        /* 60 s */
+};
+
 struct smtp_conf {
 	const char *hostname;
 	const struct smtp_upstream *upstreams;
@@ -65,8 +83,9 @@ struct smtp_conf {
 	struct site site;             /* its domains: for maildir upstreams */
 	size_t message_size_limit;    /* 50 MiB */
 	unsigned recipient_limit;     /* a transaction: 1000 */
-	unsigned connection_limit;    /* of a worker: 10000 */
-	unsigned client_connection_limit; /* of a client address, a worker: 50 */
+	unsigned connection_limit;    /* of all workers: 10000 */
+	unsigned client_connection_limit; /* of a client net, likewise: 50 */
+	struct smtp_limits limits;
 	unsigned error_limit;         /* 4xx/5xx of a session, then 421: 20 */
 	unsigned junk_command_limit;  /* NOOP VRFY RSET ... without mail: 100 */
 	uint64_t command_timeout_ms;  /* 5 min */
@@ -75,11 +94,14 @@ struct smtp_conf {
 };
 
 struct smtp;
+struct crowd_seat;
 
 /* Sockets: one a listener, bound and listening, non-blocking, in the order of
- * conf->listeners; stays the caller's. Ids of transactions begin with worker. */
+ * conf->listeners; stays the caller's. Ids of transactions begin with worker.
+ * seat: where its clients stand beside those of other workers; borrowed. */
 struct smtp *smtp_new(struct loop *, const struct smtp_conf *, const int *sockets,
-    struct engine *, struct keep *, struct spool_pool *, unsigned worker);
+    struct engine *, struct keep *, struct spool_pool *, struct crowd_seat *seat,
+    unsigned worker);
 /* Stop accepting at once; sessions end at their next idle point with 421
  * 4.3.2; drained is called from the loop when the last has gone. */
 void smtp_drain(struct smtp *, void (*drained)(void *), void *arg);

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "base/crowd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -27,6 +28,23 @@ identity(const char *word)
 		return IDENTITY_XCLIENT;
 	return strcmp(word, "xforward") == 0 ? IDENTITY_XFORWARD
 					     : IDENTITY_NONE;
+}
+
+static struct smtp_limits
+limits(int argc, char **argv)
+{
+	return (struct smtp_limits){
+		.ipv4_bits = 32, .ipv6_bits = 64,
+		.rate_unit_ms = number(argc, argv, "rate_unit", 60000),
+		.rates = {
+		    [RATE_CONNECTIONS] = (unsigned)number(argc, argv,
+			"connection_rate", 0),
+		    [RATE_MESSAGES] = (unsigned)number(argc, argv,
+			"message_rate", 0),
+		    [RATE_RECIPIENTS] = (unsigned)number(argc, argv,
+			"recipient_rate", 0),
+		    [RATE_AUTH] = (unsigned)number(argc, argv, "auth_rate", 0),
+		    [RATE_TLS] = (unsigned)number(argc, argv, "tls_rate", 0) } };
 }
 
 struct program {
@@ -72,6 +90,8 @@ run(const struct smtp_conf *conf, const char *spool_dir, const char *early)
 	    &p);
 	struct event *in = event_new(loop_base(p.loop), 0, EV_READ, on_stdin,
 	    &p);
+	struct crowd *crowd = crowd_new();
+	struct crowd_seat *seat = crowd_seat_new(crowd, conf->connection_limit);
 	uint16_t port;
 	int fd = listen_on_loopback(&port);
 
@@ -79,11 +99,14 @@ run(const struct smtp_conf *conf, const char *spool_dir, const char *early)
 	fflush(stdout);
 	evsignal_add(term, NULL);
 	event_add(in, NULL);
-	p.smtp = smtp_new(p.loop, conf, &fd, &engine, &keep, pool, 0);
+	p.smtp = smtp_new(p.loop, conf, &fd, &engine, &keep, pool, seat,
+	    0);
 	loop_run(p.loop);
 	smtp_free(p.smtp);
 	event_free(term);
 	event_free(in);
+	crowd_seat_free(seat);
+	crowd_forget(crowd);
 	spool_pool_free(pool);
 	loop_free(p.loop);
 	close(fd);
@@ -127,6 +150,7 @@ main(int argc, char **argv)
 		.connection_limit = (unsigned)number(argc, argv, "conns", 100),
 		.client_connection_limit =
 		    (unsigned)number(argc, argv, "client_conns", 50),
+		.limits = limits(argc, argv),
 		.error_limit = (unsigned)number(argc, argv, "errors", 20),
 		.junk_command_limit = (unsigned)number(argc, argv, "junk", 100),
 		.command_timeout_ms =

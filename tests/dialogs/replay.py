@@ -276,6 +276,10 @@ class Daemon:
 
     LIMITS = {"size": "message_size_limit %s",
               "conns": "connection_limit %s", "client_conns": "client_connection_limit %s",
+              "connection_rate": "client_connection_rate_limit %s",
+              "message_rate": "client_message_rate_limit %s",
+              "recipient_rate": "client_recipient_rate_limit %s",
+              "rate_unit": "rate_time_unit %s",
               "errors": "error_limit %s", "junk": "junk_command_limit %s",
               "command_timeout": "command_timeout %s", "data_timeout": "data_timeout %s"}
     UP = {"connect_timeout": "connect_timeout %s", "reply_timeout": "reply_timeout %s",
@@ -331,7 +335,8 @@ class Daemon:
     @staticmethod
     def unit(key, value):
         """Time-outs are written in ms for the door; seconds are the daemon's least."""
-        return "%ds" % max(1, round(int(value) / 1000)) if "timeout" in key else value
+        return "%ds" % max(1, round(int(value) / 1000)) \
+            if "timeout" in key or key == "rate_unit" else value
 
     def make_folders(self):
         """The configuration's line of users, when there is a choice."""

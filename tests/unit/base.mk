@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 base_tests = \
 	tests/unit/test_arena \
 	tests/unit/test_buf \
+	tests/unit/test_crowd \
 	tests/unit/test_ipc \
 	tests/unit/test_json \
 	tests/unit/test_lex \
@@ -16,6 +17,8 @@ tests_unit_test_arena_SOURCES = tests/unit/test_arena.c
 tests_unit_test_arena_LDADD = libbase.la $(CMOCKA_LIBS)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_LDADD = libbase.la $(CMOCKA_LIBS)
+tests_unit_test_crowd_SOURCES = tests/unit/test_crowd.c
+tests_unit_test_crowd_LDADD = libbase.la $(CMOCKA_LIBS)
 tests_unit_test_ipc_SOURCES = tests/unit/test_ipc.c
 tests_unit_test_ipc_LDADD = libbase.la $(CMOCKA_LIBS)
 tests_unit_test_json_SOURCES = tests/unit/test_json.c

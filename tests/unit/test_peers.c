@@ -1,4 +1,4 @@
-/* peers: networks, and connections counted by address. */
+/* peers: networks, and the net that is one client. */
 #include "cm.h"
 
 #include <arpa/inet.h>
@@ -71,27 +71,58 @@ ours(void **state)
 }
 
 static void
-connections(void **state)
+names(void **state)
 {
-	struct peers all = { 0 };
-	struct sockaddr_storage a = address("192.0.2.1");
-	struct sockaddr_storage same = address("::ffff:192.0.2.1");
-	struct sockaddr_storage b = address("192.0.2.2");
-	struct peer *p = peers_enter(&all, (void *)&a), *other;
+	static const struct {
+		const char *a, *b;
+		unsigned four, six;
+		bool same;
+	} cases[] = { { "192.0.2.1", "192.0.2.1", 32, 64, true },
+		{ "192.0.2.1", "192.0.2.2", 32, 64, false },
+		{ "192.0.2.1", "192.0.2.200", 24, 64, true },
+		{ "192.0.2.127", "192.0.2.128", 25, 64, false },
+		{ "192.0.2.129", "192.0.2.128", 25, 64, true },
+		{ "192.0.2.1", "::ffff:192.0.2.1", 32, 64, true },
+		{ "2001:db8::1", "2001:db8::ffff:0:0:2", 32, 64, true },
+		{ "2001:db8::1", "2001:db8:0:1::1", 32, 64, false },
+		{ "2001:db8::1", "2001:db8:0:1::1", 32, 63, true },
+		{ "2001:db8::1", "2001:db8::2", 32, 128, false },
+		{ "10.1.2.3", "11.1.2.3", 8, 64, false },
+		{ "0.0.0.0", "::", 8, 16, false } };
 
 	(void)state;
-	assert_ptr_equal(peers_enter(&all, (void *)&same), p);
-	assert_int_equal(p->connections, 2);
-	other = peers_enter(&all, (void *)&b);
-	assert_ptr_not_equal(other, p);
-	assert_int_equal(other->connections, 1);
-	peers_leave(p);
-	assert_int_equal(p->connections, 1);
-	peers_leave(p);
-	peers_leave(other);
-	p = peers_enter(&all, (void *)&a);
-	assert_int_equal(p->connections, 1);
-	peers_leave(p);
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct sockaddr_storage sa = address(cases[i].a);
+		struct peer a = peer_of((void *)&sa);
+		struct peer b;
+		unsigned char x[PEER_NAME_MAX], y[PEER_NAME_MAX];
+		size_t n = peer_name(&a, cases[i].four, cases[i].six, x);
+		size_t m;
+
+		sa = address(cases[i].b);
+		b = peer_of((void *)&sa);
+		m = peer_name(&b, cases[i].four, cases[i].six, y);
+		if ((n == m && memcmp(x, y, n) == 0) != cases[i].same)
+			fail_msg("%s %s", cases[i].a, cases[i].b);
+	}
+}
+
+static void
+texts(void **state)
+{
+	struct peer four = peer_of_text(PN_STR_V("192.0.2.1"));
+	struct peer six = peer_of_text(PN_STR_V("2001:db8::1"));
+	struct sockaddr_storage a = address("192.0.2.1");
+	struct sockaddr_storage b = address("2001:db8::1");
+	struct peer of_a = peer_of((void *)&a), of_b = peer_of((void *)&b);
+
+	(void)state;
+	assert_memory_equal(four.addr, of_a.addr, 4);
+	assert_int_equal(four.n, 4);
+	assert_int_equal(four.family, AF_INET);
+	assert_memory_equal(six.addr, of_b.addr, 16);
+	assert_int_equal(six.family, AF_INET6);
+	assert_int_equal(peer_of_text(PN_STR_V("nonsense")).n, 0);
 }
 
 int
@@ -100,7 +131,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(networks),
 		cmocka_unit_test(ours),
-		cmocka_unit_test(connections),
+		cmocka_unit_test(names),
+		cmocka_unit_test(texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

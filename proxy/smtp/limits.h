@@ -1,0 +1,31 @@
+/*
+ * limits - what a client may ask of us, and how often: by its net, over all
+ * workers (base/crowd.h), and of one session. Each ends in a reply, a line in
+ * the log and a count; none in silence.
+ *
+ * Clients of mynetworks, hosts that may say for whom they speak, and
+ * limit_exceptions are not counted by net (Postfix's
+ * smtpd_client_event_limit_exceptions). Called by listener, session, the
+ * commands and data.
+ */
+#ifndef SMTP_LIMITS_H
+#define SMTP_LIMITS_H
+
+#include "smtp/session.h"
+
+/* A client that was just accepted. Takes what is its of the crowd; false: it
+ * may not stay, and *say (of size) is what it hears. */
+bool limits_admit(struct listener *, int fd, const struct sockaddr *,
+    struct crowd_hold *, char *say, size_t size);
+/* It told who its client is (XCLIENT, PROXY): from here on that one counts.
+ * False: there are too many of it; that is said, and the session ends. */
+bool limits_client(struct session *);
+
+/* MAIL, RCPT, AUTH, a TLS handshake: once more in this time. False: that is
+ * too often; it was said. */
+bool limits_mail(struct session *);
+bool limits_rcpt(struct session *);
+bool limits_auth(struct session *);
+bool limits_tls(struct session *);
+
+#endif
