@@ -313,12 +313,12 @@ check_size(struct pn_str v, struct params *p)
 	return true;
 }
 
-/* BINARYMIME needs CHUNKING, which is not offered (RFC 3030 3). */
 static bool
 check_body(struct pn_str v, struct params *p)
 {
 	p->eight_bit = pn_str_caseeq(v, PN_STR_V("8BITMIME"));
-	return p->eight_bit || pn_str_caseeq(v, PN_STR_V("7BIT"));
+	p->binary = pn_str_caseeq(v, PN_STR_V("BINARYMIME"));
+	return p->eight_bit || p->binary || pn_str_caseeq(v, PN_STR_V("7BIT"));
 }
 
 static bool

@@ -57,6 +57,7 @@ struct params {
 	unsigned given;     /* enum param */
 	uint64_t size;      /* of SIZE= */
 	bool eight_bit;     /* BODY=8BITMIME */
+	bool binary;        /* BODY=BINARYMIME (RFC 3030 3) */
 	struct pn_str bad;  /* the one that failed */
 };
 

@@ -25,17 +25,36 @@ may_add_dots(const struct edit_ranges *ranges, struct spool *s)
 
 void
 body_start(struct body *b, struct spool *spool,
-    const struct edit_ranges *ranges)
+    const struct edit_ranges *ranges, bool chunk)
 {
-	*b = (struct body){ .spool = spool, .ranges = ranges,
+	*b = (struct body){ .spool = spool, .ranges = ranges, .chunk = chunk,
 		.left = edit_ranges_size(ranges),
-		.dotted = spool_dotted(spool) || may_add_dots(ranges, spool) };
+		.dotted = !chunk &&
+		    (spool_dotted(spool) || may_add_dots(ranges, spool)) };
+}
+
+bool
+body_ends_mid_line(struct spool *spool, const struct edit_ranges *ranges)
+{
+	const struct edit_range *r, *last = NULL;
+	struct pn_str end;
+
+	STAILQ_FOREACH (r, ranges, next)
+		last = r;
+	if (last == NULL || last->n == 0)
+		return false;
+	end = last->literal.p != NULL
+	    ? pn_str_sub(last->literal, last->n - 1, 1)
+	    : spool_at(spool, last->offset + last->n - 1);
+	return end.n > 0 && end.p[0] != '\n';
 }
 
 /* What ends the message: CRLF first if its last line has none. */
 static struct pn_str
-end_of(bool mid_line)
+end_of(const struct body *b, bool mid_line)
 {
+	if (b->chunk)
+		return PN_STR_V("");
 	return mid_line ? PN_STR_V("\r\n.\r\n") : PN_STR_V(".\r\n");
 }
 
@@ -60,7 +79,7 @@ static enum body_turn
 send_last(struct body *b, struct wire *w, struct pn_str piece)
 {
 	bool mid_line = piece.n > 0 ? piece.p[piece.n - 1] != '\n' : b->mid_line;
-	struct pn_str end = end_of(mid_line);
+	struct pn_str end = end_of(b, mid_line);
 	size_t n = wire_sendv(w,
 	    (struct iovec[]){ { (char *)piece.p, piece.n },
 		{ (char *)end.p, end.n } },
@@ -132,7 +151,7 @@ send_dotted(struct body *b, struct wire *w)
 		if (b->left > 0 && !wire_flush(w))
 			return BODY_BLOCKED;
 	}
-	(void)buf_add_str(&w->out, end_of(b->mid_line));
+	(void)buf_add_str(&w->out, end_of(b, b->mid_line));
 	b->ended = true;
 	return flush(w);
 }

@@ -97,6 +97,11 @@ check_data(struct session *s, struct pn_str arg)
 {
 	if (!no_argument(s, arg))
 		return false;
+	if (s->binary) {
+		session_say(s, 503, "5.5.1",
+		    "Error: BODY=BINARYMIME needs BDAT");
+		return false;
+	}
 	if (s->t->envelope.n_accepted == 0) { /* RFC 2033 4.2 wants 503 */
 		session_say(s, s->listener->lmtp ? 503 : 554, "5.5.1", "Error: no valid recipients");
 		return false;

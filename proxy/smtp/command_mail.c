@@ -72,6 +72,10 @@ check_sender(struct session *s, const struct address *a,
 		    "Address needs the SMTPUTF8 option");
 		return false;
 	}
+	if (p->binary && !s->offered.binary) {
+		session_say(s, 501, "5.5.4", "Bad value of option: BODY");
+		return false;
+	}
 	if (ehlo_size(&e) > 0 && p->size > ehlo_size(&e)) {
 		session_say(s, 552, "5.3.4",
 		    "Message size exceeds fixed limit");
@@ -117,11 +121,12 @@ read_sender(struct session *s, struct pn_str arg)
 	case ADDRESS_NO_ROOM:
 		return no_room(s);
 	}
-	s->utf8 = false;
+	s->utf8 = s->binary = false;
 	if (!check_params(s, params, PARAM_OF_MAIL, &p) ||
 	    !check_sender(s, &a, &p) || !keep_sender(s, &a, params))
 		return false;
 	s->utf8 = p.given & PARAM_SMTPUTF8;
+	s->binary = p.binary;
 	return true;
 }
 

@@ -77,6 +77,10 @@ read_keyword(struct keywords *k, struct pn_str line)
 		k->dsn = true;
 	else if (pn_str_caseeq(w, PN_STR_V("ENHANCEDSTATUSCODES")))
 		k->status = true;
+	else if (pn_str_caseeq(w, PN_STR_V("CHUNKING")))
+		k->chunking = true;
+	else if (pn_str_caseeq(w, PN_STR_V("BINARYMIME")))
+		k->binary = true;
 	else if (pn_str_caseeq(w, PN_STR_V("SIZE")))
 		read_size(k, line);
 	else if (pn_str_caseeq(w, PN_STR_V("XCLIENT")))
@@ -100,6 +104,7 @@ keywords_read(struct keywords *k, struct pn_str reply)
 		first = false;
 		reply = pn_str_sub(reply, n, reply.n);
 	}
+	k->binary &= k->chunking && k->eight_bit;
 }
 
 void
@@ -112,6 +117,8 @@ keywords_join(struct keywords *all, const struct keywords *k)
 	all->pipelining &= k->pipelining;
 	all->eight_bit &= k->eight_bit;
 	all->smtputf8 &= k->smtputf8;
+	all->chunking &= k->chunking;
+	all->binary &= k->binary;
 	all->dsn &= k->dsn;
 	all->status &= k->status;
 	all->xclient &= k->xclient;
@@ -155,6 +162,8 @@ ehlo_put(struct buf *b, const struct ehlo *e)
 		(void)buf_puts(b, "250-ENHANCEDSTATUSCODES\r\n");
 	if (k->eight_bit)
 		(void)buf_puts(b, "250-8BITMIME\r\n");
+	if (k->binary)
+		(void)buf_puts(b, "250-BINARYMIME\r\n");
 	if (k->smtputf8)
 		(void)buf_puts(b, "250-SMTPUTF8\r\n");
 	if (k->dsn)

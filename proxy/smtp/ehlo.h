@@ -27,7 +27,8 @@ enum attribute {
 /* What a next hop announced. */
 struct keywords {
 	bool known; /* it was asked, and answered */
-	bool pipelining, eight_bit, smtputf8, dsn, status;
+	bool pipelining, eight_bit, smtputf8, dsn, status, chunking;
+	bool binary;        /* BINARYMIME, and what it needs beside (RFC 3030) */
 	bool has_size;
 	uint64_t size;      /* 0: no limit */
 	unsigned xclient;   /* attributes; 0: not announced */

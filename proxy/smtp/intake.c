@@ -154,7 +154,7 @@ enum turn
 intake_end(struct session *s)
 {
 	FAULT("dot");
-	if (s->dot.bare || s->dot.state == DOT_CR)
+	if (!s->binary && (s->dot.bare || s->dot.state == DOT_CR))
 		intake_fault(s, 550, "5.5.2",
 		    "Error: bare CR or LF in the message");
 	if (s->fault.code != 0)

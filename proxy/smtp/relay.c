@@ -45,7 +45,7 @@ ask_for_go_ahead(struct session *s)
 		relay_no_room(s, "out of memory for this mail");
 		return TURN_AGAIN;
 	}
-	upstream_data(s->up);
+	upstream_data(s->up, transaction_message(s->t), &s->ranges);
 	s->state = SESSION_GO_AHEAD;
 	return TURN_AGAIN;
 }
@@ -216,7 +216,7 @@ no_go_ahead(struct session *s, const struct reply_lines *r)
 {
 	uint16_t code = r->code;
 
-	if (code >= 400) {
+	if (upstream_refuses_message(s->up, code)) {
 		session_pass_on(s, r);
 		upstream_rset(s->up);
 		return end(s, code);
@@ -236,7 +236,7 @@ session_go_ahead(struct session *s)
 			return session_wait_elsewhere(s);
 		return redial(s);
 	}
-	if (r.code != 354)
+	if (!upstream_goes_ahead(s->up, r.code))
 		return no_go_ahead(s, &r);
 	FAULT("relaying");
 	upstream_body(s->up, transaction_message(s->t), &s->ranges,

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "mail/address.h"
 #include "mail/transaction.h"
 #include "smtp/door.h"
 #include "smtp/received.h"
@@ -202,7 +203,7 @@ answers(struct release *r)
 		r->state = REPORTED;
 		return true;
 	}
-	upstream_data(r->up);
+	upstream_data(r->up, r->spool, &r->ranges);
 	upstream_flush(r->up);
 	r->state = GO_AHEAD;
 	return true;
@@ -217,12 +218,13 @@ go_ahead(struct release *r)
 		if (upstream_at(r->up) == UPSTREAM_READY)
 			return false;
 		set_all_failed(r);
-	} else if (said.code == 354) {
+	} else if (upstream_goes_ahead(r->up, said.code)) {
 		upstream_body(r->up, r->spool, &r->ranges,
 		    r->lmtp ? n_taken(r) : 1);
 		r->state = LAST_WORD;
 	} else {
-		set_all(r, said.code < 400 ? 451 : said.code,
+		set_all(r,
+		    upstream_refuses_message(r->up, said.code) ? said.code : 451,
 		    reply_text(&said));
 	}
 	return true;
@@ -402,6 +404,15 @@ copy_job(struct release *r, const struct keep_job *job)
 	return keep_job_unpack(&r->job, &u, r->arena);
 }
 
+static bool
+is_binary(const struct release *r)
+{
+	struct params p;
+
+	return params_check(r->job.envelope.params, PARAM_OF_MAIL, &p) ==
+	    PARAMS_OK && p.binary;
+}
+
 static void
 start(struct release *r)
 {
@@ -410,6 +421,8 @@ start(struct release *r)
 	if (hop == NULL)
 		set_all(r, 451,
 		    PN_STR_V("No upstream of that name is configured"));
+	else if (hop->conf->maildir != NULL && is_binary(r))
+		set_all(r, 554, PN_STR_V("A maildir's line ends would spoil it"));
 	else if (hop->conf->maildir != NULL)
 		start_maildir(r, hop->conf);
 	else

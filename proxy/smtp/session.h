@@ -54,7 +54,7 @@ enum session_state {
 	SESSION_KEEPER,    /* the keeper's word that it holds a copy */
 	SESSION_REDIAL,    /* a second connection: the first one was closed */
 	SESSION_REPEAT,    /* its replies to MAIL and RCPT */
-	SESSION_GO_AHEAD,  /* 354 from the next hop */
+	SESSION_GO_AHEAD,  /* 354 from the next hop, or its being there (BDAT) */
 	SESSION_LAST_WORD, /* its reply to the message */
 	SESSION_CLOSING    /* our last reply to be read */
 };
@@ -93,6 +93,7 @@ struct session {
 	enum stage stage;         /* the next one that t runs */
 	bool mail;                /* MAIL was taken */
 	bool utf8;                /* with SMTPUTF8 */
+	bool binary;              /* with BODY=BINARYMIME: BDAT alone, any bytes */
 	uint16_t mail_code;       /* what the next hop said to it */
 	struct upstream *up;
 	struct answers answers;

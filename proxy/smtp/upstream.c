@@ -151,16 +151,17 @@ upstream_failure(const struct upstream *u)
 /* ---- commands ---- */
 
 static bool
-can(const struct upstream *u, struct pn_str params, unsigned which)
+can(const struct upstream *u, struct pn_str params, unsigned which,
+    struct params *p)
 {
 	const struct keywords *k = &u->keywords;
-	struct params p;
 
-	if (params_check(params, which, &p) != PARAMS_OK)
+	if (params_check(params, which, p) != PARAMS_OK)
 		return false;
-	return ((p.given & PARAM_BODY) == 0 || k->eight_bit) &&
-	    ((p.given & PARAM_SMTPUTF8) == 0 || k->smtputf8) &&
-	    ((p.given & PARAM_OF_DSN) == 0 || k->dsn);
+	return ((p->given & PARAM_BODY) == 0 || k->eight_bit) &&
+	    (!p->binary || k->binary) &&
+	    ((p->given & PARAM_SMTPUTF8) == 0 || k->smtputf8) &&
+	    ((p->given & PARAM_OF_DSN) == 0 || k->dsn);
 }
 
 /* As they came, but for SIZE towards one that knows no SIZE. */
@@ -185,8 +186,11 @@ bool
 upstream_mail(struct upstream *u, const struct envelope *e,
     const struct client *c, const char *id, bool local)
 {
-	if (!can(u, e->params, PARAM_OF_MAIL))
+	struct params p;
+
+	if (!can(u, e->params, PARAM_OF_MAIL, &p))
 		return false;
+	u->binary = p.binary;
 	upstream_set_id(u, id);
 	if (u->conf.hop->conf->identity == IDENTITY_XFORWARD)
 		for (unsigned n = identity_xforward(&u->queue, c, id, local,
@@ -205,11 +209,12 @@ bool
 upstream_rcpt(struct upstream *u, const struct rcpt *r)
 {
 	struct pn_str params = r->params;
+	struct params p;
 
 	/* Whom a milter added need not be known by it: he gets the message. */
 	if (r->added && !u->keywords.dsn)
 		params = PN_STR_V("");
-	if (!can(u, params, PARAM_OF_RCPT))
+	if (!can(u, params, PARAM_OF_RCPT, &p))
 		return false;
 	(void)buf_puts(&u->queue, "RCPT TO:<");
 	(void)buf_add_str(&u->queue, r->path);
@@ -222,11 +227,30 @@ upstream_rcpt(struct upstream *u, const struct rcpt *r)
 	return true;
 }
 
+/*
+ * DATA is how everybody takes mail. It cannot carry what is binary, and adds a
+ * CRLF to what ends without one: that goes as one chunk where it can.
+ */
 void
-upstream_data(struct upstream *u)
+upstream_data(struct upstream *u, struct spool *spool,
+    const struct edit_ranges *ranges)
 {
 	u->holding = false;
-	upstream_command(u, WANTED, "DATA\r\n");
+	u->chunked = u->binary ||
+	    (u->keywords.chunking && body_ends_mid_line(spool, ranges));
+	upstream_command(u, WANTED, u->chunked ? "NOOP\r\n" : "DATA\r\n");
+}
+
+bool
+upstream_goes_ahead(const struct upstream *u, uint16_t code)
+{
+	return code == (u->chunked ? 250 : 354);
+}
+
+bool
+upstream_refuses_message(const struct upstream *u, uint16_t code)
+{
+	return code >= 400 && (code < 500 || !u->chunked);
 }
 
 void
@@ -280,7 +304,10 @@ upstream_body(struct upstream *u, struct spool *spool,
 		upstream_fail_lost(u, "it answers a message that it has not seen");
 		return;
 	}
-	body_start(&u->body, spool, ranges);
+	body_start(&u->body, spool, ranges, u->chunked);
+	if (u->chunked)
+		(void)buf_printf(&u->wire.out, "BDAT %zu LAST\r\n",
+		    u->body.left);
 	for (unsigned i = 0; i < replies; i++)
 		upstream_expect(u, WANTED);
 	u->outstanding += replies;

@@ -65,7 +65,16 @@ const struct reply *upstream_failure(const struct upstream *);
 bool upstream_mail(struct upstream *, const struct envelope *,
     const struct client *, const char *id, bool local);
 bool upstream_rcpt(struct upstream *, const struct rcpt *);
-void upstream_data(struct upstream *);
+/*
+ * May this message come? DATA; or, for one that goes as a chunk (BDAT), NOOP:
+ * is it still there? For a message once begun is never sent again.
+ */
+void upstream_data(struct upstream *, struct spool *,
+    const struct edit_ranges *);
+/* The answer to that is yes: upstream_body(). Or no, in words of its own that
+ * are about this message. */
+bool upstream_goes_ahead(const struct upstream *, uint16_t code);
+bool upstream_refuses_message(const struct upstream *, uint16_t code);
 void upstream_rset(struct upstream *);
 void upstream_flush(struct upstream *);
 /* The next reply that was asked for. False: not there yet, or FAILED. */
@@ -74,7 +83,8 @@ bool upstream_take(struct upstream *, struct reply_lines *);
 /* Send NOOP now and then while a message is held here. */
 void upstream_hold(struct upstream *);
 /*
- * After 354: the body, dots stuffed, and its end. Goes on by itself; the reply
+ * After its yes: the body, dots stuffed, and its end; or BDAT and the body as
+ * it is (RFC 3030 2). Goes on by itself; the reply
  * (under LMTP, one a recipient) is the next to take; it may come before all is
  * written. Borrows both until then. A spool that cannot be read ends in FAILED.
  */

@@ -50,6 +50,8 @@ struct upstream {
 	bool ended;          /* the peer closed; .in may hold its last words */
 	bool holding;
 	unsigned noops;
+	bool binary;         /* the mail under way is: no DATA */
+	bool chunked;        /* its message goes as one chunk */
 	bool writing;        /* a body */
 	bool body_sent;      /* ... all of the last one */
 	bool out_of_step;    /* answered before the body was all written */

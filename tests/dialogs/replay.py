@@ -25,7 +25,8 @@ and byte by byte. Both must read the same. A line of a transcript is
                          machine's name if it has one, {*} anything
     S! [cut]             ... and the connection is closed; cut: perhaps by a reset
     U< VERB REPLY        the next hop will answer VERB so, once. VERB is also
-                         CONNECT and "." (the end of a message); REPLY may
+                         CONNECT and "." (the end of a message, of a chunk's
+                         too: BDAT is answered before it is read); REPLY may
                          hold \\r\\n, and be !close, !silent
     U> TEXT              the next hop heard this line
     U= TEXT              ... this message, as it was on the wire without its end
@@ -140,6 +141,9 @@ class Sink:
                 text = line.rstrip(b"\r\n").decode("latin-1")
                 self.note(self.heard, text)
                 verb = text.split(" ")[0].upper()
+                if verb == "BDAT" and not self.replies[verb]:
+                    self.take_chunk(sock, f, int(text.split(" ")[1]))
+                    continue
                 reply = self.answer(sock, verb)
                 if verb == "QUIT":
                     break
@@ -164,6 +168,13 @@ class Sink:
                 break
             body += line
         self.note(self.messages, body)
+        self.answer(sock, ".")
+
+    def take_chunk(self, sock, f, size):
+        body = f.read(size)
+        self.note(self.messages, body if len(body) == size else None)
+        if len(body) < size:
+            raise ConnectionError
         self.answer(sock, ".")
 
     def wait(self, what):

@@ -22,6 +22,24 @@ keywords_of_a_next_hop(void **state)
 	assert_false(k.has_size);
 }
 
+/* RFC 3030 3: of no use without CHUNKING; and who has it has 8BITMIME. */
+static void
+binary_is_what_can_be_carried(void **state)
+{
+	struct keywords k;
+
+	(void)state;
+	keywords_read(&k, PN_STR_V("250-h\r\n250-BINARYMIME\r\n"
+				   "250-8BITMIME\r\n250 Chunking\r\n"));
+	assert_true(k.binary && k.chunking);
+	keywords_read(&k,
+	    PN_STR_V("250-h\r\n250-8BITMIME\r\n250 BINARYMIME\r\n"));
+	assert_false(k.binary || k.chunking);
+	keywords_read(&k,
+	    PN_STR_V("250-h\r\n250-CHUNKING\r\n250 BINARYMIME\r\n"));
+	assert_true(!k.binary && k.chunking);
+}
+
 static void
 the_smaller_size(void **state)
 {
@@ -64,6 +82,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keywords_of_a_next_hop),
+		cmocka_unit_test(binary_is_what_can_be_carried),
 		cmocka_unit_test(the_smaller_size),
 		cmocka_unit_test(the_announcement),
 	};
