@@ -42,17 +42,21 @@ reply_put(struct buf *b, const struct reply *r)
 	} while (rest.n > 0);
 }
 
-/* Length of the line at `from` with its CRLF; 0: incomplete, -1: bare LF. */
+/* Length of the line at `from` with its CRLF; 0: incomplete, -1: a bare CR or
+ * LF, or a NUL: somebody would take it for more than one line, or for less. */
 static long
 line_at(struct pn_str in, size_t from)
 {
-	const char *lf;
+	struct pn_str line = pn_str_sub(in, from, in.n);
+	const char *lf = line.n ? memchr(line.p, '\n', line.n) : NULL;
 
-	if (from >= in.n || (lf = memchr(in.p + from, '\n', in.n - from)) == NULL)
+	if (lf == NULL)
 		return 0;
-	if (lf == in.p + from || lf[-1] != '\r')
+	line.n = (size_t)(lf - line.p);
+	if (line.n == 0 || memchr(line.p, '\r', line.n) != lf - 1 ||
+	    memchr(line.p, '\0', line.n) != NULL)
 		return -1;
-	return lf - (in.p + from) + 1;
+	return (long)line.n + 1;
 }
 
 /* The code of "250-text" or "250 text" or "250"; 0: it is none. */
@@ -82,7 +86,8 @@ reply_take(struct buf *in, struct reply_lines *out)
 		if (n == 0)
 			return have.n > REPLY_BYTES ? REPLY_BROKEN : REPLY_NONE;
 		if (n < 0 || code_of(line) == 0 ||
-		    (code != 0 && code != code_of(line)) || at > REPLY_BYTES)
+		    (code != 0 && code != code_of(line)) ||
+		    at + line.n > REPLY_BYTES)
 			return REPLY_BROKEN;
 		code = code_of(line);
 		at += line.n;
@@ -92,6 +97,25 @@ reply_take(struct buf *in, struct reply_lines *out)
 	*out = (struct reply_lines){ code, pn_str_sub(have, 0, at) };
 	buf_drop(in, at);
 	return REPLY_WHOLE;
+}
+
+void
+reply_pass(struct buf *b, const struct reply_lines *r)
+{
+	struct pn_str rest = r->raw;
+
+	while (rest.n > 0) {
+		const char *lf = memchr(rest.p, '\n', rest.n);
+		size_t n = lf != NULL ? (size_t)(lf - rest.p) + 1 : rest.n;
+
+		if (n <= REPLY_LINE) {
+			(void)buf_add(b, rest.p, n);
+		} else {
+			(void)buf_add(b, rest.p, REPLY_LINE - 2);
+			(void)buf_puts(b, "\r\n");
+		}
+		rest = pn_str_sub(rest, n, rest.n);
+	}
 }
 
 /* "5.7.1 text" -> "text" */

@@ -25,9 +25,11 @@ enum reply_taken { REPLY_NONE, REPLY_WHOLE, REPLY_BROKEN };
 
 /*
  * Take one from the front. NONE: not complete yet. BROKEN: no reply at all,
- * lines of different codes, a bare LF, or more than REPLY_BYTES.
+ * lines of different codes, a bare CR or LF, a NUL, or more than REPLY_BYTES.
  */
 enum reply_taken reply_take(struct buf *in, struct reply_lines *);
+/* Word for word to a client; lines are cut where its own limit is. */
+void reply_pass(struct buf *, const struct reply_lines *);
 /* The last line's text behind code and enhanced status. */
 struct pn_str reply_text(const struct reply_lines *);
 

@@ -218,7 +218,7 @@ void
 session_pass_on(struct session *s, const struct reply_lines *r)
 {
 	s->reply_at = buf_len(&s->wire.out);
-	(void)buf_add_str(&s->wire.out, r->raw);
+	reply_pass(&s->wire.out, r);
 	shape_said(s, r->raw);
 	session_count(s, r->code);
 }

@@ -238,7 +238,10 @@ upstream_data(struct upstream *u, struct spool *spool,
 	u->holding = false;
 	u->chunked = u->binary ||
 	    (u->keywords.chunking && body_ends_mid_line(spool, ranges));
-	upstream_command(u, WANTED, u->chunked ? "NOOP\r\n" : "DATA\r\n");
+	if (u->chunked)
+		upstream_command(u, WANTED, "NOOP\r\n");
+	else
+		upstream_command(u, CONTINUED, "DATA\r\n");
 }
 
 bool
@@ -358,7 +361,17 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 	*kind = (enum expected)*buf_data(&u->expected);
 	buf_drop(&u->expected, 1);
 	u->outstanding--;
+	if (r->code / 100 == 3 && *kind != CONTINUED) {
+		upstream_fail_anyhow(u, "it asks for more where nothing follows");
+		return false;
+	}
 	return true;
+}
+
+static bool
+is_owners(enum expected kind)
+{
+	return kind == WANTED || kind == CONTINUED;
 }
 
 /* A reply that is ours to look at: to XFORWARD, RSET, NOOP. Without RSET done
@@ -382,7 +395,7 @@ upstream_take(struct upstream *u, struct reply_lines *r)
 			upstream_pump(u); /* what the last reply made room for */
 		if (u->at != UPSTREAM_READY || !upstream_next_reply(u, r, &kind))
 			return false;
-		if (kind == WANTED)
+		if (is_owners(kind))
 			return true;
 		deal_with(u, kind, r);
 	}
@@ -396,7 +409,8 @@ settle(struct upstream *u)
 	enum expected kind;
 
 	while (u->at == UPSTREAM_READY && u->outstanding > 0 &&
-	    *buf_data(&u->expected) != WANTED && upstream_next_reply(u, &r, &kind)) {
+	    !is_owners((enum expected)*buf_data(&u->expected)) &&
+	    upstream_next_reply(u, &r, &kind)) {
 		deal_with(u, kind, &r);
 		if (u->at == UPSTREAM_READY)
 			upstream_pump(u);

@@ -4,8 +4,8 @@
  * it is READY), upstream_end.c (the ways it ends).
  *
  * What was asked stands in `expected`, one byte a command, in order: WANTED
- * replies are the owner's, the others are dealt with by upstream. Without
- * PIPELINING commands wait in `queue` until the one before is answered.
+ * and CONTINUED replies are the owner's, the others are dealt with by upstream.
+ * Without PIPELINING commands wait in `queue` until the one before is answered.
  */
 #ifndef SMTP_UPSTREAM_INSIDE_H
 #define SMTP_UPSTREAM_INSIDE_H
@@ -27,7 +27,13 @@ enum step {
 	STEP_READY
 };
 
-enum expected { WANTED = 'w', SKIPPED = 's', IDENTITY = 'i', RESET = 'r' };
+enum expected {
+	WANTED = 'w',
+	CONTINUED = 'c', /* wanted, and it may ask for more (3xx) */
+	SKIPPED = 's',
+	IDENTITY = 'i',
+	RESET = 'r'
+};
 
 struct upstream {
 	uint32_t magic;

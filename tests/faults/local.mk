@@ -2,9 +2,9 @@
 FAULT_TESTS += tests/faults/kill9.py tests/faults/poison.py \
 	tests/faults/release_kill9.py
 EXTRA_DIST += $(FAULT_TESTS) tests/faults/fsync.py tests/faults/chaos.py \
-	tests/faults/milter_chaos.py tests/faults/milter_packets.py
+	tests/faults/next_hop.py tests/faults/milter_chaos.py tests/faults/milter_packets.py
 TESTS += tests/faults/fsync.py tests/faults/chaos.py \
-	tests/faults/milter_chaos.py tests/faults/milter_packets.py
+	tests/faults/next_hop.py tests/faults/milter_chaos.py tests/faults/milter_packets.py
 
 # Preloaded by fsync.py, so a shared object, and without our hardening: it
 # defines what _FORTIFY_SOURCE redirects. -rpath makes libtool build it shared.

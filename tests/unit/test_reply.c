@@ -67,6 +67,8 @@ static const struct {
 	{ "250 a\r", REPLY_NONE, 0, 0, "" },
 	{ "", REPLY_NONE, 0, 0, "" },
 	{ "250 a\n", REPLY_BROKEN, 0, 0, "" },
+	{ "250 a\rb\r\n", REPLY_BROKEN, 0, 0, "" },
+	{ "250 a\r\r\n", REPLY_BROKEN, 0, 0, "" },
 	{ "250-a\r\n251 b\r\n", REPLY_BROKEN, 0, 0, "" },
 	{ "hello\r\n", REPLY_BROKEN, 0, 0, "" },
 	{ "150 x\r\n", REPLY_BROKEN, 0, 0, "" },
@@ -110,7 +112,40 @@ endless_replies(void **state)
 	while (buf_len(&b) <= REPLY_BYTES)
 		(void)buf_puts(&b, "250");
 	assert_int_equal(reply_take(&b, &r), REPLY_BROKEN);
+	(void)buf_puts(&b, "\r\n"); /* whole at last */
+	assert_int_equal(reply_take(&b, &r), REPLY_BROKEN);
 	buf_fini(&b);
+}
+
+static void
+nul_in_a_reply(void **state)
+{
+	struct buf b = { 0 };
+	struct reply_lines r;
+
+	(void)state;
+	(void)buf_add(&b, "250 a\0b\r\n", 9);
+	assert_int_equal(reply_take(&b, &r), REPLY_BROKEN);
+	buf_fini(&b);
+}
+
+/* What a next hop says in longer lines than a client need read. */
+static void
+long_lines_passed(void **state)
+{
+	struct buf in = { 0 }, out = { 0 };
+	struct reply_lines r;
+
+	(void)state;
+	(void)buf_printf(&in, "250-short\r\n250-%0*d\r\n250 %0*d\r\n", 506, 0,
+	    507, 0);
+	assert_int_equal(reply_take(&in, &r), REPLY_WHOLE);
+	reply_pass(&out, &r);
+	assert_int_equal(buf_len(&out), 11 + REPLY_LINE + REPLY_LINE);
+	assert_memory_equal(buf_data(&out), r.raw.p, 11 + REPLY_LINE + 510);
+	assert_memory_equal(buf_data(&out) + buf_len(&out) - 2, "\r\n", 2);
+	buf_fini(&in);
+	buf_fini(&out);
 }
 
 int
@@ -121,6 +156,8 @@ main(void)
 		cmocka_unit_test(long_text),
 		cmocka_unit_test(replies_in),
 		cmocka_unit_test(endless_replies),
+		cmocka_unit_test(nul_in_a_reply),
+		cmocka_unit_test(long_lines_passed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
