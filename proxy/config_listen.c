@@ -108,6 +108,30 @@ read_identity_from(struct reader *r, const struct setting *s,
 	return 0;
 }
 
+/* In the order of enum smtp_auth. */
+static const char *const auths[] = { "none", "tls", "clear", "require", NULL };
+
+static int
+read_auth(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct lex_token t;
+	unsigned place;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, auths, "auth", &place, e) < 0)
+		return -1;
+	*(enum smtp_auth *)at = (enum smtp_auth)place;
+	return 0;
+}
+
+static void
+print_auth(const void *at, struct buf *b)
+{
+	(void)buf_puts(b, auths[*(const enum smtp_auth *)at]);
+}
+
 /* Printed from the listener, which stands first in its listen_block. */
 static void
 print_route(const void *at, struct buf *b)
@@ -148,6 +172,9 @@ static const struct setting listen_table[] = {
 	{ "upstream", read_route, print_route, 0, NULL, NULL, NULL, 0 },
 	{ "identity", read_identity_from, print_identity_from, 0, NULL, NULL,
 	    NULL, 0 },
+	{ "auth", read_auth, print_auth,
+	    offsetof(struct listen_block, listener.auth), "tls", NULL, NULL,
+	    0 },
 	{ .name = NULL },
 };
 
@@ -193,6 +220,7 @@ read_smtp(struct reader *r, bool lmtp, const struct lex_token *key,
 	struct listen_block block = { .listener.lmtp = lmtp };
 	struct smtp_listener *all;
 
+	settings_preset(r, listen_table, &block);
 	if (smtp_address(r, address, &block.listener, e) < 0 ||
 	    lex_expect(r->lex, "{", e) < 0 ||
 	    settings_read(

@@ -22,6 +22,13 @@ static const char *const limit_names[LIMITS] = {
 	[LIMIT_TLS_RATE] = "client_new_tls_session_rate",
 };
 
+static const char *const logins[LOGINS] = {
+	[LOGIN_OK] = "ok",
+	[LOGIN_REFUSED] = "refused",
+	[LOGIN_GIVEN_UP] = "given_up",
+	[LOGIN_FAILED] = "failed",
+};
+
 /* Those that an operator's graph begins with are there from the start. */
 void
 count_init(struct count *c, struct stats *s)
@@ -37,6 +44,9 @@ count_init(struct count *c, struct stats *s)
 	for (size_t i = 0; i < LIMITS; i++)
 		c->limits[i] = stats_counter(s, "limits_total",
 		    LABELS({ "limit", pn_str_of(limit_names[i]) }));
+	for (size_t i = 0; i < LOGINS; i++)
+		c->logins[i] = stats_counter(s, "logins_total",
+		    LABELS({ "result", pn_str_of(logins[i]) }));
 }
 
 void
@@ -72,6 +82,12 @@ const char *
 count_limit_name(enum limit limit)
 {
 	return limit_names[limit];
+}
+
+void
+count_login(struct count *c, enum count_login result)
+{
+	stat_add(c->logins[result], 1);
 }
 
 void

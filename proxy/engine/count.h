@@ -29,6 +29,15 @@ enum limit {
 	LIMITS
 };
 
+/* What became of an AUTH. */
+enum count_login {
+	LOGIN_OK,
+	LOGIN_REFUSED,   /* by the next hop */
+	LOGIN_GIVEN_UP,  /* by the client, or its line was none */
+	LOGIN_FAILED,    /* the next hop is away */
+	LOGINS
+};
+
 /* The client heard 2xx, 4xx, 5xx, or left without an answer. */
 #define COUNT_ANSWERS 4
 
@@ -37,6 +46,7 @@ struct count {
 	struct stat_series *messages[VERDICT_REJECT + 1][COUNT_ANSWERS];
 	struct stat_series *refused[REFUSERS];
 	struct stat_series *limits[LIMITS];
+	struct stat_series *logins[LOGINS];
 	struct stat_series *bytes, *sessions, *all_sessions, *turned_away;
 };
 
@@ -47,6 +57,7 @@ void count_message(struct count *, enum verdict_action, uint16_t code,
 void count_refused(struct count *, enum count_refuser);
 void count_limit(struct count *, enum limit);
 const char *count_limit_name(enum limit);
+void count_login(struct count *, enum count_login);
 /* It came, or left: so many are open now. */
 void count_session(struct count *, bool came, unsigned now);
 void count_turned_away(struct count *);

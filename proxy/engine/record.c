@@ -24,6 +24,8 @@ put_rules(struct buf *b, const struct transaction *t)
 {
 	if (t->policy.n > 0)
 		(void)buf_printf(b, " policy=%s", VIS(t->policy));
+	if (t->client.login.n > 0 && t->door == DOOR_SMTP)
+		(void)buf_printf(b, " login=\"%s\"", VIS(t->client.login));
 	if (t->score != 0)
 		(void)buf_printf(b, " score=%lld", (long long)t->score);
 	if (t->would.action != VERDICT_ACCEPT)

@@ -368,6 +368,27 @@ check_orcpt(struct pn_str v, struct params *p)
 	    semi + 1 < v.p + v.n; /* RFC 3461 4.2 */
 }
 
+/* xtext (RFC 3461 4), as RFC 4954 5 wants it: "<>" or an address. */
+static bool
+check_auth(struct pn_str v, struct params *p)
+{
+	(void)p;
+	for (size_t i = 0; i < v.n; i++) {
+		const char *hex = "0123456789ABCDEF";
+
+		if ((unsigned char)v.p[i] > 126)
+			return false;
+		if (v.p[i] != '+')
+			continue;
+		if (i + 2 >= v.n || v.p[i + 1] == '\0' || v.p[i + 2] == '\0' ||
+		    strchr(hex, v.p[i + 1]) == NULL ||
+		    strchr(hex, v.p[i + 2]) == NULL)
+			return false;
+		i += 2;
+	}
+	return v.n <= 500;
+}
+
 static const struct param_rule {
 	struct pn_str name;
 	enum param bit;
@@ -380,6 +401,7 @@ static const struct param_rule {
 	{ PN_STR("ENVID"), PARAM_ENVID, check_envid },
 	{ PN_STR("NOTIFY"), PARAM_NOTIFY, check_notify },
 	{ PN_STR("ORCPT"), PARAM_ORCPT, check_orcpt },
+	{ PN_STR("AUTH"), PARAM_AUTH, check_auth },
 };
 
 static const struct param_rule *

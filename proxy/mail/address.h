@@ -4,7 +4,7 @@
  * Called by the doors, by release and by tests; owns nothing: results point
  * into the command line, only what was quoted is made in the arena.
  * RFC 5321 4.1.2 (paths), 4.1.3 (literals), RFC 6531 3.3 (UTF-8), RFC 1870,
- * 6152, 3461 (parameters).
+ * 6152, 3461, 4954 (parameters).
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
@@ -46,10 +46,12 @@ enum param {
 	PARAM_RET = 1 << 3,
 	PARAM_ENVID = 1 << 4,
 	PARAM_NOTIFY = 1 << 5,
-	PARAM_ORCPT = 1 << 6
+	PARAM_ORCPT = 1 << 6,
+	PARAM_AUTH = 1 << 7
 };
 #define PARAM_OF_MAIL                                                          \
-	(PARAM_SIZE | PARAM_BODY | PARAM_SMTPUTF8 | PARAM_RET | PARAM_ENVID)
+	(PARAM_SIZE | PARAM_BODY | PARAM_SMTPUTF8 | PARAM_RET | PARAM_ENVID |  \
+	    PARAM_AUTH)
 #define PARAM_OF_RCPT (PARAM_NOTIFY | PARAM_ORCPT)
 #define PARAM_OF_DSN (PARAM_RET | PARAM_ENVID | PARAM_NOTIFY | PARAM_ORCPT)
 

@@ -8,18 +8,12 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "smtp/auth.h"
 #include "smtp/command.h"
+#include "smtp/etrn.h"
 #include "smtp/probe.h"
 
 #define HELO_BYTES 255 /* RFC 5321 4.5.3.1.2: a domain */
-
-/* What a command needs to have happened. */
-enum need {
-	NEED_NOTHING,
-	NEED_NO_MAIL, /* XCLIENT */
-	NEED_HELO,    /* and no mail under way */
-	NEED_MAIL,    /* and nothing of the message yet */
-};
 
 struct command {
 	struct pn_str verb;
@@ -52,8 +46,10 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 
 	FAULT("ehlo");
 	mail_end(s);
-	upstream_free(s->up);
-	s->up = NULL;
+	if (!s->logged_in) { /* RFC 4954 4: else it stays, and hears it again */
+		upstream_free(s->up);
+		s->up = NULL;
+	}
 	c->helo = arena_str(s->base->arena, name);
 	c->helo_verb = verb;
 	if (c->helo.p == NULL) {
@@ -188,8 +184,8 @@ static const struct command commands[] = {
 	{ PN_STR("EXPN"), NEED_NOTHING, true, NULL, do_expn },
 	{ PN_STR("BDAT"), NEED_NOTHING, false, NULL, bdat_run },
 	{ PN_STR("STARTTLS"), NEED_NOTHING, true, NULL, do_expn },
-	{ PN_STR("AUTH"), NEED_NOTHING, true, NULL, do_expn },
-	{ PN_STR("ETRN"), NEED_NOTHING, true, NULL, do_expn },
+	{ PN_STR("AUTH"), NEED_NOTHING, true, auth_check, auth_do },
+	{ PN_STR("ETRN"), NEED_NOTHING, true, etrn_check, etrn_do },
 	{ PN_STR("XCLIENT"), NEED_NO_MAIL, false, command_check_xclient,
 	    command_do_xclient },
 	{ PN_STR("XFORWARD"), NEED_HELO, false, command_check_xforward,
@@ -236,20 +232,20 @@ command_is_rcpt(struct pn_str line)
 	return pn_str_caseeq(split(line, &arg), PN_STR_V("RCPT"));
 }
 
-static bool
-in_order(struct session *s, const struct command *c)
+bool
+command_in_order(struct session *s, enum need need)
 {
-	switch (c->need) {
+	switch (need) {
 	case NEED_NOTHING:
 		return true;
 	case NEED_NO_MAIL:
 	case NEED_HELO:
 		if (s->mail)
 			session_say(s, 503, "5.5.1", "Error: a mail is in progress");
-		else if (c->need == NEED_HELO && !s->greeted)
+		else if (need == NEED_HELO && !s->greeted)
 			session_say(s, 503, "5.5.1", "Error: send %s first",
 			    s->listener->lmtp ? "LHLO" : "HELO/EHLO");
-		return !s->mail && (c->need == NEED_NO_MAIL || s->greeted);
+		return !s->mail && (need == NEED_NO_MAIL || s->greeted);
 	case NEED_MAIL:
 		if (!s->mail)
 			session_say(s, 503, "5.5.1", "Error: need MAIL command");
@@ -311,6 +307,6 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 		session_say(s, 503, "5.5.1", "Error: send QUIT");
 		return;
 	}
-	if (in_order(s, c) && (c->check == NULL || c->check(s, arg)))
+	if (command_in_order(s, c->need) && (c->check == NULL || c->check(s, arg)))
 		c->proceed(s, arg);
 }

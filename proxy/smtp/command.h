@@ -1,7 +1,7 @@
 /*
  * command - what the files of the commands share: command.c (the table and the
  * small ones), command_mail.c (MAIL and RCPT), command_identity.c (XCLIENT and
- * XFORWARD).
+ * XFORWARD), auth.c, etrn.c.
  *
  * check() looks at syntax and limits, replies and says false; do() runs after
  * it and says in which state the session goes on.
@@ -10,6 +10,17 @@
 #define SMTP_COMMAND_H
 
 #include "smtp/session.h"
+
+/* What a command needs to have happened. */
+enum need {
+	NEED_NOTHING,
+	NEED_NO_MAIL, /* XCLIENT */
+	NEED_HELO,    /* and no mail under way */
+	NEED_MAIL,    /* and nothing of the message yet */
+};
+
+/* Is it the time for such a command? 503 is said otherwise. */
+bool command_in_order(struct session *, enum need);
 
 bool command_check_mail(struct session *, struct pn_str arg);
 void command_do_mail(struct session *, struct pn_str arg);

@@ -2,6 +2,7 @@
  * command_identity - XCLIENT and XFORWARD from listed addresses (identity
  * from): who the client is that they speak for.
  */
+#include "smtp/auth.h"
 #include "smtp/command.h"
 #include "smtp/identity.h"
 #include "smtp/limits.h"
@@ -42,12 +43,15 @@ command_do_xclient(struct session *s, struct pn_str arg)
 	bool copied = client_copy(&t->client, &s->base->client, t->arena) == 0;
 
 	t->client.helo = t->client.helo_verb = (struct pn_str){ 0 };
+	if (s->logged_in) /* that was the other client's */
+		t->client.login = (struct pn_str){ 0 };
 	if (!copied || !identity_read(arg, false, t->arena, &t->client, &r)) {
 		session_reply(s, &r);
 		transaction_free(t);
 		return;
 	}
 	mail_end(s);
+	auth_forget(s);
 	upstream_free(s->up);
 	s->up = NULL;
 	session_rebase(s, t);

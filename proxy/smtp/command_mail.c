@@ -5,6 +5,7 @@
  */
 #include "base/fault.h"
 #include "mail/address.h"
+#include "smtp/auth.h"
 #include "smtp/command.h"
 #include "smtp/limits.h"
 
@@ -31,6 +32,8 @@ offered(const struct session *s, unsigned of)
 		bits |= PARAM_SMTPUTF8;
 	if (k->dsn)
 		bits |= PARAM_OF_DSN;
+	if (k->auth[0] != '\0' && s->listener->auth != AUTH_NONE)
+		bits |= PARAM_AUTH;
 	return bits & of;
 }
 
@@ -135,7 +138,7 @@ command_check_mail(struct session *s, struct pn_str arg)
 {
 	bool forwarded = s->t != NULL;
 
-	if (!limits_mail(s) || !mail_new(s))
+	if (!auth_allows(s) || !limits_mail(s) || !mail_new(s))
 		return false;
 	if (read_sender(s, arg))
 		return true;

@@ -1,6 +1,8 @@
 /* ehlo - see ehlo.h. */
 #include "smtp/ehlo.h"
 
+#include "smtp/sasl.h"
+
 static const struct {
 	struct pn_str name;
 	enum attribute bit;
@@ -62,10 +64,42 @@ read_size(struct keywords *k, struct pn_str rest)
 			k->size = k->size * 10 + (uint64_t)(w.p[i] - '0');
 }
 
+bool
+keywords_have_mechanism(const struct keywords *k, struct pn_str mechanism)
+{
+	struct pn_str rest = pn_str_of(k->auth), w;
+
+	while ((w = word(&rest)).n > 0)
+		if (pn_str_caseeq(w, mechanism))
+			return true;
+	return false;
+}
+
+/* Those of all AUTH lines: servers announce "AUTH=" too, for old clients. */
+static void
+read_mechanisms(struct keywords *k, struct pn_str rest)
+{
+	struct pn_str w;
+	struct sasl unused;
+
+	while ((w = word(&rest)).n > 0) {
+		size_t n = strlen(k->auth);
+
+		if (!sasl_init(&unused, w) || !sasl_can_pass(w) ||
+		    keywords_have_mechanism(k, w) ||
+		    n + 1 + w.n >= sizeof(k->auth))
+			continue;
+		if (n > 0)
+			k->auth[n++] = ' ';
+		memcpy(k->auth + n, w.p, w.n);
+		k->auth[n + w.n] = '\0';
+	}
+}
+
 static void
 read_keyword(struct keywords *k, struct pn_str line)
 {
-	struct pn_str w = word(&line);
+	struct pn_str equals = pn_str_sub(line, 5, line.n), w = word(&line);
 
 	if (pn_str_caseeq(w, PN_STR_V("PIPELINING")))
 		k->pipelining = true;
@@ -81,6 +115,12 @@ read_keyword(struct keywords *k, struct pn_str line)
 		k->chunking = true;
 	else if (pn_str_caseeq(w, PN_STR_V("BINARYMIME")))
 		k->binary = true;
+	else if (pn_str_caseeq(w, PN_STR_V("ETRN")))
+		k->etrn = true;
+	else if (pn_str_caseeq(w, PN_STR_V("AUTH")))
+		read_mechanisms(k, line);
+	else if (pn_str_caseeq(pn_str_sub(w, 0, 5), PN_STR_V("AUTH=")))
+		read_mechanisms(k, equals);
 	else if (pn_str_caseeq(w, PN_STR_V("SIZE")))
 		read_size(k, line);
 	else if (pn_str_caseeq(w, PN_STR_V("XCLIENT")))
@@ -107,6 +147,27 @@ keywords_read(struct keywords *k, struct pn_str reply)
 	k->binary &= k->chunking && k->eight_bit;
 }
 
+/* A login may go to any of them: a mechanism is there when all have it. */
+static void
+join_mechanisms(struct keywords *all, const struct keywords *k)
+{
+	char was[EHLO_AUTH_MAX];
+	struct pn_str rest, w;
+	size_t n = 0;
+
+	memcpy(was, all->auth, sizeof(was));
+	rest = pn_str_of(was);
+	while ((w = word(&rest)).n > 0) {
+		if (!keywords_have_mechanism(k, w))
+			continue;
+		if (n > 0)
+			all->auth[n++] = ' ';
+		memcpy(all->auth + n, w.p, w.n);
+		n += w.n;
+	}
+	all->auth[n] = '\0';
+}
+
 void
 keywords_join(struct keywords *all, const struct keywords *k)
 {
@@ -121,6 +182,8 @@ keywords_join(struct keywords *all, const struct keywords *k)
 	all->binary &= k->binary;
 	all->dsn &= k->dsn;
 	all->status &= k->status;
+	all->etrn &= k->etrn;
+	join_mechanisms(all, k);
 	all->xclient &= k->xclient;
 	all->xforward &= k->xforward;
 	/* The smaller limit; one that names none has none. */
@@ -168,6 +231,10 @@ ehlo_put(struct buf *b, const struct ehlo *e)
 		(void)buf_puts(b, "250-SMTPUTF8\r\n");
 	if (k->dsn)
 		(void)buf_puts(b, "250-DSN\r\n");
+	if (k->etrn)
+		(void)buf_puts(b, "250-ETRN\r\n");
+	if (e->auth && k->auth[0] != '\0')
+		(void)buf_printf(b, "250-AUTH %s\r\n", k->auth);
 	if (e->identity != NULL)
 		(void)buf_printf(b, "250-%s %s\r\n", e->identity,
 		    announced(e->identity));

@@ -3,7 +3,8 @@
  *
  * Hop-by-hop ones are ours, end-to-end ones need both sides, SIZE is the
  * smaller, and whatever we do not carry all the way is hidden. RFC 5321
- * 4.1.1.1, 1870, 2034, 2920, 3461, 6152, 6531; Postfix XCLIENT, XFORWARD.
+ * 4.1.1.1, 1870, 1985, 2034, 2920, 3461, 4954, 6152, 6531; Postfix XCLIENT,
+ * XFORWARD.
  * Called by session, upstream and probe; owns nothing.
  */
 #ifndef SMTP_EHLO_H
@@ -24,15 +25,19 @@ enum attribute {
 	ATTR_SOURCE = 1 << 8
 };
 
+#define EHLO_AUTH_MAX 256 /* a dozen mechanisms; more are not offered */
+
 /* What a next hop announced. */
 struct keywords {
 	bool known; /* it was asked, and answered */
-	bool pipelining, eight_bit, smtputf8, dsn, status, chunking;
+	bool pipelining, eight_bit, smtputf8, dsn, status, chunking, etrn;
 	bool binary;        /* BINARYMIME, and what it needs beside (RFC 3030) */
 	bool has_size;
 	uint64_t size;      /* 0: no limit */
 	unsigned xclient;   /* attributes; 0: not announced */
 	unsigned xforward;
+	char auth[EHLO_AUTH_MAX]; /* "PLAIN LOGIN": mechanisms that can pass
+				     through us; "" none */
 	uint64_t when_ms;   /* loop_now_ms() of the answer */
 };
 
@@ -43,6 +48,8 @@ void keywords_read(struct keywords *, struct pn_str reply);
 /* Of several that may be spoken to: *all keeps what this one has, too. The
  * first one makes it. */
 void keywords_join(struct keywords *all, const struct keywords *);
+/* Is the mechanism among those announced, in any case? */
+bool keywords_have_mechanism(const struct keywords *, struct pn_str mechanism);
 
 struct ehlo {
 	const char *hostname;
@@ -50,6 +57,7 @@ struct ehlo {
 	uint64_t size_limit;         /* ours */
 	const char *identity;        /* "XCLIENT", "XFORWARD" for a listed MTA,
 					or NULL */
+	bool auth;                   /* may AUTH be offered? */
 };
 /* The smaller of both limits; 0: none. */
 uint64_t ehlo_size(const struct ehlo *);

@@ -6,6 +6,8 @@ limit_of(struct pn_str line)
 {
 	struct pn_str verb = pn_str_sub(line, 0, 5);
 
+	if (pn_str_caseeq(verb, PN_STR_V("AUTH ")))
+		return LINE_BYTES_AUTH;
 	return pn_str_caseeq(verb, PN_STR_V("MAIL ")) ||
 		pn_str_caseeq(verb, PN_STR_V("RCPT "))
 	    ? LINE_BYTES_PATH
@@ -51,9 +53,9 @@ is_chunk(struct pn_str line)
 
 /* Nobody may make us hold more than a line: keep only what may be its CR. */
 static void
-skip(struct line *l, struct buf *in)
+skip(struct line *l, struct buf *in, size_t limit)
 {
-	if (!l->skipping && buf_len(in) < limit_of(buf_str(in)))
+	if (!l->skipping && buf_len(in) < limit)
 		return;
 	if (buf_len(in) > 1) {
 		l->chunk |= !l->skipping && is_chunk(buf_str(in));
@@ -63,20 +65,20 @@ skip(struct line *l, struct buf *in)
 	l->looked = buf_len(in);
 }
 
-bool
-line_next(struct line *l, struct buf *in, struct pn_str *text,
+static bool
+next(struct line *l, struct buf *in, size_t limit, struct pn_str *text,
     enum line_fault *fault)
 {
 	struct pn_str have = buf_str(in);
 	size_t n = find_end(l, have);
 
 	if (n == 0) {
-		skip(l, in);
+		skip(l, in, limit);
 		return false;
 	}
 	*text = pn_str_sub(have, 0, n - 2);
 	l->chunk |= !l->skipping && is_chunk(*text);
-	if (l->skipping || n > limit_of(have)) {
+	if (l->skipping || n > limit) {
 		*fault = LINE_TOO_LONG;
 		text->n = 0;
 	} else {
@@ -87,4 +89,18 @@ line_next(struct line *l, struct buf *in, struct pn_str *text,
 	*l = (struct line){ 0 };
 	buf_drop(in, n);
 	return true;
+}
+
+bool
+line_next(struct line *l, struct buf *in, struct pn_str *text,
+    enum line_fault *fault)
+{
+	return next(l, in, limit_of(buf_str(in)), text, fault);
+}
+
+bool
+line_next_response(struct line *l, struct buf *in, struct pn_str *text,
+    enum line_fault *fault)
+{
+	return next(l, in, LINE_BYTES_AUTH, text, fault);
 }

@@ -14,6 +14,7 @@
 
 #define LINE_BYTES 2048      /* with CRLF */
 #define LINE_BYTES_PATH 4096 /* MAIL and RCPT: DSN parameters and UTF-8 */
+#define LINE_BYTES_AUTH 12288 /* AUTH and what follows it (RFC 4954 4) */
 
 enum line_fault {
 	LINE_GOOD,
@@ -35,6 +36,9 @@ struct line { /* zeroed is the start */
  * added to.
  */
 bool line_next(struct line *, struct buf *in, struct pn_str *text,
+    enum line_fault *);
+/* Likewise, within AUTH: whatever it begins with, it may be as long as that. */
+bool line_next_response(struct line *, struct buf *in, struct pn_str *text,
     enum line_fault *);
 
 #endif

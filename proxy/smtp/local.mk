@@ -1,6 +1,7 @@
 # libsmtp.la: the SMTP door
 noinst_LTLIBRARIES += libsmtp.la
 libsmtp_la_SOURCES = \
+	proxy/smtp/auth.c proxy/smtp/auth.h \
 	proxy/smtp/bdat.c proxy/smtp/bdat.h \
 	proxy/smtp/body.c proxy/smtp/body.h \
 	proxy/smtp/chunk.c \
@@ -12,6 +13,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/door.h \
 	proxy/smtp/dot.c proxy/smtp/dot.h \
 	proxy/smtp/ehlo.c proxy/smtp/ehlo.h \
+	proxy/smtp/etrn.c proxy/smtp/etrn.h \
 	proxy/smtp/hop.c proxy/smtp/hop.h \
 	proxy/smtp/identity.c proxy/smtp/identity.h \
 	proxy/smtp/intake.c \
@@ -29,6 +31,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/relay.c \
 	proxy/smtp/release.c \
 	proxy/smtp/reply.c proxy/smtp/reply.h \
+	proxy/smtp/sasl.c proxy/smtp/sasl.h \
 	proxy/smtp/session.c proxy/smtp/session.h \
 	proxy/smtp/shape.c \
 	proxy/smtp/smtp.h \

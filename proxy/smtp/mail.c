@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/must.h"
+#include "smtp/auth.h"
 #include "smtp/lmtp.h"
 
 bool
@@ -67,6 +68,8 @@ wake(void *arg)
 void
 mail_dial(struct session *s)
 {
+	const struct transaction *t = s->t != NULL ? s->t : s->base;
+
 	if (s->up == NULL)
 		s->up = upstream_new(&(struct upstream_conf){
 		    .loop = s->smtp->loop,
@@ -76,7 +79,7 @@ mail_dial(struct session *s)
 		    .wake = wake,
 		    .arg = s });
 	/* The transaction lives as long as the dialling: RSET ends neither. */
-	upstream_dial(s->up, &s->t->client, s->t->client.helo, s->t->id);
+	upstream_dial(s->up, &t->client, t->client.helo, t->id);
 }
 
 /* ---- answers ---- */
@@ -214,6 +217,8 @@ session_mail(struct session *s)
 		s->state = SESSION_COMMAND;
 	} else if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY) {
 		send_mail(s);
+	} else if (s->logged_in) {
+		auth_lost(s);
 	} else {
 		mail_dial(s);
 		s->state = SESSION_DIAL;

@@ -61,7 +61,7 @@ relay_no_room(struct session *s, const char *why)
 static enum turn
 redial(struct session *s)
 {
-	if (s->redialled)
+	if (s->redialled || s->logged_in) /* the login was that connection's */
 		return end_lost(s);
 	s->redialled = true;
 	mail_dial(s);

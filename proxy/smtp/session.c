@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "smtp/auth.h"
+#include "smtp/etrn.h"
 
 #define LINGER_MS 2000
 #define LINGER_READS 64
@@ -32,6 +34,13 @@ static const struct {
 	[SESSION_COMMAND] = { .run = command, .reads = true },
 	[SESSION_HELO] = { .run = helo },
 	[SESSION_KEYWORDS] = { .run = keywords },
+	[SESSION_HELLO] = { .run = session_hello },
+	[SESSION_AUTH] = { .run = session_auth },
+	[SESSION_AUTH_ANSWER] = { .run = session_auth_answer },
+	[SESSION_AUTH_RESPONSE] = { .run = session_auth_response,
+	    .reads = true },
+	[SESSION_ETRN] = { .run = session_etrn },
+	[SESSION_ETRN_ANSWER] = { .run = session_etrn_answer },
 	[SESSION_MAIL] = { .run = session_mail },
 	[SESSION_DIAL] = { .run = session_dial },
 	[SESSION_RCPT] = { .run = session_rcpt },
@@ -322,6 +331,7 @@ session_free(struct session *s)
 		keep_cancel(s->ticket);
 	mail_end(s);
 	delay_cancel(&s->delay);
+	auth_end(s);
 	upstream_free(s->up);
 	engine_cancel(smtp->engine, s->base);
 	engine_leave(smtp->engine, s->base);
@@ -391,8 +401,8 @@ patience(const struct session *s)
 }
 
 /* Nothing complete in the buffer: read, or answer what is due, or wait. */
-static enum turn
-want_line(struct session *s)
+enum turn
+session_want_line(struct session *s)
 {
 	if (!STAILQ_EMPTY(&s->answers)) {
 		s->state = SESSION_ANSWERS;
@@ -448,7 +458,7 @@ command(struct session *s)
 		return TURN_AGAIN;
 	}
 	if (!s->has_held && !line_next(&s->line, &s->wire.in, &line, &fault))
-		return want_line(s);
+		return session_want_line(s);
 	if (!STAILQ_EMPTY(&s->answers) &&
 	    !(fault == LINE_GOOD && command_is_rcpt(line))) {
 		/* RFC 2920 3.1: the rest of the batch comes after its answers. */
@@ -476,6 +486,8 @@ helo(struct session *s)
 		return TURN_AGAIN;
 	}
 	s->state = SESSION_KEYWORDS;
+	if (s->logged_in)
+		auth_hello(s);
 	return TURN_AGAIN;
 }
 
@@ -488,7 +500,8 @@ keywords(struct session *s)
 {
 	struct ehlo e = { .hostname = s->smtp->conf->hostname,
 		.next = &s->hop->known,
-		.size_limit = s->smtp->conf->message_size_limit };
+		.size_limit = s->smtp->conf->message_size_limit,
+		.auth = auth_is_offered(s) };
 
 	if (hop_is_new(s->hop))
 		return session_wait_elsewhere(s);

@@ -11,6 +11,8 @@
  *                       -> MAIL [-> DIAL] -> COMMAND
  *                       -> RCPT -> COMMAND        (queued: ANSWERS -> COMMAND)
  *                       -> CHUNK -> COMMAND     (BDAT; the last one: FINDINGS)
+ *                       -> AUTH -> AUTH_ANSWER [-> AUTH_RESPONSE ->]... COMMAND
+ *                       -> ETRN -> ETRN_ANSWER -> COMMAND
  *                       -> DATA -> FINDINGS -> KEEPER -> COMMAND
  *                                           -> [REDIAL -> REPEAT ->] GO_AHEAD
  *                                              -> LAST_WORD -> COMMAND
@@ -28,6 +30,7 @@
 #include "smtp/door.h"
 #include "smtp/dot.h"
 #include "smtp/line.h"
+#include "smtp/sasl.h"
 #include "smtp/wire.h"
 
 #define SESSION_MAGIC 0x73657373u
@@ -44,6 +47,12 @@ enum session_state {
 	SESSION_COMMAND,   /* a command line */
 	SESSION_HELO,      /* the helo stage */
 	SESSION_KEYWORDS,  /* the first probe of the next hop */
+	SESSION_HELLO,     /* the next hop's reply to EHLO, behind a login */
+	SESSION_AUTH,      /* the next hop's greeting, to be sent AUTH */
+	SESSION_AUTH_ANSWER,   /* its reply to AUTH, or to a response */
+	SESSION_AUTH_RESPONSE, /* what the client says to a challenge */
+	SESSION_ETRN,      /* the next hop's greeting, to be sent ETRN */
+	SESSION_ETRN_ANSWER, /* its reply */
 	SESSION_MAIL,      /* the stages up to mail */
 	SESSION_DIAL,      /* the next hop's greeting */
 	SESSION_RCPT,      /* the rcpt stage */
@@ -96,6 +105,10 @@ struct session {
 	bool binary;              /* with BODY=BINARYMIME: BDAT alone, any bytes */
 	uint16_t mail_code;       /* what the next hop said to it */
 	struct upstream *up;
+	struct login *login;      /* AUTH under way (auth.c); NULL none */
+	bool logged_in;           /* by AUTH: `up` is where, and no other */
+	char mechanism[SASL_MECHANISM_MAX + 1]; /* ... how; else "" */
+	struct pn_str node;       /* ETRN: of whom */
 	struct answers answers;
 	struct pn_str held;       /* a line that must wait for the answers */
 	enum line_fault held_fault;
@@ -179,6 +192,8 @@ enum turn session_leave(struct session *);
 /* Send what is said and wait for the client, or for the next hop. */
 enum turn session_wait(struct session *, uint64_t timeout_ms);
 enum turn session_wait_elsewhere(struct session *);
+/* There is no whole line yet: read on, or the time is over. */
+enum turn session_want_line(struct session *);
 /* The name this transaction or connection has in the log. */
 const char *session_id(const struct session *);
 
@@ -201,7 +216,8 @@ void bdat_syntax(struct session *);
 bool mail_new(struct session *);
 /* Forget the mail. */
 void mail_end(struct session *);
-/* The upstream, made if there is none, dials. */
+/* The upstream, made if there is none, dials: for the mail, or for a command
+ * before there is one. */
 void mail_dial(struct session *);
 /* The client's addresses are our own. */
 bool mail_is_local(const struct session *);
@@ -269,6 +285,8 @@ void shape_refused(const struct session *, const struct rcpt *,
 void shape_early(const struct session *, const struct transaction *,
     uint16_t code);
 void shape_refused_there(const struct session *, const struct rcpt *);
+void shape_login_refused(const struct session *, const char *mechanism,
+    uint16_t code);
 void shape_message(const struct session *, uint16_t code);
 
 #endif

@@ -108,6 +108,18 @@ shape_disconnect(const struct session *s)
 		    "smtpd", "disconnect from %s", PEER(&s->base->client));
 }
 
+/* As fail2ban knows it. Neither the name nor the next hop's words: who types
+ * his password into the wrong field must not find it here. */
+void
+shape_login_refused(
+    const struct session *s, const char *mechanism, uint16_t code)
+{
+	if (log_wants_postfix())
+		log_postfix("smtpd",
+		    "warning: %s: SASL %s authentication failed: %u",
+		    PEER(&s->base->client), mechanism, code);
+}
+
 /* ---- what is said ---- */
 
 void
@@ -361,7 +373,13 @@ shape_message(const struct session *s, uint16_t code)
 
 	if (!log_wants_postfix() || code == 0)
 		return;
-	log_postfix("smtpd", "%s: client=%s", t->id, PEER(&t->client));
+	if (s->logged_in)
+		log_postfix("smtpd",
+		    "%s: client=%s, sasl_method=%s, sasl_username=%s", t->id,
+		    PEER(&t->client), s->mechanism, VIS(t->client.login));
+	else
+		log_postfix(
+		    "smtpd", "%s: client=%s", t->id, PEER(&t->client));
 	log_postfix("cleanup", "%s: message-id=%s", t->id, VIS(message_id(s)));
 	if (code < 400)
 		log_postfix("qmgr",

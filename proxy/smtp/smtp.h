@@ -18,6 +18,15 @@
 
 enum smtp_identity { IDENTITY_NONE, IDENTITY_XCLIENT, IDENTITY_XFORWARD };
 
+/* Who may log in, through us, at the next hop (RFC 4954); the words of
+ * config_listen.c stand in this order. */
+enum smtp_auth {
+	AUTH_NONE,    /* not offered: 502 */
+	AUTH_TLS,     /* under TLS; in clear 538 (preset) */
+	AUTH_CLEAR,   /* in clear, too */
+	AUTH_REQUIRE  /* as TLS, and no mail before it: 530 */
+};
+
 struct smtp_server {
 	const char *name;             /* "127.0.0.1:2525", "[::1]:25" */
 	struct sockaddr_storage addr;
@@ -54,6 +63,7 @@ struct smtp_listener {
 					   NONE without identity_from */
 	const struct site_net *proxy_from; /* they begin with a PROXY header */
 	size_t n_proxy_from;
+	enum smtp_auth auth;
 };
 
 /* Counted by time and client net. */

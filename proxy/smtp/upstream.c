@@ -40,7 +40,7 @@ upstream_free(struct upstream *u)
 		return;
 	MUST_BE(u, UPSTREAM);
 	if (u->at == UPSTREAM_READY && u->outstanding == 0 && !u->ended &&
-	    !u->out_of_step && buf_len(&u->queue) == 0) {
+	    !u->out_of_step && !u->challenged && buf_len(&u->queue) == 0) {
 		(void)buf_puts(&u->wire.out, "QUIT\r\n");
 		(void)wire_flush(&u->wire); /* a courtesy: nobody waits */
 	}
@@ -78,6 +78,15 @@ upstream_arm(struct upstream *u)
 		wire_wait(&u->wire, patience(u));
 }
 
+/* Some of what waits belongs to a login. */
+static bool
+is_secret(const struct upstream *u)
+{
+	struct pn_str due = buf_str(&u->expected);
+
+	return due.n > 0 && memchr(due.p, SECRET, due.n) != NULL;
+}
+
 /* Move what may be sent from the queue to the wire, and send it. */
 void
 upstream_pump(struct upstream *u)
@@ -98,7 +107,7 @@ upstream_pump(struct upstream *u)
 		return;
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(u->id, "upstream-hears", "text=\"%s\"",
-		    VIS(buf_str(&u->wire.out)));
+		    is_secret(u) ? "AUTH ..." : VIS(buf_str(&u->wire.out)));
 	(void)wire_flush(&u->wire); /* the rest goes with EV_WRITE */
 	if (u->wire.broken)
 		upstream_fail_anyhow(u, "cannot send");
@@ -164,15 +173,18 @@ can(const struct upstream *u, struct pn_str params, unsigned which,
 	    ((p->given & PARAM_OF_DSN) == 0 || k->dsn);
 }
 
-/* As they came, but for SIZE towards one that knows no SIZE. */
+/* As they came, but for SIZE towards one that knows no SIZE, and for AUTH=
+ * towards one that knows no AUTH (RFC 4954 5). */
 static void
-put_params(struct buf *b, struct pn_str params, bool keep_size)
+put_params(struct buf *b, struct pn_str params, const struct keywords *k)
 {
 	struct pn_str name, value;
 	bool has_value;
 
 	while (param_next(&params, &name, &value, &has_value)) {
-		if (!keep_size && pn_str_caseeq(name, PN_STR_V("SIZE")))
+		if ((!k->has_size && pn_str_caseeq(name, PN_STR_V("SIZE"))) ||
+		    (k->auth[0] == '\0' &&
+			pn_str_caseeq(name, PN_STR_V("AUTH"))))
 			continue;
 		(void)buf_puts(b, " ");
 		(void)buf_add_str(b, name);
@@ -200,7 +212,7 @@ upstream_mail(struct upstream *u, const struct envelope *e,
 	(void)buf_puts(&u->queue, "MAIL FROM:<");
 	(void)buf_add_str(&u->queue, e->path);
 	(void)buf_puts(&u->queue, ">");
-	put_params(&u->queue, e->params, u->keywords.has_size);
+	put_params(&u->queue, e->params, &u->keywords);
 	upstream_command(u, WANTED, "\r\n");
 	return true;
 }
@@ -219,7 +231,7 @@ upstream_rcpt(struct upstream *u, const struct rcpt *r)
 	(void)buf_puts(&u->queue, "RCPT TO:<");
 	(void)buf_add_str(&u->queue, r->path);
 	(void)buf_puts(&u->queue, ">");
-	put_params(&u->queue, params, true);
+	put_params(&u->queue, params, &u->keywords);
 	/* RFC 3461 4.1: who was not asked for must not tell of himself. */
 	if (r->quiet && u->keywords.dsn)
 		(void)buf_puts(&u->queue, " NOTIFY=NEVER");
@@ -254,6 +266,48 @@ bool
 upstream_refuses_message(const struct upstream *u, uint16_t code)
 {
 	return code >= 400 && (code < 500 || !u->chunked);
+}
+
+void
+upstream_auth(struct upstream *u, struct pn_str line)
+{
+	u->engaged = true;
+	(void)buf_add_str(&u->queue, line);
+	upstream_command(u, SECRET, "\r\n");
+}
+
+bool
+upstream_is_engaged(const struct upstream *u)
+{
+	return u->engaged;
+}
+
+void
+upstream_command_line(struct upstream *u, struct pn_str line)
+{
+	(void)buf_add_str(&u->queue, line);
+	upstream_command(u, WANTED, "\r\n");
+}
+
+void
+upstream_hello(struct upstream *u, struct pn_str helo)
+{
+	u->helo = helo;
+	(void)buf_puts(&u->queue, "EHLO ");
+	upstream_command_line(u, helo);
+}
+
+void
+upstream_hello_taken(struct upstream *u, const struct reply_lines *r)
+{
+	keywords_read(&u->keywords, r->raw);
+	u->keywords.when_ms = loop_now_ms(u->conf.loop);
+}
+
+const struct keywords *
+upstream_keywords(const struct upstream *u)
+{
+	return &u->keywords;
 }
 
 void
@@ -350,7 +404,11 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 	}
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(u->id, "upstream-says", "text=\"%s\"",
-		    VIS(r->raw));
+		    is_secret(u) ? "(to AUTH)" : VIS(r->raw));
+	if (*buf_data(&u->expected) == SECRET && buf_len(&u->wire.out) > 0) {
+		upstream_fail_lost(u, "it answers AUTH before it was said");
+		return false;
+	}
 	if (u->writing && r->code < 400) {
 		upstream_fail_lost(u, "it takes a message that it has not seen");
 		return false;
@@ -361,7 +419,7 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 	*kind = (enum expected)*buf_data(&u->expected);
 	buf_drop(&u->expected, 1);
 	u->outstanding--;
-	if (r->code / 100 == 3 && *kind != CONTINUED) {
+	if (r->code / 100 == 3 && *kind != CONTINUED && *kind != SECRET) {
 		upstream_fail_anyhow(u, "it asks for more where nothing follows");
 		return false;
 	}
@@ -371,7 +429,7 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 static bool
 is_owners(enum expected kind)
 {
-	return kind == WANTED || kind == CONTINUED;
+	return kind == WANTED || kind == CONTINUED || kind == SECRET;
 }
 
 /* A reply that is ours to look at: to XFORWARD, RSET, NOOP. Without RSET done
@@ -395,6 +453,7 @@ upstream_take(struct upstream *u, struct reply_lines *r)
 			upstream_pump(u); /* what the last reply made room for */
 		if (u->at != UPSTREAM_READY || !upstream_next_reply(u, r, &kind))
 			return false;
+		u->challenged = kind == SECRET && r->code == 334;
 		if (is_owners(kind))
 			return true;
 		deal_with(u, kind, r);

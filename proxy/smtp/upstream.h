@@ -76,6 +76,21 @@ void upstream_data(struct upstream *, struct spool *,
 bool upstream_goes_ahead(const struct upstream *, uint16_t code);
 bool upstream_refuses_message(const struct upstream *, uint16_t code);
 void upstream_rset(struct upstream *);
+/*
+ * A line of AUTH: the command, then what the client says to each 334. Never
+ * logged. From the first on the connection is engaged: it serves this session
+ * alone and is not kept for another.
+ */
+void upstream_auth(struct upstream *, struct pn_str line);
+bool upstream_is_engaged(const struct upstream *);
+/* Some other command, as the client wrote it. */
+void upstream_command_line(struct upstream *, struct pn_str line);
+/* EHLO once more, by another name; upstream_hello_taken() reads the keywords
+ * of its reply. helo is borrowed for as long as the connection lives. */
+void upstream_hello(struct upstream *, struct pn_str helo);
+void upstream_hello_taken(struct upstream *, const struct reply_lines *);
+/* What it announced on this connection. */
+const struct keywords *upstream_keywords(const struct upstream *);
 void upstream_flush(struct upstream *);
 /* The next reply that was asked for. False: not there yet, or FAILED. */
 bool upstream_take(struct upstream *, struct reply_lines *);

@@ -16,6 +16,7 @@ upstream_hang_up(struct upstream *u)
 	buf_clear(&u->expected);
 	u->outstanding = 0;
 	u->writing = u->ended = u->out_of_step = false;
+	u->engaged = u->challenged = false;
 	u->step = STEP_NONE;
 	u->at = UPSTREAM_DOWN;
 }

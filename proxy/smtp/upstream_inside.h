@@ -4,8 +4,9 @@
  * it is READY), upstream_end.c (the ways it ends).
  *
  * What was asked stands in `expected`, one byte a command, in order: WANTED
- * and CONTINUED replies are the owner's, the others are dealt with by upstream.
- * Without PIPELINING commands wait in `queue` until the one before is answered.
+ * CONTINUED and SECRET replies are the owner's, the others are dealt with by
+ * upstream. Without PIPELINING commands wait in `queue` until the one before is
+ * answered.
  */
 #ifndef SMTP_UPSTREAM_INSIDE_H
 #define SMTP_UPSTREAM_INSIDE_H
@@ -30,6 +31,7 @@ enum step {
 enum expected {
 	WANTED = 'w',
 	CONTINUED = 'c', /* wanted, and it may ask for more (3xx) */
+	SECRET = 'a', /* CONTINUED, and a login: nothing of it is logged */
 	SKIPPED = 's',
 	IDENTITY = 'i',
 	RESET = 'r'
@@ -58,6 +60,8 @@ struct upstream {
 	unsigned noops;
 	bool binary;         /* the mail under way is: no DATA */
 	bool chunked;        /* its message goes as one chunk */
+	bool engaged;        /* AUTH was said: it serves nobody else, ever */
+	bool challenged;     /* 334: what comes next is read as a response */
 	bool writing;        /* a body */
 	bool body_sent;      /* ... all of the last one */
 	bool out_of_step;    /* answered before the body was all written */

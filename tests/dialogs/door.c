@@ -47,6 +47,18 @@ limits(int argc, char **argv)
 		    [RATE_TLS] = (unsigned)number(argc, argv, "tls_rate", 0) } };
 }
 
+static enum smtp_auth
+auth(const char *word)
+{
+	static const char *const words[] = { "none", "tls", "clear",
+		"require" };
+	unsigned i = 0;
+
+	while (strcmp(word, words[i]) != 0)
+		must(++i < PN_COUNT(words));
+	return (enum smtp_auth)i;
+}
+
 struct program {
 	struct loop *loop;
 	struct smtp *smtp;
@@ -138,7 +150,8 @@ main(int argc, char **argv)
 		.lmtp = number(argc, argv, "lmtp", 0),
 		.identity_from = &local, .n_identity_from = 1,
 		.proxy_from = &local,
-		.n_proxy_from = number(argc, argv, "proxied", 0) };
+		.n_proxy_from = number(argc, argv, "proxied", 0),
+		.auth = auth(option(argc, argv, "auth", "tls")) };
 	struct smtp_conf conf = { .hostname = "postern.example",
 		.upstreams = &up, .n_upstreams = 1,
 		.listeners = &listener, .n_listeners = 1,

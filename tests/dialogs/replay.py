@@ -23,6 +23,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     C+ / C-              another client comes, and talks from here on / goes
     S: TEXT              it is answered this line; {id} an id, {name} this
                          machine's name if it has one, {*} anything
+    S* CODE              ... a whole reply of that code, of any number of lines
     S! [cut]             ... and the connection is closed; cut: perhaps by a reset
     U< VERB REPLY        the next hop will answer VERB so, once. VERB is also
                          CONNECT and "." (the end of a message, of a chunk's
@@ -253,7 +254,7 @@ hostname postern.example; relay_domains example.com;
 workers 1; {nets} {limits}
 spool {dir}/spool; state {dir}/state; control unix:{dir}/control;
 log stderr; log_level {level};
-listen {door} 127.0.0.1:0 {{ upstream up; {listed} }}
+listen {door} 127.0.0.1:0 {{ upstream up; {listed} {auth} }}
 upstream up {{ {up} }}
 policy other for rcpt other@example.com {{ }}
 policy default {{
@@ -317,6 +318,7 @@ class Daemon:
                            for k, v in options.items() if k in self.LIMITS),
             early="rule early-client { when client.ip in 127.0.0.0/8; early; then %s; }"
             % self.EARLY[options["early"]] if "early" in options else "",
+            auth="auth %s;" % options["auth"] if "auth" in options else "",
             listed="identity%s%s;" % (
                 " from 127.0.0.1 proxy" if "proxied" in options else "",
                 " from 127.0.0.1 " + options["listed"] if "listed" in options else "")
@@ -447,7 +449,7 @@ class Transcript:
                 if m:
                     setattr(self, m.group(1), m.group(2))
                     continue
-                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S!|[UV]<|[UV]>|[UV]=|[UV]!|T!|~)(?: (.*))?$", line)
+                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S\*|S!|[UV]<|[UV]>|[UV]=|[UV]!|T!|~)(?: (.*))?$", line)
                 if not m:
                     raise SystemExit("%s:%d: what is this?" % (path, n))
                 self.steps.append((n, m.group(1), m.group(2) or ""))
@@ -492,6 +494,12 @@ class Play:
             line = client.line()
             if not pattern(text).fullmatch(line):
                 raise Mismatch("got %r" % line)
+        elif kind == "S*":
+            line = "-" * 4
+            while line[3:4] == "-":
+                line = client.line()
+                if line[:3] != text:
+                    raise Mismatch("got %r" % line)
         elif kind == "S!":
             client.closed(text == "cut")
         elif kind == "C!":

@@ -34,13 +34,13 @@ feed(const uint8_t *p, size_t n, size_t slice, struct buf *out)
 		len = n < slice ? n : slice;
 		must(buf_add(&in, p, len));
 		while (line_next(&l, &in, &text, &fault)) {
-			must(text.n <= LINE_BYTES_PATH - 2);
+			must(text.n <= LINE_BYTES_AUTH - 2);
 			must(fault != LINE_TOO_LONG || text.n == 0);
 			if (fault == LINE_CHUNK)
 				text.n = 0; /* no use is made of it */
 			put_line(out, fault, text);
 		}
-		must(buf_len(&in) < LINE_BYTES_PATH);
+		must(buf_len(&in) < LINE_BYTES_AUTH);
 	}
 	buf_fini(&in);
 }
@@ -52,17 +52,21 @@ naive(const char *p, size_t n, struct buf *out)
 
 	for (; (end = memmem(p, n, "\r\n", 2)) != NULL; p = end + 2) {
 		struct pn_str text = { p, (size_t)(end - p) };
-		bool path = text.n >= 5 && (strncasecmp(p, "MAIL ", 5) == 0 ||
-					       strncasecmp(p, "RCPT ", 5) == 0);
+		size_t max = text.n < 5 ? LINE_BYTES
+		    : strncasecmp(p, "AUTH ", 5) == 0 ? LINE_BYTES_AUTH
+		    : strncasecmp(p, "MAIL ", 5) == 0 ||
+			strncasecmp(p, "RCPT ", 5) == 0
+		    ? LINE_BYTES_PATH
+		    : LINE_BYTES;
 
-		bool good = text.n + 2 <= (path ? LINE_BYTES_PATH : LINE_BYTES) &&
+		bool good = text.n + 2 <= max &&
 		    !memchr(p, '\0', text.n) && !memchr(p, '\r', text.n) &&
 		    !memchr(p, '\n', text.n);
 
 		n -= text.n + 2;
 		if (!good && text.n >= 4 && strncasecmp(p, "BDAT", 4) == 0)
 			put_line(out, LINE_CHUNK, PN_STR_V(""));
-		else if (text.n + 2 > (path ? LINE_BYTES_PATH : LINE_BYTES))
+		else if (text.n + 2 > max)
 			put_line(out, LINE_TOO_LONG, PN_STR_V(""));
 		else if (memchr(p, '\0', text.n) != NULL)
 			put_line(out, LINE_NUL, text);

@@ -453,6 +453,7 @@ static const struct {
 	{ "listen smtp *:25 { upstream x; identity from ::1 proxy ::2 proxy; }", "1:56: \"from\" must stand here, not \"::2\"" },
 	{ "listen smtp *:25 { upstream x; identity from ::1 proxy from ::2 proxy; }", "1:65: proxy stands here already" },
 	{ "listen smtp *:25 { upstream x; identity from ::1 xclient from ::2 xforward; }", "1:67: xclient or xforward stands here already" },
+	{ "listen smtp *:25 { upstream x; auth yes; }", "1:37: unknown auth \"yes\", did you mean \"tls\"?" },
 	{ "listen smtp *:25 { upstream x; identity from ::1 xforwrd; }", "1:50: unknown identity \"xforwrd\", did you mean \"xforward\"?" },
 	{ "upstream f { server 127.0.0.1:1; identity xforward; }\nlisten smtp *:25 { upstream f; }", "2:29: upstream \"f\" has identity xforward, so listener *:25 needs an \"identity from\" line" },
 	{ "include nowhere.conf;", "1:9: cannot read nowhere.conf: No such file or directory" },
