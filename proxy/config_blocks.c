@@ -16,6 +16,8 @@
 const char *const config_identities[] = { [IDENTITY_NONE] = "none",
 	[IDENTITY_XCLIENT] = "xclient",
 	[IDENTITY_XFORWARD] = "xforward",
+	[IDENTITY_PROXY] = "proxy",
+	[IDENTITY_PROXY_V1] = "proxy-v1",
 	NULL };
 
 /* unix:/path, or host and port: milters' parser takes other ways to write

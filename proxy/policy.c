@@ -159,7 +159,8 @@ static bool
 wants_client_name(const struct policy *p)
 {
 	for (size_t i = 0; i < p->smtp.n_upstreams; i++)
-		if (p->smtp.upstreams[i].identity != IDENTITY_NONE)
+		if (p->smtp.upstreams[i].identity == IDENTITY_XCLIENT ||
+		    p->smtp.upstreams[i].identity == IDENTITY_XFORWARD)
 			return true;
 	return p->engine.n_milters > 0 || /* they are told it at once */
 	       rules_uses(p->rules, FACT_CLIENT_NAME) ||

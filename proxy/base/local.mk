@@ -17,6 +17,7 @@ libbase_la_SOURCES = \
 	proxy/base/mem.c proxy/base/mem.h \
 	proxy/base/must.c proxy/base/must.h \
 	proxy/base/pack.c proxy/base/pack.h \
+	proxy/base/proxy_protocol.c proxy/base/proxy_protocol.h \
 	proxy/base/sandbox.c proxy/base/sandbox.h \
 	proxy/base/stamp.c proxy/base/stamp.h \
 	proxy/base/stats.c proxy/base/stats.h \

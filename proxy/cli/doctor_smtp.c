@@ -3,6 +3,7 @@
  * is dialled and asked as a worker would: the channel that is configured must
  * be announced with ADDR, and taken. RFC 5321; Postfix XCLIENT, XFORWARD.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/proxy_protocol.h"
 #include "cli/doctor.h"
 
 #define TIMEOUT_MS 10000
@@ -46,6 +48,35 @@ dial(struct talk *t)
 	if (getsockopt(t->sock, SOL_SOCKET, SO_ERROR, &failed, &n) < 0)
 		return error_set(&t->why, "%s", strerror(errno));
 	return failed != 0 ? error_set(&t->why, "%s", strerror(failed)) : 0;
+}
+
+static bool
+has_header(enum smtp_identity by)
+{
+	return by == IDENTITY_PROXY || by == IDENTITY_PROXY_V1;
+}
+
+/* As a worker begins: somebody's connection, where a header says whose. */
+static int
+begin(struct talk *t, enum smtp_identity by)
+{
+	struct sockaddr_storage somebody = { .ss_family = AF_INET };
+	struct sockaddr_in *four = (void *)&somebody;
+	struct buf b = { 0 };
+	ssize_t sent, due;
+
+	if (!has_header(by))
+		return 0;
+	four->sin_port = htons(4711);
+	if (inet_pton(AF_INET, SOMEBODY, &four->sin_addr) != 1)
+		return error_set(&t->why, "%s is no address", SOMEBODY);
+	proxy_header_put(&b, by == IDENTITY_PROXY_V1 ? 1 : 2, &somebody,
+	    &somebody);
+	due = (ssize_t)buf_len(&b);
+	sent = send(t->sock, buf_data(&b), (size_t)due, MSG_NOSIGNAL);
+	buf_fini(&b);
+	return sent == due ? 0
+			   : error_set(&t->why, "it takes no PROXY header");
 }
 
 /* Is there a last line, "250 ..."? */
@@ -151,6 +182,34 @@ try_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 		    t->server->name, code);
 }
 
+/*
+ * One that does not know the header takes it for a command, and its refusal
+ * of that stands where the answer to EHLO should be; or it hangs up. What it
+ * does with the address, only it knows.
+ */
+static void
+judge_header(
+    struct doctor *d, struct talk *t, int code, const char *what)
+{
+	static const char advice[] =
+	    "it must expect the header: in Postfix's master.cf "
+	    "-o smtpd_upstream_proxy_protocol=haproxy";
+
+	if (code == 250)
+		doctor_say(d, FINE, what, "",
+		    "%s takes the client's address (PROXY header of " SOMEBODY
+		    "; its log shows whether it believed it)",
+		    t->server->name);
+	else if (code < 0)
+		doctor_say(d, FAIL, what, advice,
+		    "%s was sent a PROXY header and then: %s", t->server->name,
+		    t->why.text);
+	else
+		doctor_say(d, FAIL, what, advice,
+		    "%s was sent a PROXY header and answers %d",
+		    t->server->name, code);
+}
+
 static void
 converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
     const char *hostname, const char *what)
@@ -161,6 +220,10 @@ converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 
 	if (code == 220)
 		code = say(t, "EHLO %s\r\n", hostname);
+	if (has_header(u->identity)) {
+		judge_header(d, t, code, what);
+		return;
+	}
 	if (code != 250 && code != 220 && code > 0)
 		doctor_say(d, FAIL, what, "see that server's log",
 		    "%s answers %d", t->server->name, code);
@@ -189,7 +252,7 @@ check_server(struct doctor *d, const struct smtp_upstream *u,
 	char what[128];
 
 	(void)snprintf(what, sizeof(what), "upstream %s", u->name);
-	if (dial(&t) < 0) {
+	if (dial(&t) < 0 || begin(&t, u->identity) < 0) {
 		doctor_say(d, FAIL, what, "is it running there?", "%s: %s",
 		    server->name, t.why.text);
 	} else {

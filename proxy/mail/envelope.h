@@ -58,6 +58,9 @@ struct client {
 	struct pn_str tls_cipher;
 	struct pn_str login;        /* "" not logged in */
 	struct pn_str listener;     /* as configured, "*:25" */
+	struct pn_str to_ip;        /* ours that it connected to; "" not asked
+				       for. Not packed: it is of now alone. */
+	uint16_t to_port;
 };
 
 void envelope_init(struct envelope *);

@@ -16,6 +16,8 @@ static const struct {
 	{ PN_STR("REVERSE_NAME"), ATTR_REVERSE_NAME },
 	{ PN_STR("IDENT"), ATTR_IDENT },
 	{ PN_STR("SOURCE"), ATTR_SOURCE },
+	{ PN_STR("DESTADDR"), ATTR_DESTADDR },
+	{ PN_STR("DESTPORT"), ATTR_DESTPORT },
 };
 
 unsigned
@@ -210,7 +212,8 @@ static const char *
 announced(const char *identity)
 {
 	return identity[1] == 'C'
-	    ? "NAME ADDR PORT PROTO HELO LOGIN REVERSE_NAME"
+	    ? "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT "
+	      "REVERSE_NAME"
 	    : "NAME ADDR PORT PROTO HELO IDENT SOURCE";
 }
 

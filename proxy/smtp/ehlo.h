@@ -22,7 +22,9 @@ enum attribute {
 	ATTR_LOGIN = 1 << 5,
 	ATTR_REVERSE_NAME = 1 << 6,
 	ATTR_IDENT = 1 << 7,
-	ATTR_SOURCE = 1 << 8
+	ATTR_SOURCE = 1 << 8,
+	ATTR_DESTADDR = 1 << 9,
+	ATTR_DESTPORT = 1 << 10
 };
 
 #define EHLO_AUTH_MAX 256 /* a dozen mechanisms; more are not offered */

@@ -11,6 +11,19 @@
 static const struct pn_str unavailable = PN_STR("[UNAVAILABLE]");
 static const struct pn_str temporary = PN_STR("[TEMPUNAVAIL]");
 
+/* The attributes of that command. */
+static unsigned
+allowed(bool xforward)
+{
+	unsigned both = ATTR_NAME | ATTR_ADDR | ATTR_PORT | ATTR_PROTO |
+	    ATTR_HELO;
+
+	return both |
+	    (xforward ? ATTR_IDENT | ATTR_SOURCE
+		      : ATTR_LOGIN | ATTR_DESTADDR | ATTR_DESTPORT |
+			    ATTR_REVERSE_NAME);
+}
+
 /* ---- outward ---- */
 
 static struct pn_str
@@ -39,6 +52,14 @@ as_forwarded(const struct client *c)
 }
 
 static struct pn_str
+address(struct pn_str ip, char scratch[80])
+{
+	(void)snprintf(scratch, 80, "%s%.*s",
+	    ip.n && memchr(ip.p, ':', ip.n) ? "IPV6:" : "", PN_STR_ARG(ip));
+	return or_unavailable(pn_str_of(scratch));
+}
+
+static struct pn_str
 value_of(enum attribute a, const struct client *c, const char *ident,
     bool local, char scratch[80])
 {
@@ -50,11 +71,10 @@ value_of(enum attribute a, const struct client *c, const char *ident,
 	case ATTR_REVERSE_NAME:
 		return name_of(c, c->reverse_name);
 	case ATTR_ADDR:
-		(void)snprintf(scratch, 80, "%s%.*s",
-		    c->ip.n && memchr(c->ip.p, ':', c->ip.n) ? "IPV6:" : "",
-		    PN_STR_ARG(c->ip));
-		return or_unavailable(pn_str_of(scratch));
+		return address(c->ip, scratch);
 	case ATTR_PORT:
+		if (c->port == 0)
+			return unavailable;
 		(void)snprintf(scratch, 80, "%u", c->port);
 		return pn_str_of(scratch);
 	case ATTR_PROTO:
@@ -65,6 +85,13 @@ value_of(enum attribute a, const struct client *c, const char *ident,
 		return or_unavailable(c->helo);
 	case ATTR_LOGIN:
 		return or_unavailable(c->login);
+	case ATTR_DESTADDR:
+		return address(c->to_ip, scratch);
+	case ATTR_DESTPORT:
+		if (c->to_ip.n == 0)
+			return unavailable;
+		(void)snprintf(scratch, 80, "%u", c->to_port);
+		return pn_str_of(scratch);
 	case ATTR_IDENT:
 		return pn_str_of(ident);
 	case ATTR_SOURCE:
@@ -83,6 +110,8 @@ static const struct {
 	{ "PROTO", ATTR_PROTO },
 	{ "HELO", ATTR_HELO },
 	{ "LOGIN", ATTR_LOGIN },
+	{ "DESTADDR", ATTR_DESTADDR },
+	{ "DESTPORT", ATTR_DESTPORT },
 	{ "REVERSE_NAME", ATTR_REVERSE_NAME },
 	{ "IDENT", ATTR_IDENT },
 	{ "SOURCE", ATTR_SOURCE },
@@ -102,6 +131,7 @@ put_attribute(struct buf *b, size_t i, const struct client *c,
 void
 identity_xclient(struct buf *b, const struct client *c, unsigned attrs)
 {
+	attrs &= allowed(false);
 	(void)buf_puts(b, "XCLIENT");
 	for (size_t i = 0; i < PN_COUNT(order); i++)
 		if (order[i].bit & attrs)
@@ -118,6 +148,7 @@ identity_xforward(struct buf *b, const struct client *c, const char *ident,
 	size_t line = 0;
 	unsigned commands = 0;
 
+	attrs &= allowed(true);
 	for (size_t i = 0; i < PN_COUNT(order); i++) {
 		if (!(order[i].bit & attrs))
 			continue;
@@ -157,7 +188,7 @@ read_name(struct pn_str v, struct client *c)
 }
 
 static bool
-read_addr(struct pn_str v, struct client *c, struct arena *a)
+read_addr(struct pn_str v, struct pn_str *ip, struct arena *a)
 {
 	unsigned char raw[16];
 	char text[INET6_ADDRSTRLEN];
@@ -165,7 +196,7 @@ read_addr(struct pn_str v, struct client *c, struct arena *a)
 	struct pn_str six = pn_str_sub(v, 0, 5);
 
 	if (pn_str_caseeq(v, unavailable))
-		return true; /* mail made on that host: it stays the client */
+		return true; /* mail made on that host: it stays as it is */
 	if (pn_str_caseeq(six, PN_STR_V("IPV6:")))
 		v = pn_str_sub(v, 5, v.n);
 	if (v.n >= sizeof(text))
@@ -177,17 +208,17 @@ read_addr(struct pn_str v, struct client *c, struct arena *a)
 	if (inet_pton(family, text, raw) != 1 ||
 	    inet_ntop(family, raw, text, sizeof(text)) == NULL)
 		return false;
-	c->ip = arena_str(a, pn_str_of(text));
-	return c->ip.p != NULL;
+	*ip = arena_str(a, pn_str_of(text));
+	return ip->p != NULL;
 }
 
 static bool
-read_port(struct pn_str v, struct client *c)
+read_port(struct pn_str v, uint16_t *to)
 {
 	unsigned port = 0;
 
 	if (pn_str_caseeq(v, unavailable)) {
-		c->port = 0;
+		*to = 0;
 		return true;
 	}
 	for (size_t i = 0; i < v.n; i++) {
@@ -195,7 +226,7 @@ read_port(struct pn_str v, struct client *c)
 			return false;
 		port = port * 10 + (unsigned)(v.p[i] - '0');
 	}
-	c->port = (uint16_t)port;
+	*to = (uint16_t)port;
 	return v.n > 0 && port <= 65535;
 }
 
@@ -242,9 +273,13 @@ read_attribute(unsigned bit, struct pn_str v, struct arena *a,
 	case ATTR_NAME:
 		return read_name(v, c);
 	case ATTR_ADDR:
-		return read_addr(v, c, a);
+		return read_addr(v, &c->ip, a);
 	case ATTR_PORT:
-		return read_port(v, c);
+		return read_port(v, &c->port);
+	case ATTR_DESTADDR:
+		return read_addr(v, &c->to_ip, a);
+	case ATTR_DESTPORT:
+		return read_port(v, &c->to_port);
 	case ATTR_PROTO:
 		return read_proto(v, c);
 	case ATTR_HELO:
@@ -274,17 +309,6 @@ refuse(struct reply *r, struct arena *a, const char *fmt, struct pn_str what)
 	*r = (struct reply){ .code = 501, .status = "5.5.4",
 		.text = pn_str_of(text) };
 	return false;
-}
-
-static unsigned
-allowed(bool xforward)
-{
-	unsigned both = ATTR_NAME | ATTR_ADDR | ATTR_PORT | ATTR_PROTO |
-	    ATTR_HELO;
-
-	return both |
-	    (xforward ? ATTR_IDENT | ATTR_SOURCE
-		      : ATTR_LOGIN | ATTR_REVERSE_NAME);
 }
 
 /* One NAME=value. *seen gathers the attributes. */

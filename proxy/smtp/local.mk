@@ -26,7 +26,6 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/plan.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \
 	proxy/smtp/proxied.c \
-	proxy/smtp/proxy_protocol.c proxy/smtp/proxy_protocol.h \
 	proxy/smtp/received.c proxy/smtp/received.h \
 	proxy/smtp/relay.c \
 	proxy/smtp/release.c \
@@ -35,6 +34,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/session.c proxy/smtp/session.h \
 	proxy/smtp/shape.c \
 	proxy/smtp/smtp.h \
+	proxy/smtp/source.c proxy/smtp/source.h \
 	proxy/smtp/stage.c \
 	proxy/smtp/upstream.c proxy/smtp/upstream.h \
 	proxy/smtp/upstream_dial.c \

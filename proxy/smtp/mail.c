@@ -65,11 +65,34 @@ wake(void *arg)
 	session_advance(arg);
 }
 
+/* Where the client connected to, for a next hop that is told it. Not asked
+ * before: it is a system call. */
+static void
+find_listener(struct session *s)
+{
+	enum smtp_identity by = s->hop->conf->identity;
+	struct sockaddr_storage sa = { 0 };
+	socklen_t n = sizeof(sa);
+	struct client *c = &s->base->client;
+
+	if (c->to_ip.n == 0 &&
+	    (by == IDENTITY_PROXY || by == IDENTITY_PROXY_V1 ||
+		(by == IDENTITY_XCLIENT &&
+		    (s->hop->known.xclient & ATTR_DESTADDR))) &&
+	    getsockname(s->wire.fd, (struct sockaddr *)&sa, &n) == 0)
+		session_set_listener(s, (struct sockaddr *)&sa);
+	if (s->t != NULL && s->t->client.to_ip.n == 0) {
+		s->t->client.to_ip = c->to_ip;
+		s->t->client.to_port = c->to_port;
+	}
+}
+
 void
 mail_dial(struct session *s)
 {
 	const struct transaction *t = s->t != NULL ? s->t : s->base;
 
+	find_listener(s);
 	if (s->up == NULL)
 		s->up = upstream_new(&(struct upstream_conf){
 		    .loop = s->smtp->loop,
@@ -201,6 +224,19 @@ refuse_mail(struct session *s)
 	return TURN_AGAIN;
 }
 
+/* To the next hop, as the client of this mail. */
+static bool
+is_connected(struct session *s)
+{
+	if (s->up == NULL || upstream_at(s->up) != UPSTREAM_READY)
+		return false;
+	if (upstream_is_for(s->up, &s->t->client))
+		return true;
+	upstream_free(s->up); /* as the one of the mail before */
+	s->up = NULL;
+	return false;
+}
+
 enum turn
 session_mail(struct session *s)
 {
@@ -215,7 +251,7 @@ session_mail(struct session *s)
 		s->mail_code = 250;
 		session_say(s, 250, "2.1.0", "Ok");
 		s->state = SESSION_COMMAND;
-	} else if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY) {
+	} else if (is_connected(s)) {
 		send_mail(s);
 	} else if (s->logged_in) {
 		auth_lost(s);

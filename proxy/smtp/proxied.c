@@ -11,8 +11,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proxy_protocol.h"
 #include "smtp/limits.h"
-#include "smtp/proxy_protocol.h"
 
 #define PATIENCE_MS 5000 /* for all of it: the first packet has it */
 
@@ -83,6 +83,7 @@ take_over(struct session *s)
 	s->state = SESSION_GREETING;
 	if (h->state == PROXY_GIVEN) {
 		session_set_client(s, (const void *)&h->client);
+		session_set_listener(s, (const void *)&h->listener);
 		if (!s->listed)
 			(void)limits_client(s); /* or else it has hung up */
 	}

@@ -242,28 +242,44 @@ session_hang_up(struct session *s)
 /* ---- life ---- */
 
 /* "192.0.2.1" into the arena; an IPv4-mapped address as IPv4. */
-void
-session_set_client(struct session *s, const struct sockaddr *sa)
+static void
+set_end(struct session *s, const struct sockaddr *sa, struct pn_str *ip,
+    uint16_t *port)
 {
-	struct client *c = &s->base->client;
 	const struct sockaddr_in *four = (const void *)sa;
 	const struct sockaddr_in6 *six = (const void *)sa;
 	char text[INET6_ADDRSTRLEN] = "";
 
 	if (sa->sa_family == AF_INET) {
 		(void)inet_ntop(AF_INET, &four->sin_addr, text, sizeof(text));
-		c->port = ntohs(four->sin_port);
+		*port = ntohs(four->sin_port);
 	} else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
 		(void)inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, text,
 		    sizeof(text));
-		c->port = ntohs(six->sin6_port);
+		*port = ntohs(six->sin6_port);
 	} else {
 		(void)inet_ntop(AF_INET6, &six->sin6_addr, text, sizeof(text));
-		c->port = ntohs(six->sin6_port);
+		*port = ntohs(six->sin6_port);
 	}
-	c->ip = arena_str(s->base->arena, pn_str_of(text));
+	*ip = arena_str(s->base->arena, pn_str_of(text));
+}
+
+void
+session_set_client(struct session *s, const struct sockaddr *sa)
+{
+	struct client *c = &s->base->client;
+
+	set_end(s, sa, &c->ip, &c->port);
 	c->listener = pn_str_of(s->listener->name);
 	s->listed = session_is_listed(s->listener, sa);
+}
+
+void
+session_set_listener(struct session *s, const struct sockaddr *sa)
+{
+	struct client *c = &s->base->client;
+
+	set_end(s, sa, &c->to_ip, &c->to_port);
 }
 
 struct transaction *

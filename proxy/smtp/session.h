@@ -146,6 +146,8 @@ void session_new(struct listener *, int fd, const struct sockaddr *,
     const struct crowd_hold *);
 /* That is its client: of the connection, or as a PROXY header says. */
 void session_set_client(struct session *, const struct sockaddr *);
+/* Where that connected to. */
+void session_set_listener(struct session *, const struct sockaddr *);
 /* May this address tell us who its client is? */
 bool session_is_listed(const struct smtp_listener *, const struct sockaddr *);
 void session_advance(struct session *);

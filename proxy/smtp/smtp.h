@@ -16,7 +16,16 @@
 
 #define HOP_SERVERS_MAX 64 /* of one upstream */
 
-enum smtp_identity { IDENTITY_NONE, IDENTITY_XCLIENT, IDENTITY_XFORWARD };
+/* How a next hop hears who the client is. The connection's own way, but for
+ * XFORWARD, which precedes each mail. */
+enum smtp_identity {
+	IDENTITY_NONE,
+	IDENTITY_XCLIENT,
+	IDENTITY_XFORWARD,
+	IDENTITY_PROXY,    /* a PROXY header, version 2 */
+	IDENTITY_PROXY_V1,
+	IDENTITY_TPROXY    /* connected from the client's own address */
+};
 
 /* Who may log in, through us, at the next hop (RFC 4954); the words of
  * config_listen.c stand in this order. */

@@ -137,6 +137,17 @@ upstream_flush(struct upstream *u)
 		upstream_pump(u);
 }
 
+/* XFORWARD may name another one for each mail; what the connection itself told
+ * the next hop stays as it is. */
+bool
+upstream_is_for(const struct upstream *u, const struct client *c)
+{
+	enum smtp_identity by = u->conf.hop->conf->identity;
+
+	return by == IDENTITY_NONE || by == IDENTITY_XFORWARD ||
+	    source_is(&u->source, c);
+}
+
 enum upstream_at
 upstream_at(const struct upstream *u)
 {

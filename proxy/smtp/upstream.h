@@ -53,6 +53,8 @@ void upstream_dial(struct upstream *, const struct client *, struct pn_str helo,
 void upstream_probe(struct upstream *, struct server *, struct pn_str helo);
 /* The one that is spoken to, or was last; NULL: never dialled. */
 const struct server *upstream_server(const struct upstream *);
+/* It may carry this client's mail, as far as his identity goes. */
+bool upstream_is_for(const struct upstream *, const struct client *);
 enum upstream_at upstream_at(const struct upstream *);
 const struct reply *upstream_failure(const struct upstream *);
 

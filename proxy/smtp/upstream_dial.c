@@ -2,7 +2,7 @@
  * upstream_dial - from connect() until a next hop is READY: greeted, and told
  * who the client is. RFC 5321 3.1, 4.1.1.1; XCLIENT_README, XFORWARD_README.
  *
- *   BANNER -> EHLO [-> HELO] -> [XCLIENT -> AGAIN] -> READY
+ *   [PROXY header ->] BANNER -> EHLO [-> HELO] -> [XCLIENT -> AGAIN] -> READY
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -11,6 +11,7 @@
 
 #include "base/must.h"
 #include "smtp/identity.h"
+#include "smtp/source.h"
 #include "smtp/upstream_inside.h"
 
 static void
@@ -50,7 +51,10 @@ identify(struct upstream *u)
 	}
 	switch (u->conf.hop->conf->identity) {
 	case IDENTITY_NONE:
-		ready(u);
+	case IDENTITY_PROXY:
+	case IDENTITY_PROXY_V1:
+	case IDENTITY_TPROXY:
+		ready(u); /* the connection itself told it */
 		return;
 	case IDENTITY_XFORWARD:
 		if (k->xforward & ATTR_ADDR)
@@ -85,6 +89,10 @@ answered_ehlo(struct upstream *u, const struct reply_lines *r)
 	if (r->code == 250) {
 		keywords_read(&u->keywords, r->raw);
 		identify(u);
+	} else if (source_has_header(u->conf.hop->conf->identity)) {
+		/* It took the header for a command and this is the answer to
+		 * that: every reply would be one behind, every client us. */
+		upstream_fail_identity(u, "the PROXY header was refused", r);
 	} else if (r->code >= 500 && !u->conf.hop->conf->lmtp) {
 		say_hello(u, "HELO", STEP_HELO);
 	} else {
@@ -174,6 +182,12 @@ dial(struct upstream *u, struct server *to)
 	upstream_expect(u, WANTED);
 	u->outstanding = 1;
 	upstream_arm(u);
+	if (!source_has_header(u->conf.hop->conf->identity))
+		return;
+	source_put_header(&u->wire.out, u->conf.hop->conf->identity, u->client);
+	(void)wire_flush(&u->wire); /* with EV_WRITE, when it is connected */
+	if (u->wire.broken)
+		upstream_fail_dial(u, "cannot send");
 }
 
 bool
@@ -199,6 +213,7 @@ begin(struct upstream *u, const struct client *client, struct pn_str helo,
 	u->helo = helo;
 	upstream_set_id(u, id);
 	u->identity = client != NULL;
+	source_of(client, &u->source);
 	u->noops = 0;
 	u->give_up_ms = loop_now_ms(u->conf.loop) +
 	    u->conf.hop->conf->failover_timeout_ms;

@@ -13,6 +13,7 @@
 
 #include "mail/transaction.h"
 #include "smtp/body.h"
+#include "smtp/source.h"
 #include "smtp/upstream.h"
 #include "smtp/wire.h"
 
@@ -47,6 +48,7 @@ struct upstream {
 	struct pn_str helo;
 	char id[TRANSACTION_ID_MAX]; /* for the log: whose mail it is */
 	bool identity;
+	struct source source;        /* whom it was dialled for */
 	struct plan plan;            /* servers that are left while dialling */
 	struct server *server;       /* the one at hand */
 	uint64_t dialled_ms;         /* it, */

@@ -24,10 +24,15 @@
 static enum smtp_identity
 identity(const char *word)
 {
-	if (strcmp(word, "xclient") == 0)
-		return IDENTITY_XCLIENT;
-	return strcmp(word, "xforward") == 0 ? IDENTITY_XFORWARD
-					     : IDENTITY_NONE;
+	static const char *const words[] = { [IDENTITY_XCLIENT] = "xclient",
+		[IDENTITY_XFORWARD] = "xforward",
+		[IDENTITY_PROXY] = "proxy",
+		[IDENTITY_PROXY_V1] = "proxy-v1" };
+
+	for (size_t i = 1; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i]) == 0)
+			return (enum smtp_identity)i;
+	return IDENTITY_NONE;
 }
 
 static struct smtp_limits

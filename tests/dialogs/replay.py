@@ -15,6 +15,9 @@ and byte by byte. Both must read the same. A line of a transcript is
                          is none; "none": nobody asks it (maildir)
     second: KEYWORDS     a second server, whose turn comes when the first one's
                          is over; "same": it announces the same
+    hop: proxy           the next hop takes a PROXY header before it greets, and
+                         hears it like a line: "PROXY TCP4 ..." as in version 1,
+                         "PROXY2 TCP4 ..." for version 2
     mode: whole          not byte by byte (it waits for time-outs)
     mode: early          ... and the next hop's first greeting comes late
     C: TEXT              the client sends this line
@@ -41,6 +44,7 @@ otherwise. EHLO, HELO, LHLO and QUIT there need not be written.
 """
 
 import collections
+import ipaddress
 import os
 import re
 import shutil
@@ -84,8 +88,9 @@ def unescape(text):
 class Sink:
     """The next hop: scripted, and it remembers."""
 
-    def __init__(self, keywords):
+    def __init__(self, keywords, takes_header=False):
         self.keywords = keywords
+        self.takes_header = takes_header
         self.heard = collections.deque()
         self.messages = collections.deque()
         self.replies = collections.defaultdict(collections.deque)
@@ -133,6 +138,8 @@ class Sink:
     def serve(self, sock):
         f = sock.makefile("rb")
         try:
+            if self.takes_header:
+                self.note(self.heard, self.header(f))
             if self.answer(sock, "CONNECT")[:1] in "45":
                 sock.shutdown(socket.SHUT_WR)
             while True:
@@ -157,6 +164,22 @@ class Sink:
         with self.change:
             self.finished += 1
             self.change.notify_all()
+
+    def header(self, f):
+        head = f.read(1)
+        if head == b"P":
+            return "P" + f.readline().rstrip(b"\r\n").decode("latin-1")
+        head += f.read(15)
+        if head[:12] != b"\r\n\r\n\0\r\nQUIT\n":
+            return "no header: %r" % head
+        data = f.read(int.from_bytes(head[14:16], "big"))
+        if head[12] == 0x20:
+            return "PROXY2 LOCAL"
+        six = head[13] == 0x21
+        size = 16 if six else 4
+        ends = [str(ipaddress.ip_address(data[i * size:(i + 1) * size])) for i in (0, 1)]
+        ports = [str(int.from_bytes(data[2 * size + i:2 * size + i + 2], "big")) for i in (0, 2)]
+        return " ".join(["PROXY2", "TCP6" if six else "TCP4"] + ends + ports)
 
     def take(self, sock, f):
         body = b""
@@ -439,13 +462,14 @@ class Transcript:
     def __init__(self, path):
         self.name = os.path.basename(path)[:-4]
         self.door, self.sink, self.mode, self.second = "", KEYWORDS, "both", None
+        self.hop = ""
         self.steps = []
         with open(path, encoding="utf-8") as f:
             for n, line in enumerate(f, 1):
                 line = line.rstrip("\n")
                 if not line.strip() or line.startswith("#"):
                     continue
-                m = re.match(r"(door|sink|second|mode): (.*)", line)
+                m = re.match(r"(door|sink|second|mode|hop): (.*)", line)
                 if m:
                     setattr(self, m.group(1), m.group(2))
                     continue
@@ -457,7 +481,8 @@ class Transcript:
 
 class Play:
     def __init__(self, server, script, slowly, verbose):
-        self.sink = Sink(script.sink if script.sink not in ("down", "none") else "")
+        self.sink = Sink(script.sink if script.sink not in ("down", "none") else "",
+                         script.hop == "proxy")
         if script.sink == "down":
             self.sink.go_away()
         self.second = None

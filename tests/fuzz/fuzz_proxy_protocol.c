@@ -3,9 +3,9 @@
  * byte says how large the slices are; any slicing reads the same and takes the
  * same bytes, and what it gave, said again, reads the same.
  *
- * Covers: proxy/smtp/proxy_protocol.c
+ * Covers: proxy/base/proxy_protocol.c
  */
-#include "smtp/proxy_protocol.h"
+#include "base/proxy_protocol.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "smtp/proxy_protocol.h"
+#include "base/proxy_protocol.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define V4_PAIR "\xc0\0\2\7" "\xc6\x33\x64\1" "\x12\x67" "\0\x19"

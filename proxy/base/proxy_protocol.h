@@ -6,8 +6,8 @@
  * Pure: bytes in, addresses out, and the reverse. Inward called by session,
  * outward by upstream; owns nothing.
  */
-#ifndef SMTP_PROXY_PROTOCOL_H
-#define SMTP_PROXY_PROTOCOL_H
+#ifndef BASE_PROXY_PROTOCOL_H
+#define BASE_PROXY_PROTOCOL_H
 
 #include <sys/socket.h>
 

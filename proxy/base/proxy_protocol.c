@@ -1,5 +1,5 @@
 /* proxy_protocol - see proxy_protocol.h. */
-#include "smtp/proxy_protocol.h"
+#include "base/proxy_protocol.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,0 +1,31 @@
+/*
+ * source - who the client is, told by the connection itself rather than by a
+ * command: a PROXY header before everything else. Also which client a
+ * connection was dialled for. Called by upstream; owns nothing.
+ */
+#ifndef SMTP_SOURCE_H
+#define SMTP_SOURCE_H
+
+#include "base/buf.h"
+#include "mail/envelope.h"
+#include "smtp/smtp.h"
+
+/* A client's end of its connection. IPv4 as ::ffff:a.b.c.d. */
+struct source {
+	bool known; /* false: our own connection, a probe */
+	unsigned char addr[16];
+	bool v4;
+	uint16_t port;
+};
+
+/* client may be NULL. */
+void source_of(const struct client *, struct source *);
+bool source_is(const struct source *, const struct client *);
+
+/* Do connections begin with a PROXY header? */
+bool source_has_header(enum smtp_identity);
+/* It, for this client; NULL: for a connection of our own. */
+void source_put_header(struct buf *, enum smtp_identity,
+    const struct client *);
+
+#endif
