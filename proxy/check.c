@@ -78,7 +78,7 @@ core(const struct check *c, uint32_t fact, struct value *out)
 			.number = (int64_t)c->size };
 	else if (fact == FACT_MIME_AMBIGUOUS)
 		*out = known_bool(c->findings.defects & PN_DEFECT_AMBIGUOUS);
-	else if (fact == FACT_INSPECT_FAILED)
+	else if (fact == FACT_INSPECT_FAILED || fact == FACT_NORMALISED)
 		*out = known_bool(false);
 	else
 		return false;

@@ -336,6 +336,27 @@ print_level(const void *at, struct buf *b)
 	(void)buf_puts(b, levels[*(const unsigned *)at]);
 }
 
+static const char *const bare_words[] = { [BARE_REJECT] = "reject",
+	[BARE_NORMALISE] = "normalise", NULL };
+
+static int
+read_bare(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct lex_token t;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0)
+		return -1;
+	return setting_one_of(&t, bare_words, "way with bare newlines", at, e);
+}
+
+static void
+print_bare(const void *at, struct buf *b)
+{
+	(void)buf_puts(b, bare_words[*(const unsigned *)at]);
+}
+
 static const char *const mixed_words[] = { [MIXED_DEFER] = "defer",
 	[MIXED_STRICTEST] = "strictest", NULL };
 
@@ -471,6 +492,8 @@ static const struct setting top_table[] = {
 	    NULL, 0 },
 	{ "message_size_limit", setting_read_size, setting_print_size,
 	    IN(smtp.message_size_limit), "50M", "64K", "1G", 0 },
+	{ "bare_newline", read_bare, print_bare, IN(smtp.bare_newline), "reject",
+	    NULL, NULL, 0 },
 	/* RFC 5321 4.5.3.1.8: at least 100 */
 	{ "recipient_limit", setting_read_count, setting_print_count,
 	    IN(smtp.recipient_limit), "1000", "100", "50000", 0 },

@@ -99,7 +99,10 @@ message_facts(struct transaction *t)
 	    set(t, FACT_MIME_AMBIGUOUS, ambiguous) |
 	    set(t, FACT_INSPECT_FAILED,
 		(struct value){ .state = VALUE_KNOWN, .type = VALUE_BOOL,
-		    .number = !past->inspected });
+		    .number = !past->inspected }) |
+	    set(t, FACT_NORMALISED,
+		(struct value){ .state = VALUE_KNOWN, .type = VALUE_BOOL,
+		    .number = t->normalised });
 }
 
 /* For the lists of what is held; its text lies in the transaction's arena. */

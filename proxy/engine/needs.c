@@ -14,6 +14,7 @@ is_of_body(const struct chain *c, uint32_t fact)
 	case FACT_SIZE:
 	case FACT_MIME_AMBIGUOUS:
 	case FACT_INSPECT_FAILED:
+	case FACT_NORMALISED:
 		return true;
 	default:
 		return c->facts[fact].content && !c->facts[fact].header;

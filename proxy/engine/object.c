@@ -137,6 +137,8 @@ log_verdict(const struct transaction *t, uint16_t code)
 	put_rules(&b, "shadow", t, true);
 	if (t->queue_id.n > 0)
 		json_str(&b, "queue", t->queue_id);
+	if (t->normalised)
+		json_cstr(&b, "changed", "line-ends");
 	json_end_object(&b);
 	log_object(buf_str(&b));
 	buf_fini(&b);

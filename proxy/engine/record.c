@@ -44,6 +44,8 @@ put_rules(struct buf *b, const struct transaction *t)
 	if (t->copy.action == VERDICT_QUARANTINE)
 		(void)buf_printf(b, " copy=%s:%s", VIS(t->copy.class_name),
 		    VIS(t->copy.rule));
+	if (t->normalised)
+		(void)buf_puts(b, " changed=line-ends");
 	if (t->notes.n > 0)
 		(void)buf_printf(b, " note=\"%s\"", VIS(t->notes));
 }

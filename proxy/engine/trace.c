@@ -131,6 +131,8 @@ add_rest(struct buf *b, const struct transaction *t)
 		json_str(b, "rule", t->copy.rule);
 		json_end_object(b);
 	}
+	if (t->normalised)
+		json_cstr(b, "changed", "line-ends");
 	if (t->notes.n > 0)
 		json_str(b, "notes", t->notes);
 }

@@ -65,6 +65,8 @@ static const struct chain_fact core_facts[CORE_FACTS] = {
 	    .help = "readers may differ in what the message is"),
 	CORE(FACT_INSPECT_FAILED, "inspect.failed", VALUE_BOOL, STAGE_MESSAGE,
 	    .help = "the message could not be inspected"),
+	CORE(FACT_NORMALISED, "normalised", VALUE_BOOL, STAGE_MESSAGE,
+	    .help = "a CR or LF stood alone in it and was made CRLF"),
 	CORE(FACT_DIRECTION, "direction", VALUE_WORD, STAGE_RCPT, .many = true,
 	    .words = direction_words,
 	    .help = "inbound, outbound (from our own clients to foreign domains) "

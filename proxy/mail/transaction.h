@@ -47,6 +47,8 @@ struct transaction {
 	struct rcpt *rcpt;     /* the one STAGE_RCPT is about */
 	struct spool *spool;   /* NULL before DATA; owned; as the client sent it */
 	struct spool *changed; /* as others' milters left it, or NULL; owned */
+	bool normalised;       /* a CR or LF stood alone and became CRLF: spool is
+				  not to the octet what the client sent */
 	bool partial;          /* spool has not all of it, for nothing could come
 				  of the rest: it can be held by nobody */
 	struct pn_str queue_id; /* what the MTA calls it; "" in the proxy */

@@ -32,6 +32,7 @@ struct dot { /* zeroed is the start */
 	bool bare;   /* a CR or LF stood alone: the message is refused, and what
 			is given of it from here on does not matter */
 	bool dotted; /* some unstuffed line begins with a dot */
+	bool new_line; /* normal.h's: a line has just been begun */
 };
 
 /*

@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "smtp/normal.h"
 #include "smtp/session.h"
 
 void
@@ -40,12 +41,10 @@ short_of_room(struct session *s, const struct error *e)
 	intake_fault(s, 452, "4.3.1", "Insufficient system storage");
 }
 
-/* n bytes of message are at the front of the room. */
+/* n bytes more of message. */
 static void
-commit(struct session *s, size_t n)
+grow(struct session *s, size_t n)
 {
-	struct error e;
-
 	if (s->received == 0 && n > 0)
 		FAULT("body");
 	s->received += n;
@@ -53,8 +52,36 @@ commit(struct session *s, size_t n)
 	    s->received > s->smtp->conf->message_size_limit)
 		intake_fault(s, 552, "5.3.4",
 		    "Message size exceeds fixed limit");
+}
+
+/* n bytes of message are at the front of the room. */
+static void
+commit(struct session *s, size_t n)
+{
+	struct error e;
+
+	grow(s, n);
 	if (s->fault.code == 0 && spool_commit(s->t->spool, n, &e) < 0)
 		short_of_room(s, &e);
+}
+
+/* Line ends are put right, which takes room: not in place. */
+static bool
+normalises(const struct session *s)
+{
+	return s->smtp->conf->bare_newline == BARE_NORMALISE && !s->binary;
+}
+
+static void
+keep(struct session *s, struct buf *text)
+{
+	struct error e;
+
+	grow(s, buf_len(text));
+	if (s->fault.code == 0 &&
+	    spool_append(s->t->spool, buf_str(text), &e) < 0)
+		short_of_room(s, &e);
+	buf_fini(text);
 }
 
 /* Where the next bytes go, at most max: straight into the spool while it
@@ -65,7 +92,7 @@ room(struct session *s, uint64_t max, size_t *n)
 	struct error e;
 	char *at = NULL;
 
-	if (s->fault.code == 0 &&
+	if (s->fault.code == 0 && !normalises(s) &&
 	    (at = spool_room(s->t->spool, n, &e)) == NULL)
 		short_of_room(s, &e);
 	if (at == NULL) {
@@ -81,9 +108,16 @@ room(struct session *s, uint64_t max, size_t *n)
 static size_t
 feed(struct session *s, char *at, size_t n)
 {
-	size_t kept, used = dot_feed(&s->dot, at, n, &kept);
+	struct buf text = { 0 };
+	size_t kept, used;
 
-	commit(s, kept);
+	if (normalises(s)) {
+		used = normal_feed(&s->dot, at, n, &text);
+		keep(s, &text);
+	} else {
+		used = dot_feed(&s->dot, at, n, &kept);
+		commit(s, kept);
+	}
 	return used;
 }
 
@@ -149,12 +183,26 @@ intake_refuse(struct session *s)
 	return TURN_AGAIN;
 }
 
+static void
+end_normal(struct session *s)
+{
+	struct buf text = { 0 };
+
+	if (s->dot.raw) {
+		normal_end(&s->dot, &text);
+		keep(s, &text);
+	}
+	s->t->normalised = s->dot.bare;
+}
+
 /* A chunk may end where DATA cannot: within a line, or between CR and LF. */
 enum turn
 intake_end(struct session *s)
 {
 	FAULT("dot");
-	if (!s->binary && (s->dot.bare || s->dot.state == DOT_CR))
+	if (normalises(s))
+		end_normal(s);
+	else if (!s->binary && (s->dot.bare || s->dot.state == DOT_CR))
 		intake_fault(s, 550, "5.5.2",
 		    "Error: bare CR or LF in the message");
 	if (s->fault.code != 0)

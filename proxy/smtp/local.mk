@@ -22,6 +22,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/listener.c \
 	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \
 	proxy/smtp/mail.c \
+	proxy/smtp/normal.c proxy/smtp/normal.h \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/plan.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \

@@ -45,6 +45,9 @@ struct smtp_server {
 	bool drain;                   /* gets no new mail */
 };
 
+/* A CR or LF on its own in a message: it is refused, or becomes CRLF. */
+enum smtp_bare_newline { BARE_REJECT, BARE_NORMALISE };
+
 /* A next hop: an MTA or several that do the same, or the keeper's maildir. */
 struct smtp_upstream {
 	const char *name;
@@ -101,6 +104,7 @@ struct smtp_conf {
 	size_t n_listeners;
 	struct site site;             /* its domains: for maildir upstreams */
 	size_t message_size_limit;    /* 50 MiB */
+	enum smtp_bare_newline bare_newline; /* reject */
 	unsigned recipient_limit;     /* a transaction: 1000 */
 	unsigned connection_limit;    /* of all workers: 10000 */
 	unsigned client_connection_limit; /* of a client net, likewise: 50 */

@@ -164,6 +164,10 @@ main(int argc, char **argv)
 		    .mynetworks = &local,
 		    .n_mynetworks = number(argc, argv, "mynetworks", 0) },
 		.message_size_limit = number(argc, argv, "size", 1000000),
+		.bare_newline = strcmp(option(argc, argv, "bare_newline", ""),
+				    "normalise") == 0
+		    ? BARE_NORMALISE
+		    : BARE_REJECT,
 		.recipient_limit = (unsigned)number(argc, argv, "rcpts", 100),
 		.connection_limit = (unsigned)number(argc, argv, "conns", 100),
 		.client_connection_limit =

@@ -309,7 +309,7 @@ policy default {{
 class Daemon:
     """posternd, with rules that do what the door's engine does."""
 
-    LIMITS = {"size": "message_size_limit %s",
+    LIMITS = {"size": "message_size_limit %s", "bare_newline": "bare_newline %s",
               "conns": "connection_limit %s", "client_conns": "client_connection_limit %s",
               "connection_rate": "client_connection_rate_limit %s",
               "message_rate": "client_message_rate_limit %s",

@@ -4,9 +4,12 @@
  * without a lone CR or LF that is what the naive reading of RFC 5321 4.5.2
  * gives.
  *
- * Covers: proxy/smtp/dot.c
+ * Put right (normal.h) it has no lone CR or LF, and ends where it ended; where
+ * none was in it, it is the same. As a chunk, it ends nowhere.
+ *
+ * Covers: proxy/smtp/dot.c proxy/smtp/normal.c
  */
-#include "smtp/dot.h"
+#include "smtp/normal.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -58,6 +61,66 @@ naive(const uint8_t *p, size_t n, struct buf *out, bool *ended)
 	return at;
 }
 
+/* Bytes taken; what is put right goes into out. */
+static size_t
+feed_normal(struct dot *d, const uint8_t *p, size_t n, size_t slice,
+    struct buf *out)
+{
+	size_t taken = 0;
+
+	while (taken < n && !d->ended) {
+		size_t want = n - taken < slice ? n - taken : slice, used;
+		char *piece = malloc(want);
+
+		must(piece != NULL);
+		memcpy(piece, p + taken, want);
+		used = normal_feed(d, piece, want, out);
+		must(used == want || d->ended);
+		taken += used;
+		free(piece);
+	}
+	return taken;
+}
+
+/* No CR or LF stands alone; dotted says whether a line begins with a dot. */
+static void
+is_normal(struct pn_str text, bool dotted)
+{
+	bool has = text.n > 0 && text.p[0] == '.';
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\n')
+			must(i > 0 && text.p[i - 1] == '\r');
+		if (text.p[i] == '\r')
+			must(i + 1 < text.n && text.p[i + 1] == '\n');
+		has |= i > 0 && text.p[i - 1] == '\n' && text.p[i] == '.';
+	}
+	must(has == dotted);
+}
+
+/* As DATA, of which `was` and `text` came without it; and as a chunk. */
+static void
+normalise(const uint8_t *p, size_t n, size_t slice, const struct dot *was,
+    struct pn_str text, size_t taken)
+{
+	struct dot d = { 0 }, raw = { .raw = true };
+	struct buf out = { 0 }, chunk = { 0 };
+
+	must(feed_normal(&d, p, n, slice, &out) == taken);
+	must(d.ended == was->ended && d.bare == was->bare);
+	if (d.ended) {
+		is_normal(buf_str(&out), d.dotted);
+		must(d.bare || pn_str_eq(buf_str(&out), text));
+	}
+	must(feed_normal(&raw, p, n, slice, &chunk) == n && !raw.ended);
+	normal_end(&raw, &chunk);
+	is_normal(buf_str(&chunk), raw.dotted);
+	must(raw.bare || (buf_len(&chunk) == n &&
+			     (n == 0 || memcmp(buf_data(&chunk), p, n) == 0)));
+	buf_fini(&out);
+	buf_fini(&chunk);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -76,6 +139,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(naive(data + 1, size - 1, &want, &ended) == taken);
 		must(ended && pn_str_eq(buf_str(&whole), buf_str(&want)));
 	}
+	normalise(data + 1, size - 1, slice, &a, buf_str(&whole), taken);
 	buf_fini(&whole);
 	buf_fini(&sliced);
 	buf_fini(&want);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "smtp/dot.h"
+#include "smtp/normal.h"
 
 struct result {
 	struct buf text;
@@ -83,6 +83,46 @@ ends_and_dots(void **state)
 			assert_str(buf_str(&r.text), cases[i].text);
 			assert_int_equal(cases[i].in.n - r.used, cases[i].left);
 			buf_fini(&r.text);
+		}
+}
+
+/* What is made of the same by bare_newline normalise. */
+static const struct {
+	struct pn_str in;
+	const char *text;
+	bool ended, changed, dotted;
+} normal_cases[] = {
+	{ PN_STR(".\r\n"), "", true, false, false },
+	{ PN_STR("a\r\n..b\r\n.\r\n"), "a\r\n.b\r\n", true, false, true },
+	{ PN_STR("a\n.\nb\r\n.\r\n"), "a\r\n.\r\nb\r\n", true, true, true },
+	{ PN_STR("a\n.\r\nb\r\n.\r\n"), "a\r\n.\r\nb\r\n", true, true, true },
+	{ PN_STR("a\r\n.\nb\r\n.\r\n"), "a\r\n\r\nb\r\n", true, true, false },
+	{ PN_STR("a\r\n.\rb\r\n.\r\n"), "a\r\n\r\nb\r\n", true, true, false },
+	{ PN_STR("a\r.\rb\r\n.\r\n"), "a\r\n.\r\nb\r\n", true, true, true },
+	{ PN_STR("a\r\r\n.\r\n"), "a\r\n\r\n", true, true, false },
+	{ PN_STR("a\r\n.\r\r\n.\r\n"), "a\r\n\r\n\r\n", true, true, false },
+	{ PN_STR("a\n\r.\r\n"), "a\r\n\r\n.\r\n", false, true, true },
+	{ PN_STR("\n.\n"), "\r\n.\r\n", false, true, true },
+};
+
+static void
+lone_line_ends_are_put_right(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(normal_cases); i++)
+		for (size_t slice = 1; slice < 20; slice++) {
+			struct dot d = { 0 };
+			struct buf out = { 0 };
+			struct pn_str in = normal_cases[i].in;
+
+			for (size_t at = 0; at < in.n && !d.ended; at += slice)
+				(void)normal_feed(&d, in.p + at,
+				    pn_str_sub(in, at, slice).n, &out);
+			assert_str(buf_str(&out), normal_cases[i].text);
+			assert_int_equal(d.ended, normal_cases[i].ended);
+			assert_int_equal(d.bare, normal_cases[i].changed);
+			assert_int_equal(d.dotted, normal_cases[i].dotted);
+			buf_fini(&out);
 		}
 }
 
@@ -165,6 +205,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_and_dots),
+		cmocka_unit_test(lone_line_ends_are_put_right),
 		cmocka_unit_test(any_slicing_gives_the_same),
 		cmocka_unit_test(unstuffing_undoes_stuffing),
 	};
