@@ -15,6 +15,7 @@
 #include "proxy/config_limits.h"
 #include "proxy/config_listen.h"
 #include "proxy/config_milter.h"
+#include "proxy/config_route.h"
 #include "proxy/endpoint.h"
 
 #define IN(member) offsetof(struct config, member)
@@ -591,6 +592,8 @@ static const struct setting top_table[] = {
 	    IN(engine.trace_accept_percent), "1", "0", "100", 0 },
 	{ "upstream", config_read_upstream, NULL, IN(smtp), NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
+	{ "route", config_read_route, NULL, IN(smtp), NULL, NULL, NULL,
+	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "listen", config_read_listen, NULL, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS | SETTING_CLOSED },
 	{ "milter", config_read_milter, NULL, IN(engine), NULL, NULL, NULL,
@@ -661,6 +664,7 @@ config_read(struct config *c, struct arena *arena, const char *path,
 	must(r.origins != NULL);
 	c->origins = r.origins;
 	if (defaults(&r, e) < 0 || read_file(&r, path, e) < 0 ||
+	    config_resolve_routes(&r, e) < 0 ||
 	    config_route_listeners(&r, e) < 0)
 		return -1;
 	config_gather_maildirs(&r);
@@ -695,6 +699,8 @@ config_each(const struct config *c, config_take *take, void *arg)
 	if (o != NULL)
 		config_blocks_each(&c->smtp, o, take, arg);
 	if (o != NULL)
+		config_routes_each(&c->smtp, o, take, arg);
+	if (o != NULL)
 		config_listen_each(c, o, take, arg);
 	if (o != NULL)
 		config_milters_each(&c->engine, o, take, arg);
@@ -708,6 +714,7 @@ config_print(const struct config *c, struct buf *b)
 {
 	settings_print(top_table, "", c, b);
 	config_blocks_print(&c->smtp, b);
+	config_routes_print(&c->smtp, b);
 	config_listen_print(c, b);
 	config_milters_print(&c->engine, b);
 	config_classes_print(&c->keeper.settings, b);

@@ -7,13 +7,14 @@
 
 #include "base/must.h"
 #include "proxy/config_blocks.h"
+#include "proxy/config_route.h"
 #include "proxy/endpoint.h"
 
 /* ---- the SMTP door ---- */
 
 struct listen_block {
 	struct smtp_listener listener;
-	struct lex_token route;
+	struct lex_token route; /* the name of an upstream, or of a route */
 };
 
 static int
@@ -138,7 +139,17 @@ print_route(const void *at, struct buf *b)
 {
 	const struct smtp_listener *l = at;
 
-	(void)buf_puts(b, l->upstream->name);
+	if (l->upstream != NULL)
+		setting_print_word(&l->upstream->name, b);
+}
+
+static void
+print_by_route(const void *at, struct buf *b)
+{
+	const struct smtp_listener *l = at;
+
+	if (l->route != NULL)
+		setting_print_word(&l->route->name, b);
 }
 
 static void
@@ -170,6 +181,7 @@ print_identity_from(const void *at, struct buf *b)
 
 static const struct setting listen_table[] = {
 	{ "upstream", read_route, print_route, 0, NULL, NULL, NULL, 0 },
+	{ "route", read_route, print_by_route, 0, NULL, NULL, NULL, 0 },
 	{ "identity", read_identity_from, print_identity_from, 0, NULL, NULL,
 	    NULL, 0 },
 	{ "auth", read_auth, print_auth,
@@ -219,6 +231,7 @@ read_smtp(struct reader *r, bool lmtp, const struct lex_token *key,
 	struct block_origin o = { .at = key->pos };
 	struct listen_block block = { .listener.lmtp = lmtp };
 	struct smtp_listener *all;
+	bool upstream;
 
 	settings_preset(r, listen_table, &block);
 	if (smtp_address(r, address, &block.listener, e) < 0 ||
@@ -226,9 +239,12 @@ read_smtp(struct reader *r, bool lmtp, const struct lex_token *key,
 	    settings_read(
 		r, listen_table, &o.seen, "a listen block", &block, e) < 0)
 		return -1;
-	if (!settings_seen(listen_table, &o.seen, "upstream"))
+	upstream = settings_seen(listen_table, &o.seen, "upstream");
+	if (upstream == settings_seen(listen_table, &o.seen, "route"))
 		return lex_error(e, &address->pos,
-		    "listener %s has no upstream line", block.listener.name);
+		    upstream ? "listener %s has both an upstream and a route line"
+			     : "listener %s has no upstream or route line",
+		    block.listener.name);
 	config_keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
 	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
 	r->routes =
@@ -415,15 +431,34 @@ config_read_listen(struct reader *r, const struct setting *s,
 /* XFORWARD informs a log. To an MTA that hears of clients by it alone, all the
  * world comes from our own address. */
 static int
-check_identity(const struct smtp_listener *l, const struct lex_token *name,
-    struct error *e)
+check_identity(const struct smtp_listener *l, const struct smtp_upstream *u,
+    const struct lex_token *name, struct error *e)
 {
-	if (l->upstream->identity != IDENTITY_XFORWARD || l->n_identity_from > 0)
+	if (u == NULL || u->identity != IDENTITY_XFORWARD ||
+	    l->n_identity_from > 0)
 		return 0;
 	return lex_error(e, &name->pos,
 	    "upstream \"%s\" has identity xforward, so listener %s needs an "
 	    "\"identity from\" line",
-	    l->upstream->name, l->name);
+	    u->name, l->name);
+}
+
+static int
+check_identities(const struct smtp_listener *l, const struct lex_token *name,
+    struct error *e)
+{
+	for (size_t i = 0; i < l->route->n_lines; i++)
+		if (check_identity(
+			l, l->route->lines[i].upstream, name, e) < 0)
+			return -1;
+	return check_identity(l, l->route->otherwise, name, e);
+}
+
+static bool
+is_by_route(const struct reader *r, size_t listener)
+{
+	return settings_seen(listen_table,
+	    &r->origins->listeners[listener].seen, "route");
 }
 
 static int
@@ -435,10 +470,17 @@ route_smtp(struct reader *r, struct error *e)
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		const struct lex_token *name = &r->routes[i];
 
+		if (is_by_route(r, i)) {
+			l[i].route = config_find_route(c, name, e);
+			if (l[i].route == NULL ||
+			    check_identities(&l[i], name, e) < 0)
+				return -1;
+			continue;
+		}
 		l[i].upstream = config_find_upstream(c, name->text);
 		if (l[i].upstream == NULL)
 			return config_no_upstream(c, name, e);
-		if (check_identity(&l[i], name, e) < 0)
+		if (check_identity(&l[i], l[i].upstream, name, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "base/suggest.h"
 #include "proxy/config_milter.h"
 #include "filters/builtin.h"
 #include "proxy/setting.h"
@@ -208,9 +209,64 @@ note_macros(struct policy *p)
 	p->milter.n_macros = w.n;
 }
 
+/* ---- routes ---- */
+
+struct map_of_route {
+	const struct smtp_conf *conf;
+	const char *route;
+};
+
+/* What stands behind a key names an upstream. A pattern's may be made of what
+ * it found: that is known when mail comes. */
+static int
+check_entry(void *arg, struct pn_str value, const struct lex_pos *at,
+    struct error *e)
+{
+	const struct map_of_route *m = arg;
+	struct pn_str name = pn_str_trim(value);
+	struct suggest near = suggest_for(name);
+	char text[96];
+
+	if (pn_str_caseeq(name, PN_STR_V("DUNNO")) ||
+	    (name.n > 0 && memchr(name.p, '$', name.n) != NULL))
+		return 0;
+	for (size_t i = 0; i < m->conf->n_upstreams; i++) {
+		struct pn_str known = pn_str_of(m->conf->upstreams[i].name);
+
+		if (pn_str_eq(name, known))
+			return 0;
+		suggest_try(&near, known);
+	}
+	return lex_error(e, at,
+	    "route \"%s\" uses this map, and there is no upstream \"%s\"%s",
+	    m->route, VIS(name), suggest_text(&near, text, sizeof(text)));
+}
+
+/* The maps that routes name exist, and name upstreams. */
+static int
+check_routes(const struct policy *p, struct error *e)
+{
+	for (size_t i = 0; i < p->smtp.n_routes; i++) {
+		const struct smtp_route *route = &p->smtp.routes[i];
+		struct map_of_route m = { &p->smtp, route->name };
+		struct error why = { 0 };
+
+		for (size_t k = 0; k < route->n_maps; k++)
+			if (rules_map_each(p->rules, pn_str_of(route->maps[k]),
+				check_entry, &m, &why) < 0)
+				return strchr(why.text, '\n') != NULL
+				    ? error_set(e, "%s", why.text)
+				    : lex_error(e, &p->origins->routes[i].at,
+					  "%s", why.text);
+	}
+	return 0;
+}
+
 static int
 connect_parts(struct policy *p, struct error *e)
 {
+	if (check_routes(p, e) < 0)
+		return -1;
 	note_wanted(p);
 	note_macros(p);
 	p->engine.chain = p->inspect.chain = &p->chain;

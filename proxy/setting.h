@@ -14,6 +14,7 @@
 #define SETTINGS_MAX 128 /* of one table */
 
 struct reader;
+struct route_block;
 struct setting;
 
 /* The value, up to the ";" that the caller takes. at: the member. */
@@ -50,6 +51,7 @@ struct block_origin {
 struct config_origins {
 	struct settings_seen top;
 	struct block_origin *upstreams; /* [conf->smtp.n_upstreams] */
+	struct block_origin *routes;	/* [conf->smtp.n_routes] */
 	struct block_origin *listeners; /* [conf->smtp.n_listeners] */
 	struct block_origin *milters;	/* [conf->milter.n_listeners] */
 	struct block_origin *peers; /* [conf->engine.n_milters] */
@@ -66,7 +68,9 @@ struct reader {
 	size_t text_bytes;		  /* of all files so far */
 	struct config_origins *origins;
 	struct lex_token *routes;	  /* [conf->smtp.n_listeners]: the name
-					     of the upstream, not looked up yet */
+					     of the upstream or route, not looked
+					     up yet */
+	struct route_block *route_blocks; /* [conf->smtp.n_routes] */
 	struct lex_token *milter_routes;  /* [conf->milter.n_listeners] */
 };
 

@@ -396,3 +396,18 @@ rules_map_find(const struct rules *r, struct rules_run *run, struct pn_str map,
 		out->line = hit.entry->word.pos.line;
 	return (int)one;
 }
+
+int
+rules_map_each(const struct rules *r, struct pn_str map,
+    rules_take_entry *take, void *arg, struct error *e)
+{
+	const struct list *l = list_find(r, map);
+
+	if (l == NULL || !list_is_map(l))
+		return no_such_map(r, map, e);
+	for (const struct word *w = l->members; w != NULL; w = w->next)
+		if (take(arg, ((const struct map_entry *)w)->value, &w->pos,
+			e) < 0)
+			return -1;
+	return 0;
+}

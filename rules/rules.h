@@ -376,6 +376,14 @@ struct rules_map_entry {
 int rules_map_find(const struct rules *, struct rules_run *, struct pn_str map,
     struct pn_str key, struct rules_map_entry *, struct error *e);
 
+/* Each entry of a map, but of a cdb, as it stands in the file: its value and
+ * where its key is. take returns -1, and *e, to end it. -1 also when there is
+ * no such map. */
+typedef int rules_take_entry(void *arg, struct pn_str value,
+    const struct lex_pos *, struct error *e);
+int rules_map_each(const struct rules *, struct pn_str map, rules_take_entry *,
+    void *arg, struct error *e);
+
 /* ---- what rules cost: profile.c ---- */
 
 /* Of one content atom, or of one group's prefilter. */

@@ -14,6 +14,7 @@ libengine_la_SOURCES = \
 	proxy/engine/judge.c \
 	proxy/engine/keep.c proxy/engine/keep.h \
 	proxy/engine/limits.c \
+	proxy/engine/map.c proxy/engine/map.h \
 	proxy/engine/missing.c \
 	proxy/engine/milter_apply.c \
 	proxy/engine/milter_facts.c \

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libmail.la
 libmail_la_SOURCES = \
 	proxy/mail/address.c proxy/mail/address.h \
 	proxy/mail/chain.c proxy/mail/chain.h \
+	proxy/mail/domain.c proxy/mail/domain.h \
 	proxy/mail/edit_header.c proxy/mail/edit_header.h \
 	proxy/mail/edit_ops.c \
 	proxy/mail/edit_ranges.c \
@@ -21,4 +22,4 @@ libmail_la_SOURCES = \
 	proxy/mail/stage.h \
 	proxy/mail/transaction.c proxy/mail/transaction.h \
 	proxy/mail/verdict.c proxy/mail/verdict.h
-libmail_la_LIBADD = libbase.la
+libmail_la_LIBADD = libbase.la $(IDN2_LIBS)

@@ -87,7 +87,8 @@ auth_allows(struct session *s)
 static bool
 is_there(const struct session *s)
 {
-	const struct keywords *k = &s->hop->known;
+	const struct keywords *k =
+	    s->offered.known ? &s->offered : &s->hop->known;
 
 	return s->listener->auth != AUTH_NONE &&
 	    s->hop->conf->maildir == NULL &&

@@ -11,7 +11,7 @@
 #include "smtp/auth.h"
 #include "smtp/command.h"
 #include "smtp/etrn.h"
-#include "smtp/probe.h"
+#include "smtp/route.h"
 
 #define HELO_BYTES 255 /* RFC 5321 4.5.3.1.2: a domain */
 
@@ -56,7 +56,7 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 		session_say(s, 452, "4.3.1", "Insufficient system storage");
 		return;
 	}
-	probe_if_stale(s->hop);
+	route_refresh(s->door);
 	s->state = SESSION_HELO;
 }
 

@@ -3,6 +3,7 @@
  * the verdict. States of session. RFC 5321 4.1.1.4, 4.5.2.
  */
 #include "smtp/lmtp.h"
+#include "smtp/route.h"
 
 enum turn
 session_data(struct session *s)
@@ -74,6 +75,13 @@ pass_start(struct session *s)
 		relay_start(s);
 }
 
+static void
+added_goes_elsewhere(struct session *s)
+{
+	upstream_rset(s->up);
+	relay_added_refused(s, PN_STR_V("its route is another"));
+}
+
 enum turn
 session_findings(struct session *s)
 {
@@ -83,7 +91,9 @@ session_findings(struct session *s)
 	case VERDICT_ACCEPT:
 	case VERDICT_TAG:
 	case VERDICT_REDIRECT:
-		if (s->t->copy.action == VERDICT_QUARANTINE)
+		if (!route_serves_added(s))
+			added_goes_elsewhere(s);
+		else if (s->t->copy.action == VERDICT_QUARANTINE)
 			copy_start(s);
 		else
 			pass_start(s);

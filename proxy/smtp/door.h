@@ -23,7 +23,8 @@ struct release;
 struct listener {
 	struct smtp *smtp;
 	const struct smtp_listener *conf;
-	struct hop *hop;
+	struct hop **hops; /* to which mail may go; of a route, several */
+	size_t n_hops;
 	int fd; /* borrowed */
 	struct event ev;
 	struct event again; /* descriptors were short: ev comes back */

@@ -26,7 +26,8 @@ is_node(struct pn_str arg)
 bool
 etrn_check(struct session *s, struct pn_str arg)
 {
-	const struct keywords *k = &s->hop->known;
+	const struct keywords *k =
+	    s->offered.known ? &s->offered : &s->hop->known;
 
 	if (s->hop->conf->maildir != NULL || (k->known && !k->etrn)) {
 		session_say(s, 502, "5.5.1", "Error: command not implemented");

@@ -107,9 +107,34 @@ on_probed(struct hop *hop)
 
 	for (; s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all); /* s alone may go */
-		if (s->hop == hop && s->state == SESSION_KEYWORDS)
+		if (s->state == SESSION_KEYWORDS)
 			session_advance(s);
 	}
+}
+
+static bool
+leads_to(const struct smtp_listener *l, const struct smtp_upstream *u)
+{
+	const struct smtp_route *route = l->route;
+
+	if (route == NULL)
+		return u == l->upstream;
+	for (size_t i = 0; i < route->n_lines; i++)
+		if (route->lines[i].upstream == u)
+			return true;
+	return u == route->otherwise || route->n_maps > 0;
+}
+
+/* A map may name any: what it holds today need not be all of it. The first one
+ * is where mail goes that no recipient has chosen a way for. */
+static void
+gather_hops(struct smtp *s, struct listener *l)
+{
+	l->hops = xcalloc(s->conf->n_upstreams, sizeof(struct hop *));
+	for (size_t k = 0; k < s->conf->n_upstreams; k++)
+		if (leads_to(l->conf, s->hops[k].conf))
+			l->hops[l->n_hops++] = &s->hops[k];
+	must(l->n_hops > 0);
 }
 
 static void
@@ -120,10 +145,7 @@ init_listener(struct smtp *s, size_t i, int fd)
 
 	*l = (struct listener){ .smtp = s, .conf = &s->conf->listeners[i],
 		.fd = fd };
-	for (size_t k = 0; k < s->conf->n_upstreams; k++)
-		if (s->hops[k].conf == l->conf->upstream)
-			l->hop = &s->hops[k];
-	must(l->hop != NULL);
+	gather_hops(s, l);
 	/* Accepted sockets inherit it: one call less a connection. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	must(event_assign(&l->ev, loop_base(s->loop), fd, EV_READ | EV_PERSIST,
@@ -224,6 +246,8 @@ smtp_free(struct smtp *s)
 		hop_fini(&s->hops[i]);
 	stop_listening(s);
 	(void)event_del(&s->said_drained);
+	for (size_t i = 0; i < s->conf->n_listeners; i++)
+		free(s->listeners[i].hops);
 	free(s->hops);
 	free(s->listeners);
 	s->magic = 0;

@@ -31,6 +31,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/relay.c \
 	proxy/smtp/release.c \
 	proxy/smtp/reply.c proxy/smtp/reply.h \
+	proxy/smtp/route.c proxy/smtp/route.h \
 	proxy/smtp/sasl.c proxy/smtp/sasl.h \
 	proxy/smtp/session.c proxy/smtp/session.h \
 	proxy/smtp/shape.c \

@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "smtp/auth.h"
 #include "smtp/lmtp.h"
+#include "smtp/route.h"
 
 bool
 mail_new(struct session *s)
@@ -37,6 +38,9 @@ mail_end(struct session *s)
 	s->mail = s->utf8 = s->redialled = false;
 	s->received = s->delay.so_far_ms = 0;
 	s->copying = s->chunked = s->answered_each = false;
+	s->routed = s->opened = false;
+	s->mail_refused = (struct reply_lines){ 0 };
+	s->then = SESSION_GREETING;
 	s->rest = NULL;
 	s->last_words = NULL;
 	s->n_rcpts = 0;
@@ -122,6 +126,12 @@ await(struct session *s, int kind, struct rcpt *r)
 	STAILQ_INSERT_TAIL(&s->answers, a, next);
 }
 
+void
+mail_await_hidden(struct session *s)
+{
+	await(s, ANSWER_HIDDEN, NULL);
+}
+
 static void
 note(struct session *s, const struct answer *a, uint16_t code)
 {
@@ -146,6 +156,20 @@ answer_ours(struct session *s, const struct answer *a)
 	session_count(s, a->code);
 }
 
+static void
+answer_theirs(struct session *s, const struct answer *a,
+    const struct reply_lines *r)
+{
+	if (a->kind == ANSWER_HIDDEN) {
+		route_heard(s, r);
+		return;
+	}
+	if (a->kind == ANSWER_RCPT && route_refusal(s) != NULL)
+		r = route_refusal(s);
+	session_pass_on(s, r);
+	note(s, a, r->code);
+}
+
 /* What waits for a next hop that is gone gets our own answer. */
 static void
 answer_failed(struct session *s, const struct answer *a)
@@ -156,6 +180,8 @@ answer_failed(struct session *s, const struct answer *a)
 	    ? upstream_failure(s->up)
 	    : &lost;
 
+	if (a->kind == ANSWER_HIDDEN)
+		return;
 	reply_put(&s->wire.out, r);
 	s->errors++;
 	shape_reply(s, r);
@@ -172,8 +198,7 @@ answer_first(struct session *s)
 	if (a->kind == ANSWER_OURS) {
 		answer_ours(s, a);
 	} else if (upstream_take(s->up, &r)) {
-		session_pass_on(s, &r);
-		note(s, a, r.code);
+		answer_theirs(s, a, &r);
 	} else if (upstream_at(s->up) == UPSTREAM_READY) {
 		return false;
 	} else {
@@ -194,7 +219,8 @@ session_answers(struct session *s)
 		/* An open transaction there would make the next MAIL nested. */
 		mail_end(s);
 	}
-	s->state = SESSION_COMMAND;
+	s->state = s->then != SESSION_GREETING ? s->then : SESSION_COMMAND;
+	s->then = SESSION_GREETING;
 	return TURN_AGAIN;
 }
 
@@ -246,7 +272,7 @@ session_mail(struct session *s)
 		if (verdict_refuses(&s->t->early))
 			return refuse_mail(s);
 	}
-	if (s->hop->conf->maildir != NULL) {
+	if (route_is_open(s) || s->hop->conf->maildir != NULL) {
 		s->t->envelope.has_sender = true;
 		s->mail_code = 250;
 		session_say(s, 250, "2.1.0", "Ok");
@@ -302,8 +328,8 @@ about(const struct session *s)
 	return verdict_refuses(&s->t->verdict) ? SHAPE_SENDER : SHAPE_RCPT;
 }
 
-static void
-refuse_rcpt(struct session *s, const struct reply *r)
+void
+mail_refuse_rcpt(struct session *s, const struct reply *r)
 {
 	s->t->rcpt->code = r->code;
 	if (r->code != 452) /* for now, and by no rule */
@@ -321,8 +347,8 @@ take_rcpt(struct session *s, struct rcpt *r)
 	session_say(s, 250, "2.1.5", "Ok");
 }
 
-static void
-deny_rcpt(struct session *s, struct rcpt *r)
+void
+mail_deny_rcpt(struct session *s, struct rcpt *r)
 {
 	static const struct reply denied = { .code = 554, .status = "5.7.1",
 		.text = PN_STR("Relay access denied") };
@@ -349,28 +375,37 @@ relay_rcpt(struct session *s, struct rcpt *r)
 	}
 }
 
-enum turn
-session_rcpt(struct session *s)
+void
+mail_pass_rcpt(struct session *s, struct rcpt *r)
 {
 	static const struct reply one_by_one = { .code = 452, .status = "4.5.3",
 		.text = PN_STR("One recipient a mail here, send the next again") };
-	struct rcpt *r = s->t->rcpt;
+
+	if (s->hop->conf->delivers && !deliver_takes(s, r))
+		mail_deny_rcpt(s, r);
+	else if (lmtp_is_full(s))
+		mail_refuse_rcpt(s, &one_by_one);
+	else if (s->hop->conf->maildir != NULL)
+		take_rcpt(s, r);
+	else
+		relay_rcpt(s, r);
+}
+
+enum turn
+session_rcpt(struct session *s)
+{
 	const struct verdict *no;
 
 	if (!stage_done(s, s->t, STAGE_RCPT))
 		return session_wait_elsewhere(s);
 	s->stage = STAGE_MESSAGE;
+	s->state = SESSION_COMMAND;
 	no = refusal(s->t);
 	if (no != NULL)
-		refuse_rcpt(s, &no->reply);
-	else if (s->hop->conf->delivers && !deliver_takes(s, r))
-		deny_rcpt(s, r);
-	else if (lmtp_is_full(s))
-		refuse_rcpt(s, &one_by_one);
-	else if (s->hop->conf->maildir != NULL)
-		take_rcpt(s, r);
+		mail_refuse_rcpt(s, &no->reply);
+	else if (route_is_open(s))
+		s->state = SESSION_ROUTE;
 	else
-		relay_rcpt(s, r);
-	s->state = SESSION_COMMAND;
+		mail_pass_rcpt(s, s->t->rcpt);
 	return TURN_AGAIN;
 }

@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "smtp/auth.h"
 #include "smtp/etrn.h"
+#include "smtp/route.h"
 
 #define LINGER_MS 2000
 #define LINGER_READS 64
@@ -44,6 +45,8 @@ static const struct {
 	[SESSION_MAIL] = { .run = session_mail },
 	[SESSION_DIAL] = { .run = session_dial },
 	[SESSION_RCPT] = { .run = session_rcpt },
+	[SESSION_ROUTE] = { .run = session_route },
+	[SESSION_ROUTE_DIAL] = { .run = session_route_dial },
 	[SESSION_ANSWERS] = { .run = session_answers },
 	[SESSION_DATA] = { .run = session_data, .reads = true },
 	[SESSION_CHUNK] = { .run = session_chunk, .reads = true },
@@ -319,7 +322,8 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	s->magic = SESSION_MAGIC;
 	s->smtp = smtp;
 	s->listener = l->conf;
-	s->hop = l->hop;
+	s->door = l;
+	s->hop = l->hops[0];
 	s->hold = *hold;
 	if (proxied_is_listed(l->conf, sa))
 		s->proxied = proxied_new(smtp->loop);
@@ -515,17 +519,17 @@ static enum turn
 keywords(struct session *s)
 {
 	struct ehlo e = { .hostname = s->smtp->conf->hostname,
-		.next = &s->hop->known,
+		.next = &s->offered,
 		.size_limit = s->smtp->conf->message_size_limit,
 		.auth = auth_is_offered(s) };
 
-	if (hop_is_new(s->hop))
+	if (route_is_new(s->door))
 		return session_wait_elsewhere(s);
 	if (s->listed)
 		e.identity = s->listener->identity_by == IDENTITY_XCLIENT
 		    ? "XCLIENT"
 		    : "XFORWARD";
-	s->offered = s->hop->known;
+	route_keywords(s->door, &s->offered);
 	s->greeted = true;
 	if (pn_str_caseeq(s->base->client.helo_verb, PN_STR_V("HELO")))
 		(void)buf_printf(&s->wire.out, "250 %s\r\n", e.hostname);

@@ -9,7 +9,8 @@
  *
  * [PROXY ->] GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
  *                       -> MAIL [-> DIAL] -> COMMAND
- *                       -> RCPT -> COMMAND        (queued: ANSWERS -> COMMAND)
+ *                       -> RCPT [-> ROUTE [-> ROUTE_DIAL]] -> COMMAND
+ *                                                 (queued: ANSWERS -> COMMAND)
  *                       -> CHUNK -> COMMAND     (BDAT; the last one: FINDINGS)
  *                       -> AUTH -> AUTH_ANSWER [-> AUTH_RESPONSE ->]... COMMAND
  *                       -> ETRN -> ETRN_ANSWER -> COMMAND
@@ -56,6 +57,8 @@ enum session_state {
 	SESSION_MAIL,      /* the stages up to mail */
 	SESSION_DIAL,      /* the next hop's greeting */
 	SESSION_RCPT,      /* the rcpt stage */
+	SESSION_ROUTE,     /* ... the way of that recipient */
+	SESSION_ROUTE_DIAL, /* ... and the greeting of its next hop */
 	SESSION_ANSWERS,   /* the next hop's replies to MAIL and RCPT */
 	SESSION_DATA,      /* the message */
 	SESSION_CHUNK,     /* a chunk of it, or one that is thrown away */
@@ -71,7 +74,7 @@ enum session_state {
 /* A reply that is due in its turn (RFC 2920: in the order of the commands). */
 struct answer {
 	STAILQ_ENTRY(answer) next;
-	enum { ANSWER_OURS, ANSWER_MAIL, ANSWER_RCPT } kind;
+	enum { ANSWER_OURS, ANSWER_MAIL, ANSWER_HIDDEN, ANSWER_RCPT } kind;
 	struct rcpt *rcpt;
 	uint16_t code;
 	struct pn_str text; /* ours: all of it */
@@ -83,7 +86,8 @@ struct session {
 	TAILQ_ENTRY(session) all;
 	struct smtp *smtp;
 	const struct smtp_listener *listener;
-	struct hop *hop;
+	const struct listener *door; /* it, in this worker */
+	struct hop *hop;          /* of a route: this mail's, once it is known */
 	struct crowd_hold hold; /* what limits know of it */
 	bool listed; /* may tell us who its client is */
 	struct proxied *proxied; /* PROXY: what it says; else NULL */
@@ -113,6 +117,10 @@ struct session {
 	struct pn_str held;       /* a line that must wait for the answers */
 	enum line_fault held_fault;
 	bool has_held;
+	enum session_state then;  /* ANSWERS: what follows; 0 a command */
+	bool routed;              /* by a route: the mail has its next hop, */
+	bool opened;              /* which has been sent MAIL */
+	struct reply_lines mail_refused; /* ... and its no; code 0 none */
 	unsigned n_rcpts; /* RCPTs of this mail, refused ones too */
 	unsigned errors, junk, messages;
 	bool dismissed; /* it heard 421 from a milter: no more commands */
@@ -165,6 +173,8 @@ void session_rebase(struct session *, struct transaction *);
 enum turn session_mail(struct session *);
 enum turn session_dial(struct session *);
 enum turn session_rcpt(struct session *);
+enum turn session_route(struct session *);
+enum turn session_route_dial(struct session *);
 enum turn session_answers(struct session *);
 enum turn session_data(struct session *);
 enum turn session_chunk(struct session *);
@@ -221,6 +231,13 @@ void mail_end(struct session *);
 /* The upstream, made if there is none, dials: for the mail, or for a command
  * before there is one. */
 void mail_dial(struct session *);
+/* MAIL's answer is due, and not the client's. */
+void mail_await_hidden(struct session *);
+/* To the next hop, or taken here. */
+void mail_pass_rcpt(struct session *, struct rcpt *);
+/* Refused by this reply; 554 5.7.1, relaying. */
+void mail_refuse_rcpt(struct session *, const struct reply *);
+void mail_deny_rcpt(struct session *, struct rcpt *);
 /* The client's addresses are our own. */
 bool mail_is_local(const struct session *);
 

@@ -63,12 +63,29 @@ struct smtp_upstream {
 	uint64_t data_timeout_ms;     /* after the final dot: 10 min */
 };
 
+struct smtp_route_line {
+	const char *key; /* "ada@example.com", "example.com", ".example.com":
+			    its subdomains; lower case, A-labels */
+	const struct smtp_upstream *upstream;
+};
+
+/* The upstream by recipient: lines, then maps, then the default. */
+struct smtp_route {
+	const char *name;
+	const struct smtp_route_line *lines; /* by strcasecmp() of their keys */
+	size_t n_lines;
+	const char *const *maps;      /* of the rules; values name upstreams */
+	size_t n_maps;
+	const struct smtp_upstream *otherwise; /* NULL: relaying is denied */
+};
+
 struct smtp_listener {
 	const char *name;             /* as written: "*:25" */
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	bool lmtp;                    /* the client speaks LMTP (RFC 2033) */
-	const struct smtp_upstream *upstream;
+	const struct smtp_upstream *upstream; /* of all its mail, or NULL: */
+	const struct smtp_route *route;
 	const struct site_net *identity_from; /* MTAs whose XFORWARD/XCLIENT we take */
 	size_t n_identity_from;
 	enum smtp_identity identity_by; /* the one of the two they may speak;
@@ -100,6 +117,8 @@ struct smtp_conf {
 	const char *hostname;
 	const struct smtp_upstream *upstreams;
 	size_t n_upstreams;
+	const struct smtp_route *routes;
+	size_t n_routes;
 	const struct smtp_listener *listeners;
 	size_t n_listeners;
 	struct site site;             /* its domains: for maildir upstreams */

@@ -148,9 +148,19 @@ main(int argc, char **argv)
 {
 	static const char *const domains[] = { "example.com" };
 	static struct smtp_server servers[2];
-	static struct smtp_upstream up = { .name = "up", .servers = servers };
+	static struct smtp_upstream ups[3] = { { .name = "up" } };
+	static const struct smtp_route_line lines[] = {
+		{ ".example.net", &ups[1] },
+		{ "box@example.com", &ups[2] },
+		{ "example.com", &ups[0] },
+		{ "example.net", &ups[1] },
+		{ "two@example.com", &ups[1] },
+	};
+	static const struct smtp_route route = { .name = "r", .lines = lines,
+		.n_lines = PN_COUNT(lines) };
+	struct smtp_upstream *up = &ups[0];
 	struct site_net local = { AF_INET, { 127 }, 8 };
-	struct smtp_listener listener = { .name = "door", .upstream = &up,
+	struct smtp_listener listener = { .name = "door", .upstream = up,
 		.identity_by = identity(option(argc, argv, "listed", "none")),
 		.lmtp = number(argc, argv, "lmtp", 0),
 		.identity_from = &local, .n_identity_from = 1,
@@ -158,7 +168,7 @@ main(int argc, char **argv)
 		.n_proxy_from = number(argc, argv, "proxied", 0),
 		.auth = auth(option(argc, argv, "auth", "tls")) };
 	struct smtp_conf conf = { .hostname = "postern.example",
-		.upstreams = &up, .n_upstreams = 1,
+		.upstreams = ups, .n_upstreams = 1,
 		.listeners = &listener, .n_listeners = 1,
 		.site = { .relay_domains = domains, .n_relay_domains = 1,
 		    .mynetworks = &local,
@@ -182,16 +192,28 @@ main(int argc, char **argv)
 
 	servers[0] = on_loopback("sink", number(argc, argv, "sink", 25), 1);
 	servers[1] = on_loopback("second", number(argc, argv, "second", 0), 2);
-	up.identity = identity(option(argc, argv, "identity", "none"));
-	up.maildir = option(argc, argv, "maildir", NULL);
-	if (up.maildir == NULL)
-		up.n_servers = servers[1].addr_len > 0 ? 2 : 1;
-	up.failover_timeout_ms = number(argc, argv, "failover_timeout", 5000);
-	up.lmtp = number(argc, argv, "lmtp_sink", 0);
-	up.delivers = up.maildir != NULL || number(argc, argv, "delivers", 0);
-	up.connect_timeout_ms = number(argc, argv, "connect_timeout", 5000);
-	up.reply_timeout_ms = number(argc, argv, "reply_timeout", 5000);
-	up.data_timeout_ms = number(argc, argv, "last_timeout", 5000);
+	up->identity = identity(option(argc, argv, "identity", "none"));
+	up->maildir = option(argc, argv, "maildir", NULL);
+	up->servers = servers;
+	if (up->maildir == NULL)
+		up->n_servers = servers[1].addr_len > 0 ? 2 : 1;
+	up->failover_timeout_ms = number(argc, argv, "failover_timeout", 5000);
+	up->lmtp = number(argc, argv, "lmtp_sink", 0);
+	up->delivers = up->maildir != NULL || number(argc, argv, "delivers", 0);
+	up->connect_timeout_ms = number(argc, argv, "connect_timeout", 5000);
+	up->reply_timeout_ms = number(argc, argv, "reply_timeout", 5000);
+	up->data_timeout_ms = number(argc, argv, "last_timeout", 5000);
+	if (number(argc, argv, "route", 0)) {
+		up->n_servers = 1;
+		ups[1] = *up;
+		ups[1].name = "two";
+		ups[1].servers = &servers[1];
+		ups[2] = (struct smtp_upstream){ .name = "box",
+			.maildir = "/box", .delivers = true };
+		conf.n_upstreams = 3;
+		listener.upstream = NULL;
+		listener.route = &route;
+	}
 	must(log_open("door", option(argc, argv, "log", "stderr"),
 		 number(argc, argv, "debug", 0) ? LOG_LEVEL_DEBUG
 						: LOG_LEVEL_INFO) == 0);

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "engine/keep.h"
+#include "engine/map.h"
 
 struct keep_ticket {
 	struct event *timer;
@@ -222,6 +223,18 @@ engine_ask_milters(struct engine *g, const char *hostname)
 {
 	(void)g;
 	(void)hostname;
+}
+
+/* Nothing stands in any map. */
+enum engine_map_found
+engine_map_find(struct engine *g, struct pn_str map, struct pn_str key,
+    struct buf *value)
+{
+	(void)g;
+	(void)map;
+	(void)key;
+	(void)value;
+	return ENGINE_MAP_NONE;
 }
 
 void

@@ -14,7 +14,9 @@ and byte by byte. Both must read the same. A line of a transcript is
     sink: KEYWORDS       what the next hop announces ("," between); "down": there
                          is none; "none": nobody asks it (maildir)
     second: KEYWORDS     a second server, whose turn comes when the first one's
-                         is over; "same": it announces the same
+                         is over; "same": it announces the same. With "door:
+                         route=1" it is another upstream's, of example.net and
+                         two@example.com; box@example.com has a maildir
     hop: proxy           the next hop takes a PROXY header before it greets, and
                          hears it like a line: "PROXY TCP4 ..." as in version 1,
                          "PROXY2 TCP4 ..." for version 2
@@ -277,8 +279,9 @@ hostname postern.example; relay_domains example.com;
 workers 1; {nets} {limits}
 spool {dir}/spool; state {dir}/state; control unix:{dir}/control;
 log stderr; log_level {level};
-listen {door} 127.0.0.1:0 {{ upstream up; {listed} {auth} }}
+listen {door} 127.0.0.1:0 {{ {to} {listed} {auth} }}
 upstream up {{ {up} }}
+{more}
 policy other for rcpt other@example.com {{ }}
 policy default {{
     rule rejected {{ when rcpt.local = "rejected"; then reject 550 5.7.1 "not here"; }}
@@ -302,6 +305,14 @@ policy default {{
     rule keep {{ when header("X-Verdict") = "keep"; then quarantine copy; }}
     rule g {{ when header("X-Verdict") ~ /tag$/; then header add "X-Tag" "yes"; }}
     rule dot {{ when header("X-Verdict") = "dot"; then header add ".X-Tag" "yes"; }}
+}}
+"""
+
+ROUTE = """
+upstream two {{ server 127.0.0.1:{second}; identity none; }}
+upstream box {{ deliver maildir {dir}/maildir; }}
+route r {{
+    example.com up; example.net two; .example.net two; two@example.com two; box@example.com box;
 }}
 """
 
@@ -349,12 +360,15 @@ class Daemon:
             else "identity from 192.0.2.1 xforward;" if options.get("identity") == "xforward"
             else "",
             door="lmtp" if "lmtp" in options else "smtp",
+            to="route r;" if "route" in options else "upstream up;",
+            more=ROUTE.format(second=second, dir=self.dir) if "route" in options else "",
             up="deliver maildir %s/maildir;" % self.dir if "maildir" in options else
             ("deliver lmtp 127.0.0.1:%d; " % sink if "delivers" in options else
              "server 127.0.0.1:%d; identity %s; protocol %s; " % (
                  sink, options.get("identity", "none"),
                  "lmtp" if "lmtp_sink" in options else "smtp")) +
-            ("server 127.0.0.1:%d priority 1; " % second if second else "") +
+            ("server 127.0.0.1:%d priority 1; " % second
+             if second and "route" not in options else "") +
             "".join(self.UP[k] % self.unit(k, v) + "; "
                     for k, v in options.items() if k in self.UP))
         path = os.path.join(self.dir, "postern.conf")
