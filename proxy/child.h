@@ -19,6 +19,7 @@ enum child_type {
 	CHILD_INSPECTOR, /* master -> worker: fd = socket of a new inspector,
 			    id = its lane */
 	CHILD_KEEPER,	 /* master -> worker: fd = link to a new keeper */
+	CHILD_TICKETS,	 /* master -> worker: struct tls_tickets, as it is */
 	CHILD_CHECKED	 /* checker -> master: u8 ok, str why not */
 };
 

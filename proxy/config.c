@@ -532,6 +532,8 @@ static const struct setting top_table[] = {
 	    IN(smtp.command_timeout_ms), "5m", "1s", "1h", 0 },
 	{ "data_timeout", setting_read_duration, setting_print_duration,
 	    IN(smtp.data_timeout_ms), "3m", "1s", "1h", 0 },
+	{ "starttls_timeout", setting_read_duration, setting_print_duration,
+	    IN(smtp.starttls_timeout_ms), "1m", "1s", "1h", 0 },
 	{ "hold_noop", setting_read_duration, setting_print_duration,
 	    IN(smtp.hold_noop_ms), "60s", "1s", "1h", 0 },
 	{ "drain_timeout", setting_read_duration, setting_print_duration,

@@ -51,6 +51,10 @@ struct config {
 	struct keeper_conf keeper;   /* but for control_uid */
 	struct spool_conf spool;
 	struct module_list modules;
+	/* Certificates and keys, of no process that reads mail; NULL: none.
+	 * The caller's, also when reading failed. */
+	struct arena *secrets;
+	const char *unread; /* a file this process may not read: which, where */
 	const struct config_origins *origins; /* of config_read(), or NULL */
 };
 

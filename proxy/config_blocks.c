@@ -7,6 +7,7 @@
 
 #include "base/must.h"
 #include "base/suggest.h"
+#include "proxy/config_tls.h"
 #include "proxy/endpoint.h"
 
 #define IN_UPSTREAM(member) offsetof(struct smtp_upstream, member)
@@ -231,6 +232,11 @@ check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
 		return lex_error(e, &name->pos,
 		    "upstream \"%s\" has no identity line (write xclient, "
 		    "xforward or none)",
+		    u->name);
+	if (u->delivers && u->n_servers == 0 && u->tls.level != TLS_NONE)
+		return lex_error(e, &name->pos,
+		    "upstream \"%s\" delivers itself: there is nobody to "
+		    "speak TLS to",
 		    u->name);
 	if (u->delivers && identity)
 		return lex_error(e, &name->pos,

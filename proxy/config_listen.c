@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "proxy/config_blocks.h"
 #include "proxy/config_route.h"
+#include "proxy/config_tls.h"
 #include "proxy/endpoint.h"
 
 /* ---- the SMTP door ---- */
@@ -179,6 +180,8 @@ print_identity_from(const void *at, struct buf *b)
 	buf_fini(&text);
 }
 
+#define IN_LISTEN(member) offsetof(struct listen_block, listener.member)
+
 static const struct setting listen_table[] = {
 	{ "upstream", read_route, print_route, 0, NULL, NULL, NULL, 0 },
 	{ "route", read_route, print_by_route, 0, NULL, NULL, NULL, 0 },
@@ -187,6 +190,10 @@ static const struct setting listen_table[] = {
 	{ "auth", read_auth, print_auth,
 	    offsetof(struct listen_block, listener.auth), "tls", NULL, NULL,
 	    0 },
+	{ "tls", config_read_listen_tls, config_print_listen_tls,
+	    IN_LISTEN(tls), NULL, NULL, NULL, 0 },
+	{ "client_certificates", config_read_client_certs,
+	    config_print_client_certs, IN_LISTEN(tls), NULL, NULL, NULL, 0 },
 	{ .name = NULL },
 };
 
@@ -245,6 +252,8 @@ read_smtp(struct reader *r, bool lmtp, const struct lex_token *key,
 		    upstream ? "listener %s has both an upstream and a route line"
 			     : "listener %s has no upstream or route line",
 		    block.listener.name);
+	if (config_check_listen_tls(&block.listener.tls, address, e) < 0)
+		return -1;
 	config_keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
 	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));
 	r->routes =

@@ -9,9 +9,11 @@ libconfig_la_SOURCES = \
 	proxy/config_listen.c proxy/config_listen.h \
 	proxy/config_route.c proxy/config_route.h \
 	proxy/config_milter.c proxy/config_milter.h \
+	proxy/config_tls.c proxy/config_tls.h \
 	proxy/endpoint.c proxy/endpoint.h \
 	proxy/modules.c proxy/modules.h \
 	proxy/setting.c proxy/setting.h
+libconfig_la_LIBADD = libsmtp.la
 libconfig_la_CPPFLAGS = $(AM_CPPFLAGS) -DPKGLIBDIR='"$(pkglibdir)"'
 libpolicy_la_SOURCES = \
 	proxy/policy.c proxy/policy.h \

@@ -165,6 +165,10 @@ main(int argc, char **argv)
 		fprintf(stderr, "%s\n", e.text);
 		return EX_CONFIG;
 	}
+	if (p->unread != NULL) {
+		fprintf(stderr, "%s\n", p->unread);
+		return EX_CONFIG;
+	}
 	if (o.check)
 		return check(p, o.verbose);
 	if (o.single)

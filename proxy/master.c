@@ -534,7 +534,7 @@ set_timer(struct master *m)
 {
 	uint64_t now_ms = loop_now_ms(m->loop);
 	uint64_t due = generations_due(&m->generations);
-	const uint64_t others[] = { m->keeper.due,
+	const uint64_t others[] = { m->keeper.due, m->tickets_due,
 		m->reload.policy ? m->reload.deadline : 0,
 		reload_may_look(m) ? m->watch.due : 0 };
 	uint64_t wait;
@@ -566,6 +566,8 @@ master_advance(struct master *m)
 		if (reload_advance(m, &policy, &sockets))
 			start_reloaded(m, policy, sockets);
 	}
+	if (m->tickets_due != 0 && loop_now_ms(m->loop) >= m->tickets_due)
+		spawn_rotate_tickets(m);
 	fork_due(m);
 	settle_generations(m);
 	/* What came up may have a reload waiting behind it. */

@@ -11,6 +11,7 @@
 #include "base/must.h"
 #include "base/suggest.h"
 #include "proxy/config_milter.h"
+#include "proxy/config_tls.h"
 #include "filters/builtin.h"
 #include "proxy/setting.h"
 
@@ -137,10 +138,12 @@ read_all(struct policy *p, item_parse *parse, void *arg, const char *path,
 	int done = config_read(&c, p->arena, path, &items, e);
 
 	p->modules = c.modules; /* those of a broken file are to be closed, too */
+	p->secrets = c.secrets;
 	if (done < 0)
 		return -1;
 	p->daemon = c.daemon;
 	p->smtp = c.smtp;
+	p->unread = c.unread;
 	p->milter = c.milter;
 	p->origins = c.origins;
 	p->engine = c.engine;
@@ -317,6 +320,10 @@ policy_load(const char *path, struct error *e)
 		policy_free(p);
 		return NULL;
 	}
+	if (p->secrets != NULL) {
+		arena_seal(p->secrets);
+		arena_bequeath(p->secrets, false);
+	}
 	arena_seal(p->arena);
 	return p;
 }
@@ -341,6 +348,7 @@ policy_free(const struct policy *p)
 		rules_free(p->rules);
 	charsets_close(p->inspect.charsets);
 	modules_close(&p->modules);
+	arena_free(p->secrets);
 	arena_free(p->arena);
 }
 
@@ -421,6 +429,7 @@ policy_describe(const struct policy *p, struct buf *b)
 	rules_describe(p->rules, b);
 	n = lint_listeners(p, b);
 	n += lint_milters(p, b);
+	n += config_lint_tls(&p->smtp, b);
 	n += rules_lint(p->rules, p->milter.n_listeners > 0, b);
 	(void)buf_printf(b, "%zu warning%s\n", n, n == 1 ? "" : "s");
 }

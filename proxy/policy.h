@@ -24,6 +24,8 @@ struct policy {
 	struct keeper_conf keeper;
 	struct spool_conf spool;
 	struct module_list modules;
+	struct arena *secrets; /* config.h: certificates and keys, or NULL */
+	const char *unread;
 	const struct config_origins *origins; /* of the settings */
 };
 

@@ -200,8 +200,11 @@ reload_load(struct master *m, struct error *e)
 	const struct rules_test *tests;
 	struct doors doors;
 
-	if ((r->policy = policy_load(m->path, e)) == NULL ||
-	    check_unchanged(now, r->policy, e) < 0)
+	if ((r->policy = policy_load(m->path, e)) == NULL)
+		return -1;
+	if (r->policy->unread != NULL)
+		return error_set(e, "%s", r->policy->unread);
+	if (check_unchanged(now, r->policy, e) < 0)
 		return -1;
 	doors = policy_doors(r->policy);
 	r->sockets = sockets_new(&doors);

@@ -22,6 +22,7 @@
 #include "proxy/worker.h"
 
 #define LARGE_LANE_NICE 10
+#define TICKETS_ROOM 256 /* what an arena needs for itself */
 
 static void
 log_child(const char *role, pid_t pid, const struct slot *s)
@@ -157,6 +158,7 @@ worker_child(struct master *m, struct slot *s, int sock,
 		.milter_socket = -1,
 		.number = s->number,
 		.generation = g->number,
+		.tickets = m->tickets,
 		.master = sock,
 		.keeper = keeper,
 		.seat = s->seat };
@@ -378,6 +380,72 @@ clear_slot(struct slot *s)
 	must(s->ipc == NULL);
 }
 
+/* ---- what workers alone have ---- */
+
+static bool
+serves_tls(const struct policy *p)
+{
+	for (size_t i = 0; i < p->smtp.n_listeners; i++)
+		if (p->smtp.listeners[i].tls.mode != LISTEN_CLEAR)
+			return true;
+	return false;
+}
+
+/* All workers of all generations know the same keys: a client may come back to
+ * any of them. Made for the first that needs them. */
+static void
+make_tickets(struct master *m, const struct policy *p)
+{
+	if (m->tickets != NULL || !serves_tls(p))
+		return;
+	m->secrets = arena_new_mapped(sizeof(*m->tickets) + TICKETS_ROOM);
+	m->tickets = arena_alloc(m->secrets, sizeof(*m->tickets));
+	must(m->tickets != NULL);
+	arena_bequeath(m->secrets, false);
+	for (int i = 0; i < TLS_TICKET_KEYS; i++)
+		tls_tickets_rotate(m->tickets);
+	m->tickets_due = loop_now_ms(m->loop) + TLS_TICKET_LIFE_S * 1000;
+}
+
+void
+spawn_rotate_tickets(struct master *m)
+{
+	struct generation *g;
+
+	tls_tickets_rotate(m->tickets);
+	m->tickets_due = loop_now_ms(m->loop) + TLS_TICKET_LIFE_S * 1000;
+	TAILQ_FOREACH (g, &m->generations, next)
+		for (unsigned i = 0; i < g->n_slots; i++)
+			if (g->slots[i].ipc != NULL && g->slots[i].milter < 0)
+				(void)ipc_send(g->slots[i].ipc, CHILD_TICKETS,
+				    0, m->tickets, sizeof(*m->tickets), -1);
+}
+
+static void
+bequeath(const struct master *m, const struct policy *p, bool yes)
+{
+	if (p->secrets != NULL)
+		arena_bequeath(p->secrets, yes);
+	if (m->secrets != NULL)
+		arena_bequeath(m->secrets, yes);
+}
+
+static pid_t
+fork_with_secrets(struct master *m, const struct slot *s, int *sock,
+    struct error *e)
+{
+	const struct policy *p = s->generation->policy;
+	pid_t pid;
+
+	if (s->milter >= 0)
+		return fork_child(sock, e);
+	make_tickets(m, p);
+	bequeath(m, p, true);
+	pid = fork_child(sock, e);
+	bequeath(m, p, false);
+	return pid;
+}
+
 static int
 fork_worker(struct master *m, struct slot *s,
     const int inspectors[INSPECT_LANES], struct error *e)
@@ -387,7 +455,7 @@ fork_worker(struct master *m, struct slot *s,
 
 	if (ipc_pair(keeper, e) < 0)
 		return -1;
-	if ((pid = fork_child(&sock, e)) == 0) {
+	if ((pid = fork_with_secrets(m, s, &sock, e)) == 0) {
 		io_close(keeper[0]);
 		worker_child(m, s, sock, inspectors, keeper[1]);
 	}

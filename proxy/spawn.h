@@ -69,6 +69,9 @@ struct master {
 	bool draining;		   /* the first was acted upon */
 	int status;		   /* exit status, once there is nothing left */
 	unsigned reloads, reloads_failed;
+	struct arena *secrets; /* the tickets' keys: workers have it, too */
+	struct tls_tickets *tickets;
+	uint64_t tickets_due; /* when they change; 0: nobody needs any yet */
 	/* By a signal, or with a status that is not 0. */
 	unsigned deaths[DIED_ROLES];
 	struct event *signals[5];
@@ -84,6 +87,8 @@ int master_socket_folders(struct master *, const struct policy *,
 /* What the children say; master.c and reload.c have them. */
 extern const struct ipc_ops worker_ops, keeper_ops, checker_ops;
 
+/* Other keys for tickets, and all workers hear of them. */
+void spawn_rotate_tickets(struct master *);
 /* Fork what is not there. -1 and *e: nothing was left behind. */
 int spawn_keeper(struct master *, const struct policy *, struct error *e);
 int spawn_worker(struct master *, struct slot *, struct error *e);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -81,6 +82,8 @@ open_door(struct worker *w, struct error *e)
 	else
 		w->smtp = smtp_new(w->loop, &a->policy->smtp, a->sockets,
 		    w->engine, w->keep, w->spools, a->seat, a->number);
+	if (w->smtp != NULL && a->tickets != NULL)
+		smtp_tickets(w->smtp, a->tickets);
 	return w->smtp != NULL || w->milter != NULL ? 0 : -1;
 }
 
@@ -193,15 +196,30 @@ on_drained(void *arg)
 	_exit(0);
 }
 
+/* Other ones from now on. */
+static void
+take_tickets(struct worker *w, const void *body, size_t n)
+{
+	struct tls_tickets t;
+
+	if (w->smtp == NULL || n != sizeof(t))
+		return;
+	memcpy(&t, body, n); /* body need not be aligned */
+	smtp_tickets(w->smtp, &t);
+	explicit_bzero(&t, sizeof(t));
+}
+
 static void
 on_message(
     void *arg, uint32_t type, uint64_t id, const void *body, size_t n, int fd)
 {
 	struct worker *w = arg;
 
-	(void)body;
-	(void)n;
 	switch (type) {
+	case CHILD_TICKETS:
+		io_close(fd);
+		take_tickets(w, body, n);
+		break;
 	case CHILD_INSPECTOR:
 		if (fd >= 0 && id < INSPECT_LANES)
 			pool_attach(w->lanes[id].pool, fd);

@@ -18,6 +18,7 @@ struct worker_args {
 	int milter_socket;
 	struct inspect_channel *channels[INSPECT_LANES];
 	struct crowd_seat *seat; /* its own; NULL for the milter door */
+	const struct tls_tickets *tickets; /* of all workers; NULL: its own */
 	unsigned number; /* ids of transactions begin with it */
 	unsigned generation;
 	int master;    /* its ipc socket */

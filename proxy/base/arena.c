@@ -149,6 +149,14 @@ arena_seal(struct arena *a)
 	must(mprotect(a->first, keep, PROT_READ) == 0);
 }
 
+void
+arena_bequeath(struct arena *a, bool yes)
+{
+	must(a->mapped > 0);
+	must(madvise(a->first, a->mapped, yes ? MADV_DOFORK : MADV_DONTFORK) ==
+	    0);
+}
+
 static struct chunk *
 room_for(struct arena *a, size_t n)
 {

@@ -24,6 +24,8 @@ void arena_free(struct arena *);
 void arena_reset(struct arena *);
 /* Mapped arenas only: read-only from here on, unused address space given back. */
 void arena_seal(struct arena *);
+/* Mapped arenas only: do children that are forked from now on have it too? */
+void arena_bequeath(struct arena *, bool yes);
 
 /* Zeroed, aligned for any type; NULL at the cap. */
 void *arena_alloc(struct arena *, size_t n);

@@ -60,8 +60,18 @@ static int
 helo_facts(struct transaction *t)
 {
 	const struct client *c = &t->client;
+	struct value verified = { .state = VALUE_KNOWN, .type = VALUE_BOOL,
+		.number = c->tls_verified };
+	struct value bits = { .type = VALUE_NUMBER, .number = c->tls_bits,
+		.state = c->tls_bits > 0 ? VALUE_KNOWN : VALUE_ABSENT };
 
-	return set(t, FACT_HELO_NAME, text(c->helo)) |
+	return set(t, FACT_TLS_BITS, bits) |
+	    set(t, FACT_TLS_SNI, text(c->tls_sni)) |
+	    set(t, FACT_TLS_CERT_SUBJECT, text(c->tls_subject)) |
+	    set(t, FACT_TLS_CERT_ISSUER, text(c->tls_issuer)) |
+	    set(t, FACT_TLS_CERT_FINGERPRINT, text(c->tls_fingerprint)) |
+	    set(t, FACT_TLS_CERT_VERIFIED, verified) |
+	    set(t, FACT_HELO_NAME, text(c->helo)) |
 	    set(t, FACT_HELO_VERB, text(c->helo_verb)) |
 	    set(t, FACT_TLS_VERSION, text(c->tls_version)) |
 	    set(t, FACT_TLS_CIPHER, text(c->tls_cipher));

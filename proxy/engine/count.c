@@ -111,3 +111,20 @@ count_upstream(struct count *c, const char *upstream, const char *status)
 	    LABELS({ "upstream", pn_str_of(upstream) },
 		{ "status", pn_str_of(status) })), 1);
 }
+
+void
+count_handshake(struct count *c, const char *side, bool ok)
+{
+	static const char *const results[] = { "failed", "ok" };
+
+	stat_add(stats_counter(c->stats, "tls_handshakes_total",
+	    LABELS({ "side", pn_str_of(side) },
+		{ "result", pn_str_of(results[ok]) })), 1);
+}
+
+void
+count_injection(struct count *c, const char *side)
+{
+	stat_add(stats_counter(c->stats, "tls_injections_total",
+	    LABELS({ "side", pn_str_of(side) })), 1);
+}

@@ -61,6 +61,10 @@ void count_login(struct count *, enum count_login);
 /* It came, or left: so many are open now. */
 void count_session(struct count *, bool came, unsigned now);
 void count_turned_away(struct count *);
+/* A handshake of TLS; side: "client" or "upstream". */
+void count_handshake(struct count *, const char *side, bool ok);
+/* Bytes in clear where a handshake was due. */
+void count_injection(struct count *, const char *side);
 /* That next hop failed; status: what of (RFC 3463). */
 void count_upstream(struct count *, const char *upstream, const char *status);
 

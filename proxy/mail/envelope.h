@@ -56,6 +56,12 @@ struct client {
 	struct pn_str helo_verb;    /* "HELO", "EHLO" */
 	struct pn_str tls_version;  /* "" in clear */
 	struct pn_str tls_cipher;
+	unsigned tls_bits;          /* of the cipher; 0 unknown */
+	struct pn_str tls_sni;      /* the name it asked for; "" none */
+	struct pn_str tls_subject;  /* of its certificate; "" it showed none */
+	struct pn_str tls_issuer;
+	struct pn_str tls_fingerprint; /* SHA-256 in hex */
+	bool tls_verified;          /* its certificate, by our CAs */
 	struct pn_str login;        /* "" not logged in */
 	struct pn_str listener;     /* as configured, "*:25" */
 	struct pn_str to_ip;        /* ours that it connected to; "" not asked

@@ -1,7 +1,7 @@
 /*
  * command - what the files of the commands share: command.c (the table and the
  * small ones), command_mail.c (MAIL and RCPT), command_identity.c (XCLIENT and
- * XFORWARD), auth.c, etrn.c.
+ * XFORWARD), auth.c, etrn.c, starttls.c.
  *
  * check() looks at syntax and limits, replies and says false; do() runs after
  * it and says in which state the session goes on.
@@ -22,12 +22,13 @@ enum need {
 /* Is it the time for such a command? 503 is said otherwise. */
 bool command_in_order(struct session *, enum need);
 
-void command_do_help(struct session *, struct pn_str arg);
-
 bool command_check_mail(struct session *, struct pn_str arg);
 void command_do_mail(struct session *, struct pn_str arg);
 bool command_check_rcpt(struct session *, struct pn_str arg);
 void command_do_rcpt(struct session *, struct pn_str arg);
+
+bool command_check_starttls(struct session *, struct pn_str arg);
+void command_do_starttls(struct session *, struct pn_str arg);
 
 bool command_check_xclient(struct session *, struct pn_str arg);
 void command_do_xclient(struct session *, struct pn_str arg);

@@ -25,6 +25,7 @@ struct listener {
 	const struct smtp_listener *conf;
 	struct hop **hops; /* to which mail may go; of a route, several */
 	size_t n_hops;
+	struct tls_server *tls; /* NULL: none, or it could not be made */
 	int fd; /* borrowed */
 	struct event ev;
 	struct event again; /* descriptors were short: ev comes back */
@@ -41,6 +42,7 @@ struct smtp {
 	struct listener *listeners; /* [conf->n_listeners] */
 	struct hop *hops;           /* [conf->n_upstreams] */
 	struct crowd_seat *seat;    /* borrowed */
+	struct tls_tickets tickets;
 	TAILQ_HEAD(, session) sessions;
 	LIST_HEAD(, release) releases;
 	unsigned n_sessions;

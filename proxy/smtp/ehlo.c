@@ -105,6 +105,8 @@ read_keyword(struct keywords *k, struct pn_str line)
 
 	if (pn_str_caseeq(w, PN_STR_V("PIPELINING")))
 		k->pipelining = true;
+	else if (pn_str_caseeq(w, PN_STR_V("STARTTLS")))
+		k->starttls = true;
 	else if (pn_str_caseeq(w, PN_STR_V("8BITMIME")))
 		k->eight_bit = true;
 	else if (pn_str_caseeq(w, PN_STR_V("SMTPUTF8")))
@@ -238,6 +240,8 @@ ehlo_put(struct buf *b, const struct ehlo *e)
 		(void)buf_puts(b, "250-ETRN\r\n");
 	if (e->auth && k->auth[0] != '\0')
 		(void)buf_printf(b, "250-AUTH %s\r\n", k->auth);
+	if (e->starttls)
+		(void)buf_puts(b, "250-STARTTLS\r\n");
 	if (e->identity != NULL)
 		(void)buf_printf(b, "250-%s %s\r\n", e->identity,
 		    announced(e->identity));

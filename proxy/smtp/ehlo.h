@@ -32,7 +32,7 @@ enum attribute {
 /* What a next hop announced. */
 struct keywords {
 	bool known; /* it was asked, and answered */
-	bool pipelining, eight_bit, smtputf8, dsn, status, chunking, etrn;
+	bool starttls, pipelining, eight_bit, smtputf8, dsn, status, chunking, etrn;
 	bool binary;        /* BINARYMIME, and what it needs beside (RFC 3030) */
 	bool has_size;
 	uint64_t size;      /* 0: no limit */
@@ -57,6 +57,7 @@ struct ehlo {
 	const char *hostname;
 	const struct keywords *next; /* its own when it is a maildir */
 	uint64_t size_limit;         /* ours */
+	bool starttls;
 	const char *identity;        /* "XCLIENT", "XFORWARD" for a listed MTA,
 					or NULL */
 	bool auth;                   /* may AUTH be offered? */

@@ -24,18 +24,12 @@ is_node(struct pn_str arg)
 }
 
 bool
-etrn_is_offered(const struct session *s)
+etrn_check(struct session *s, struct pn_str arg)
 {
 	const struct keywords *k =
 	    s->offered.known ? &s->offered : &s->hop->known;
 
-	return s->hop->conf->maildir == NULL && !(k->known && !k->etrn);
-}
-
-bool
-etrn_check(struct session *s, struct pn_str arg)
-{
-	if (!etrn_is_offered(s)) {
+	if (s->hop->conf->maildir != NULL || (k->known && !k->etrn)) {
 		session_say(s, 502, "5.5.1", "Error: command not implemented");
 		return false;
 	}

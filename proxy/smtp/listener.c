@@ -15,6 +15,7 @@
 #include "base/must.h"
 #include "smtp/limits.h"
 #include "smtp/probe.h"
+#include "smtp/starttls.h"
 
 #define ACCEPTS 8 /* a wake-up: then the sessions have their turn */
 #define PAUSE_MS 1000 /* without descriptors or memory */
@@ -203,6 +204,7 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 	s->listeners = xcalloc(conf->n_listeners, sizeof(*s->listeners));
 	for (size_t i = 0; i < conf->n_listeners; i++)
 		init_listener(s, i, sockets[i]);
+	starttls_open(s);
 	release_register(s);
 	return s;
 }
@@ -246,6 +248,7 @@ smtp_free(struct smtp *s)
 		hop_fini(&s->hops[i]);
 	stop_listening(s);
 	(void)event_del(&s->said_drained);
+	starttls_close(s);
 	for (size_t i = 0; i < s->conf->n_listeners; i++)
 		free(s->listeners[i].hops);
 	free(s->hops);

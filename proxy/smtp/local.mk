@@ -38,10 +38,17 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/smtp.h \
 	proxy/smtp/source.c proxy/smtp/source.h \
 	proxy/smtp/stage.c \
+	proxy/smtp/starttls.c proxy/smtp/starttls.h \
+	proxy/smtp/tls.c proxy/smtp/tls.h \
+	proxy/smtp/tls_client.c \
+	proxy/smtp/tls_file.c \
+	proxy/smtp/tls_inside.h \
+	proxy/smtp/tls_server.c \
 	proxy/smtp/upstream.c proxy/smtp/upstream.h \
 	proxy/smtp/upstream_dial.c \
 	proxy/smtp/upstream_end.c \
 	proxy/smtp/upstream_inside.h \
+	proxy/smtp/upstream_tls.c \
 	proxy/smtp/wire.c proxy/smtp/wire.h \
 	proxy/smtp/xtext.c proxy/smtp/xtext.h
-libsmtp_la_LIBADD = libmail.la libbase.la
+libsmtp_la_LIBADD = libmail.la libbase.la $(SSL_LIBS) $(CRYPTO_LIBS)

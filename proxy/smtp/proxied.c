@@ -80,7 +80,7 @@ take_over(struct session *s)
 {
 	const struct proxy_header *h = &s->proxied->header;
 
-	s->state = SESSION_GREETING;
+	session_begin(s);
 	if (h->state == PROXY_GIVEN) {
 		session_set_client(s, (const void *)&h->client);
 		session_set_listener(s, (const void *)&h->listener);

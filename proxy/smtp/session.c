@@ -14,6 +14,7 @@
 #include "smtp/auth.h"
 #include "smtp/etrn.h"
 #include "smtp/route.h"
+#include "smtp/starttls.h"
 
 #define LINGER_MS 2000
 #define LINGER_READS 64
@@ -32,6 +33,8 @@ static const struct {
 } states[] = {
 	[SESSION_PROXY] = { .run = session_proxied, .reads = true },
 	[SESSION_GREETING] = { .run = greeting },
+	[SESSION_STARTTLS] = { .run = session_starttls },
+	[SESSION_HANDSHAKE] = { .run = session_handshake },
 	[SESSION_COMMAND] = { .run = command, .reads = true },
 	[SESSION_HELO] = { .run = helo },
 	[SESSION_KEYWORDS] = { .run = keywords },
@@ -313,6 +316,14 @@ session_is_listed(const struct smtp_listener *l, const struct sockaddr *sa)
 }
 
 void
+session_begin(struct session *s)
+{
+	s->state = SESSION_GREETING;
+	if (s->listener->tls.mode == LISTEN_WRAPPED)
+		starttls_wrap(s);
+}
+
+void
 session_new(struct listener *l, int fd, const struct sockaddr *sa,
     const struct crowd_hold *hold)
 {
@@ -324,10 +335,10 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	s->listener = l->conf;
 	s->door = l;
 	s->hop = l->hops[0];
+	s->tls = l->tls;
 	s->hold = *hold;
 	if (proxied_is_listed(l->conf, sa))
 		s->proxied = proxied_new(smtp->loop);
-	s->state = s->proxied != NULL ? SESSION_PROXY : SESSION_GREETING;
 	STAILQ_INIT(&s->answers);
 	stage_open(s);
 	s->base = session_transaction(s);
@@ -338,6 +349,10 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	smtp->all_sessions++;
 	count_session(&smtp->count, true, smtp->n_sessions);
 	FAULT("accept");
+	if (s->proxied != NULL)
+		s->state = SESSION_PROXY;
+	else
+		session_begin(s);
 	session_advance(s);
 }
 
@@ -525,6 +540,7 @@ keywords(struct session *s)
 
 	if (route_is_new(s->door))
 		return session_wait_elsewhere(s);
+	e.starttls = starttls_offered(s);
 	if (s->listed)
 		e.identity = s->listener->identity_by == IDENTITY_XCLIENT
 		    ? "XCLIENT"
@@ -552,7 +568,7 @@ closing(struct session *s)
 		if (!s->wire.paused && buf_len(&s->wire.in) == 0)
 			return session_leave(s);
 		s->lingering = 1;
-		(void)shutdown(s->wire.fd, SHUT_WR); /* ENOTCONN: gone already */
+		wire_shut(&s->wire);
 		return session_wait(s, LINGER_MS);
 	}
 	if (s->readable) {

@@ -7,7 +7,8 @@
  * record what happened and call session_advance(). While an answer is
  * pending the client is not read (half-duplex), so replies keep their order.
  *
- * [PROXY ->] GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
+ * [PROXY ->] [HANDSHAKE ->] GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
+ *                       -> STARTTLS -> HANDSHAKE -> COMMAND
  *                       -> MAIL [-> DIAL] -> COMMAND
  *                       -> RCPT [-> ROUTE [-> ROUTE_DIAL]] -> COMMAND
  *                                                 (queued: ANSWERS -> COMMAND)
@@ -45,6 +46,8 @@ enum turn {
 enum session_state {
 	SESSION_PROXY,     /* the header of a load balancer */
 	SESSION_GREETING,  /* the connect stage */
+	SESSION_STARTTLS,  /* the 220 to STARTTLS to be sent */
+	SESSION_HANDSHAKE, /* TLS */
 	SESSION_COMMAND,   /* a command line */
 	SESSION_HELO,      /* the helo stage */
 	SESSION_KEYWORDS,  /* the first probe of the next hop */
@@ -89,6 +92,7 @@ struct session {
 	const struct listener *door; /* it, in this worker */
 	struct hop *hop;          /* of a route: this mail's, once it is known */
 	struct crowd_hold hold; /* what limits know of it */
+	struct tls_server *tls; /* the listener's; NULL: not available */
 	bool listed; /* may tell us who its client is */
 	struct proxied *proxied; /* PROXY: what it says; else NULL */
 	struct wire wire;
@@ -159,6 +163,8 @@ void session_set_listener(struct session *, const struct sockaddr *);
 /* May this address tell us who its client is? */
 bool session_is_listed(const struct smtp_listener *, const struct sockaddr *);
 void session_advance(struct session *);
+/* All that is said now goes through TLS (starttls.c). */
+bool session_is_secure(const struct session *);
 /* 421 now, or at once without a word. For smtp_drain() and smtp_free(). */
 void session_drain(struct session *);
 void session_free(struct session *);
@@ -168,8 +174,13 @@ struct transaction *session_transaction(struct session *);
 /* XCLIENT: this is the connection's transaction from now on; taken over. */
 void session_rebase(struct session *, struct transaction *);
 
+/* Who the client is, is known: the first state of all. */
+void session_begin(struct session *);
+
 /* For the states (session, mail, data, chunk, relay, deliver). --------- */
 
+enum turn session_starttls(struct session *);
+enum turn session_handshake(struct session *);
 enum turn session_mail(struct session *);
 enum turn session_dial(struct session *);
 enum turn session_rcpt(struct session *);
@@ -290,6 +301,8 @@ void mail_done(struct session *, uint16_t code);
  * `log_style` wants that. */
 void shape_connect(const struct session *);
 void shape_disconnect(const struct session *);
+void shape_tls(const struct session *);
+void shape_tls_failed(const struct session *, const char *why);
 /* "lost connection", "timeout", "too many errors": after the last command. */
 void shape_left(const struct session *, const char *how);
 /* A limit by client net: "Connection rate limit exceeded". */

@@ -120,6 +120,31 @@ shape_login_refused(
 		    PEER(&s->base->client), mechanism, code);
 }
 
+/* smtpd_tls_loglevel 1 */
+void
+shape_tls(const struct session *s)
+{
+	const struct client *c = &s->base->client;
+	char text[160];
+
+	if (!log_wants_postfix())
+		return;
+	tls_text(s->wire.tls, text, sizeof(text));
+	log_postfix("smtpd", "%s TLS connection established from %s: %s",
+	    c->tls_verified	      ? "Trusted"
+	    : c->tls_subject.n > 0 ? "Untrusted"
+				   : "Anonymous",
+	    PEER(c), text);
+}
+
+void
+shape_tls_failed(const struct session *s, const char *why)
+{
+	if (log_wants_postfix())
+		log_postfix("smtpd", "SSL_accept error from %s: %s",
+		    PEER(&s->base->client), why);
+}
+
 /* ---- what is said ---- */
 
 void

@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "mail/site.h"
 #include "mail/spool.h"
+#include "smtp/tls.h"
 
 #define HOP_SERVERS_MAX 64 /* of one upstream */
 
@@ -61,6 +62,7 @@ struct smtp_upstream {
 	uint64_t failover_timeout_ms; /* 1 min, of all of them */
 	uint64_t reply_timeout_ms;    /* 5 min (RFC 5321 4.5.3.2) */
 	uint64_t data_timeout_ms;     /* after the final dot: 10 min */
+	struct tls_next tls;
 };
 
 struct smtp_route_line {
@@ -88,6 +90,7 @@ struct smtp_listener {
 	const struct smtp_route *route;
 	const struct site_net *identity_from; /* MTAs whose XFORWARD/XCLIENT we take */
 	size_t n_identity_from;
+	struct tls_listen tls;
 	enum smtp_identity identity_by; /* the one of the two they may speak;
 					   NONE without identity_from */
 	const struct site_net *proxy_from; /* they begin with a PROXY header */
@@ -132,6 +135,7 @@ struct smtp_conf {
 	unsigned junk_command_limit;  /* NOOP VRFY RSET ... without mail: 100 */
 	uint64_t command_timeout_ms;  /* 5 min */
 	uint64_t data_timeout_ms;     /* between reads of DATA: 3 min */
+	uint64_t starttls_timeout_ms; /* for all of a handshake: 1 min */
 	uint64_t hold_noop_ms;        /* NOOP upstream while a body is held: 60 s */
 };
 
@@ -144,6 +148,8 @@ struct crowd_seat;
 struct smtp *smtp_new(struct loop *, const struct smtp_conf *, const int *sockets,
     struct engine *, struct keep *, struct spool_pool *, struct crowd_seat *seat,
     unsigned worker);
+/* Keys of tickets that other workers know, too; else it makes its own. */
+void smtp_tickets(struct smtp *, const struct tls_tickets *);
 /* Stop accepting at once; sessions end at their next idle point with 421
  * 4.3.2; drained is called from the loop when the last has gone. */
 void smtp_drain(struct smtp *, void (*drained)(void *), void *arg);

@@ -1,4 +1,10 @@
-/* wire - see wire.h. */
+/*
+ * wire - see wire.h.
+ *
+ * Under TLS an event of the socket is not yet bytes of the peer's, nor the
+ * other way round: what OpenSSL holds back makes its own event (stir), and
+ * when reading needs room or sending bytes, the one's event is the other's.
+ */
 #include "smtp/wire.h"
 
 #include <errno.h>
@@ -7,20 +13,112 @@
 
 #include "base/io.h"
 #include "base/must.h"
+#include "smtp/tls.h"
 
 #define IDLE_BYTES 1024 /* a buffer larger than this is given back when empty */
 #define PIECES 4
 #define STUCK_MS 300000 /* RFC 5321 4.5.3.2.5 allows less for a block */
+
+/* ---- the handshake ---- */
+
+static struct timeval
+left_of(const struct wire *w)
+{
+	uint64_t now = loop_now_ms(w->loop);
+	uint64_t ms = w->limit_ms > now ? w->limit_ms - now : 1;
+
+	return (struct timeval){ (time_t)(ms / 1000),
+		(suseconds_t)(ms % 1000 * 1000) };
+}
+
+static void
+handshake_ended(struct wire *w, enum wire_tls how)
+{
+	w->security = how;
+	(void)event_del(&w->rd);
+	(void)event_del(&w->wr);
+	w->on(w->fd, 0, w->arg); /* w may be gone now */
+}
+
+/* One limit for all of it: a byte now and then wins no time. */
+static void
+handshake(struct wire *w, bool late)
+{
+	struct timeval left = left_of(w);
+
+	if (late) {
+		tls_set_why(w->tls, "it took too long");
+		handshake_ended(w, WIRE_INSECURE);
+		return;
+	}
+	switch (tls_handshake(w->tls)) {
+	case TLS_DONE:
+		handshake_ended(w, WIRE_SECURE);
+		return;
+	case TLS_READ:
+		must(event_add(&w->rd, &left) == 0);
+		return;
+	case TLS_WRITE:
+		(void)event_del(&w->rd);
+		must(event_add(&w->wr, &left) == 0);
+		return;
+	case TLS_END:
+		handshake_ended(w, WIRE_INSECURE);
+		return;
+	}
+}
+
+void
+wire_secure(struct wire *w, struct tls *tls, uint64_t timeout_ms)
+{
+	struct timeval left;
+
+	must(w->tls == NULL && buf_len(&w->in) == 0);
+	w->tls = tls;
+	w->security = WIRE_HANDSHAKE;
+	w->limit_ms = loop_now_ms(w->loop) + timeout_ms;
+	w->paused = false;
+	left = left_of(w);
+	(void)event_del(&w->rd);
+	/* Who begins can when there is room; who is begun with looks too. */
+	must(event_add(&w->wr, &left) == 0);
+}
+
+/* ---- events ---- */
 
 /* There is room to send again, or the peer reads nothing any more. */
 static void
 on_room(int fd, short what, void *arg)
 {
 	struct wire *w = arg;
+	short tell = EV_WRITE;
 
+	if (w->security == WIRE_HANDSHAKE) {
+		handshake(w, what & EV_TIMEOUT);
+		return;
+	}
 	if (what & EV_TIMEOUT)
 		w->broken = true;
-	w->on(fd, EV_WRITE, w->arg);
+	if (w->read_wants_room)
+		tell |= EV_READ;
+	w->read_wants_room = false;
+	w->on(fd, tell, w->arg);
+}
+
+static void
+on_bytes(int fd, short what, void *arg)
+{
+	struct wire *w = arg;
+
+	if (w->security == WIRE_HANDSHAKE) {
+		handshake(w, what & EV_TIMEOUT);
+		return;
+	}
+	if ((what & EV_READ) && w->send_wants_bytes) {
+		w->send_wants_bytes = false;
+		what |= EV_WRITE;
+	}
+	w->on(fd, what, w->arg);
 }
 
 void
@@ -28,8 +126,8 @@ wire_open(struct wire *w, struct loop *loop, int fd, event_callback_fn on,
     void *arg)
 {
 	*w = (struct wire){ .loop = loop, .fd = fd, .on = on, .arg = arg };
-	must(event_assign(&w->rd, loop_base(loop), fd, EV_READ | EV_PERSIST, on,
-		 arg) == 0);
+	must(event_assign(&w->rd, loop_base(loop), fd, EV_READ | EV_PERSIST,
+		 on_bytes, w) == 0);
 	must(event_assign(&w->wr, loop_base(loop), fd, EV_WRITE, on_room,
 		 w) == 0);
 }
@@ -41,6 +139,11 @@ wire_close(struct wire *w)
 		return;
 	(void)event_del(&w->rd); /* cannot fail for what is assigned */
 	(void)event_del(&w->wr);
+	if (w->tls != NULL)
+		tls_shut(w->tls);
+	tls_free(w->tls);
+	w->tls = NULL;
+	w->security = WIRE_CLEAR;
 	(void)close(w->fd);
 	w->fd = -1;
 	buf_fini(&w->in);
@@ -48,10 +151,27 @@ wire_close(struct wire *w)
 }
 
 void
+wire_shut(struct wire *w)
+{
+	if (w->tls != NULL)
+		tls_shut(w->tls);
+	(void)shutdown(w->fd, SHUT_WR); /* ENOTCONN: gone already */
+}
+
+/* What TLS holds is as good as bytes that came. */
+static void
+stir(struct wire *w)
+{
+	if (w->tls != NULL && tls_holds(w->tls) && !w->paused)
+		event_active(&w->rd, EV_READ, 0);
+}
+
+void
 wire_wait(struct wire *w, uint64_t timeout_ms)
 {
 	w->paused = false;
 	must(event_add(&w->rd, loop_timeout(w->loop, timeout_ms)) == 0);
+	stir(w);
 }
 
 void
@@ -61,11 +181,51 @@ wire_pause(struct wire *w)
 	(void)event_del(&w->rd);
 }
 
+/* ---- reading ---- */
+
+/* EV_WRITE when there is room again, or when the peer read nothing for five
+ * minutes (then .broken). */
+static void
+want_room(struct wire *w)
+{
+	must(event_add(&w->wr, loop_timeout(w->loop, STUCK_MS)) == 0);
+}
+
+static enum wire_got
+got_of(struct wire *w, enum tls_turn turn)
+{
+	switch (turn) {
+	case TLS_DONE:
+		return WIRE_BYTES;
+	case TLS_READ:
+		return WIRE_NOTHING;
+	case TLS_WRITE:
+		w->read_wants_room = true;
+		want_room(w);
+		return WIRE_NOTHING;
+	case TLS_END:
+		break;
+	}
+	return WIRE_END;
+}
+
+static enum wire_got
+recv_tls(struct wire *w, void *at, size_t n, size_t *got)
+{
+	enum wire_got r = got_of(w, tls_read(w->tls, at, n, got));
+
+	if (r == WIRE_BYTES)
+		stir(w);
+	return r;
+}
+
 enum wire_got
 wire_recv(struct wire *w, void *at, size_t n, size_t *got)
 {
 	ssize_t r;
 
+	if (w->tls != NULL)
+		return recv_tls(w, at, n, got);
 	do
 		r = recv(w->fd, at, n, 0);
 	while (r < 0 && errno == EINTR);
@@ -94,8 +254,11 @@ enum wire_got
 wire_peek(struct wire *w)
 {
 	char byte;
-	ssize_t r = recv(w->fd, &byte, 1, MSG_PEEK);
+	ssize_t r;
 
+	if (w->tls != NULL)
+		return got_of(w, tls_peek(w->tls));
+	r = recv(w->fd, &byte, 1, MSG_PEEK);
 	if (r > 0)
 		return WIRE_BYTES;
 	if (r < 0 && (errno == EAGAIN || errno == EINTR))
@@ -103,12 +266,71 @@ wire_peek(struct wire *w)
 	return WIRE_END;
 }
 
-/* EV_WRITE when there is room again, or when the peer read nothing for five
- * minutes (then .broken). */
-static void
-want_room(struct wire *w)
+/* ---- sending ---- */
+
+/*
+ * What begins at skip, as one record: as it lies where one piece fills it or
+ * is the last, else copied together, so that a command or the end of a message
+ * does not travel alone.
+ */
+static struct iovec
+record_at(const struct iovec *iov, int count, size_t skip, char room[TLS_RECORD])
 {
-	must(event_add(&w->wr, loop_timeout(w->loop, STUCK_MS)) == 0);
+	size_t n = 0;
+
+	while (count > 0 && skip >= iov->iov_len) {
+		skip -= iov->iov_len;
+		iov++;
+		count--;
+	}
+	if (count == 0)
+		return (struct iovec){ NULL, 0 };
+	if (count == 1 || iov->iov_len - skip >= TLS_RECORD) {
+		n = iov->iov_len - skip;
+		return (struct iovec){ (char *)iov->iov_base + skip,
+			n < TLS_RECORD ? n : TLS_RECORD };
+	}
+	for (; count > 0 && n < TLS_RECORD; iov++, count--, skip = 0) {
+		size_t k = iov->iov_len - skip;
+
+		if (k > TLS_RECORD - n)
+			k = TLS_RECORD - n;
+		memcpy(room + n, (char *)iov->iov_base + skip, k);
+		n += k;
+	}
+	return (struct iovec){ room, n };
+}
+
+/* As send_pieces(). A record that has to wait comes again with the same
+ * bytes first: whoever sends goes on where he was. */
+static size_t
+send_tls(struct wire *w, const struct iovec *iov, int count)
+{
+	char room[TLS_RECORD];
+	size_t sent = 0;
+
+	for (;;) {
+		struct iovec r = record_at(iov, count, sent, room);
+
+		if (r.iov_len == 0)
+			return sent;
+		switch (tls_write(w->tls, r.iov_base, r.iov_len)) {
+		case TLS_DONE:
+			sent += r.iov_len;
+			break;
+		case TLS_READ:
+			w->send_wants_bytes = true;
+			must(event_add(&w->rd,
+				 loop_timeout(w->loop, STUCK_MS)) == 0);
+			return sent;
+		case TLS_WRITE:
+			want_room(w);
+			return sent;
+		case TLS_END:
+			w->broken = true;
+			return sent;
+		}
+	}
 }
 
 /* Bytes sent; 0 with EV_WRITE on its way, or .broken. */
@@ -119,6 +341,8 @@ send_pieces(struct wire *w, const struct iovec *iov, int count)
 		.msg_iovlen = (size_t)count };
 	ssize_t r;
 
+	if (w->tls != NULL)
+		return send_tls(w, iov, count);
 	do
 		r = sendmsg(w->fd, &m, MSG_NOSIGNAL);
 	while (r < 0 && errno == EINTR);
@@ -169,7 +393,7 @@ wire_sendv(struct wire *w, const struct iovec *pieces, int count)
 		iov[(mine > 0) + i] = pieces[i];
 	n = send_pieces(w, iov, count + (mine > 0));
 	sent(w, n < mine ? n : mine);
-	if (n < mine && !w->broken)
+	if (n < mine && !w->broken && !w->send_wants_bytes)
 		want_room(w);
 	return n < mine ? 0 : n - mine;
 }

@@ -18,6 +18,8 @@
 #include "base/buf.h"
 #include "base/loop.h"
 
+struct tls;
+
 struct wire {
 	struct loop *loop;
 	int fd;            /* -1: closed */
@@ -27,6 +29,12 @@ struct wire {
 	struct buf in, out;
 	bool paused;       /* EV_READ was taken off: nobody reads now */
 	bool broken;       /* sending failed: the peer is gone */
+
+	struct tls *tls;   /* all goes through it; NULL: in clear */
+	enum wire_tls { WIRE_CLEAR, WIRE_HANDSHAKE, WIRE_SECURE, WIRE_INSECURE }
+	    security;      /* INSECURE: the handshake failed */
+	uint64_t limit_ms; /* when the handshake must be done */
+	bool read_wants_room, send_wants_bytes; /* in TLS one may need the other */
 };
 
 /* Takes fd. Nothing is armed before wire_wait(). */
@@ -37,6 +45,15 @@ void wire_close(struct wire *);
 /* Be told of what comes; EV_TIMEOUT when nothing did for so long. */
 void wire_wait(struct wire *, uint64_t timeout_ms);
 void wire_pause(struct wire *);
+/*
+ * From here on all goes through tls, which is taken over: what came in clear
+ * and is in .in is the owner's to drop first. The callback is called once with
+ * 0 when the handshake ended, and .security says how; not before, nor from
+ * this call.
+ */
+void wire_secure(struct wire *, struct tls *, uint64_t timeout_ms);
+/* We will say no more; what the peer says can still be read. */
+void wire_shut(struct wire *);
 
 enum wire_got { WIRE_BYTES, WIRE_NOTHING, WIRE_END };
 

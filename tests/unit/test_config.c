@@ -329,6 +329,23 @@ an_error_points_at_the_word(void **state)
 static const struct {
 	const char *text, *error;
 } bad[] = {
+	{ "listen smtp 127.0.0.1:25 { upstream m; tls may; }",
+	    "1:44: \"tls may\" needs a certificate: cert FILE [key FILE]" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; tls mya; }",
+	    "1:44: unknown mode of TLS \"mya\", did you mean \"may\"?" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; tls may cret /x; }",
+	    "1:48: unknown word \"cret\", did you mean \"cert\"?" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; tls may cert x.pem; }",
+	    "1:53: a file is named by an absolute path, not \"x.pem\"" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; tls may cert /no/x.pem; }",
+	    "1:53: cannot read \"/no/x.pem\": No such file or directory" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; tls may cert /dev/null; }",
+	    "1:53: cannot read \"/dev/null\": is no file of at most 4 MiB" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; client_certificates ask; }",
+	    "1:13: listener 127.0.0.1:25 asks for client certificates and has "
+	    "no TLS" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; client_certificates require; }",
+	    "1:60: \"client_certificates require\" needs to know whose: ca FILE" },
 	{ "polcy x { }", "1:1: unknown setting \"polcy\", did you mean \"policy\"?" },
 	{ "frobnicate 1;", "1:1: unknown setting \"frobnicate\"" },
 	{ "; workers 1;", "1:1: a setting begins with a word" },
