@@ -14,7 +14,10 @@ milter-load: all
 # Patterns and texts made to be slow, and who waits for them.
 hostile: all
 	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/hostile.py
-.PHONY: soak milter-load hostile
+# Every disaster at every step of 10,000 messages; --enable-fault-hooks, root.
+torture: all
+	builddir='$(abs_builddir)' python3 $(srcdir)/tests/faults/torture.py 10000
+.PHONY: soak milter-load hostile torture
 
 # What runs in a build with --enable-fault-hooks alone; tests/faults adds to
 # it. TESTS has it too there.

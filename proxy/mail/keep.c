@@ -2,9 +2,25 @@
 #include "mail/keep.h"
 
 #include "base/stats.h"
+#include "mail/transaction.h"
 
 #define OUTCOMES_MAX 100000
 #define STAT_NAME_MAX 64
+
+struct keep_job
+keep_job_of(const struct transaction *t, const struct verdict *why,
+    const char *target)
+{
+	return (struct keep_job){ .id = pn_str_of(t->id),
+		.class_name = why->class_name,
+		.target = pn_str_of(target),
+		.rule = why->rule,
+		.trace = buf_str(&t->trace),
+		.subject = t->subject,
+		.size = spool_size(t->spool),
+		.client = t->client,
+		.envelope = t->envelope };
+}
 
 void
 keep_job_pack(const struct keep_job *j, struct buf *b)

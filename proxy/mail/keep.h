@@ -64,6 +64,17 @@ struct keep_job {
 	struct envelope envelope; /* accepted recipients */
 };
 
+struct transaction;
+struct verdict;
+
+/*
+ * What the verdict `why` has the keeper hold of t: the message as it came, for
+ * the recipients it was sent to (a rule that changed them spoke of mail that
+ * goes on). target: where a release leads. Borrows all of it.
+ */
+struct keep_job keep_job_of(const struct transaction *t,
+    const struct verdict *why, const char *target);
+
 /* One line of history: what every message leaves behind. */
 struct keep_summary {
 	struct pn_str id;

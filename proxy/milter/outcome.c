@@ -30,26 +30,6 @@ refuse(struct conversation *c, uint16_t code, const char *status,
 /* ---- what is kept ---- */
 
 /*
- * What is held keeps the recipients it was sent to: a rule that changed them
- * spoke of mail that goes on.
- */
-static struct keep_job
-job_of(const struct conversation *c, const struct verdict *why)
-{
-	const struct transaction *t = c->mail->t;
-
-	return (struct keep_job){ .id = pn_str_of(t->id),
-		.class_name = why->class_name,
-		.target = pn_str_of(c->milter->listener->upstream),
-		.rule = why->rule,
-		.trace = buf_str(&t->trace),
-		.subject = t->subject,
-		.size = spool_size(t->spool),
-		.client = t->client,
-		.envelope = t->envelope };
-}
-
-/*
  * UNKNOWN: a keeper had it and none will say what became of it. An MTA cannot
  * be left without an answer as a client can; of the two, the one that loses
  * nothing: the message comes again, and may be held twice.
@@ -82,7 +62,8 @@ keeper_spoke(void *arg, enum keep_result result, struct pn_str text)
 static void
 keep(struct conversation *c, const struct verdict *why)
 {
-	struct keep_job job = job_of(c, why);
+	struct keep_job job =
+	    keep_job_of(c->mail->t, why, c->milter->listener->upstream);
 	struct error e = { .text = "no keeper" };
 
 	c->ticket = c->milter->keep == NULL

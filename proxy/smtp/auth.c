@@ -59,9 +59,23 @@ is_encrypted(const struct session *s)
 	return s->base->client.tls_version.n > 0;
 }
 
+/* Is there any AUTH here, for anybody? */
+static bool
+is_there(const struct session *s)
+{
+	const struct keywords *k =
+	    s->offered.known ? &s->offered : &s->hop->known;
+
+	return s->listener->auth != AUTH_NONE &&
+	    s->hop->conf->maildir == NULL &&
+	    !(k->known && k->auth[0] == '\0');
+}
+
 bool
 auth_is_offered(const struct session *s)
 {
+	if (!is_there(s))
+		return false;
 	switch (s->listener->auth) {
 	case AUTH_NONE:
 		return false;
@@ -81,18 +95,6 @@ auth_allows(struct session *s)
 		return true;
 	session_say(s, 530, "5.7.0", "Authentication required");
 	return false;
-}
-
-/* Is there any AUTH here, for anybody? */
-static bool
-is_there(const struct session *s)
-{
-	const struct keywords *k =
-	    s->offered.known ? &s->offered : &s->hop->known;
-
-	return s->listener->auth != AUTH_NONE &&
-	    s->hop->conf->maildir == NULL &&
-	    !(k->known && k->auth[0] == '\0');
 }
 
 static bool

@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "smtp/auth.h"
 #include "smtp/command.h"
 #include "smtp/etrn.h"
@@ -136,14 +137,6 @@ do_noop(struct session *s, struct pn_str arg)
 }
 
 static void
-do_help(struct session *s, struct pn_str arg)
-{
-	(void)arg;
-	session_say(s, 214, "2.0.0",
-	    "postern: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP HELP VRFY QUIT");
-}
-
-static void
 do_vrfy(struct session *s, struct pn_str arg)
 {
 	if (arg.n == 0)
@@ -180,7 +173,7 @@ static const struct command commands[] = {
 	{ PN_STR("QUIT"), NEED_NOTHING, false, no_argument, do_quit },
 	{ PN_STR("RSET"), NEED_NOTHING, true, no_argument, do_rset },
 	{ PN_STR("NOOP"), NEED_NOTHING, true, NULL, do_noop },
-	{ PN_STR("HELP"), NEED_NOTHING, true, NULL, do_help },
+	{ PN_STR("HELP"), NEED_NOTHING, true, NULL, command_do_help },
 	{ PN_STR("VRFY"), NEED_NOTHING, true, NULL, do_vrfy },
 	{ PN_STR("EXPN"), NEED_NOTHING, true, NULL, do_expn },
 	{ PN_STR("BDAT"), NEED_NOTHING, false, NULL, bdat_run },
@@ -215,6 +208,39 @@ is_spoken(const struct session *s, const struct command *c)
 	if (s->listener->lmtp)
 		return c->proceed != do_helo && c->proceed != do_ehlo;
 	return c->proceed != do_lhlo;
+}
+
+/* Is it of any use to this client? */
+static bool
+is_offered(const struct session *s, const struct command *c)
+{
+	if (c->proceed == do_expn) /* for those that there are not */
+		return false;
+	if (c->proceed == auth_do)
+		return auth_is_offered(s);
+	if (c->proceed == etrn_do)
+		return etrn_is_offered(s);
+	if (c->proceed == command_do_xclient)
+		return s->listed && s->listener->identity_by == IDENTITY_XCLIENT;
+	if (c->proceed == command_do_xforward)
+		return s->listed &&
+		    s->listener->identity_by == IDENTITY_XFORWARD;
+	return is_spoken(s, c);
+}
+
+void
+command_do_help(struct session *s, struct pn_str arg)
+{
+	struct buf verbs = { 0 };
+
+	(void)arg;
+	for (size_t i = 0; i < PN_COUNT(commands); i++)
+		if (is_offered(s, &commands[i]))
+			(void)buf_printf(&verbs, " %.*s",
+			    PN_STR_ARG(commands[i].verb));
+	session_say(s, 214, "2.0.0", "postern:%.*s",
+	    PN_STR_ARG(buf_str(&verbs)));
+	buf_fini(&verbs);
 }
 
 static const struct command *
@@ -280,6 +306,14 @@ refuse_line(struct session *s, enum line_fault fault)
 	}
 }
 
+/* No login may be read in the log: not that of one who goes on with it when
+ * nobody listens any more. */
+static const char *
+unsaid(const struct command *c)
+{
+	return c != NULL ? "AUTH ..." : "(no command)";
+}
+
 void
 command_run(struct session *s, struct pn_str line, enum line_fault fault)
 {
@@ -295,8 +329,12 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 	c = find(s, verb);
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(session_id(s), "client-says", "text=\"%s\"",
-		    pn_str_caseeq(verb, PN_STR_V("AUTH")) ? "AUTH ..."
-							  : VIS(line));
+		    c == NULL || c->proceed == auth_do ? unsaid(c) : VIS(line));
+	if (c != NULL && !utf8_valid(line)) {
+		s->junk++;
+		session_say(s, 500, "5.5.2", "Error: bad UTF-8 in a command");
+		return;
+	}
 	if (c == NULL) {
 		s->junk++;
 		session_say(s, 500, "5.5.1", "Error: command not recognized");

@@ -22,6 +22,8 @@ enum need {
 /* Is it the time for such a command? 503 is said otherwise. */
 bool command_in_order(struct session *, enum need);
 
+void command_do_help(struct session *, struct pn_str arg);
+
 bool command_check_mail(struct session *, struct pn_str arg);
 void command_do_mail(struct session *, struct pn_str arg);
 bool command_check_rcpt(struct session *, struct pn_str arg);

@@ -29,8 +29,6 @@ takes_all(const struct session *s)
 
 /*
  * A maildir is named by its path; what is held, by where it would have gone.
- * What is held keeps the recipients it was sent to: a rule that changed them
- * spoke of mail that goes on.
  */
 static struct keep_job
 job_of(const struct session *s, enum keep_type type)
@@ -38,18 +36,10 @@ job_of(const struct session *s, enum keep_type type)
 	const struct transaction *t = s->t;
 	const struct smtp_upstream *next = s->hop->conf;
 	const struct verdict *why = s->copying ? &t->copy : &t->verdict;
-	struct keep_job job = { .id = pn_str_of(t->id),
-		.class_name = why->class_name,
-		.target = pn_str_of(next->name),
-		.rule = why->rule,
-		.trace = buf_str(&t->trace),
-		.subject = t->subject,
-		.size = spool_size(type == KEEP_MAILDIR || s->rest != NULL
-			? transaction_message(t)
-			: t->spool),
-		.client = t->client,
-		.envelope = t->envelope };
+	struct keep_job job = keep_job_of(t, why, next->name);
 
+	if (type == KEEP_MAILDIR || s->rest != NULL)
+		job.size = spool_size(transaction_message(t));
 	if (type == KEEP_MAILDIR) {
 		job.target = pn_str_of(next->maildir);
 		job.envelope = *transaction_onward(t);

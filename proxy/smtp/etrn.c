@@ -24,12 +24,18 @@ is_node(struct pn_str arg)
 }
 
 bool
-etrn_check(struct session *s, struct pn_str arg)
+etrn_is_offered(const struct session *s)
 {
 	const struct keywords *k =
 	    s->offered.known ? &s->offered : &s->hop->known;
 
-	if (s->hop->conf->maildir != NULL || (k->known && !k->etrn)) {
+	return s->hop->conf->maildir == NULL && !(k->known && !k->etrn);
+}
+
+bool
+etrn_check(struct session *s, struct pn_str arg)
+{
+	if (!etrn_is_offered(s)) {
 		session_say(s, 502, "5.5.1", "Error: command not implemented");
 		return false;
 	}

@@ -8,6 +8,8 @@
 
 #include "smtp/session.h"
 
+/* Has the next hop queues that it could be asked for? */
+bool etrn_is_offered(const struct session *);
 bool etrn_check(struct session *, struct pn_str arg);
 void etrn_do(struct session *, struct pn_str arg);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """replay - plays golden transcripts against the SMTP door.
 
-    replay.py [-v] [--single|--daemon] [FILE.txt...]     TAP
+    replay.py [-v] [--single|--daemon] [FILE.txt|FILE.table...]     TAP
 
 By default against tests/dialogs/door (libsmtp with an engine made for this),
 with --single and --daemon against posternd; all of tests/dialogs when no file
@@ -43,6 +43,8 @@ and byte by byte. Both must read the same. A line of a transcript is
 
 The next hop answers everything with 250 (354, 220, 221) unless told
 otherwise. EHLO, HELO, LHLO and QUIT there need not be written.
+
+FILE.table makes one transcript for each state in it, with each of its verbs.
 """
 
 import collections
@@ -69,7 +71,7 @@ KEYWORDS = ("PIPELINING,SIZE 100000,8BITMIME,SMTPUTF8,DSN,ENHANCEDSTATUSCODES,"
             "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE")
 USUAL = {"CONNECT": "220 sink ESMTP", "DATA": "354 go on", "QUIT": "221 bye",
          "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok", "XCLIENT": "220 sink ESMTP",
-         ".": "250 2.0.0 Ok: queued as UP1"}
+         "AUTH": "235 2.7.0 Ok", ".": "250 2.0.0 Ok: queued as UP1"}
 
 
 class Mismatch(Exception):
@@ -475,9 +477,7 @@ def pattern(text):
 class Transcript:
     def __init__(self, path):
         self.name = os.path.basename(path)[:-4]
-        self.door, self.sink, self.mode, self.second = "", KEYWORDS, "both", None
-        self.hop = ""
-        self.steps = []
+        self.preset()
         with open(path, encoding="utf-8") as f:
             for n, line in enumerate(f, 1):
                 line = line.rstrip("\n")
@@ -491,6 +491,71 @@ class Transcript:
                 if not m:
                     raise SystemExit("%s:%d: what is this?" % (path, n))
                 self.steps.append((n, m.group(1), m.group(2) or ""))
+
+    def preset(self):
+        self.door, self.sink, self.mode, self.second = "", KEYWORDS, "both", None
+        self.hop = ""
+        self.steps = []
+        self.heard_matters = True  # all of it is in the transcript
+
+
+class State(Transcript):
+    """One of a table's states, with every verb in it."""
+
+    def __init__(self, name, options):
+        self.name, self.entry = name, []
+        self.preset()
+        self.heard_matters = False
+        for key, value in options:
+            setattr(self, key, value)
+
+    def add(self, n, line, reply):
+        """Another client, who comes into this state and says that."""
+        if self.steps:
+            self.steps.append((n, "C+", ""))
+        self.steps.append((n, "S*", "220"))
+        self.steps += self.entry
+        self.steps.append((n, "C=", line + r"\r\n"))
+        self.steps.append((n, "S*" if reply.isdigit() else "S:", reply))
+        self.steps.append((n, "C!", ""))
+
+
+def table(path):
+    """The transcripts of a table: see tests/dialogs/verbs.table."""
+    base = os.path.basename(path).split(".")[0]
+    common, states, verb, replies = [], [], None, {}
+
+    def close():
+        for s in states if verb else ():
+            reply = replies.get(s.name, replies.get("*"))
+            if reply is None:
+                raise SystemExit("%s:%d: what in %s?" % (path, verb[0], s.name))
+            s.add(verb[0], verb[1], reply)
+
+    with open(path, encoding="utf-8") as f:
+        for n, line in enumerate(f, 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            key, _, text = line.strip().partition(" ")
+            if key == "state":
+                states.append(State("%s-%s" % (base, text), common))
+            elif key == "verb":
+                close()
+                verb, replies = (n, text), {}
+            elif verb:
+                names, _, reply = line.strip().partition(": ")
+                replies.update(("*" if x == "*" else base + "-" + x, reply)
+                               for x in names.split())
+            elif not states:
+                common.append((key[:-1], text))
+            elif key == "door:":
+                states[-1].door += " " + text
+            elif key == "sink:":
+                states[-1].sink = text
+            else:
+                states[-1].entry.append((n, key, text))
+    close()
+    return states
 
 
 class Play:
@@ -588,7 +653,8 @@ def play(server, script, slowly, verbose):
         for c in p.clients:
             c.sock.close()
         time.sleep(0.02)
-        p.sink.rest()
+        if script.heard_matters:
+            p.sink.rest()
         if p.second:
             p.second.rest()
     except Mismatch as e:
@@ -607,10 +673,11 @@ def main(args):
     verbose = "-v" in args
     server = Daemon if "--daemon" in args else Single if "--single" in args else Door
     paths = [a for a in args if a[0] != "-"] or sorted(
-        os.path.join(HERE, f) for f in os.listdir(HERE) if f.endswith(".txt"))
-    runs = []
+        os.path.join(HERE, f) for f in os.listdir(HERE) if f.endswith((".txt", ".table")))
+    scripts, runs = [], []
     for path in paths:
-        script = Transcript(path)
+        scripts += table(path) if path.endswith(".table") else [Transcript(path)]
+    for script in scripts:
         if not server.can(script):
             continue
         runs.append((script, False))

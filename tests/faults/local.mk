@@ -1,6 +1,6 @@
 # Tests that kill, and tests of what is on the disk when it happens.
 FAULT_TESTS += tests/faults/kill9.py tests/faults/poison.py \
-	tests/faults/release_kill9.py
+	tests/faults/release_kill9.py tests/faults/torture.py
 EXTRA_DIST += $(FAULT_TESTS) tests/faults/fsync.py tests/faults/chaos.py \
 	tests/faults/next_hop.py tests/faults/milter_chaos.py tests/faults/milter_packets.py
 TESTS += tests/faults/fsync.py tests/faults/chaos.py \
