@@ -20,6 +20,15 @@ static const char *const limit_names[LIMITS] = {
 	[LIMIT_RECIPIENT_RATE] = "client_recipient_rate",
 	[LIMIT_AUTH_RATE] = "client_auth_rate",
 	[LIMIT_TLS_RATE] = "client_new_tls_session_rate",
+	[LIMIT_RECIPIENTS] = "recipients",
+	[LIMIT_SOFT_ERRORS] = "soft_errors",
+	[LIMIT_ERRORS] = "errors",
+	[LIMIT_JUNK] = "junk_commands",
+	[LIMIT_SESSION_TIME] = "session_time",
+	[LIMIT_DATA_RATE] = "data_rate",
+	[LIMIT_HOPS] = "hops",
+	[LIMIT_HEADER_SIZE] = "header_size",
+	[LIMIT_LINE_LENGTH] = "line_length",
 };
 
 static const char *const logins[LOGINS] = {

@@ -44,13 +44,20 @@ begin(struct delay *d, uint64_t ms)
 }
 
 bool
+delay_wait(struct delay *d, uint64_t ms)
+{
+	if (!d->running)
+		return !begin(d, ms);
+	d->running = !d->over;
+	return !d->running;
+}
+
+bool
 delay_stage(struct delay *d, struct engine *g, struct transaction *t,
     enum stage stage, uint64_t most_ms)
 {
-	if (d->running) {
-		d->running = !d->over;
-		return !d->running;
-	}
+	if (d->running)
+		return delay_wait(d, 0);
 	if (engine_run(g, t, stage) == ENGINE_PENDING)
 		return false;
 	return !begin(d, t->delay_ms < most_ms ? t->delay_ms : most_ms);

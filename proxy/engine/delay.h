@@ -28,6 +28,8 @@ void delay_init(struct delay *, struct loop *, void (*on_over)(void *arg),
  */
 bool delay_stage(struct delay *, struct engine *, struct transaction *,
     enum stage, uint64_t most_ms);
+/* Nothing but the delay. True: it is over. False: as above. */
+bool delay_wait(struct delay *, uint64_t ms);
 /* The client left: no call follows. Harmless when none runs. */
 void delay_cancel(struct delay *);
 

@@ -371,6 +371,7 @@ session_auth_response(struct session *s)
 
 	if (!line_next_response(&s->line, &s->wire.in, &line, &fault))
 		return session_want_line(s);
+	pace_line_came(s);
 	if (upstream_at(s->up) != UPSTREAM_READY)
 		return fail(s);
 	take_response(s, line, fault);

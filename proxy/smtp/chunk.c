@@ -61,6 +61,7 @@ bdat_run(struct session *s, struct pn_str arg)
 		    "Error: no valid recipients");
 	else
 		begin(s);
+	pace_data_begin(s);
 	s->state = SESSION_CHUNK;
 }
 
@@ -80,6 +81,7 @@ throw_away(struct session *s)
 	size_t n = least(c->left, buf_len(&s->wire.in));
 
 	buf_drop(&s->wire.in, n);
+	pace_data_came(s, n);
 	c->left -= n;
 	if (!s->readable || c->left == 0)
 		return true;
@@ -91,6 +93,7 @@ throw_away(struct session *s)
 	case WIRE_NOTHING:
 		return true;
 	case WIRE_BYTES:
+		pace_data_came(s, n);
 		c->left -= n;
 		return true;
 	}
@@ -118,6 +121,7 @@ end(struct session *s)
 {
 	s->state = SESSION_COMMAND;
 	if (s->chunk.no.code != 0) {
+		pace_data_end(s);
 		session_reply(s, &s->chunk.no);
 	} else if (s->chunk.last) {
 		return intake_end(s);
@@ -140,5 +144,5 @@ session_chunk(struct session *s)
 		return session_leave(s);
 	if (s->chunk.left == 0)
 		return end(s);
-	return session_wait(s, s->smtp->conf->data_timeout_ms);
+	return intake_wait(s);
 }

@@ -205,9 +205,7 @@ command_check_rcpt(struct session *s, struct pn_str arg)
 	if (!check_params(s, params, PARAM_OF_RCPT, &p))
 		return false;
 	if (s->n_rcpts >= s->smtp->conf->recipient_limit) {
-		count_refused(&s->smtp->count, REFUSED_BY_LIMITS);
-		session_say(s, 452, "4.5.3", "Error: too many recipients");
-		s->errors++; /* one that counts: the limit is wide */
+		limits_recipients(s);
 		return false;
 	}
 	if (!limits_rcpt(s))

@@ -20,7 +20,7 @@ session_data(struct session *s)
 	}
 	if (s->dot.ended)
 		return intake_end(s);
-	return session_wait(s, s->smtp->conf->data_timeout_ms);
+	return intake_wait(s);
 }
 
 /* ---- the verdict ---- */

@@ -10,13 +10,14 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "smtp/limits.h"
 #include "smtp/normal.h"
-#include "smtp/session.h"
 
 void
 intake_start(struct session *s)
 {
 	FAULT("data");
+	pace_data_begin(s);
 	s->t->spool = spool_new(s->smtp->pool);
 	if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY)
 		upstream_hold(s->up);
@@ -118,6 +119,7 @@ feed(struct session *s, char *at, size_t n)
 		used = dot_feed(&s->dot, at, n, &kept);
 		commit(s, kept);
 	}
+	pace_data_came(s, used);
 	return used;
 }
 
@@ -164,6 +166,15 @@ intake_receive(struct session *s, uint64_t max, size_t *used)
 }
 
 enum turn
+intake_wait(struct session *s)
+{
+	if (!pace_data_is_slow(s))
+		return session_wait(s, s->smtp->conf->data_timeout_ms);
+	count_limit(&s->smtp->count, LIMIT_DATA_RATE);
+	return intake_timed_out(s);
+}
+
+enum turn
 intake_timed_out(struct session *s)
 {
 	shape_left(s, "timeout");
@@ -205,6 +216,8 @@ intake_end(struct session *s)
 	else if (!s->binary && (s->dot.bare || s->dot.state == DOT_CR))
 		intake_fault(s, 550, "5.5.2",
 		    "Error: bare CR or LF in the message");
+	if (s->fault.code == 0)
+		limits_message(s);
 	if (s->fault.code != 0)
 		return intake_refuse(s);
 	if (s->dot.dotted)

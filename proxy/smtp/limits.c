@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "smtp/heading.h"
 
 /* ---- who ---- */
 
@@ -135,6 +136,115 @@ limits_client(struct session *s)
 	    s->smtp->conf->hostname, PN_STR_ARG(TEXT(&p)));
 	session_hang_up(s);
 	return false;
+}
+
+/* ---- what a session comes to ---- */
+
+static void
+reached(struct session *s, enum limit limit, unsigned n, unsigned most)
+{
+	count_limit(&s->smtp->count, limit);
+	log_info(session_id(s), "limit", "limit=%s client=%.*s count=%u most=%u",
+	    count_limit_name(limit), PN_STR_ARG(s->base->client.ip), n, most);
+}
+
+static void
+end(struct session *s, const char *status, const char *text)
+{
+	session_say(s, 421, status, "%s Error: %s", s->smtp->conf->hostname,
+	    text);
+	session_hang_up(s);
+}
+
+bool
+limits_ended(struct session *s)
+{
+	const struct smtp_conf *c = s->smtp->conf;
+
+	if (c->error_limit > 0 && s->errors > c->error_limit) {
+		reached(s, LIMIT_ERRORS, s->errors, c->error_limit);
+		shape_left(s, "too many errors");
+		end(s, "4.7.0", "too many errors");
+	} else if (c->junk_command_limit > 0 &&
+	    s->junk > c->junk_command_limit) {
+		reached(s, LIMIT_JUNK, s->junk, c->junk_command_limit);
+		shape_left(s, "too many errors");
+		end(s, "4.7.0", "too many commands without mail");
+	} else if (pace_session_is_over(s)) {
+		reached(s, LIMIT_SESSION_TIME, s->messages,
+		    (unsigned)(c->limits.session_ms / 1000));
+		shape_left(s, "timeout");
+		end(s, "4.4.2", "the session takes too long");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* ---- a message ---- */
+
+void
+limits_recipients(struct session *s)
+{
+	const struct smtp_conf *c = s->smtp->conf;
+
+	count_refused(&s->smtp->count, REFUSED_BY_LIMITS);
+	count_limit(&s->smtp->count, LIMIT_RECIPIENTS);
+	session_say(s, 452, "4.5.3", "Error: too many recipients");
+	/* RFC 5321 4.5.3.1.10: it sends the others later; not for ever now. */
+	if (++s->pace.overshoot > c->limits.overshoot)
+		s->errors++;
+}
+
+static void
+refuse_message(struct session *s, enum limit limit, size_t n, size_t most,
+    uint16_t code, const char *status, const char *text)
+{
+	reached(s, limit, (unsigned)n, (unsigned)most);
+	intake_fault(s, code, status, text);
+}
+
+static bool
+read_heading(struct session *s, struct heading *h)
+{
+	const struct smtp_limits *l = &s->smtp->conf->limits;
+	size_t at = 0;
+	bool stop = l->line_length == 0 || s->binary;
+
+	while (!(stop && h->ended)) {
+		struct pn_str piece = spool_at(s->t->spool, at);
+
+		if (piece.p == NULL)
+			return false;
+		if (piece.n == 0 || (stop && l->header_size > 0 &&
+					h->bytes > l->header_size))
+			break;
+		heading_feed(h, piece, stop);
+		at += piece.n;
+	}
+	return true;
+}
+
+void
+limits_message(struct session *s)
+{
+	const struct smtp_limits *l = &s->smtp->conf->limits;
+	struct heading h = { 0 };
+
+	if (!read_heading(s, &h)) {
+		intake_fault(s, 452, "4.3.1", "Insufficient system storage");
+	} else if (l->hops > 0 && h.received > l->hops) {
+		shape_hops(s);
+		refuse_message(s, LIMIT_HOPS, h.received, l->hops, 554,
+		    "5.4.6", "Error: too many hops");
+	} else if (l->header_size > 0 && h.bytes > l->header_size) {
+		refuse_message(s, LIMIT_HEADER_SIZE, h.bytes, l->header_size,
+		    552, "5.3.4", "Message header size exceeds fixed limit");
+	} else if (l->line_length > 0 && !s->binary &&
+	    h.longest > l->line_length) {
+		refuse_message(s, LIMIT_LINE_LENGTH, h.longest, l->line_length,
+		    550, "5.6.0", "Error: a line of the message is too long");
+	}
 }
 
 /* ---- what it asks ---- */

@@ -21,11 +21,20 @@ bool limits_admit(struct listener *, int fd, const struct sockaddr *,
  * False: there are too many of it; that is said, and the session ends. */
 bool limits_client(struct session *);
 
+/* Too many errors, too much of what leads nowhere, or too long between mails?
+ * True: that was said, and the session ends. */
+bool limits_ended(struct session *);
+
 /* MAIL, RCPT, AUTH, a TLS handshake: once more in this time. False: that is
  * too often; it was said. */
 bool limits_mail(struct session *);
 bool limits_rcpt(struct session *);
 bool limits_auth(struct session *);
 bool limits_tls(struct session *);
+
+/* One recipient more than a message may have: said. */
+void limits_recipients(struct session *);
+/* The message is here: what its header and lines lead to is its fault. */
+void limits_message(struct session *);
 
 #endif

@@ -14,6 +14,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/dot.c proxy/smtp/dot.h \
 	proxy/smtp/ehlo.c proxy/smtp/ehlo.h \
 	proxy/smtp/etrn.c proxy/smtp/etrn.h \
+	proxy/smtp/heading.c proxy/smtp/heading.h \
 	proxy/smtp/hop.c proxy/smtp/hop.h \
 	proxy/smtp/identity.c proxy/smtp/identity.h \
 	proxy/smtp/intake.c \
@@ -23,6 +24,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \
 	proxy/smtp/mail.c \
 	proxy/smtp/normal.c proxy/smtp/normal.h \
+	proxy/smtp/pace.c proxy/smtp/pace.h \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/plan.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \

@@ -43,7 +43,8 @@ mail_end(struct session *s)
 	s->then = SESSION_GREETING;
 	s->rest = NULL;
 	s->last_words = NULL;
-	s->n_rcpts = 0;
+	s->n_rcpts = s->pace.overshoot = 0;
+	pace_data_end(s);
 	s->fault = (struct reply){ 0 };
 	s->dot = (struct dot){ 0 };
 	STAILQ_INIT(&s->answers);

@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "smtp/auth.h"
 #include "smtp/etrn.h"
+#include "smtp/limits.h"
 #include "smtp/route.h"
 #include "smtp/starttls.h"
 
@@ -36,6 +37,7 @@ static const struct {
 	[SESSION_STARTTLS] = { .run = session_starttls },
 	[SESSION_HANDSHAKE] = { .run = session_handshake },
 	[SESSION_COMMAND] = { .run = command, .reads = true },
+	[SESSION_TARPIT] = { .run = session_tarpit },
 	[SESSION_HELO] = { .run = helo },
 	[SESSION_KEYWORDS] = { .run = keywords },
 	[SESSION_HELLO] = { .run = session_hello },
@@ -337,6 +339,7 @@ session_new(struct listener *l, int fd, const struct sockaddr *sa,
 	s->hop = l->hops[0];
 	s->tls = l->tls;
 	s->hold = *hold;
+	pace_begin(s);
 	if (proxied_is_listed(l->conf, sa))
 		s->proxied = proxied_new(smtp->loop);
 	STAILQ_INIT(&s->answers);
@@ -443,7 +446,7 @@ session_want_line(struct session *s)
 		s->state = SESSION_ANSWERS;
 		return TURN_AGAIN;
 	}
-	if (s->timed_out) {
+	if (s->timed_out || pace_line_is_late(s)) {
 		s->timed_out = false;
 		if (s->smtp->draining && !s->mail)
 			return give_up(s, "4.3.2", "Service is shutting down");
@@ -464,36 +467,25 @@ session_want_line(struct session *s)
 	return session_wait(s, patience(s));
 }
 
-/* Too many of what leads nowhere? */
-static const char *
-excess(const struct session *s)
-{
-	const struct smtp_conf *c = s->smtp->conf;
-
-	if (c->error_limit > 0 && s->errors > c->error_limit)
-		return "Error: too many errors";
-	if (c->junk_command_limit > 0 && s->junk > c->junk_command_limit)
-		return "Error: too many commands without mail";
-	return NULL;
-}
-
 static enum turn
 command(struct session *s)
 {
 	struct pn_str line = s->held;
 	enum line_fault fault = LINE_GOOD;
-	const char *why = excess(s);
 
-	if (why != NULL && STAILQ_EMPTY(&s->answers)) {
-		shape_left(s, "too many errors");
-		return give_up(s, "4.7.0", why);
+	if (pace_owes(s)) {
+		s->state = SESSION_TARPIT;
+		return TURN_AGAIN;
 	}
+	if (STAILQ_EMPTY(&s->answers) && limits_ended(s))
+		return TURN_AGAIN;
 	if (s->dismissed && STAILQ_EMPTY(&s->answers)) {
 		session_hang_up(s); /* RFC 5321 3.8 */
 		return TURN_AGAIN;
 	}
 	if (!s->has_held && !line_next(&s->line, &s->wire.in, &line, &fault))
 		return session_want_line(s);
+	pace_line_came(s);
 	if (!STAILQ_EMPTY(&s->answers) &&
 	    !(fault == LINE_GOOD && command_is_rcpt(line))) {
 		/* RFC 2920 3.1: the rest of the batch comes after its answers. */

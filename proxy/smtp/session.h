@@ -33,6 +33,7 @@
 #include "smtp/dot.h"
 #include "smtp/line.h"
 #include "smtp/sasl.h"
+#include "smtp/pace.h"
 #include "smtp/wire.h"
 
 #define SESSION_MAGIC 0x73657373u
@@ -49,6 +50,7 @@ enum session_state {
 	SESSION_STARTTLS,  /* the 220 to STARTTLS to be sent */
 	SESSION_HANDSHAKE, /* TLS */
 	SESSION_COMMAND,   /* a command line */
+	SESSION_TARPIT,    /* a while, for its errors */
 	SESSION_HELO,      /* the helo stage */
 	SESSION_KEYWORDS,  /* the first probe of the next hop */
 	SESSION_HELLO,     /* the next hop's reply to EHLO, behind a login */
@@ -93,6 +95,7 @@ struct session {
 	struct hop *hop;          /* of a route: this mail's, once it is known */
 	struct crowd_hold hold; /* what limits know of it */
 	struct tls_server *tls; /* the listener's; NULL: not available */
+	struct pace pace;
 	bool listed; /* may tell us who its client is */
 	struct proxied *proxied; /* PROXY: what it says; else NULL */
 	struct wire wire;
@@ -181,6 +184,7 @@ void session_begin(struct session *);
 
 enum turn session_starttls(struct session *);
 enum turn session_handshake(struct session *);
+enum turn session_tarpit(struct session *);
 enum turn session_mail(struct session *);
 enum turn session_dial(struct session *);
 enum turn session_rcpt(struct session *);
@@ -272,6 +276,8 @@ size_t intake_pipelined(struct session *, uint64_t max);
 bool intake_receive(struct session *, uint64_t max, size_t *used);
 /* 421: it sends no more of it. */
 enum turn intake_timed_out(struct session *);
+/* For more of it; timed out when it comes too slowly. */
+enum turn intake_wait(struct session *);
 /* All of it is here: judge it, or say why not. */
 enum turn intake_end(struct session *);
 /* The fault is the answer. */
@@ -307,6 +313,7 @@ void shape_tls_failed(const struct session *, const char *why);
 void shape_left(const struct session *, const char *how);
 /* A limit by client net: "Connection rate limit exceeded". */
 void shape_limit(enum limit, struct pn_str ip, unsigned count);
+void shape_hops(const struct session *);
 /* What the client hears: "550 5.7.1 text". */
 void shape_said(struct session *, struct pn_str reply);
 void shape_reply(struct session *, const struct reply *);

@@ -101,6 +101,14 @@ shape_limit(enum limit limit, struct pn_str ip, unsigned count)
 }
 
 void
+shape_hops(const struct session *s)
+{
+	if (log_wants_postfix())
+		log_postfix("cleanup",
+		    "%s: message rejected: hopcount exceeded", s->t->id);
+}
+
+void
 shape_disconnect(const struct session *s)
 {
 	if (log_wants_postfix())

@@ -114,6 +114,16 @@ struct smtp_limits {
 	size_t n_exceptions;
 	unsigned rates[LIMIT_RATES];  /* in that time; 0: no limit */
 	uint64_t rate_unit_ms;        /* 60 s */
+	unsigned soft_errors;         /* of a session: 10; each one more ... */
+	uint64_t error_sleep_ms;      /* ... is answered so much later: 1 s */
+	unsigned overshoot;           /* recipients behind their limit that are
+					 no errors: 1000 */
+	uint64_t session_ms;          /* of a session */
+	size_t data_rate;             /* bytes a second of a message, at least, */
+	uint64_t data_grace_ms;       /* but not before: 30 s */
+	unsigned hops;                /* Received fields: 50 */
+	size_t header_size;           /* 1 MiB */
+	size_t line_length;           /* of a message, without CRLF */
 };
 
 struct smtp_conf {

@@ -41,6 +41,15 @@ limits(int argc, char **argv)
 	return (struct smtp_limits){
 		.ipv4_bits = 32, .ipv6_bits = 64,
 		.rate_unit_ms = number(argc, argv, "rate_unit", 60000),
+		.soft_errors = (unsigned)number(argc, argv, "soft_errors", 0),
+		.error_sleep_ms = number(argc, argv, "error_sleep", 300),
+		.overshoot = (unsigned)number(argc, argv, "overshoot", 1000),
+		.session_ms = number(argc, argv, "session_time", 0),
+		.data_rate = number(argc, argv, "data_rate", 0),
+		.data_grace_ms = number(argc, argv, "data_grace", 0),
+		.hops = (unsigned)number(argc, argv, "hops", 0),
+		.header_size = number(argc, argv, "header_size", 0),
+		.line_length = number(argc, argv, "line_length", 0),
 		.rates = {
 		    [RATE_CONNECTIONS] = (unsigned)number(argc, argv,
 			"connection_rate", 0),

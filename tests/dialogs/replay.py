@@ -328,6 +328,10 @@ class Daemon:
               "message_rate": "client_message_rate_limit %s",
               "recipient_rate": "client_recipient_rate_limit %s",
               "rate_unit": "rate_time_unit %s",
+              "soft_errors": "soft_error_limit %s", "error_sleep": "error_sleep_time %sms",
+              "session_time": "session_time_limit %sms", "data_rate": "min_data_rate %s",
+              "data_grace": "min_data_rate_grace %sms", "hops": "hopcount_limit %s",
+              "header_size": "header_size_limit %s", "line_length": "message_line_limit %s",
               "errors": "error_limit %s", "junk": "junk_command_limit %s",
               "command_timeout": "command_timeout %s", "data_timeout": "data_timeout %s"}
     UP = {"connect_timeout": "connect_timeout %s", "reply_timeout": "reply_timeout %s",
