@@ -13,6 +13,7 @@ tests_lib_recorder_LDADD = $(MILTER_LIBS) $(JANSSON_LIBS)
 
 INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/lmtp.py \
+	tests/integration/smtp_peers.py \
 	tests/integration/postfix_snippets.py \
 	tests/integration/samples.py \
 	tests/integration/bench_check.py \
