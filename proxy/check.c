@@ -441,6 +441,9 @@ check_policy(const struct policy *p, const struct users *users,
 	struct buf *texts;
 	int done = -1;
 
+	/* A worker will need it; this process has not given up root yet. */
+	if (policy_is_transparent(p) && users_check_transparent(e) < 0)
+		return -1;
 	if (n == 0)
 		return 0;
 	texts = xcalloc(n, sizeof(*texts));

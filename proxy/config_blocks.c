@@ -19,6 +19,7 @@ const char *const config_identities[] = { [IDENTITY_NONE] = "none",
 	[IDENTITY_XFORWARD] = "xforward",
 	[IDENTITY_PROXY] = "proxy",
 	[IDENTITY_PROXY_V1] = "proxy-v1",
+	[IDENTITY_TPROXY] = "tproxy",
 	NULL };
 
 /* unix:/path, or host and port: milters' parser takes other ways to write

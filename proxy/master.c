@@ -691,7 +691,9 @@ prepare(struct master *m, const struct policy *p, int *sockets, struct error *e)
 	m->control_path = xstrdup(c->control);
 	if (c->metrics != NULL && (m->metrics = listen_metrics(c, e)) < 0)
 		return -1;
-	return users_drop_master(&m->users, e);
+	if (policy_is_transparent(p) && users_check_transparent(e) < 0)
+		return -1;
+	return users_drop_master(&m->users, policy_is_transparent(p), e);
 }
 
 static void

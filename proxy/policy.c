@@ -158,6 +158,15 @@ read_all(struct policy *p, item_parse *parse, void *arg, const char *path,
 	return 0;
 }
 
+bool
+policy_is_transparent(const struct policy *p)
+{
+	for (size_t i = 0; i < p->smtp.n_upstreams; i++)
+		if (p->smtp.upstreams[i].identity == IDENTITY_TPROXY)
+			return true;
+	return false;
+}
+
 /* PTR look-ups cost the first mail of a client its time: only if wanted. */
 static bool
 wants_client_name(const struct policy *p)

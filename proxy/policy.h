@@ -39,6 +39,8 @@ const struct policy *policy_load(const char *path, struct error *e);
 const struct policy *policy_load_facts(const char *path,
     int (*skip)(void *, struct lex *, const char *base_dir, struct error *),
     struct error *e);
+/* A next hop is connected to from the clients' own addresses. */
+bool policy_is_transparent(const struct policy *);
 /* In the process that loaded it alone. */
 void policy_free(const struct policy *);
 

@@ -180,7 +180,8 @@ worker_child(struct master *m, struct slot *s, int sock,
 	sockets_close_others(&m->sockets, own, n_own);
 	io_close(m->control);
 	io_close(m->metrics);
-	if (users_become(&m->users, &m->users.worker, &e) < 0)
+	if (users_become_worker(&m->users,
+		s->milter < 0 && policy_is_transparent(p), &e) < 0)
 		give_up(&e);
 	wake_in_turn(s);
 	worker_main(&args);

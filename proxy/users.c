@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/io.h"
 
 static int
 find(const char *name, struct user *u, struct error *e)
@@ -54,19 +57,36 @@ users_find(struct users *u, const char *worker, const char *inspector,
 	return 0;
 }
 
-int
-users_become(const struct users *all, const struct user *u, struct error *e)
+/* These capabilities, as bits, and no others. */
+static int
+keep(unsigned caps, struct error *e)
 {
-	if (!all->switching)
-		return 0;
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	data[0].effective = data[0].permitted = caps;
+	return syscall(SYS_capset, &head, data) < 0
+		   ? error_set(e, "capset: %s", strerror(errno))
+		   : 0;
+}
+
+static int
+become(const struct user *u, unsigned caps, struct error *e)
+{
 	if (setgroups((size_t)u->n_groups, u->groups) < 0)
 		return error_set(e, "setgroups: %s", strerror(errno));
 	if (setgid(u->gid) < 0)
 		return error_set(
 		    e, "setgid %d: %s", (int)u->gid, strerror(errno));
+	if (caps != 0 && prctl(PR_SET_KEEPCAPS, 1) < 0)
+		return error_set(e, "PR_SET_KEEPCAPS: %s", strerror(errno));
 	if (setuid(u->uid) < 0)
 		return error_set(
 		    e, "setuid %d: %s", (int)u->uid, strerror(errno));
+	if (caps != 0 && keep(caps, e) < 0)
+		return -1;
 	/* A kernel that lets us back in has not understood. */
 	if (setuid(0) == 0)
 		return error_set(e, "setuid %d did not hold", (int)u->uid);
@@ -74,15 +94,39 @@ users_become(const struct users *all, const struct user *u, struct error *e)
 }
 
 int
-users_drop_master(const struct users *all, struct error *e)
+users_become(const struct users *all, const struct user *u, struct error *e)
+{
+	return all->switching ? become(u, 0, e) : 0;
+}
+
+int
+users_become_worker(const struct users *all, bool transparent, struct error *e)
+{
+	return all->switching
+		   ? become(&all->worker, transparent ? 1u << CAP_NET_RAW : 0, e)
+		   : 0;
+}
+
+int
+users_check_transparent(struct error *e)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	bool may = fd >= 0 && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one,
+				  sizeof(one)) == 0;
+
+	io_close(fd);
+	return may ? 0
+		   : error_set(e, "identity tproxy needs CAP_NET_RAW (which a "
+				  "running posternd has kept if it needed it at "
+				  "its start)");
+}
+
+int
+users_drop_master(const struct users *all, bool transparent, struct error *e)
 {
 	static const int kept[] = { CAP_SETUID, CAP_SETGID, CAP_KILL,
 		CAP_NET_BIND_SERVICE, CAP_DAC_READ_SEARCH };
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3
-	};
-	struct __user_cap_data_struct data[2] = { 0 };
-	unsigned mask = 0;
+	unsigned mask = transparent ? 1u << CAP_NET_RAW : 0;
 
 	if (!all->switching)
 		return 0;
@@ -93,10 +137,7 @@ users_drop_master(const struct users *all, struct error *e)
 		    prctl(PR_CAPBSET_DROP, cap) < 0 && errno != EINVAL)
 			return error_set(
 			    e, "PR_CAPBSET_DROP %d: %s", cap, strerror(errno));
-	data[0].effective = data[0].permitted = mask;
-	if (syscall(SYS_capset, &head, data) < 0)
-		return error_set(e, "capset: %s", strerror(errno));
-	return 0;
+	return keep(mask, e);
 }
 
 static int

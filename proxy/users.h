@@ -30,8 +30,15 @@ int users_find(struct users *, const char *worker, const char *inspector,
     const char *keeper, struct error *e);
 /* For good. Nothing when not switching. */
 int users_become(const struct users *, const struct user *, struct error *e);
-/* The master, as root: keep what it needs to fork, bind, kill and read. */
-int users_drop_master(const struct users *, struct error *e);
+/* The same for a worker; transparent: it may bind to foreign addresses
+ * (CAP_NET_RAW), as identity tproxy has it. */
+int users_become_worker(
+    const struct users *, bool transparent, struct error *e);
+/* The master, as root: keep what it and its children need to fork, bind, kill
+ * and read. */
+int users_drop_master(const struct users *, bool transparent, struct error *e);
+/* May this process bind to foreign addresses? */
+int users_check_transparent(struct error *e);
 /* mkdir -p, the last one of that owner and mode; one that is there is checked
  * (a folder, the owner) and left as it is. */
 int users_folder(const struct users *, const char *path, const struct user *,

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -329,13 +330,23 @@ seccomp_inspector(struct error *e)
 }
 #endif
 
+#define SOCKET_TYPE 0xfu /* without SOCK_NONBLOCK, SOCK_CLOEXEC */
+
 static int
 seccomp_confined(struct error *e)
 {
+	static const unsigned raw[] = { SOCK_RAW, SOCK_PACKET };
 	scmp_filter_ctx c = seccomp_init(SCMP_ACT_ALLOW);
 	int rc = c == NULL ? -ENOMEM : 0;
 
 	forbid(c, &rc);
+	/* A worker that binds to its clients' addresses has CAP_NET_RAW for
+	 * it, and for that alone: nothing is sniffed or forged with it. */
+	rule_if(c, &rc, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
+	    SCMP_A0(SCMP_CMP_EQ, AF_PACKET, 0));
+	for (size_t i = 0; i < PN_COUNT(raw); i++)
+		rule_if(c, &rc, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, raw[i]));
 	return load(c, rc, e);
 }
 

@@ -230,6 +230,12 @@ converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 	else if (code < 0)
 		doctor_say(d, FAIL, what, "see that server's log", "%s: %s",
 		    t->server->name, t->why.text);
+	else if (u->identity == IDENTITY_TPROXY)
+		doctor_say(d, FINE, what, "",
+		    "%s answers us; whether it can answer clients through "
+		    "this machine is not to be seen from here: look in its "
+		    "log for their addresses",
+		    t->server->name);
 	else if (u->identity == IDENTITY_NONE)
 		doctor_say(d, WARN, what,
 		    "nothing there may trust our address; `identity xclient` "

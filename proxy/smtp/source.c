@@ -1,6 +1,7 @@
 /* source - see source.h. */
 #include "smtp/source.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -81,4 +82,40 @@ source_put_header(struct buf *b, enum smtp_identity by, const struct client *c)
 	}
 	proxy_header_put(b, by == IDENTITY_PROXY_V1 ? 1 : 2, &client,
 	    &listener);
+}
+
+/* ---- TPROXY ---- */
+
+static bool
+is_loopback(const struct source *s)
+{
+	return s->v4 ? s->addr[12] == 127
+		     : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)s->addr);
+}
+
+int
+source_bind(int fd, int family, const struct source *s)
+{
+	struct sockaddr_storage from;
+	socklen_t size = s->v4 ? sizeof(struct sockaddr_in)
+			       : sizeof(struct sockaddr_in6);
+	int one = 1;
+
+	if (!s->known || is_loopback(s))
+		return 0;
+	if (family != (s->v4 ? AF_INET : AF_INET6)) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	/* Ports are chosen at connect(), so that one can serve several
+	 * servers; where that is not known, a little earlier. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
+	    sizeof(one));
+	if (s->v4 ? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one,
+			sizeof(one)) < 0
+		  : setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one,
+			sizeof(one)) < 0)
+		return -1;
+	set_address(&from, s->addr, s->v4, 0);
+	return bind(fd, (struct sockaddr *)&from, size);
 }

@@ -1,6 +1,7 @@
 /*
  * source - who the client is, told by the connection itself rather than by a
- * command: a PROXY header before everything else. Also which client a
+ * command: a PROXY header before everything else, or the connection's very
+ * address (TPROXY, Linux; Documentation/networking/tproxy.rst). Also which client a
  * connection was dialled for. Called by upstream; owns nothing.
  */
 #ifndef SMTP_SOURCE_H
@@ -27,5 +28,13 @@ bool source_has_header(enum smtp_identity);
 /* It, for this client; NULL: for a connection of our own. */
 void source_put_header(struct buf *, enum smtp_identity,
     const struct client *);
+
+/*
+ * The socket (of that family, not connected yet) will come from that address,
+ * with a port of the kernel's choice; from our own where the client is nobody
+ * or on this machine. -1 and errno: EPERM, the right to do so is missing;
+ * EAFNOSUPPORT, the client's address is of the other family.
+ */
+int source_bind(int fd, int family, const struct source *);
 
 #endif

@@ -140,7 +140,7 @@ static void (*const steps[])(struct upstream *, const struct reply_lines *) = {
 };
 
 static int
-start_connect(const struct server *to)
+start_connect(const struct upstream *u, const struct server *to)
 {
 	int fd = socket(to->addr->ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -150,8 +150,10 @@ start_connect(const struct server *to)
 		return -1;
 	/* Only a hint; the batches are whole without it. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (const struct sockaddr *)to->addr, to->addr_len) < 0 &&
-	    errno != EINPROGRESS) {
+	if ((u->conf.hop->conf->identity == IDENTITY_TPROXY &&
+		source_bind(fd, to->addr->ss_family, &u->source) < 0) ||
+	    (connect(fd, (const struct sockaddr *)to->addr, to->addr_len) < 0 &&
+		errno != EINPROGRESS)) {
 		int saved = errno;
 
 		(void)close(fd);
@@ -170,7 +172,13 @@ dial(struct upstream *u, struct server *to)
 	u->dialled_ms = loop_now_ms(u->conf.loop);
 	u->keywords = (struct keywords){ 0 };
 	u->at = UPSTREAM_DIALLING;
-	fd = start_connect(to);
+	fd = start_connect(u, to);
+	if (fd < 0 && errno == EPERM &&
+	    u->conf.hop->conf->identity == IDENTITY_TPROXY) {
+		upstream_fail_identity(u, "binding to the client's address is "
+		    "not permitted (CAP_NET_RAW)", NULL);
+		return;
+	}
 	if (fd < 0) {
 		upstream_fail_dial(u, strerror(errno));
 		return;

@@ -45,7 +45,8 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/milter_postfix.py \
 	tests/integration/privacy.py \
 	tests/integration/process.py \
-	tests/integration/single.py
+	tests/integration/single.py \
+	tests/integration/tproxy.py
 EXTRA_DIST += $(INTEGRATION)
 TESTS += $(INTEGRATION)
 EXTRA_DIST += tests/data/gateway tests/data/module tests/data/policies

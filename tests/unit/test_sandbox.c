@@ -207,6 +207,18 @@ try_mount(void)
 	return syscall(SYS_mount, "none", "/mnt", "tmpfs", 0UL, NULL) == 0;
 }
 
+static bool
+try_raw_socket(void)
+{
+	return socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP) >= 0;
+}
+
+static bool
+try_packet_socket(void)
+{
+	return socket(AF_PACKET, SOCK_DGRAM, 0) >= 0;
+}
+
 static void
 the_inspector_gets_nowhere(void **state)
 {
@@ -399,7 +411,8 @@ the_worker_is_confined(void **state)
 	bool (*const may[])(void) = { spool_works, reads_what_it_may,
 		try_socket, try_connect, try_fork, memory_works };
 	bool (*const may_not[])(void) = { try_exec, try_ptrace,
-		try_writable_code, try_data_to_code, try_mount };
+		try_writable_code, try_data_to_code, try_mount,
+		try_raw_socket, try_packet_socket };
 	/* A worker's seccomp list lets files pass: only Landlock knows paths.
 	 */
 	bool (*const by_landlock[])(
