@@ -11,17 +11,22 @@ import statistics
 
 
 def rollup(pid):
-    """RSS and PSS in bytes; None when the process is gone."""
-    got = {}
+    """
+    RSS, PSS, and what no other process has, in bytes; None when the process
+    is gone.
+    """
+    got = {"private": 0}
     try:
         with open("/proc/%d/smaps_rollup" % pid) as f:
             for line in f:
                 words = line.split()
                 if words[0] in ("Rss:", "Pss:"):
                     got[words[0][:-1].lower()] = int(words[1]) << 10
+                elif words[0] in ("Private_Clean:", "Private_Dirty:"):
+                    got["private"] += int(words[1]) << 10
     except OSError:
         return None
-    return got if len(got) == 2 else None
+    return got if len(got) == 3 else None
 
 
 def sample(daemon):
