@@ -148,6 +148,34 @@ read_identity(struct reader *r, const struct setting *s,
 	return 0;
 }
 
+/* N idle SECONDS */
+static int
+read_keep(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	static const struct setting limits[] = {
+		{ .name = "keep", .least = "1", .most = "1000" },
+		{ .name = "idle", .least = "1s", .most = "1h" },
+	};
+	struct smtp_upstream *u = at;
+
+	(void)s;
+	if (setting_read_count(r, &limits[0], key, &u->keep, e) < 0 ||
+	    lex_expect(r->lex, "idle", e) < 0)
+		return -1;
+	return setting_read_duration(r, &limits[1], key, &u->keep_idle_ms, e);
+}
+
+static void
+print_keep(const void *at, struct buf *b)
+{
+	const struct smtp_upstream *u = at;
+
+	setting_print_count(&u->keep, b);
+	(void)buf_puts(b, " idle ");
+	setting_print_duration(&u->keep_idle_ms, b);
+}
+
 static void
 print_server(const void *at, struct buf *b)
 {
@@ -211,8 +239,34 @@ static const struct setting upstream_table[] = {
 	    IN_UPSTREAM(reply_timeout_ms), "5m", "1s", "1h", 0 },
 	{ "data_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(data_timeout_ms), "10m", "1s", "1h", 0 },
+	{ "reuse", setting_read_yesno, setting_print_yesno, IN_UPSTREAM(reuse),
+	    "yes", NULL, NULL, 0 },
+	/* Postfix under stress waits 10 s for a command; and with fewer than
+	 * its 100 processes, none of them waits longer than this for us. */
+	{ "keep", read_keep, print_keep, 0, "20 idle 5s", NULL, NULL, 0 },
+	{ "warm", setting_read_count, setting_print_count, IN_UPSTREAM(warm),
+	    "0", NULL, "100", 0 },
 	{ .name = NULL },
 };
+
+/* Who begins with the client's address cannot begin without a client. */
+static int
+check_warm(const struct smtp_upstream *u, const struct lex_pos *at,
+    struct error *e)
+{
+	if (u->warm > u->keep)
+		return lex_error(e, at,
+		    "upstream \"%s\": %u connections cannot be warm where %u are "
+		    "kept", u->name, u->warm, u->keep);
+	if (u->warm > 0 && u->identity != IDENTITY_NONE &&
+	    u->identity != IDENTITY_XFORWARD &&
+	    u->identity != IDENTITY_XCLIENT)
+		return lex_error(e, at,
+		    "upstream \"%s\": with identity %s no connection can be warm, "
+		    "it begins with the client's address",
+		    u->name, config_identities[u->identity]);
+	return 0;
+}
 
 static int
 check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
@@ -249,7 +303,7 @@ check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
 		    "upstream \"%s\" delivers: its deliver line says in what "
 		    "way",
 		    u->name);
-	return 0;
+	return check_warm(u, &name->pos, e);
 }
 
 const struct smtp_upstream *

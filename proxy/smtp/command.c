@@ -49,7 +49,7 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 	FAULT("ehlo");
 	mail_end(s);
 	if (!s->logged_in) { /* RFC 4954 4: else it stays, and hears it again */
-		upstream_free(s->up);
+		kept_give(s->up);
 		s->up = NULL;
 	}
 	c->helo = arena_str(s->base->arena, name);

@@ -52,7 +52,7 @@ command_do_xclient(struct session *s, struct pn_str arg)
 	}
 	mail_end(s);
 	auth_forget(s);
-	upstream_free(s->up);
+	kept_give(s->up);
 	s->up = NULL;
 	session_rebase(s, t);
 	s->greeted = false;

@@ -36,6 +36,7 @@ add_server(struct hop *hop, const struct smtp_server *conf)
 	s->draining = conf->drain;
 	must(evtimer_assign(&s->retry, loop_base(hop->smtp->loop), on_retry,
 		 s) == 0);
+	kept_init(&s->kept);
 	TAILQ_INSERT_TAIL(&hop->servers, s, next);
 }
 
@@ -72,10 +73,20 @@ hop_fini(struct hop *hop)
 
 	while ((s = TAILQ_FIRST(&hop->servers)) != NULL) {
 		probe_stop(s);
+		kept_close(&s->kept);
 		(void)event_del(&s->retry);
 		TAILQ_REMOVE(&hop->servers, s, next);
 		free(s);
 	}
+}
+
+void
+hop_close_kept(struct hop *hop)
+{
+	struct server *s;
+
+	TAILQ_FOREACH (s, &hop->servers, next)
+		kept_close(&s->kept);
 }
 
 bool

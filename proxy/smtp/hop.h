@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include "smtp/ehlo.h"
+#include "smtp/kept.h"
 #include "smtp/smtp.h"
 
 struct hop;
@@ -36,6 +37,7 @@ struct server {
 	unsigned failures;      /* in a row; 0: it is well */
 	bool slow;              /* ... and the last one took its time */
 	struct event retry;     /* away: the next probe */
+	struct kept kept;       /* connections that no client has */
 };
 TAILQ_HEAD(servers, server);
 
@@ -51,6 +53,8 @@ struct hop {
 void hop_init(struct hop *, struct smtp *, const struct smtp_upstream *,
     void (*probed)(struct hop *));
 void hop_fini(struct hop *);
+/* No connection waits for a mail, and none will. */
+void hop_close_kept(struct hop *);
 /* Nothing is known of any of its servers yet, but one is being asked. */
 bool hop_is_new(const struct hop *);
 

@@ -227,6 +227,8 @@ smtp_drain(struct smtp *s, void (*drained)(void *), void *arg)
 	s->drained = drained;
 	s->drained_arg = arg;
 	stop_listening(s);
+	for (size_t i = 0; i < s->conf->n_upstreams; i++)
+		hop_close_kept(&s->hops[i]);
 	TAILQ_FOREACH (x, &s->sessions, all)
 		session_drain(x);
 	door_left(s);

@@ -18,6 +18,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/hop.c proxy/smtp/hop.h \
 	proxy/smtp/identity.c proxy/smtp/identity.h \
 	proxy/smtp/intake.c \
+	proxy/smtp/kept.c proxy/smtp/kept.h \
 	proxy/smtp/limits.c proxy/smtp/limits.h \
 	proxy/smtp/line.c proxy/smtp/line.h \
 	proxy/smtp/listener.c \
@@ -47,6 +48,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/tls_inside.h \
 	proxy/smtp/tls_server.c \
 	proxy/smtp/upstream.c proxy/smtp/upstream.h \
+	proxy/smtp/upstream_again.c \
 	proxy/smtp/upstream_dial.c \
 	proxy/smtp/upstream_end.c \
 	proxy/smtp/upstream_inside.h \

@@ -96,18 +96,25 @@ void
 mail_dial(struct session *s)
 {
 	const struct transaction *t = s->t != NULL ? s->t : s->base;
+	const struct upstream_conf conf = {
+		.loop = s->smtp->loop,
+		.hop = s->hop,
+		.hostname = s->smtp->conf->hostname,
+		.hold_noop_ms = s->smtp->conf->hold_noop_ms,
+		.wake = wake,
+		.arg = s };
 
 	find_listener(s);
-	if (s->up == NULL)
-		s->up = upstream_new(&(struct upstream_conf){
-		    .loop = s->smtp->loop,
-		    .hop = s->hop,
-		    .hostname = s->smtp->conf->hostname,
-		    .hold_noop_ms = s->smtp->conf->hold_noop_ms,
-		    .wake = wake,
-		    .arg = s });
-	/* The transaction lives as long as the dialling: RSET ends neither. */
-	upstream_dial(s->up, &t->client, t->client.helo, t->id);
+	upstream_free(s->up);
+	/* The transaction lives as long as the dialling: RSET ends neither.
+	 * What is kept may be as dead as what was lost, and is for mails. */
+	if (s->redialled || s->t == NULL) {
+		s->up = upstream_new(&conf);
+		upstream_dial(s->up, &t->client, t->client.helo, t->id);
+	} else {
+		s->up = upstream_get(&conf, &t->client, t->client.helo, t->id);
+		kept_warm(s->hop);
+	}
 }
 
 /* ---- answers ---- */

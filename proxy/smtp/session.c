@@ -370,7 +370,7 @@ session_free(struct session *s)
 	mail_end(s);
 	delay_cancel(&s->delay);
 	auth_end(s);
-	upstream_free(s->up);
+	kept_give(s->up);
 	engine_cancel(smtp->engine, s->base);
 	engine_leave(smtp->engine, s->base);
 	shape_disconnect(s);
@@ -438,10 +438,21 @@ patience(const struct session *s)
 	return ms;
 }
 
+/* A client that thinks it over needs no process of the next hop's. */
+static void
+rest(struct session *s)
+{
+	if (s->mail || !upstream_at_rest(s->up))
+		return;
+	kept_give(s->up);
+	s->up = NULL;
+}
+
 /* Nothing complete in the buffer: read, or answer what is due, or wait. */
 enum turn
 session_want_line(struct session *s)
 {
+	rest(s);
 	if (!STAILQ_EMPTY(&s->answers)) {
 		s->state = SESSION_ANSWERS;
 		return TURN_AGAIN;

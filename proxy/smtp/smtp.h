@@ -62,6 +62,11 @@ struct smtp_upstream {
 	uint64_t failover_timeout_ms; /* 1 min, of all of them */
 	uint64_t reply_timeout_ms;    /* 5 min (RFC 5321 4.5.3.2) */
 	uint64_t data_timeout_ms;     /* after the final dot: 10 min */
+	bool reuse;                   /* a connection serves several clients */
+	unsigned keep;                /* of them wait at most, a server and
+					 worker: 20 */
+	uint64_t keep_idle_ms;        /* ... and no longer than 5 s */
+	unsigned warm;                /* unused ones that wait: none */
 	struct tls_next tls;
 };
 

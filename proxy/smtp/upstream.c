@@ -15,6 +15,11 @@
 #include "smtp/upstream_inside.h"
 
 #define NOOPS_MAX 20 /* while one message is held */
+#define REST_MS 1000 /* then another client may have it */
+/* Of one connection. OpenSMTPD takes 100 mails; Postfix counts 100 commands
+ * that lead to none before they are errors. */
+#define MAILS_MAX 100
+#define JUNK_MAX 40
 
 struct upstream *
 upstream_new(const struct upstream_conf *conf)
@@ -48,6 +53,9 @@ upstream_free(struct upstream *u)
 	plan_fini(&u->plan);
 	buf_fini(&u->queue);
 	buf_fini(&u->expected);
+	buf_fini(&u->told);
+	buf_fini(&u->again.lines);
+	buf_fini(&u->again.kinds);
 	u->magic = 0;
 	free(u);
 }
@@ -64,10 +72,17 @@ patience(const struct upstream *u)
 	 * has no other. */
 	if (u->step == STEP_BANNER || plan_has_more(&u->plan))
 		return c->connect_timeout_ms;
+	/* Nor where a connection that was left alone may be no more. */
+	if (u->again.on || u->renewing)
+		return c->connect_timeout_ms;
 	if (u->writing)
 		return c->data_timeout_ms;
 	if (u->outstanding == 0 && u->holding)
 		return u->conf.hold_noop_ms;
+	if (u->outstanding == 0 && u->at == UPSTREAM_READY && !u->open &&
+	    !u->engaged)
+		return !u->kept && upstream_may_serve(u) ? REST_MS
+							 : c->keep_idle_ms;
 	return c->reply_timeout_ms;
 }
 
@@ -123,11 +138,18 @@ upstream_expect(struct upstream *u, enum expected kind)
 	(void)buf_add(&u->expected, &byte, 1);
 }
 
+struct buf *
+upstream_lines(struct upstream *u)
+{
+	return u->again.on ? &u->again.lines : &u->queue;
+}
+
 void
 upstream_command(struct upstream *u, enum expected kind, const char *text)
 {
-	(void)buf_puts(&u->queue, text);
-	upstream_expect(u, kind);
+	(void)buf_puts(upstream_lines(u), text);
+	again_expect(u, kind);
+	again_pass(u);
 }
 
 void
@@ -153,7 +175,38 @@ upstream_at(const struct upstream *u)
 {
 	if (u->at == UPSTREAM_READY && u->out_of_step)
 		return UPSTREAM_DOWN;
+	if (u->at == UPSTREAM_DIALLING && u->again.dialling)
+		return UPSTREAM_READY; /* and slow to answer */
 	return u->at;
+}
+
+bool
+upstream_at_rest(const struct upstream *u)
+{
+	return u != NULL && u->at_rest;
+}
+
+/* Nothing is due but what says that it forgot the last mail. */
+static bool
+is_idle(const struct upstream *u)
+{
+	for (size_t i = 0; i < buf_len(&u->expected); i++)
+		if (buf_data(&u->expected)[i] != RESET)
+			return false;
+	return u->at == UPSTREAM_READY && !u->open && !u->ended &&
+	    !u->out_of_step && !u->wire.broken && buf_len(&u->queue) == 0 &&
+	    buf_len(&u->wire.out) == 0 && buf_len(&u->wire.in) == 0;
+}
+
+bool
+upstream_may_serve(const struct upstream *u)
+{
+	const struct smtp_upstream *c = u->conf.hop->conf;
+
+	return c->reuse && !u->refused && !u->engaged &&
+	    (c->identity == IDENTITY_NONE ||
+		c->identity == IDENTITY_XFORWARD) &&
+	    u->mails < MAILS_MAX && u->junk < JUNK_MAX && is_idle(u);
 }
 
 const struct server *
@@ -209,22 +262,28 @@ bool
 upstream_mail(struct upstream *u, const struct envelope *e,
     const struct client *c, const char *id, bool local)
 {
+	struct buf *lines;
 	struct params p;
 
 	if (!can(u, e->params, PARAM_OF_MAIL, &p))
 		return false;
 	u->binary = p.binary;
 	upstream_set_id(u, id);
+	again_begin(u, c);
+	lines = upstream_lines(u);
 	if (u->conf.hop->conf->identity == IDENTITY_XFORWARD)
-		for (unsigned n = identity_xforward(&u->queue, c, id, local,
+		for (unsigned n = identity_xforward(lines, c, id, local,
 			 u->keywords.xforward);
 		     n > 0; n--)
-			upstream_expect(u, IDENTITY);
-	(void)buf_puts(&u->queue, "MAIL FROM:<");
-	(void)buf_add_str(&u->queue, e->path);
-	(void)buf_puts(&u->queue, ">");
-	put_params(&u->queue, e->params, &u->keywords);
+			again_expect(u, IDENTITY);
+	(void)buf_puts(lines, "MAIL FROM:<");
+	(void)buf_add_str(lines, e->path);
+	(void)buf_puts(lines, ">");
+	put_params(lines, e->params, &u->keywords);
 	upstream_command(u, WANTED, "\r\n");
+	u->open = true;
+	u->at_rest = false;
+	u->mails++;
 	return true;
 }
 
@@ -232,6 +291,7 @@ bool
 upstream_rcpt(struct upstream *u, const struct rcpt *r)
 {
 	struct pn_str params = r->params;
+	struct buf *lines = upstream_lines(u);
 	struct params p;
 
 	/* Whom a milter added need not be known by it: he gets the message. */
@@ -239,13 +299,13 @@ upstream_rcpt(struct upstream *u, const struct rcpt *r)
 		params = PN_STR_V("");
 	if (!can(u, params, PARAM_OF_RCPT, &p))
 		return false;
-	(void)buf_puts(&u->queue, "RCPT TO:<");
-	(void)buf_add_str(&u->queue, r->path);
-	(void)buf_puts(&u->queue, ">");
-	put_params(&u->queue, params, &u->keywords);
+	(void)buf_puts(lines, "RCPT TO:<");
+	(void)buf_add_str(lines, r->path);
+	(void)buf_puts(lines, ">");
+	put_params(lines, params, &u->keywords);
 	/* RFC 3461 4.1: who was not asked for must not tell of himself. */
 	if (r->quiet && u->keywords.dsn)
-		(void)buf_puts(&u->queue, " NOTIFY=NEVER");
+		(void)buf_puts(lines, " NOTIFY=NEVER");
 	upstream_command(u, WANTED, "\r\n");
 	return true;
 }
@@ -326,9 +386,9 @@ upstream_rset(struct upstream *u)
 {
 	if (u == NULL || upstream_at(u) != UPSTREAM_READY)
 		return;
-	u->holding = false;
+	u->holding = u->open = false;
 	upstream_command(u, RESET, "RSET\r\n");
-	upstream_pump(u);
+	upstream_flush(u);
 }
 
 void
@@ -379,7 +439,7 @@ upstream_body(struct upstream *u, struct spool *spool,
 	for (unsigned i = 0; i < replies; i++)
 		upstream_expect(u, WANTED);
 	u->outstanding += replies;
-	u->writing = true;
+	u->writing = u->ending = true;
 	write_body(u);
 }
 
@@ -427,6 +487,13 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 	if (u->writing)
 		u->out_of_step = true;
 	u->writing = false;
+	/* What was wrong with others' mails is no answer to this one. */
+	if (u->again.on && u->at == UPSTREAM_READY && r->code / 100 == 4 &&
+	    again_dial(u))
+		return false;
+	if (u->at == UPSTREAM_READY)
+		again_end(u);
+	u->refused |= r->code >= 400;
 	*kind = (enum expected)*buf_data(&u->expected);
 	buf_drop(&u->expected, 1);
 	u->outstanding--;
@@ -441,6 +508,16 @@ static bool
 is_owners(enum expected kind)
 {
 	return kind == WANTED || kind == CONTINUED || kind == SECRET;
+}
+
+/* The last reply to a message: it may rest. */
+static void
+message_answered(struct upstream *u, const struct reply_lines *r)
+{
+	u->open = u->ending = false;
+	if (r->code == 250)
+		u->junk = 0;
+	upstream_arm(u);
 }
 
 /* A reply that is ours to look at: to XFORWARD, RSET, NOOP. Without RSET done
@@ -465,6 +542,8 @@ upstream_take(struct upstream *u, struct reply_lines *r)
 		if (u->at != UPSTREAM_READY || !upstream_next_reply(u, r, &kind))
 			return false;
 		u->challenged = kind == SECRET && r->code == 334;
+		if (u->ending && u->outstanding == 0)
+			message_answered(u, r);
 		if (is_owners(kind))
 			return true;
 		deal_with(u, kind, r);
@@ -486,10 +565,15 @@ settle(struct upstream *u)
 			upstream_pump(u);
 	}
 	if (u->at == UPSTREAM_READY && u->outstanding == 0) {
-		if (u->ended || buf_len(&u->wire.in) > 0)
-			upstream_hang_up(u); /* closed, or 421, while nothing was asked */
-		else if (u->holding)
+		if (!u->ended && buf_len(&u->wire.in) == 0) {
 			upstream_arm(u);
+			return;
+		}
+		/* Closed, or 421, while nothing was asked. */
+		if (again_dial(u))
+			return;
+		upstream_hang_up(u);
+		u->wake_due = u->kept;
 		return;
 	}
 	u->wake_due = true;
@@ -517,6 +601,8 @@ timed_out(struct upstream *u)
 		u->noops++;
 		upstream_command(u, SKIPPED, "NOOP\r\n");
 		upstream_pump(u);
+	} else if (!u->holding && !u->open) {
+		u->at_rest = u->wake_due = true;
 	}
 }
 

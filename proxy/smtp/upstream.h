@@ -40,6 +40,13 @@ struct upstream_conf {
 struct upstream *upstream_new(const struct upstream_conf *);
 /* With QUIT when nothing is outstanding, else by closing. NULL is fine. */
 void upstream_free(struct upstream *);
+/*
+ * A connection for this client's mail: one that was kept (kept.h), READY or
+ * soon, or a new one that dials as upstream_dial() does. Never NULL; freed by
+ * upstream_free() or kept_give().
+ */
+struct upstream *upstream_get(const struct upstream_conf *,
+    const struct client *, struct pn_str helo, const char *id);
 
 /*
  * Connect, greet, hand on the identity: with the first server of the hop's plan
@@ -57,6 +64,8 @@ const struct server *upstream_server(const struct upstream *);
 bool upstream_is_for(const struct upstream *, const struct client *);
 enum upstream_at upstream_at(const struct upstream *);
 const struct reply *upstream_failure(const struct upstream *);
+/* READY and asked nothing for a while: better given back. NULL is fine. */
+bool upstream_at_rest(const struct upstream *);
 
 /*
  * Put a command behind those that wait; upstream_flush() sends. MAIL is

@@ -3,14 +3,19 @@
  * who the client is. RFC 5321 3.1, 4.1.1.1; XCLIENT_README, XFORWARD_README.
  *
  *   [PROXY header ->] BANNER -> EHLO [-> HELO] -> [XCLIENT -> AGAIN] -> READY
+ *
+ * A kept connection has that behind it. It is told the client's name if it
+ * heard another one last: EHLO forgets all that was before (RFC 5321 4.1.4).
  */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/must.h"
 #include "smtp/identity.h"
+#include "smtp/kept.h"
 #include "smtp/source.h"
 #include "smtp/upstream_inside.h"
 
@@ -19,7 +24,11 @@ say_hello(struct upstream *u, const char *verb, enum step step)
 {
 	(void)buf_printf(&u->queue, "%s ", verb);
 	(void)buf_add_str(&u->queue, u->helo);
-	upstream_command(u, WANTED, "\r\n");
+	(void)buf_puts(&u->queue, "\r\n");
+	upstream_expect(u, WANTED);
+	buf_clear(&u->told);
+	(void)buf_add_str(&u->told, u->helo);
+	u->junk++;
 	u->step = step;
 }
 
@@ -34,9 +43,12 @@ ready(struct upstream *u)
 {
 	u->step = STEP_READY;
 	u->at = UPSTREAM_READY;
+	u->renewing = false;
 	plan_fini(&u->plan);
 	server_answered(u->server, &u->keywords);
 	u->wake_due = true;
+	if (u->again.dialling)
+		again_tell(u);
 }
 
 /* Greeted: hand on who the client is. */
@@ -93,7 +105,8 @@ answered_ehlo(struct upstream *u, const struct reply_lines *r)
 		/* It took the header for a command and this is the answer to
 		 * that: every reply would be one behind, every client us. */
 		upstream_fail_identity(u, "the PROXY header was refused", r);
-	} else if (r->code >= 500 && !u->conf.hop->conf->lmtp) {
+	} else if (r->code >= 500 && !u->conf.hop->conf->lmtp &&
+	    !u->renewing) {
 		say_hello(u, "HELO", STEP_HELO);
 	} else {
 		upstream_fail_dial(u, "it refuses EHLO");
@@ -115,6 +128,8 @@ answered_xclient(struct upstream *u, const struct reply_lines *r)
 {
 	if (r->code == 220)
 		say_hello(u, ehlo(u), STEP_AGAIN);
+	else if (u->renewing)
+		upstream_fail_dial(u, "XCLIENT was refused");
 	else
 		upstream_fail_identity(u, "XCLIENT was refused", r);
 }
@@ -171,6 +186,8 @@ dial(struct upstream *u, struct server *to)
 	u->server = to;
 	u->dialled_ms = loop_now_ms(u->conf.loop);
 	u->keywords = (struct keywords){ 0 };
+	u->mails = u->junk = 0;
+	u->refused = false;
 	u->at = UPSTREAM_DIALLING;
 	fd = start_connect(u, to);
 	if (fd < 0 && errno == EPERM &&
@@ -211,20 +228,34 @@ upstream_dial_next(struct upstream *u)
 }
 
 static void
-begin(struct upstream *u, const struct client *client, struct pn_str helo,
+introduce(struct upstream *u, const struct client *client, struct pn_str helo,
     const char *id)
 {
-	MUST_BE(u, UPSTREAM);
-	upstream_hang_up(u);
-	plan_fini(&u->plan);
 	u->client = client;
 	u->helo = helo;
 	upstream_set_id(u, id);
 	u->identity = client != NULL;
 	source_of(client, &u->source);
 	u->noops = 0;
+}
+
+static void
+set_limit(struct upstream *u)
+{
 	u->give_up_ms = loop_now_ms(u->conf.loop) +
 	    u->conf.hop->conf->failover_timeout_ms;
+}
+
+static void
+begin(struct upstream *u, const struct client *client, struct pn_str helo,
+    const char *id)
+{
+	MUST_BE(u, UPSTREAM);
+	upstream_hang_up(u);
+	plan_fini(&u->plan);
+	again_end(u);
+	introduce(u, client, helo, id);
+	set_limit(u);
 }
 
 void
@@ -235,6 +266,63 @@ upstream_dial(struct upstream *u, const struct client *client,
 	plan_make(&u->plan, u->conf.hop);
 	if (!upstream_dial_next(u))
 		upstream_fail_dial(u, "all its servers are away");
+}
+
+void
+upstream_dial_anew(struct upstream *u)
+{
+	upstream_hang_up(u);
+	set_limit(u);
+	plan_make(&u->plan, u->conf.hop);
+	u->at = UPSTREAM_DIALLING; /* even if no server may be tried */
+	if (!upstream_dial_next(u))
+		upstream_fail(u, "4.4.1",
+		    PN_STR_V("The next hop is not available"),
+		    "all its servers are away");
+}
+
+void
+upstream_adopt(struct upstream *u, const struct upstream_conf *conf,
+    const struct client *client, struct pn_str helo, const char *id)
+{
+	u->conf = *conf;
+	introduce(u, client, helo, id);
+	u->at_rest = false;
+	log_debug(u->id, "upstream-kept", "server=%s mails=%u", u->server->name,
+	    u->mails);
+	if (u->mails > 0 && pn_str_eq(helo, buf_str(&u->told)))
+		return;
+	u->at = UPSTREAM_DIALLING;
+	u->renewing = true;
+	if (u->conf.hop->conf->identity == IDENTITY_XCLIENT)
+		identify(u);
+	else
+		say_hello(u, ehlo(u), STEP_EHLO);
+	if (u->at == UPSTREAM_DIALLING)
+		upstream_pump(u);
+}
+
+/* The draw among servers comes first: what is kept must not undo weights. */
+struct upstream *
+upstream_get(const struct upstream_conf *conf, const struct client *client,
+    struct pn_str helo, const char *id)
+{
+	struct plan plan = { 0 };
+	struct upstream *u;
+
+	plan_make(&plan, conf->hop);
+	u = plan.n > 0 ? kept_take(plan.servers[0], helo) : NULL;
+	if (u != NULL) {
+		plan_fini(&plan);
+		upstream_adopt(u, conf, client, helo, id);
+		return u;
+	}
+	u = upstream_new(conf);
+	begin(u, client, helo, id);
+	u->plan = plan;
+	if (!upstream_dial_next(u))
+		upstream_fail_dial(u, "all its servers are away");
+	return u;
 }
 
 void

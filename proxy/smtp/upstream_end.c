@@ -17,6 +17,7 @@ upstream_hang_up(struct upstream *u)
 	u->outstanding = 0;
 	u->writing = u->ended = u->out_of_step = false;
 	u->engaged = u->challenged = false;
+	u->open = u->ending = u->at_rest = u->renewing = false;
 	u->step = STEP_NONE;
 	u->at = UPSTREAM_DOWN;
 }
@@ -40,6 +41,7 @@ upstream_fail(struct upstream *u, const char *status, struct pn_str text,
 	if (dialling && upstream_dial_next(u))
 		return;
 	plan_fini(&u->plan);
+	again_end(u);
 	u->at = UPSTREAM_FAILED;
 	u->failure = (struct reply){ .code = 451, .text = text };
 	memcpy(u->failure.status, status, strlen(status) + 1);
@@ -52,6 +54,10 @@ upstream_fail(struct upstream *u, const char *status, struct pn_str text,
 void
 upstream_fail_dial(struct upstream *u, const char *why)
 {
+	if (u->renewing) { /* a kept one that is no more; no news of the server */
+		upstream_dial_anew(u);
+		return;
+	}
 	if (u->at == UPSTREAM_DIALLING)
 		server_failed(u->server,
 		    loop_now_ms(u->conf.loop) - u->dialled_ms, why);
@@ -61,6 +67,8 @@ upstream_fail_dial(struct upstream *u, const char *why)
 void
 upstream_fail_lost(struct upstream *u, const char *why)
 {
+	if (again_dial(u))
+		return;
 	upstream_fail(u, "4.4.2", PN_STR_V("The connection to the next hop was lost"),
 	    why);
 }

@@ -1,7 +1,8 @@
 /*
  * upstream_inside - what a connection to a next hop is made of, for the files
  * that are upstream: upstream.c (commands and replies), upstream_dial.c (until
- * it is READY), upstream_end.c (the ways it ends).
+ * it is READY), upstream_again.c (a mail's first commands once more),
+ * upstream_end.c (the ways it ends), kept.c (between two clients).
  *
  * What was asked stands in `expected`, one byte a command, in order: WANTED
  * CONTINUED and SECRET replies are the owner's, the others are dealt with by
@@ -38,13 +39,27 @@ enum expected {
 	RESET = 'r'
 };
 
+/*
+ * What a connection that served mails before was told of this one, as long as
+ * it has answered none of it. It may have been closed meanwhile, and the news
+ * cross our MAIL: then another one is dialled and told the same.
+ */
+struct again {
+	bool on;           /* commands go into .lines first */
+	bool dialling;     /* ... and stay there: the other one is not READY */
+	struct buf lines;  /* whole commands */
+	struct buf kinds;  /* enum expected, one for each */
+	size_t passed;     /* of lines: in the queue too */
+	struct keywords promised; /* those the commands were made for */
+};
+
 struct upstream {
 	uint32_t magic;
 	struct upstream_conf conf;
 	struct wire wire;
 	enum upstream_at at;
 	enum step step;
-	const struct client *client; /* borrowed while dialling */
+	const struct client *client; /* borrowed until READY, and while .again is on */
 	struct pn_str helo;
 	char id[TRANSACTION_ID_MAX]; /* for the log: whose mail it is */
 	bool identity;
@@ -70,6 +85,18 @@ struct upstream {
 	struct body body;
 	struct reply failure;
 	bool wake_due;
+
+	struct buf told;     /* the name it heard in EHLO */
+	unsigned mails;      /* that it heard of */
+	unsigned junk;       /* commands that led to none, since the last it took */
+	bool open;           /* it is in the midst of one */
+	bool ending;         /* ... the reply to the message is due */
+	bool refused;        /* it said 4xx or 5xx: nobody else's from now on */
+	bool at_rest;        /* nothing was asked for a while */
+	bool renewing;       /* kept, and introduced to another client */
+	struct again again;
+	TAILQ_ENTRY(upstream) next; /* on its server's list: */
+	bool kept;           /* nobody's now */
 };
 
 /* ---- asking (upstream.c) ---- */
@@ -78,7 +105,9 @@ struct upstream {
 void upstream_arm(struct upstream *);
 /* A reply of this kind is due, in its turn. */
 void upstream_expect(struct upstream *, enum expected);
-/* The end of a command (or all of it) into the queue, and its reply is due. */
+/* Where commands are put together. */
+struct buf *upstream_lines(struct upstream *);
+/* The end of a command (or all of it), and its reply is due. */
 void upstream_command(struct upstream *, enum expected, const char *text);
 /* Send what may be sent. The connection may have failed afterwards. */
 void upstream_pump(struct upstream *);
@@ -87,6 +116,8 @@ bool upstream_next_reply(struct upstream *, struct reply_lines *,
     enum expected *);
 /* Whose mail it is, for the log. */
 void upstream_set_id(struct upstream *, const char *id);
+/* May another client have it? */
+bool upstream_may_serve(const struct upstream *);
 /* The owner's callback: something happened on the wire. */
 void upstream_on_wire(int fd, short what, void *arg);
 
@@ -96,6 +127,27 @@ void upstream_on_wire(int fd, short what, void *arg);
 void upstream_dial_on(struct upstream *);
 /* The next server of the plan. False: there is none, or no time for it. */
 bool upstream_dial_next(struct upstream *);
+/* For the client at hand: from the first server that may be tried. */
+void upstream_dial_anew(struct upstream *);
+/* A kept connection is this client's now. */
+void upstream_adopt(struct upstream *, const struct upstream_conf *,
+    const struct client *, struct pn_str helo, const char *id);
+
+/* ---- once more (upstream_again.c) ---- */
+
+/* A mail begins: remember its commands, if that may be of use. */
+void again_begin(struct upstream *, const struct client *);
+/* A reply of this kind is due, in its turn. */
+void again_expect(struct upstream *, enum expected);
+/* The lines so far go on into the queue. */
+void again_pass(struct upstream *);
+/* It answered. */
+void again_end(struct upstream *);
+/* The connection is of no use: dial another one. False: it was the mail's
+ * own. */
+bool again_dial(struct upstream *);
+/* The other one is READY: tell it. */
+void again_tell(struct upstream *);
 
 /* ---- ends (upstream_end.c): the owner is to be woken ---- */
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -212,6 +213,10 @@ main(int argc, char **argv)
 	up->connect_timeout_ms = number(argc, argv, "connect_timeout", 5000);
 	up->reply_timeout_ms = number(argc, argv, "reply_timeout", 5000);
 	up->data_timeout_ms = number(argc, argv, "last_timeout", 5000);
+	up->reuse = strcmp(option(argc, argv, "reuse", "yes"), "yes") == 0;
+	up->keep = 20;
+	up->keep_idle_ms = number(argc, argv, "idle_timeout", 5000);
+	up->warm = (unsigned)number(argc, argv, "warm", 0);
 	if (number(argc, argv, "route", 0)) {
 		up->n_servers = 1;
 		ups[1] = *up;

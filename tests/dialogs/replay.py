@@ -37,6 +37,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     U> TEXT              the next hop heard this line
     U= TEXT              ... this message, as it was on the wire without its end
     U! close | TEXT      the next hop closes, or says TEXT unasked
+    U# N                 ... has seen so many connections, the probe's not counted
     V<, V>, V=, V!       the same of the second server, if there is one
     ~ SECONDS            nothing happens
     T! TERM              a signal for the door
@@ -101,6 +102,7 @@ class Sink:
         self.change = threading.Condition()
         self.connections = []
         self.finished = 0
+        self.accepted = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -113,6 +115,7 @@ class Sink:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections.append(sock)
+            self.note_connection()
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def answer(self, sock, verb):
@@ -138,6 +141,17 @@ class Sink:
         with self.change:
             where.append(what)
             self.change.notify_all()
+
+    def note_connection(self):
+        with self.change:
+            self.accepted += 1
+            self.change.notify_all()
+
+    def expect_connections(self, n):
+        self.wait(lambda: self.accepted > n)
+        time.sleep(0.02)
+        if self.accepted != n + 1:
+            raise Mismatch("the next hop has seen %d connections" % (self.accepted - 1))
 
     def serve(self, sock):
         f = sock.makefile("rb")
@@ -335,7 +349,8 @@ class Daemon:
               "errors": "error_limit %s", "junk": "junk_command_limit %s",
               "command_timeout": "command_timeout %s", "data_timeout": "data_timeout %s"}
     UP = {"connect_timeout": "connect_timeout %s", "reply_timeout": "reply_timeout %s",
-          "last_timeout": "data_timeout %s"}
+          "last_timeout": "data_timeout %s", "reuse": "reuse %s",
+          "idle_timeout": "keep 20 idle %s", "warm": "warm %s"}
     EARLY = {"reject": 'reject 550 5.7.1 "not here"', "tempfail": 'tempfail 451 4.7.1 "not now"'}
     args = []
 
@@ -491,7 +506,7 @@ class Transcript:
                 if m:
                     setattr(self, m.group(1), m.group(2))
                     continue
-                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S\*|S!|[UV]<|[UV]>|[UV]=|[UV]!|T!|~)(?: (.*))?$", line)
+                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S\*|S!|[UV]<|[UV]>|[UV]=|[UV]!|[UV]#|T!|~)(?: (.*))?$", line)
                 if not m:
                     raise SystemExit("%s:%d: what is this?" % (path, n))
                 self.steps.append((n, m.group(1), m.group(2) or ""))
@@ -626,6 +641,8 @@ class Play:
             sink.expect_line(pattern(text))
         elif kind == "U=":
             sink.expect_message(None if text == "!cut" else unescape(text))
+        elif kind == "U#":
+            sink.expect_connections(int(text))
         elif kind == "U!" and text == "close":
             sink.close_all()
         elif kind == "U!":

@@ -139,7 +139,8 @@ everything_can_be_said(void **state)
 	    "listen milter inet6:8890@::1;\n"
 	    "listen smtp [::1]:2525 { upstream re;\n"
 	    "  identity from 10.0.0.0/8 proxy from 127.0.0.1 [::1] xforward; }\n"
-	    "upstream mta { server [::1]:26; identity xclient; reply_timeout 9s; }\n"
+	    "upstream mta { server [::1]:26; identity xclient; reply_timeout 9s;\n"
+	    "  reuse no; keep 30 idle 4s; warm 2; }\n"
 	    "upstream re { server 127.0.0.1:27; identity xforward; }\n"
 	    "upstream box { deliver maildir /tmp/box; }\n"
 	    "upstream box2 { deliver maildir /tmp/box; }\n"
@@ -180,6 +181,10 @@ everything_can_be_said(void **state)
 	assert_string_equal(s->listeners[0].name, "*:25");
 	assert_string_equal(s->listeners[0].upstream->name, "mta");
 	assert_int_equal(s->listeners[0].upstream->identity, IDENTITY_XCLIENT);
+	assert_false(s->listeners[0].upstream->reuse);
+	assert_int_equal(s->listeners[0].upstream->keep, 30);
+	assert_int_equal(s->listeners[0].upstream->keep_idle_ms, 4000);
+	assert_int_equal(s->listeners[0].upstream->warm, 2);
 	assert_int_equal(s->listeners[0].upstream->reply_timeout_ms, 9000);
 	assert_int_equal(s->listeners[0].identity_by, IDENTITY_NONE);
 	assert_int_equal(s->listeners[1].identity_by, IDENTITY_XFORWARD);
@@ -424,6 +429,12 @@ static const struct {
 	{ "upstream m { identity xclint; }", "1:23: unknown identity \"xclint\", did you mean \"xclient\"?" },
 	{ "upstream m { serve x; }", "1:14: unknown setting \"serve\" in an upstream block, did you mean \"server\"?" },
 	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block: server, deliver, ..." },
+	{ "upstream m { keep 0 idle 5s; }", "1:19: \"keep\" must be at least 1" },
+	{ "upstream m { keep 5 5s; }", "1:21: \"idle\" must stand here, not \"5s\"" },
+	{ "upstream m { keep 5 idle 2h; }", "1:26: \"idle\" must be at most 1h" },
+	{ "upstream m { reuse may; }", "1:20: \"reuse\" is yes or no, not \"may\"" },
+	{ "upstream m { server 127.0.0.1:1; identity none; keep 3 idle 5s; warm 4; }", "1:10: upstream \"m\": 4 connections cannot be warm where 3 are kept" },
+	{ "upstream m { server 127.0.0.1:1; identity proxy; warm 4; }", "1:10: upstream \"m\": with identity proxy no connection can be warm, it begins with the client's address" },
 	{ "upstream m { server 127.0.0.1:1;", "1:33: an upstream block is not closed with \"}\"" },
 	{ "upstream m { identity none; identity none; }", "1:29: \"identity\" is written twice, first at t.conf:1" },
 	{ "upstream b { deliver maildir /b; }\nupstream b { }", "2:10: there is an upstream \"b\" already" },
