@@ -218,7 +218,7 @@ static void
 choose(struct session *s, struct hop *hop)
 {
 	if (s->hop != hop) {
-		upstream_free(s->up);
+		kept_give(s->up);
 		s->up = NULL;
 	}
 	s->hop = hop;
