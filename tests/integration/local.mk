@@ -3,7 +3,7 @@ EXTRA_DIST += tests/lib/dns.py tests/lib/dovecot.py tests/lib/fault.py tests/lib
 	tests/lib/memory.py tests/lib/milter.py tests/lib/milter_cases.py \
 	tests/lib/milter_fuzz.py tests/lib/milterd.py \
 	tests/lib/mtas.py tests/lib/net.py tests/lib/postern.py tests/lib/postfix.py \
-	tests/lib/service.py tests/lib/sink.py tests/lib/tap.py tests/lib/tools.py \
+	tests/lib/service.py tests/lib/sink.py tests/lib/smuggling.py tests/lib/tap.py tests/lib/tools.py \
 	tests/lib/peers.py tests/lib/milter_sides.py tests/lib/milter_tap.py
 
 # The milter that writes down what it is told; milter_recorder.py runs it.
@@ -12,6 +12,7 @@ tests_lib_recorder_SOURCES = tests/lib/recorder.c
 tests_lib_recorder_LDADD = $(MILTER_LIBS) $(JANSSON_LIBS)
 
 INTEGRATION = tests/integration/relay_postfix.py \
+	tests/integration/smuggling_mtas.py \
 	tests/integration/lmtp.py \
 	tests/integration/smtp_peers.py \
 	tests/integration/postfix_snippets.py \
