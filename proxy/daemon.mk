@@ -40,5 +40,5 @@ posternd_CPPFLAGS = $(AM_CPPFLAGS) \
 # Modules call pn_* back; nothing else is visible.
 posternd_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 posternd_LDADD = libmaster.la libpolicy.la libconfig.la libkeeper.la \
-	libmilterdoor.la libsmtp.la libengine.la libinspect.la librules.la libfilters.la \
+	$(MILTER_DOOR) libsmtp.la libengine.la libinspect.la librules.la libfilters.la \
 	libmail.la libbase.la

@@ -107,9 +107,9 @@ child_begin(struct master *m, const char *role, const struct slot *own)
 }
 
 /*
- * A milter's message passes through half a dozen threads and processes, and a
- * wake-up that preempts whoever caused it has both run twice. Whom we answer
- * waits anyway; who is idle still wakes at once.
+ * A milter's message passes through half a dozen processes, the MTA's and ours,
+ * and a wake-up that preempts whoever caused it has both run twice. Whom we
+ * answer waits anyway; who is idle still wakes at once.
  */
 static void
 wake_in_turn(const struct slot *s)

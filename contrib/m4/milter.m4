@@ -1,5 +1,7 @@
 # PN_MILTER: libmilter, which has no pkg-config file. Gives MILTER_LIBS, and
 # HAVE_MILTER_FD where it listens on a socket that is open already ("fd:N").
+# MILTER_FIBERS (proxy/milter/calls.h) needs that, its archive (MILTER_ARCHIVE)
+# and objcopy; and that it waits in no call but those that calls.syms renames.
 AC_DEFUN([PN_MILTER], [
 	AC_CHECK_HEADER([libmilter/mfapi.h],, [AC_MSG_ERROR([no libmilter/mfapi.h])])
 	pn_save_LIBS=$LIBS
@@ -27,4 +29,22 @@ AC_DEFUN([PN_MILTER], [
 	AS_IF([test "$pn_cv_milter_fd" = yes],
 	    [AC_DEFINE([HAVE_MILTER_FD], [1], [libmilter listens on "fd:N", a socket that is open.])])
 	AC_SUBST([MILTER_LIBS])
+	AC_ARG_ENABLE([milter-fibers], [AS_HELP_STRING([--disable-milter-fibers],
+	    [leave libmilter its own threads (needed without its static archive)])],,
+	    [enable_milter_fibers=auto])
+	AC_CHECK_TOOL([OBJCOPY], [objcopy])
+	AC_CACHE_CHECK([for an archive of libmilter], [pn_cv_milter_archive], [
+		pn_cv_milter_archive=`$CC -print-file-name=libmilter.a 2>/dev/null`
+		AS_IF([test ! -f "$pn_cv_milter_archive" || $NM -u "$pn_cv_milter_archive" 2>/dev/null |
+		    $SED -n 's/^ *U //p' |
+		    $GREP -E '^(_*pthread_|thrd_|cnd_|p?select|e?p?poll|__p?poll|recv|__recv|send|__?read|readv|write|accept|pipe|u?sleep|nanosleep|clock_nanosleep|sig.*wait|pause|fork|system|popen)' |
+		    $GREP -v -E '^pthread_(mutex_.*|self)$' |
+		    $GREP -v -x -F "`$SED 's/ .*//' "$srcdir/proxy/milter/calls.syms"`" >&AS_MESSAGE_LOG_FD],
+		    [pn_cv_milter_archive=no])])
+	AS_IF([test "$pn_cv_milter_archive" = no || test "$pn_cv_milter_fd" = no || test -z "$OBJCOPY"],
+	    [AS_IF([test "$enable_milter_fibers" = yes],
+		[AC_MSG_ERROR([--enable-milter-fibers wants objcopy, and of libmilter an archive that takes an open socket])])
+	    enable_milter_fibers=no])
+	AC_SUBST([MILTER_ARCHIVE], [$pn_cv_milter_archive])
+	AM_CONDITIONAL([MILTER_FIBERS], [test "$enable_milter_fibers" != no])
 ])

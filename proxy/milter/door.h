@@ -5,6 +5,8 @@
 #ifndef MILTER_DOOR_H
 #define MILTER_DOOR_H
 
+#include <event2/event_struct.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "engine/count.h"
@@ -29,7 +31,7 @@ struct milter {
 	unsigned worker;
 	atomic_int socket;   /* what libmilter listens on; -1: not yet */
 	atomic_bool leaving; /* drained: it shall not begin to, either */
-	struct lend lend;
+	struct lend *lend;
 	struct offer_needs needs; /* read-only once it is made, */
 	char *symbols[SYMBOL_LISTS]; /* likewise: macros that an MTA is asked
 					for, a list a stage (talk.c) */

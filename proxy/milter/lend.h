@@ -1,6 +1,10 @@
 /*
  * lend - the one mailbox between libmilter's threads and the loop.
  *
+ * There are two of it, and the build takes one: lend_fibers.c, where libmilter
+ * is told to take fibers of the loop for threads (calls.h), and
+ * lend_threads.c, where it has its own.
+ *
  * A thread posts a letter, the loop opens it. When the thread wants an answer
  * it waits for its turn to come back: all that hangs on the letter belongs to
  * the loop meanwhile, and to the thread before and after. Letters are opened
@@ -9,9 +13,6 @@
 #ifndef MILTER_LEND_H
 #define MILTER_LEND_H
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
@@ -25,34 +26,30 @@ struct letter {
 	void (*open)(struct letter *); /* on the loop; the letter may go */
 };
 
-struct lend {
-	pthread_mutex_t lock;
-	STAILQ_HEAD(, letter) letters;
-	bool told;    /* fd says that there are some */
-	bool looking; /* the loop will look anyway */
-	int fd;       /* eventfd */
-	struct event ev, look;
-	struct loop *loop;
-};
+struct lend;
 
-/* Lives as long as its process. -1 and *e: no descriptor. */
-int lend_open(struct lend *, struct loop *, struct error *e);
+/* Lives as long as its process. NULL and *e: no descriptor. */
+struct lend *lend_new(struct loop *, struct error *e);
+/* Runs call(arg) in libmilter's first thread. */
+int lend_start(struct lend *, void *(*call)(void *), void *arg,
+    struct error *e);
+/* libmilter shall not look at this listening socket any more; from the loop,
+ * before another lies over its number. */
+void lend_forget(struct lend *, int socket);
 /* From any thread. */
 void lend_post(struct lend *, struct letter *);
-/* The same for what nobody waits for: opened with the next one, or when the
- * loop looks by itself, LEND_LOOK_MS later at most. */
+/* The same for what nobody waits for: it may be opened a little later, with the
+ * next one. */
 void lend_post_slowly(struct lend *, struct letter *);
-#define LEND_LOOK_MS 50
 
-/*
- * Whose turn it is: the thread waits, the loop gives back. A futex of its own,
- * for a condition variable costs a second wake-up: for its mutex.
- */
+/* Whose turn it is: the thread waits, the loop gives back. */
 struct turn {
 	atomic_uint back;
+	struct lend *of;
+	struct fiber *who; /* waits, where it is a fiber */
 };
 
-void turn_init(struct turn *);
+void turn_init(struct turn *, struct lend *);
 /* The thread, before it posts. */
 void turn_take(struct turn *);
 /* The loop: touch nothing of it afterwards. */

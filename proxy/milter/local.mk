@@ -1,11 +1,13 @@
-# libmilterdoor.la: the milter door (libmilter itself is the system's)
+# libmilterdoor.la: the milter door; MILTER_DOOR: with libmilter, which is the
+# system's. MILTER_FIBERS takes its archive and renames what that calls
+# (calls.h).
 noinst_LTLIBRARIES += libmilterdoor.la
 libmilterdoor_la_SOURCES = \
 	proxy/milter/answer.c proxy/milter/answer.h \
 	proxy/milter/apply.c proxy/milter/apply.h \
 	proxy/milter/conversation.h \
 	proxy/milter/door.h \
-	proxy/milter/lend.c proxy/milter/lend.h \
+	proxy/milter/lend.h \
 	proxy/milter/milter.c proxy/milter/milter.h \
 	proxy/milter/offer.c proxy/milter/offer.h \
 	proxy/milter/outcome.c \
@@ -13,5 +15,20 @@ libmilterdoor_la_SOURCES = \
 	proxy/milter/stages.c \
 	proxy/milter/talk.c \
 	proxy/milter/write.c
-libmilterdoor_la_LIBADD = libmail.la libbase.la $(MILTER_LIBS)
+libmilterdoor_la_LIBADD = libmail.la libbase.la
+if MILTER_FIBERS
+libmilterdoor_la_SOURCES += \
+	proxy/milter/calls.c proxy/milter/calls.h \
+	proxy/milter/fiber.c proxy/milter/fiber.h \
+	proxy/milter/lend_fibers.c \
+	proxy/milter/packets.c proxy/milter/packets.h
+MILTER_DOOR = libmilterdoor.la libmilter-calls.a -lpthread
+libmilter-calls.a: $(MILTER_ARCHIVE) $(srcdir)/proxy/milter/calls.syms
+	$(AM_V_GEN)$(OBJCOPY) --redefine-syms=$(srcdir)/proxy/milter/calls.syms $(MILTER_ARCHIVE) $@
+CLEANFILES += libmilter-calls.a
+else
+libmilterdoor_la_SOURCES += proxy/milter/lend_threads.c
+MILTER_DOOR = libmilterdoor.la $(MILTER_LIBS)
+endif
+EXTRA_DIST += proxy/milter/calls.syms
 EXTRA_DIST += contrib/m4/milter.m4

@@ -9,10 +9,10 @@
 #include "milter/milter.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <libmilter/mfapi.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -43,7 +43,7 @@ milter_door(void)
 	return the_door;
 }
 
-/* ---- libmilter's thread ---- */
+/* ---- libmilter ---- */
 
 _Noreturn static void
 give_up(const struct milter *m, const char *why)
@@ -120,26 +120,6 @@ configure(struct milter *m, struct error *e)
 	return 0;
 }
 
-/* Threads inherit what is blocked: signals are the loop's thread's. */
-static int
-start(struct milter *m, struct error *e)
-{
-	sigset_t all, before;
-	pthread_t thread;
-	int why;
-
-	must(sigfillset(&all) == 0);
-	must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-	why = pthread_create(&thread, NULL, run, m);
-	must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-	if (why != 0) {
-		errno = why;
-		return error_errno(e, "thread for libmilter");
-	}
-	must(pthread_detach(thread) == 0);
-	return 0;
-}
-
 /* ---- draining ---- */
 
 /* Bound to a name that nobody knows: the kernel picks it. */
@@ -187,8 +167,10 @@ milter_drain(struct milter *m, void (*drained)(void *), void *arg)
 	m->drained_arg = arg;
 	atomic_store(&m->leaving, true);
 	fd = atomic_load(&m->socket);
-	if (fd >= 0)
+	if (fd >= 0) {
+		lend_forget(m->lend, fd);
 		must(dup2(dead, fd) == fd);
+	}
 	io_close(dead);
 	look_again(m);
 }
@@ -294,8 +276,9 @@ milter_new(struct loop *loop, const struct milter_conf *conf,
 	must(pthread_mutex_init(&m->agreed_lock, NULL) == 0);
 	must(event_assign(&m->drain, loop_base(loop), -1, 0, on_drain, m) == 0);
 	the_door = m;
-	if (lend_open(&m->lend, loop, e) == 0 && take_socket(m, fd, e) == 0 &&
-	    configure(m, e) == 0 && start(m, e) == 0)
+	m->lend = lend_new(loop, e);
+	if (m->lend != NULL && take_socket(m, fd, e) == 0 &&
+	    configure(m, e) == 0 && lend_start(m->lend, run, m, e) == 0)
 		return m;
 	return NULL; /* and its process ends */
 }

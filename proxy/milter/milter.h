@@ -4,9 +4,9 @@
  * counts and drains it.
  *
  * libmilter keeps its listener and its settings in globals, so there is one
- * door a process, for one listener. It runs in threads of its own: block every
- * signal before the process's first thread, and close the sandbox before
- * milter_new(), which starts them. All other calls are the loop's.
+ * door a process, for one listener. It may run in threads of its own (lend.h):
+ * block every signal before the process's first thread, and close the sandbox
+ * before milter_new(), which starts them. All other calls are the loop's.
  */
 #ifndef MILTER_MILTER_H
 #define MILTER_MILTER_H

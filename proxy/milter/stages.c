@@ -35,7 +35,7 @@ stages_lend(struct conversation *c, enum stage until, SMFICTX *ctx)
 	c->until = until;
 	c->letter.open = open_stages;
 	turn_take(&c->turn);
-	lend_post(&c->milter->lend, &c->letter);
+	lend_post(c->milter->lend, &c->letter);
 	while (!turn_wait(&c->turn, ms))
 		(void)smfi_progress(ctx); /* gone: its last callbacks say so */
 }
@@ -44,14 +44,14 @@ void
 stages_end(struct mail *m)
 {
 	m->letter.open = open_end;
-	lend_post_slowly(&m->of->milter->lend, &m->letter);
+	lend_post_slowly(m->of->milter->lend, &m->letter);
 }
 
 void
 stages_close(struct conversation *c)
 {
 	c->letter.open = open_close;
-	lend_post_slowly(&c->milter->lend, &c->letter);
+	lend_post_slowly(c->milter->lend, &c->letter);
 }
 
 /* ---- stages ---- */

@@ -2,8 +2,9 @@
  * talk - libmilter's callbacks, in the order an MTA talks: what it tells goes
  * into a transaction, what is decided goes back as one of libmilter's answers.
  *
- * Each runs in some thread of libmilter; of one conversation never two at a
- * time. Nothing is thread-local: libmilter runs N connections on M threads.
+ * Each runs in some thread of libmilter, be it a fiber (lend.h); of one
+ * conversation never two at a time. Nothing is thread-local: libmilter runs N
+ * connections on M threads.
  * RFC 5321; the order of callbacks is libmilter's API, "xxfi_*".
  */
 #include <stdio.h>
@@ -69,7 +70,7 @@ conversation_new(SMFICTX *ctx)
 	c->magic = CONVERSATION_MAGIC;
 	c->milter = m;
 	c->offer = agreed(m, ctx);
-	turn_init(&c->turn);
+	turn_init(&c->turn, m->lend);
 	c->base = transaction_new();
 	c->base->door = DOOR_MILTER;
 	c->base->wake = on_engine;

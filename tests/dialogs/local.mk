@@ -11,6 +11,6 @@ EXTRA_DIST += tests/dialogs/daemon.py tests/dialogs/release.py
 # the milter door in the same company
 check_PROGRAMS += tests/dialogs/milter_door
 tests_dialogs_milter_door_SOURCES = tests/dialogs/milter_door.c $(DIALOG_DOOR)
-tests_dialogs_milter_door_LDADD = libmilterdoor.la libengine.la librules.la libmail.la libbase.la $(EVENT_LIBS)
+tests_dialogs_milter_door_LDADD = $(MILTER_DOOR) libengine.la librules.la libmail.la libbase.la $(EVENT_LIBS)
 TESTS += tests/dialogs/milter_door.py
 EXTRA_DIST += tests/dialogs/milter_door.py

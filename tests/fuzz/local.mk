@@ -16,6 +16,7 @@ include tests/fuzz/smtp.mk
 include tests/fuzz/ident.mk
 include tests/fuzz/ipc.mk
 include tests/fuzz/engine.mk
+include tests/fuzz/milter.mk
 
 check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)

@@ -1,19 +1,43 @@
-/* lend - see lend.h. No lock is held while anybody works. */
+/*
+ * lend_threads - see lend.h: libmilter in threads of its own. No lock is held
+ * while anybody works. A turn is a futex, for a condition variable costs a
+ * second wake-up: for its mutex.
+ */
 #include "milter/lend.h"
 
 #include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/must.h"
+
+/* What nobody waits for is opened so much later at most: the loop looks by
+ * itself. */
+#define LOOK_MS 50
+
+struct lend {
+	pthread_mutex_t lock;
+	STAILQ_HEAD(, letter) letters;
+	bool told;    /* fd says that there are some */
+	bool looking; /* the loop will look anyway */
+	int fd;       /* eventfd */
+	struct event ev, look;
+	struct loop *loop;
+};
 
 static void
 look_soon(struct lend *l)
 {
-	must(event_add(&l->look, loop_timeout(l->loop, LEND_LOOK_MS)) == 0);
+	must(event_add(&l->look, loop_timeout(l->loop, LOOK_MS)) == 0);
 }
 
 /* All that are there, until there is none: a wake-up saved each. */
@@ -69,20 +93,54 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	open_letters(l);
 }
 
-int
-lend_open(struct lend *l, struct loop *loop, struct error *e)
+struct lend *
+lend_new(struct loop *loop, struct error *e)
 {
+	struct lend *l = xcalloc(1, sizeof(*l));
+
 	STAILQ_INIT(&l->letters);
 	l->loop = loop;
 	must(pthread_mutex_init(&l->lock, NULL) == 0);
 	l->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (l->fd < 0)
-		return error_errno(e, "eventfd");
+	if (l->fd < 0) {
+		(void)error_errno(e, "eventfd");
+		free(l);
+		return NULL;
+	}
 	must(event_assign(&l->ev, loop_base(loop), l->fd, EV_READ | EV_PERSIST,
 		 on_letters, l) == 0);
 	must(event_assign(&l->look, loop_base(loop), -1, 0, on_look, l) == 0);
 	must(event_add(&l->ev, NULL) == 0);
+	return l;
+}
+
+/* Threads inherit what is blocked: signals are the loop's thread's. */
+int
+lend_start(struct lend *l, void *(*call)(void *), void *arg, struct error *e)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int why;
+
+	(void)l;
+	must(sigfillset(&all) == 0);
+	must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+	why = pthread_create(&thread, NULL, call, arg);
+	must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+	if (why != 0) {
+		errno = why;
+		return error_errno(e, "thread for libmilter");
+	}
+	must(pthread_detach(thread) == 0);
 	return 0;
+}
+
+/* It polls by number and looks at the number again each time. */
+void
+lend_forget(struct lend *l, int socket)
+{
+	(void)l;
+	(void)socket;
 }
 
 static void
@@ -112,8 +170,9 @@ lend_post_slowly(struct lend *l, struct letter *x)
 }
 
 void
-turn_init(struct turn *t)
+turn_init(struct turn *t, struct lend *l)
 {
+	*t = (struct turn){ .of = l };
 	atomic_init(&t->back, 1);
 }
 
