@@ -23,6 +23,8 @@
 struct talk {
 	const struct smtp_server *server;
 	int sock;
+	char in[REPLY_MAX]; /* what it said and nobody has heard yet */
+	size_t n;
 	char reply[REPLY_MAX]; /* the last one, all lines, with its NUL */
 	struct error why;
 };
@@ -79,40 +81,45 @@ begin(struct talk *t, enum smtp_identity by)
 			   : error_set(&t->why, "it takes no PROXY header");
 }
 
-/* Is there a last line, "250 ..."? */
-static bool
-is_whole(const char *reply, size_t n)
+/* The bytes of the first reply, up to its last line ("250 ..."); 0: it is not
+ * whole. */
+static size_t
+first_reply(const char *in, size_t n)
 {
-	const char *line = reply;
+	const char *line = in, *lf;
 
-	if (n < 5 || reply[n - 1] != '\n')
-		return false;
-	for (size_t i = 0; i + 1 < n; i++)
-		if (reply[i] == '\n')
-			line = reply + i + 1;
-	return n - (size_t)(line - reply) >= 4 && line[3] != '-';
+	while ((lf = memchr(line, '\n', n - (size_t)(line - in))) != NULL) {
+		if (lf - line < 4 || line[3] != '-')
+			return (size_t)(lf - in) + 1;
+		line = lf + 1;
+	}
+	return 0;
 }
 
-/* The reply's code, or -1. */
+/* The reply's code, or -1. What came behind it waits: it may be the answer to
+ * something that was no question. */
 static int
 hear(struct talk *t)
 {
 	struct pollfd p = { .fd = t->sock, .events = POLLIN };
-	size_t n = 0;
+	size_t n;
 
-	while (!is_whole(t->reply, n)) {
+	while ((n = first_reply(t->in, t->n)) == 0) {
 		ssize_t got;
 
-		if (n == REPLY_MAX - 1)
+		if (t->n == REPLY_MAX - 1)
 			return error_set(&t->why, "its reply does not end");
 		if (poll(&p, 1, TIMEOUT_MS) != 1)
 			return error_set(&t->why, "silent for 10 s");
-		got = io_read(t->sock, t->reply + n, REPLY_MAX - 1 - n);
+		got = io_read(t->sock, t->in + t->n, REPLY_MAX - 1 - t->n);
 		if (got <= 0)
 			return error_set(&t->why, "it closed the connection");
-		n += (size_t)got;
+		t->n += (size_t)got;
 	}
+	memcpy(t->reply, t->in, n);
 	t->reply[n] = '\0';
+	t->n -= n;
+	memmove(t->in, t->in + n, t->n);
 	return (int)strtol(t->reply, NULL, 10);
 }
 

@@ -47,6 +47,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/privacy.py \
 	tests/integration/process.py \
 	tests/integration/single.py \
+	tests/integration/identity.py \
 	tests/integration/tproxy.py
 EXTRA_DIST += $(INTEGRATION)
 TESTS += $(INTEGRATION)

@@ -1,0 +1,232 @@
+"""identity - the MTA behind knows who is talking, by each way there is.
+
+HAProxy in front (PROXY version 1 and 2, with and without TLS there), a Postfix
+in front that forwards for its clients, a Postfix behind that is told by
+XCLIENT and by PROXY headers; clients that lie. What is believed is what the
+Postfix behind logs as client=.
+"""
+
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import net
+import tap
+from postern import Postern
+from postfix import Postfix
+
+WAYS = ("xclient", "proxy", "proxy-v1")
+BODY = b"Subject: x\r\n\r\nmarker %s\r\n"
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+HAPROXY = """
+global
+	log stdout local0
+defaults
+	mode tcp
+	timeout connect 5s
+	timeout client 30s
+	timeout server 30s
+"""
+
+
+class HaProxy:
+    """fronts: (name, bind line without its address, server line without its own)."""
+
+    def __init__(self, t, fronts):
+        self.ports = {}
+        text = HAPROXY
+        for name, host, bind, server in fronts:
+            self.ports[name] = (host, net.free_port(host))
+            text += "listen %s\n\tbind %s:%d %s\n\tserver postern %s\n" % (
+                name, host, self.ports[name][1], bind, server)
+        self.path = t.path("haproxy.log")
+        self.process = subprocess.Popen(
+            ["haproxy", "-db", "-f", t.write("haproxy.cfg", text)],
+            stdout=open(self.path, "w"), stderr=subprocess.STDOUT)
+        t.defer(self.process.wait)
+        t.defer(self.process.terminate)
+        if not tap.until(lambda: all(map(self.listens, self.ports.values())), 10):
+            raise RuntimeError("haproxy does not listen: " + open(self.path).read())
+
+    @staticmethod
+    def listens(address):
+        try:
+            socket.create_connection(address, 1).close()
+            return True
+        except OSError:
+            return False
+
+
+def certificate(t):
+    pem = t.path("front.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    "/CN=front.example", "-keyout", pem + ".key", "-out", pem + ".crt"],
+                   check=True, capture_output=True, timeout=20)
+    with open(pem, "w") as f:
+        f.write(open(pem + ".crt").read() + open(pem + ".key").read())
+    return pem
+
+
+def mail(address, marker, source=None, before=None):
+    with net.Client(address, source=source, greet=False, timeout=20) as c:
+        if before is not None:
+            c.send(before)
+        c.reply()
+        c.cmd("EHLO client.example")
+        reply = c.mail("ada@client.example", ["one@example.com"], BODY % marker)
+        c.quit()
+    return reply
+
+
+def logged(pf, ip):
+    return pf.wait_log(r"smtpd\[\d+\]: \w+: client=unknown\[%s\]" % re.escape(ip))
+
+
+def through_haproxy(t, pf, daemon, haproxy):
+    last = 20
+    for way in WAYS:
+        for version in ("v1", "v2"):
+            source, last = "127.0.0.%d" % last, last + 1
+            reply = mail(haproxy.ports["%s-%s" % (way, version)], b"ha", source)
+            t.ok(reply.code == 250 and logged(pf, source),
+                 "HAProxy %s, %s: Postfix logs the client" % (version, way), reply,
+                 daemon.log()[-1500:], pf.log()[-1500:])
+    t.ok(daemon.wait_log(r"ev=message.*client=127\.0\.0\.20\b"), "and so do we",
+         daemon.log()[-1500:])
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with net.Client(haproxy.ports["tls"], source="127.0.0.40", greet=False) as c:
+        c.sock = context.wrap_socket(c.sock)
+        c.reply()
+        c.cmd("HELO client.example")
+        reply = c.mail("ada@client.example", ["one@example.com"], BODY % b"tls")
+    t.ok(reply.code == 250 and logged(pf, "127.0.0.40"),
+         "TLS ends at HAProxy, which says so in the header: passed over", reply,
+         daemon.log()[-1500:])
+    reply = mail(haproxy.ports["six"], b"six")
+    t.ok(reply.code == 250 and logged(pf, "::1"), "an IPv6 client of an IPv4 next hop", reply,
+         pf.log()[-1500:])
+    t.ok("proxy-header" not in daemon.log(), "health checks are no wrong headers", daemon.log())
+
+
+def load_balancers_own(t, pf, listener):
+    for what, header in (("UNKNOWN", b"PROXY UNKNOWN\r\n"),
+                         ("LOCAL", SIGNATURE + b"\x20\0\0\0")):
+        before = pf.log().count("client=unknown[127.0.0.1]")
+        reply = mail(listener, b"own", before=header)
+        t.ok(reply.code == 250 and tap.until(
+            lambda: pf.log().count("client=unknown[127.0.0.1]") > before),
+            "%s: the load balancer itself" % what, reply, pf.log()[-1500:])
+
+
+def liars(t, pf, daemon, listener):
+    with net.Client(listener, source="127.0.0.8", greet=False, timeout=20) as c:
+        c.send(b"PROXY TCP4 127.0.0.1 127.0.0.1 4711 25\r\n")
+        c.reply()
+        t.same(c.reply().code, 500, "an unlisted client's PROXY header is a wrong command")
+        ehlo = c.cmd("EHLO liar.example")
+        t.ok(b"XCLIENT" not in ehlo.raw and b"XFORWARD" not in ehlo.raw,
+             "it is not offered to say who it is", ehlo)
+        for verb in ("XCLIENT", "XFORWARD"):
+            reply = c.cmd(verb + " ADDR=127.0.0.1 NAME=localhost")
+            t.ok(reply.raw.startswith(b"550 5.7.0 "), "its %s is refused" % verb, reply)
+        reply = c.cmd("MAIL FROM:<ada@client.example>")
+        reply = c.cmd("RCPT TO:<someone@elsewhere.example>")
+    t.ok(reply.raw.startswith(b"554 5.7.1 ") and
+         pf.wait_log(r"reject: RCPT from unknown\[127\.0\.0\.8\]: 554"),
+         "Postfix takes it for whom it is, and relays nothing for it", reply, pf.log()[-1500:])
+    with net.Client(listener, source="127.0.0.8", greet=False, timeout=20) as c:
+        c.send(SIGNATURE + b"\x21\x11\0\x0c" + bytes(12) + b"\r\n")
+        codes = [c.reply().code for _ in range(5)]
+        reply = c.mail("ada@client.example", ["one@example.com"], BODY % b"liar")
+    t.ok(codes == [220, 500, 500, 500, 500] and reply.code == 503,
+         "version 2 is four of them", codes, reply)
+    with net.Client(listener, greet=False, timeout=20) as c:
+        c.send(b"EHLO liar.example\r\n")
+        try:
+            said = c.reply().raw
+        except (net.Cut, OSError):
+            said = b""
+    t.ok(said == b"" and daemon.wait_log(r"level=warn.* ev=proxy-header .*proxy=127\.0\.0\.1 "),
+         "a listed one without a header is cut off, and logged", said, daemon.log()[-1500:])
+
+
+def forwarded(t, pf, daemon, listener):
+    front = Postfix(t, "front", domains=("front.example",), main="relayhost = [127.0.0.1]:%d\n"
+                    "relay_domains = example.com\nsmtp_send_xforward_command = yes\n"
+                    % listener[1])
+    for source in ("127.0.0.51", "127.0.0.52"):
+        reply = mail(front.address, b"relayhost", source)
+        t.ok(reply.code == 250 and logged(pf, source),
+             "a Postfix in front with relayhost and XFORWARD: %s" % source, reply,
+             front.log()[-1500:], daemon.log()[-1500:])
+
+
+def doctor(t, daemon):
+    done = daemon.cli("doctor", "--json")
+    got = {c["check"]: (c["result"], c["found"]) for c in json.loads(done.stdout)["checks"]}
+    for what, result, said in (
+            ("upstream xclient", "ok", "XCLIENT"), ("upstream proxy", "ok", "PROXY header"),
+            ("upstream proxy-v1", "ok", "PROXY header"),
+            ("upstream wrong", "fail", "PROXY header"),
+            ("upstream wrong-v1", "fail", "PROXY header")):
+        f = got.get(what, ("", ""))
+        t.ok(f[0] == result and said in f[1], "doctor: %s, %s" % (what, result), f)
+
+
+def wrong(t, pf, daemon, listeners):
+    before = pf.log().count("client=")
+    for way, listener in zip(("proxy", "proxy-v1"), listeners):
+        with net.Client(listener, timeout=20) as c:
+            reply = c.cmd("MAIL FROM:<ada@client.example>")
+            after = c.cmd("RCPT TO:<one@example.com>")
+        t.ok(reply.raw[:4] == b"451 " and after.code == 503,
+             "%s to a Postfix that expects no header: nothing is relayed" % way, reply, after)
+    t.same(pf.log().count("client="), before, "it saw no mail")
+    t.ok(daemon.wait_log(r"level=error.* ev=identity .*PROXY header"), "and the log says why",
+         daemon.log()[-1500:])
+
+
+def test(t):
+    takes = net.free_port()
+    pf = Postfix(t, "behind", main="smtpd_authorized_xclient_hosts = 127.0.0.1\n"
+                 "inet_protocols = all\n",
+                 services="127.0.0.1:%d inet n - n - - smtpd"
+                 " -o smtpd_upstream_proxy_protocol=haproxy\n" % takes)
+    upstreams = "".join("upstream %s { server 127.0.0.1:%d; identity %s; }\n" % (
+        way, pf.address[1] if way == "xclient" else takes, way) for way in WAYS)
+    upstreams += "".join("upstream %s { server %s; identity %s; }\n" % (name, pf.server, way)
+                         for name, way in (("wrong", "proxy"), ("wrong-v1", "proxy-v1")))
+    listen = "".join("listen smtp 127.0.0.1:0 { upstream %s; identity from 127.0.0.1 proxy; }\n"
+                     % way for way in WAYS)
+    listen += "listen smtp 127.0.0.1:0 { upstream xclient; identity from 127.0.0.1 xforward; }\n"
+    listen += "listen smtp 127.0.0.1:0 { upstream wrong; }\n"
+    listen += "listen smtp 127.0.0.1:0 { upstream wrong-v1; }\n"
+    daemon = Postern(t, listen=listen, upstream=upstreams)
+    listeners = daemon.listening()
+    fronts = [("%s-%s" % (way, version), "127.0.0.1", "",
+               "%s:%d send-proxy%s check inter 500ms check-send-proxy" % (
+                   listeners[i] + ("-v2" if version == "v2" else "",)))
+              for i, way in enumerate(WAYS) for version in ("v1", "v2")]
+    fronts.append(("tls", "127.0.0.1", "ssl crt " + certificate(t),
+                   "%s:%d send-proxy-v2-ssl" % listeners[0]))
+    fronts.append(("six", "::1", "", "%s:%d send-proxy-v2" % listeners[1]))
+    haproxy = HaProxy(t, fronts)
+
+    through_haproxy(t, pf, daemon, haproxy)
+    load_balancers_own(t, pf, listeners[0])
+    liars(t, pf, daemon, listeners[0])
+    forwarded(t, pf, daemon, listeners[3])
+    wrong(t, pf, daemon, listeners[4:6])
+    doctor(t, daemon)
+
+
+tap.run(test, 120)
