@@ -230,6 +230,8 @@ static const struct setting upstream_table[] = {
 	{ "deliver", read_deliver, print_deliver, 0, NULL, NULL, NULL, 0 },
 	{ "protocol", read_protocol, print_protocol, 0, NULL, NULL, NULL, 0 },
 	{ "identity", read_identity, print_identity, 0, NULL, NULL, NULL, 0 },
+	{ "tls", config_read_next_tls, config_print_next_tls, IN_UPSTREAM(tls),
+	    NULL, NULL, NULL, 0 },
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(connect_timeout_ms), "30s", "1s", "1h", 0 },
 	{ "failover_timeout", setting_read_duration, setting_print_duration,

@@ -177,7 +177,7 @@ static const struct command commands[] = {
 	{ PN_STR("VRFY"), NEED_NOTHING, true, NULL, do_vrfy },
 	{ PN_STR("EXPN"), NEED_NOTHING, true, NULL, do_expn },
 	{ PN_STR("BDAT"), NEED_NOTHING, false, NULL, bdat_run },
-	{ PN_STR("STARTTLS"), NEED_NO_MAIL, true, command_check_starttls,
+	{ PN_STR("STARTTLS"), NEED_NOTHING, true, command_check_starttls,
 	    command_do_starttls },
 	{ PN_STR("AUTH"), NEED_NOTHING, true, auth_check, auth_do },
 	{ PN_STR("ETRN"), NEED_NOTHING, true, etrn_check, etrn_do },
@@ -216,6 +216,8 @@ is_offered(const struct session *s, const struct command *c)
 {
 	if (c->proceed == do_expn) /* for those that there are not */
 		return false;
+	if (c->proceed == command_do_starttls)
+		return starttls_offered(s);
 	if (c->proceed == auth_do)
 		return auth_is_offered(s);
 	if (c->proceed == etrn_do)

@@ -52,6 +52,21 @@ seed_of(unsigned worker)
 	    1;
 }
 
+static struct tls_client *
+make_tls(const struct smtp_upstream *conf)
+{
+	struct tls_client *t;
+	struct error e;
+
+	if (conf->tls.level == TLS_NONE)
+		return NULL;
+	t = tls_client_new(&conf->tls, &e);
+	if (t == NULL)
+		log_error("", "tls", "upstream=%s state=not-available why=\"%s\"",
+		    conf->name, e.text);
+	return t;
+}
+
 void
 hop_init(struct hop *hop, struct smtp *smtp, const struct smtp_upstream *conf,
     void (*probed)(struct hop *))
@@ -59,6 +74,7 @@ hop_init(struct hop *hop, struct smtp *smtp, const struct smtp_upstream *conf,
 	*hop = (struct hop){ .conf = conf, .smtp = smtp, .probed = probed };
 	hop->seed = seed_of(smtp->worker);
 	TAILQ_INIT(&hop->servers);
+	hop->tls = make_tls(conf);
 	for (size_t i = 0; i < conf->n_servers; i++)
 		add_server(hop, &conf->servers[i]);
 	if (conf->maildir != NULL) /* our own: it takes any bytes */
@@ -75,9 +91,11 @@ hop_fini(struct hop *hop)
 		probe_stop(s);
 		kept_close(&s->kept);
 		(void)event_del(&s->retry);
+		tls_memory_forget(&s->tls);
 		TAILQ_REMOVE(&hop->servers, s, next);
 		free(s);
 	}
+	tls_client_free(hop->tls);
 }
 
 void

@@ -32,6 +32,7 @@ struct server {
 	unsigned weight;        /* among those of one priority */
 	bool draining;          /* gets no new mail */
 	struct keywords known;  /* what it last announced */
+	struct tls_memory tls;  /* the session that it may resume */
 	struct upstream *probe; /* under way, or NULL */
 	uint64_t probed_ms;     /* when one was last begun; 0 never */
 	unsigned failures;      /* in a row; 0: it is well */
@@ -45,6 +46,7 @@ struct hop {
 	const struct smtp_upstream *conf;
 	struct smtp *smtp;
 	struct servers servers;
+	struct tls_client *tls; /* NULL: no TLS, or it could not be made */
 	struct keywords known;  /* what all of them announce, as far as known */
 	uint64_t seed;          /* of the draws among servers */
 	void (*probed)(struct hop *); /* a probe has ended */

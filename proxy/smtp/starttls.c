@@ -99,7 +99,7 @@ command_check_starttls(struct session *s, struct pn_str arg)
 		session_say(s, 454, "4.7.0",
 		    "Error: TLS is not available for now");
 	else
-		return limits_tls(s);
+		return command_in_order(s, NEED_NO_MAIL) && limits_tls(s);
 	return false;
 }
 

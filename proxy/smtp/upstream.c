@@ -614,6 +614,8 @@ upstream_on_wire(int fd, short what, void *arg)
 	(void)fd;
 	MUST_BE(u, UPSTREAM);
 	u->wake_due = false;
+	if (u->step == STEP_HANDSHAKE)
+		upstream_tls_ended(u);
 	if (what & EV_TIMEOUT)
 		timed_out(u);
 	if ((what & EV_WRITE) && u->writing)

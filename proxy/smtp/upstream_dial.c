@@ -51,9 +51,8 @@ ready(struct upstream *u)
 		again_tell(u);
 }
 
-/* Greeted: hand on who the client is. */
-static void
-identify(struct upstream *u)
+void
+upstream_identify(struct upstream *u)
 {
 	const struct keywords *k = &u->keywords;
 
@@ -86,6 +85,14 @@ identify(struct upstream *u)
 	}
 }
 
+/* After a handshake: what it said in clear is forgotten. */
+void
+upstream_say_ehlo(struct upstream *u)
+{
+	say_hello(u, ehlo(u), STEP_EHLO);
+	upstream_pump(u);
+}
+
 static void
 greeted(struct upstream *u, const struct reply_lines *r)
 {
@@ -100,7 +107,7 @@ answered_ehlo(struct upstream *u, const struct reply_lines *r)
 {
 	if (r->code == 250) {
 		keywords_read(&u->keywords, r->raw);
-		identify(u);
+		upstream_tls_after_ehlo(u);
 	} else if (source_has_header(u->conf.hop->conf->identity)) {
 		/* It took the header for a command and this is the answer to
 		 * that: every reply would be one behind, every client us. */
@@ -118,7 +125,7 @@ answered_helo(struct upstream *u, const struct reply_lines *r)
 {
 	u->keywords = (struct keywords){ .known = true };
 	if (r->code == 250)
-		identify(u);
+		upstream_tls_after_ehlo(u);
 	else
 		upstream_fail_dial(u, "it refuses HELO");
 }
@@ -150,6 +157,7 @@ static void (*const steps[])(struct upstream *, const struct reply_lines *) = {
 	[STEP_BANNER] = greeted,
 	[STEP_EHLO] = answered_ehlo,
 	[STEP_HELO] = answered_helo,
+	[STEP_STARTTLS] = upstream_tls_answered,
 	[STEP_XCLIENT] = answered_xclient,
 	[STEP_AGAIN] = answered_again,
 };
@@ -178,8 +186,29 @@ start_connect(const struct upstream *u, const struct server *to)
 	return fd;
 }
 
+void
+upstream_await_banner(struct upstream *u)
+{
+	u->step = STEP_BANNER;
+	upstream_expect(u, WANTED);
+	u->outstanding = 1;
+	upstream_arm(u);
+}
+
+/* Before anything else, TLS too (with EV_WRITE, when it is connected). */
 static void
-dial(struct upstream *u, struct server *to)
+put_header(struct upstream *u)
+{
+	if (!source_has_header(u->conf.hop->conf->identity))
+		return;
+	source_put_header(&u->wire.out, u->conf.hop->conf->identity, u->client);
+	(void)wire_flush(&u->wire);
+	if (u->wire.broken)
+		upstream_fail_dial(u, "cannot send");
+}
+
+void
+upstream_dial_server(struct upstream *u, struct server *to)
 {
 	int fd;
 
@@ -203,16 +232,14 @@ dial(struct upstream *u, struct server *to)
 	/* No EV_WRITE: the banner says that we are connected, and a refused
 	 * connection is readable too. */
 	wire_open(&u->wire, u->conf.loop, fd, upstream_on_wire, u);
-	u->step = STEP_BANNER;
-	upstream_expect(u, WANTED);
-	u->outstanding = 1;
-	upstream_arm(u);
-	if (!source_has_header(u->conf.hop->conf->identity))
-		return;
-	source_put_header(&u->wire.out, u->conf.hop->conf->identity, u->client);
-	(void)wire_flush(&u->wire); /* with EV_WRITE, when it is connected */
-	if (u->wire.broken)
-		upstream_fail_dial(u, "cannot send");
+	if (u->conf.hop->conf->tls.wrapped) {
+		put_header(u);
+		if (u->at == UPSTREAM_DIALLING && u->wire.fd >= 0)
+			upstream_tls_begin(u);
+	} else {
+		upstream_await_banner(u);
+		put_header(u);
+	}
 }
 
 bool
@@ -222,8 +249,9 @@ upstream_dial_next(struct upstream *u)
 	    ? plan_next(&u->plan)
 	    : NULL;
 
+	u->without_tls = false;
 	if (to != NULL)
-		dial(u, to);
+		upstream_dial_server(u, to);
 	return to != NULL;
 }
 
@@ -295,7 +323,7 @@ upstream_adopt(struct upstream *u, const struct upstream_conf *conf,
 	u->at = UPSTREAM_DIALLING;
 	u->renewing = true;
 	if (u->conf.hop->conf->identity == IDENTITY_XCLIENT)
-		identify(u);
+		upstream_identify(u);
 	else
 		say_hello(u, ehlo(u), STEP_EHLO);
 	if (u->at == UPSTREAM_DIALLING)
@@ -329,7 +357,7 @@ void
 upstream_probe(struct upstream *u, struct server *to, struct pn_str helo)
 {
 	begin(u, NULL, helo, "");
-	dial(u, to);
+	upstream_dial_server(u, to);
 }
 
 void

@@ -25,6 +25,8 @@ enum step {
 	STEP_BANNER,
 	STEP_EHLO,
 	STEP_HELO,
+	STEP_STARTTLS,
+	STEP_HANDSHAKE, /* of TLS */
 	STEP_XCLIENT,
 	STEP_AGAIN, /* EHLO after XCLIENT: the next hop forgot everything */
 	STEP_READY
@@ -66,6 +68,7 @@ struct upstream {
 	struct source source;        /* whom it was dialled for */
 	struct plan plan;            /* servers that are left while dialling */
 	struct server *server;       /* the one at hand */
+	bool without_tls;            /* its handshake had failed, and it may */
 	uint64_t dialled_ms;         /* it, */
 	uint64_t give_up_ms;         /* and when no other is tried any more */
 	struct keywords keywords;    /* of this connection */
@@ -148,6 +151,23 @@ void again_end(struct upstream *);
 bool again_dial(struct upstream *);
 /* The other one is READY: tell it. */
 void again_tell(struct upstream *);
+
+/* This server. False: FAILED, or another one is dialled. */
+void upstream_dial_server(struct upstream *, struct server *);
+/* Connected: it greets. */
+void upstream_await_banner(struct upstream *);
+void upstream_say_ehlo(struct upstream *);
+/* Greeted, and TLS was dealt with: hand on who the client is. */
+void upstream_identify(struct upstream *);
+
+/* ---- TLS (upstream_tls.c) ---- */
+
+void upstream_tls_after_ehlo(struct upstream *);
+/* STARTTLS was. */
+void upstream_tls_answered(struct upstream *, const struct reply_lines *);
+void upstream_tls_begin(struct upstream *);
+/* The wire says that the handshake ended. */
+void upstream_tls_ended(struct upstream *);
 
 /* ---- ends (upstream_end.c): the owner is to be woken ---- */
 

@@ -51,6 +51,13 @@ handshake(struct wire *w, bool late)
 		handshake_ended(w, WIRE_INSECURE);
 		return;
 	}
+	if (buf_len(&w->out) > 0 && !wire_flush(w)) {
+		if (w->broken) { /* a header before TLS (PROXY) */
+			tls_set_why(w->tls, "it closed the connection");
+			handshake_ended(w, WIRE_INSECURE);
+		}
+		return;
+	}
 	switch (tls_handshake(w->tls)) {
 	case TLS_DONE:
 		handshake_ended(w, WIRE_SECURE);
@@ -224,7 +231,7 @@ wire_recv(struct wire *w, void *at, size_t n, size_t *got)
 {
 	ssize_t r;
 
-	if (w->tls != NULL)
+	if (w->security != WIRE_CLEAR)
 		return recv_tls(w, at, n, got);
 	do
 		r = recv(w->fd, at, n, 0);
@@ -341,7 +348,7 @@ send_pieces(struct wire *w, const struct iovec *iov, int count)
 		.msg_iovlen = (size_t)count };
 	ssize_t r;
 
-	if (w->tls != NULL)
+	if (w->security == WIRE_SECURE)
 		return send_tls(w, iov, count);
 	do
 		r = sendmsg(w->fd, &m, MSG_NOSIGNAL);
