@@ -381,6 +381,10 @@ settle_next(struct reader *r, struct tls_next *n, const struct lex_token *level,
 		return lex_error(e, &level->pos,
 		    "\"tls fingerprint\" needs at least one: 64 hexadecimal "
 		    "digits");
+	if (n->level == TLS_DANE)
+		return lex_error(e, &level->pos,
+		    "\"tls dane\" is not available: write verify or "
+		    "fingerprint");
 	if (n->wrapped && n->level < TLS_ENCRYPT)
 		return lex_error(e, &level->pos,
 		    "\"tls %s wrapped\" makes no sense: a wrapped connection "
