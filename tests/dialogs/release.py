@@ -12,6 +12,7 @@ from postern import Postern
 from sink import DIE, KEYWORDS, XCLIENT, Sink
 
 POLICY = 'rule held { when subject contains "hold"; then quarantine; }'
+BINARY = b"Subject: hold this\r\n\r\n\n\r\0\r\n.\r\n.\n\xff\r"
 BODY = b"Subject: hold me\r\n\r\n.dot\r\n\xff\r\n"
 RCPTS = ("ada@example.com", "nobody@example.com")
 
@@ -22,9 +23,38 @@ def hold(t, daemon):
     return reply.text.split()[-1]
 
 
+def hold_binary(daemon):
+    with net.Client(daemon.address) as c:
+        c.cmd("MAIL FROM:<sender@example.net> BODY=BINARYMIME")
+        c.cmd("RCPT TO:<ada@example.com>")
+        c.send(b"BDAT %d LAST\r\n" % len(BINARY) + BINARY)
+        reply = c.reply()
+        c.quit()
+    return reply.text.split()[-1]
+
+
+def binary(t, daemon, sink):
+    """No octet of it is a line end to anybody; and a maildir would spoil it."""
+    ident = hold_binary(daemon)
+    count = len(sink.messages)
+    done = daemon.cli("quarantine", "release", ident)
+    t.same([m.raw for m in sink.messages[count:]], [BINARY],
+           "what is binary is held and released so", done.stdout, done.stderr)
+    said = sink.messages[-1].session.lines
+    t.ok(b"BDAT %d LAST" % len(BINARY) in said, "by BDAT", said)
+    ident = hold_binary(daemon)
+    daemon.values["upstreams"] = "upstream up { deliver maildir %s; }" % daemon.maildir
+    daemon.configure(POLICY)
+    daemon.terminate()
+    daemon.start()
+    done = daemon.cli("quarantine", "release", ident)
+    t.ok("554 A maildir's line ends would spoil it" in done.stdout + done.stderr,
+         "to no maildir", done.stdout, done.stderr)
+
+
 def test(t):
     answers = {}
-    sink = Sink(announce=KEYWORDS + (XCLIENT,),
+    sink = Sink(announce=KEYWORDS + (XCLIENT, "CHUNKING", "BINARYMIME"),
                 script=lambda session, stage, line: answers.get(line, answers.get(stage)))
     daemon = Postern(t, policy=POLICY, upstream="server %s; identity xclient;" % sink.server)
     ident = hold(t, daemon)
@@ -46,6 +76,7 @@ def test(t):
     said = b" ".join(message.session.lines)
     t.ok(b"ADDR=127.0.0.1" in said and b"HELO=client.example" in said,
          "as the client that sent it", message.session.lines)
+    binary(t, daemon, sink)
 
 
 tap.run(test, limit_s=60)

@@ -56,6 +56,8 @@ SETTINGS = [
     ("map_check 1ms;", "1:1", '"map_check" must be at least 100ms, or 0: never'),
     ("enforce maybe;", "1:9", '"enforce" is yes or no, not "maybe"'),
     ("mixed all;", "1:7", 'unknown way of mixing "all"'),
+    ("bare_newline normalize;", "1:14",
+     'unknown way with bare newlines "normalize", did you mean "normalise"?'),
     ("mynetworks 10.0.0.1/8;", "1:12", '"10.0.0.1/8" has address bits behind its prefix'),
     ("recipient_limit 99;", "1:17", '"recipient_limit" must be at least 100'),
     ("client_ipv4_prefix_length 33;", "1:27", '"client_ipv4_prefix_length" must be at most 32'),

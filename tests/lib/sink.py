@@ -28,12 +28,12 @@ XFORWARD = "XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT"
 
 
 class Message:
-    def __init__(self, session, mail, rcpts, wire):
+    def __init__(self, session, mail, rcpts, wire, chunk=False):
         self.session = session
         self.mail = mail            # the MAIL line, as it came, without CRLF
         self.rcpts = rcpts          # the RCPT lines accepted here
         self.wire = wire            # octets of DATA before ".\r\n", still stuffed
-        self.raw = re.sub(rb"(?:\A|(?<=\r\n))\.", b"", wire)
+        self.raw = wire if chunk else re.sub(rb"(?:\A|(?<=\r\n))\.", b"", wire)
         self.time = time.time()
 
 
@@ -54,6 +54,15 @@ class Session:
         line, self.held = self.held.split(b"\r\n", 1)
         self.lines.append(line)
         return line
+
+    def read_chunk(self, size):
+        while len(self.held) < size:
+            more = self.sock.recv(65536)
+            if not more:
+                return None
+            self.held += more
+        chunk, self.held = self.held[:size], self.held[size:]
+        return chunk
 
     def read_data(self):
         data, look = bytearray(self.held), 0
@@ -192,6 +201,11 @@ class Sink:
                 if not self._take(s, mail, rcpts, wire):
                     return
                 mail, rcpts = None, []
+            elif verb == b"BDAT":
+                wire = s.read_chunk(int(line.split(b" ")[1]))
+                if wire is None or not self._take(s, mail, rcpts, wire, True):
+                    return
+                mail, rcpts = None, []
             elif verb == b"RSET":
                 mail, rcpts = None, []
                 s.sock.sendall(b"250 2.0.0 Ok\r\n")
@@ -203,7 +217,7 @@ class Sink:
             else:
                 s.sock.sendall(b"502 5.5.2 Error: command not recognized\r\n")
 
-    def _take(self, s, mail, rcpts, wire):
+    def _take(self, s, mail, rcpts, wire, chunk=False):
         answer = self.script(s, "body", wire)
         if answer is DIE:
             s.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
@@ -213,6 +227,6 @@ class Sink:
             answer = b"250 2.0.0 Ok: queued\r\n"
         if answer[:1] == b"2":
             with self.lock:
-                self.messages.append(Message(s, mail, rcpts, wire))
+                self.messages.append(Message(s, mail, rcpts, wire, chunk))
         s.sock.sendall(answer)
         return self.script(s, "sent", wire) is not DIE
