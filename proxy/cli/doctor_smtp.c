@@ -265,6 +265,12 @@ check_server(struct doctor *d, const struct smtp_upstream *u,
 	char what[128];
 
 	(void)snprintf(what, sizeof(what), "upstream %s", u->name);
+	if (u->tls.wrapped) {
+		doctor_say(d, WARN, what, "send a mail through it",
+		    "%s speaks TLS from the first byte, which this does not",
+		    server->name);
+		return;
+	}
 	if (dial(&t) < 0 || begin(&t, u->identity) < 0) {
 		doctor_say(d, FAIL, what, "is it running there?", "%s: %s",
 		    server->name, t.why.text);

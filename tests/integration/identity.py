@@ -36,15 +36,15 @@ defaults
 
 
 class HaProxy:
-    """fronts: (name, bind line without its address, server line without its own)."""
+    """fronts: (name, (host, port), words of its bind line, of its server line)."""
 
     def __init__(self, t, fronts):
         self.ports = {}
         text = HAPROXY
-        for name, host, bind, server in fronts:
-            self.ports[name] = (host, net.free_port(host))
-            text += "listen %s\n\tbind %s:%d %s\n\tserver postern %s\n" % (
-                name, host, self.ports[name][1], bind, server)
+        for name, address, bind, server in fronts:
+            self.ports[name] = address
+            text += "listen %s\n\tbind %s:%d %s\n\tserver s %s\n" % (
+                (name,) + address + (bind, server))
         self.path = t.path("haproxy.log")
         self.process = subprocess.Popen(
             ["haproxy", "-db", "-f", t.write("haproxy.cfg", text)],
@@ -70,7 +70,7 @@ def certificate(t):
                     "/CN=front.example", "-keyout", pem + ".key", "-out", pem + ".crt"],
                    check=True, capture_output=True, timeout=20)
     with open(pem, "w") as f:
-        f.write(open(pem + ".crt").read() + open(pem + ".key").read())
+        f.write(open(pem + ".key").read() + open(pem + ".crt").read())
     return pem
 
 
@@ -103,14 +103,21 @@ def through_haproxy(t, pf, daemon, haproxy):
 
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with net.Client(haproxy.ports["tls"], source="127.0.0.40", greet=False) as c:
-        c.sock = context.wrap_socket(c.sock)
-        c.reply()
-        c.cmd("HELO client.example")
-        reply = c.mail("ada@client.example", ["one@example.com"], BODY % b"tls")
-    t.ok(reply.code == 250 and logged(pf, "127.0.0.40"),
-         "TLS ends at HAProxy, which says so in the header: passed over", reply,
-         daemon.log()[-1500:])
+    for source, front, what in (
+            ("127.0.0.40", "tls", "TLS ends at HAProxy, which says so in the header: passed over"),
+            ("127.0.0.41", "through", "TLS begins behind the header")):
+        with net.Client(haproxy.ports[front], source=source, greet=False) as c:
+            c.sock = context.wrap_socket(c.sock)
+            c.reply()
+            c.cmd("HELO client.example")
+            reply = c.mail("ada@client.example", ["one@example.com"], BODY % b"tls")
+        t.ok(reply.code == 250 and logged(pf, source), what, reply, daemon.log()[-1500:])
+    for i, (way, what) in enumerate((("starttls", "a header, then STARTTLS, to Postfix"),
+                                     ("wrapped", "a header, then TLS, to HAProxy"))):
+        source = "127.0.0.%d" % (42 + i)
+        reply = mail(haproxy.ports[way], b"tls", source)
+        t.ok(reply.code == 250 and logged(pf, source), what, reply, daemon.log()[-1500:],
+             pf.log()[-1500:])
     reply = mail(haproxy.ports["six"], b"six")
     t.ok(reply.code == 250 and logged(pf, "::1"), "an IPv6 client of an IPv4 next hop", reply,
          pf.log()[-1500:])
@@ -196,36 +203,50 @@ def wrong(t, pf, daemon, listeners):
 
 
 def test(t):
-    takes = net.free_port()
+    takes, next_hop = net.free_port(), ("127.0.0.1", net.free_port())
+    pem = certificate(t)
     pf = Postfix(t, "behind", main="smtpd_authorized_xclient_hosts = 127.0.0.1\n"
-                 "inet_protocols = all\n",
+                 "inet_protocols = all\nsmtpd_tls_security_level = may\n"
+                 "smtpd_tls_chain_files = %s\n" % pem,
                  services="127.0.0.1:%d inet n - n - - smtpd"
                  " -o smtpd_upstream_proxy_protocol=haproxy\n" % takes)
     upstreams = "".join("upstream %s { server 127.0.0.1:%d; identity %s; }\n" % (
         way, pf.address[1] if way == "xclient" else takes, way) for way in WAYS)
     upstreams += "".join("upstream %s { server %s; identity %s; }\n" % (name, pf.server, way)
                          for name, way in (("wrong", "proxy"), ("wrong-v1", "proxy-v1")))
+    upstreams += "upstream starttls { server 127.0.0.1:%d; identity proxy; tls encrypt; }\n" % takes
+    upstreams += ("upstream wrapped { server %s:%d; identity proxy-v1; tls encrypt wrapped; }\n"
+                  % next_hop)
+    proxied = WAYS + ("starttls", "wrapped")
     listen = "".join("listen smtp 127.0.0.1:0 { upstream %s; identity from 127.0.0.1 proxy; }\n"
-                     % way for way in WAYS)
+                     % way for way in proxied)
+    listen += ("listen smtp 127.0.0.1:0 { upstream xclient; identity from 127.0.0.1 proxy;"
+               " tls wrapped cert %s; }\n" % pem)
     listen += "listen smtp 127.0.0.1:0 { upstream xclient; identity from 127.0.0.1 xforward; }\n"
     listen += "listen smtp 127.0.0.1:0 { upstream wrong; }\n"
     listen += "listen smtp 127.0.0.1:0 { upstream wrong-v1; }\n"
     daemon = Postern(t, listen=listen, upstream=upstreams)
-    listeners = daemon.listening()
-    fronts = [("%s-%s" % (way, version), "127.0.0.1", "",
-               "%s:%d send-proxy%s check inter 500ms check-send-proxy" % (
-                   listeners[i] + ("-v2" if version == "v2" else "",)))
-              for i, way in enumerate(WAYS) for version in ("v1", "v2")]
-    fronts.append(("tls", "127.0.0.1", "ssl crt " + certificate(t),
-                   "%s:%d send-proxy-v2-ssl" % listeners[0]))
-    fronts.append(("six", "::1", "", "%s:%d send-proxy-v2" % listeners[1]))
+    listeners = dict(zip(proxied + ("tls", "xforward", "wrong", "wrong-v1"), daemon.listening()))
+
+    def front(name, to, words, bind="", host="127.0.0.1"):
+        return (name, (host, net.free_port(host)), bind, "%s:%d " % listeners[to] + words)
+    fronts = [front(way + "-" + version, way, "send-proxy%s check inter 500ms check-send-proxy"
+                    % ("-v2" if version == "v2" else ""))
+              for way in WAYS for version in ("v1", "v2")]
+    fronts += [front("tls", "xclient", "send-proxy-v2-ssl", bind="ssl crt " + pem),
+               front("through", "tls", "send-proxy-v2"),
+               front("starttls", "starttls", "send-proxy"),
+               front("wrapped", "wrapped", "send-proxy"),
+               front("six", "proxy", "send-proxy-v2", host="::1"),
+               ("next", next_hop, "accept-proxy ssl crt " + pem,
+                "127.0.0.1:%d send-proxy-v2" % takes)]
     haproxy = HaProxy(t, fronts)
 
     through_haproxy(t, pf, daemon, haproxy)
-    load_balancers_own(t, pf, listeners[0])
-    liars(t, pf, daemon, listeners[0])
-    forwarded(t, pf, daemon, listeners[3])
-    wrong(t, pf, daemon, listeners[4:6])
+    load_balancers_own(t, pf, listeners["xclient"])
+    liars(t, pf, daemon, listeners["xclient"])
+    forwarded(t, pf, daemon, listeners["xforward"])
+    wrong(t, pf, daemon, (listeners["wrong"], listeners["wrong-v1"]))
     doctor(t, daemon)
 
 
