@@ -1,4 +1,5 @@
-# Snippets to paste, each run by tests/integration/postfix_snippets.py.
+# Snippets to paste, each run by tests/integration/postfix_snippets.py, that of
+# submission by submission.py.
 postfixfrontdir = $(docdir)/examples/postfix/in-front
 dist_postfixfront_DATA = contrib/postfix/in-front/main.cf \
 	contrib/postfix/in-front/master.cf contrib/postfix/in-front/postern.conf
@@ -8,3 +9,6 @@ dist_postfixmilter_DATA = contrib/postfix/milter/main.cf \
 postfixfilterdir = $(docdir)/examples/postfix/proxy-filter
 dist_postfixfilter_DATA = contrib/postfix/proxy-filter/master.cf \
 	contrib/postfix/proxy-filter/postern.conf
+postfixsubmissiondir = $(docdir)/examples/postfix/submission
+dist_postfixsubmission_DATA = contrib/postfix/submission/master.cf \
+	contrib/postfix/submission/postern.conf

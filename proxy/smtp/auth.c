@@ -53,12 +53,6 @@ login_free(struct login *l)
 
 /* ---- may it? ---- */
 
-static bool
-is_encrypted(const struct session *s)
-{
-	return s->base->client.tls_version.n > 0;
-}
-
 /* Is there any AUTH here, for anybody? */
 static bool
 is_there(const struct session *s)
@@ -83,7 +77,7 @@ auth_is_offered(const struct session *s)
 		return true;
 	case AUTH_TLS:
 	case AUTH_REQUIRE:
-		return is_encrypted(s);
+		return session_is_secure(s);
 	}
 	return false;
 }
@@ -390,6 +384,13 @@ auth_forget(struct session *s)
 	s->mechanism[0] = '\0';
 }
 
+bool
+auth_is_lost(const struct session *s)
+{
+	return s->logged_in &&
+	    (s->up == NULL || upstream_at(s->up) != UPSTREAM_READY);
+}
+
 void
 auth_lost(struct session *s)
 {
@@ -403,7 +404,7 @@ auth_lost(struct session *s)
 void
 auth_hello(struct session *s)
 {
-	if (s->up == NULL || upstream_at(s->up) != UPSTREAM_READY) {
+	if (auth_is_lost(s)) {
 		auth_lost(s);
 		return;
 	}

@@ -24,7 +24,8 @@ void auth_do(struct session *, struct pn_str arg);
 
 /* HELO or EHLO of one who logged in: the next hop hears it too. */
 void auth_hello(struct session *);
-/* The next hop has gone, and the login with it: 421. */
+/* The next hop has gone, and the login with it? Then 421, nothing is dialled. */
+bool auth_is_lost(const struct session *);
 void auth_lost(struct session *);
 /* The session is another's from now on (XCLIENT, STARTTLS): not logged in. The
  * caller frees the upstream. */

@@ -220,6 +220,8 @@ is_offered(const struct session *s, const struct command *c)
 		return starttls_offered(s);
 	if (c->proceed == auth_do)
 		return auth_is_offered(s);
+	if (c->proceed == command_do_starttls)
+		return starttls_offered(s);
 	if (c->proceed == etrn_do)
 		return etrn_is_offered(s);
 	if (c->proceed == command_do_xclient)

@@ -58,7 +58,7 @@ etrn_do(struct session *s, struct pn_str arg)
 	s->state = SESSION_ETRN;
 	if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY)
 		return;
-	if (s->logged_in)
+	if (auth_is_lost(s))
 		auth_lost(s);
 	else
 		mail_dial(s);

@@ -104,6 +104,7 @@ mail_dial(struct session *s)
 		.wake = wake,
 		.arg = s };
 
+	must(!s->logged_in); /* who asks has looked: auth_is_lost() */
 	find_listener(s);
 	upstream_free(s->up);
 	/* The transaction lives as long as the dialling: RSET ends neither.
@@ -280,14 +281,16 @@ session_mail(struct session *s)
 		if (verdict_refuses(&s->t->early))
 			return refuse_mail(s);
 	}
-	if (route_is_open(s) || s->hop->conf->maildir != NULL) {
+	if (auth_is_lost(s)) {
+		auth_lost(s);
+	} else if (route_is_open(s) || s->hop->conf->maildir != NULL) {
 		s->t->envelope.has_sender = true;
 		s->mail_code = 250;
 		session_say(s, 250, "2.1.0", "Ok");
 		s->state = SESSION_COMMAND;
 	} else if (is_connected(s)) {
 		send_mail(s);
-	} else if (s->logged_in) {
+	} else if (s->logged_in) { /* as another client than this mail's */
 		auth_lost(s);
 	} else {
 		mail_dial(s);

@@ -259,6 +259,10 @@ pass(struct session *s)
 		mail_pass_rcpt(s, s->t->rcpt);
 	} else if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY) {
 		open_mail(s);
+	} else if (s->logged_in) { /* nobody is dialled in its place */
+		s->t->rcpt->code = 451;
+		session_say(s, 451, "4.4.2",
+		    "The connection to the next hop was lost");
 	} else {
 		mail_dial(s);
 		s->state = SESSION_ROUTE_DIAL;

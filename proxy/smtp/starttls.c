@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "smtp/auth.h"
 #include "smtp/command.h"
 #include "smtp/limits.h"
 #include "smtp/tls.h"
@@ -172,9 +173,10 @@ forget(struct session *s)
 	struct client *c = &s->base->client;
 
 	mail_end(s);
+	auth_forget(s);
 	upstream_free(s->up);
 	s->up = NULL;
-	c->helo = c->helo_verb = c->login = (struct pn_str){ 0 };
+	c->helo = c->helo_verb = (struct pn_str){ 0 };
 	s->offered = (struct keywords){ 0 };
 	s->greeted = false;
 }

@@ -14,6 +14,7 @@ tests_lib_recorder_LDADD = $(MILTER_LIBS) $(JANSSON_LIBS)
 INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/smuggling_mtas.py \
 	tests/integration/lmtp.py \
+	tests/integration/submission.py \
 	tests/integration/smtp_peers.py \
 	tests/integration/postfix_snippets.py \
 	tests/integration/samples.py \
