@@ -347,12 +347,6 @@ upstream_auth(struct upstream *u, struct pn_str line)
 	upstream_command(u, SECRET, "\r\n");
 }
 
-bool
-upstream_is_engaged(const struct upstream *u)
-{
-	return u->engaged;
-}
-
 void
 upstream_command_line(struct upstream *u, struct pn_str line)
 {

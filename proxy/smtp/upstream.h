@@ -93,7 +93,6 @@ void upstream_rset(struct upstream *);
  * alone and is not kept for another.
  */
 void upstream_auth(struct upstream *, struct pn_str line);
-bool upstream_is_engaged(const struct upstream *);
 /* Some other command, as the client wrote it. */
 void upstream_command_line(struct upstream *, struct pn_str line);
 /* EHLO once more, by another name; upstream_hello_taken() reads the keywords

@@ -7,7 +7,7 @@
  * Only where the connection served a mail before this one: a next hop that
  * closes new ones is not to be asked for ever, and what it says on one that is
  * this mail's own is the answer to it. Never once a reply was heard, so never
- * after DATA.
+ * after DATA; and never in the place of one that somebody logged in on.
  */
 #include "base/log.h"
 #include "smtp/upstream_inside.h"
@@ -15,7 +15,7 @@
 void
 again_begin(struct upstream *u, const struct client *c)
 {
-	if (u->mails == 0 || u->at != UPSTREAM_READY ||
+	if (u->mails == 0 || u->engaged || u->at != UPSTREAM_READY ||
 	    buf_len(&u->expected) > 0)
 		return;
 	u->client = c;
