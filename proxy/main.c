@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "proxy/check.h"
+#include "proxy/config_tls.h"
 #include "proxy/listen.h"
 #include "proxy/master.h"
 #include "proxy/policy.h"
@@ -100,6 +101,16 @@ warn(const struct error *e)
 	fprintf(stderr, "posternd: warning: %s\n", e->text);
 }
 
+static void
+warn_of_certificates(const struct policy *p)
+{
+	struct buf b = { 0 };
+
+	(void)config_lint_tls(&p->smtp, &b);
+	(void)io_write_all(STDERR_FILENO, buf_data(&b), buf_len(&b)); /* words */
+	buf_fini(&b);
+}
+
 /* The candidate inspector runs as who would inspect, when we can be that. */
 static int
 run_tests(const struct policy *p, struct error *e)
@@ -124,6 +135,7 @@ check(const struct policy *p, bool verbose)
 	running_warn(p->daemon.control);
 	if (doors_check(&doors, &e) < 0)
 		warn(&e);
+	warn_of_certificates(p);
 	if (run_tests(p, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		status = EX_CONFIG;
