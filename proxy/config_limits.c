@@ -34,3 +34,30 @@ config_print_exceptions(const void *at, struct buf *b)
 		(void)buf_printf(b, "%s%s", i ? " " : "",
 		    network_text(&l->exceptions[i], text));
 }
+
+static const char *const pregreet_words[] = { [PREGREET_DROP] = "drop",
+	[PREGREET_NOTE] = "note", NULL };
+
+int
+config_read_pregreet(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct lex_token t;
+	unsigned place;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, pregreet_words, "way with early talkers", &place,
+		e) < 0)
+		return -1;
+	((struct smtp_limits *)at)->pregreet = place;
+	return 0;
+}
+
+void
+config_print_pregreet(const void *at, struct buf *b)
+{
+	const struct smtp_limits *l = at;
+
+	(void)buf_puts(b, pregreet_words[l->pregreet]);
+}

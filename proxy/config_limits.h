@@ -10,5 +10,8 @@
 /* limit_exceptions NET ...; at: struct smtp_limits */
 setting_read config_read_exceptions;
 setting_print config_print_exceptions;
+/* pregreet drop|note; likewise */
+setting_read config_read_pregreet;
+setting_print config_print_pregreet;
 
 #endif

@@ -2,6 +2,9 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#ifdef HAVE_MALLINFO2
+#include <malloc.h>
+#endif
 
 #include "base/must.h"
 
@@ -21,6 +24,18 @@ xrealloc(void *old, size_t size)
 
 	must(p != NULL);
 	return p;
+}
+
+size_t
+mem_in_use(void)
+{
+#ifdef HAVE_MALLINFO2
+	struct mallinfo2 now = mallinfo2();
+
+	return now.uordblks + now.hblkhd;
+#else
+	return 0;
+#endif
 }
 
 char *

@@ -11,6 +11,9 @@
 
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *p, size_t size);
+/* Bytes of the heap that are in use; 0 where the C library does not tell. Costs
+ * some microseconds. */
+size_t mem_in_use(void);
 char *xstrdup(const char *s);
 /* NUL-terminated copy; NUL bytes inside s are copied as they are. */
 char *xstrndup(struct pn_str s);

@@ -49,10 +49,16 @@ connect_facts(struct transaction *t)
 	const struct client *c = &t->client;
 	struct value ip = text(c->ip);
 
+	struct value early = { .type = VALUE_BOOL,
+		.state = c->early == CLIENT_EARLY_UNTESTED ? VALUE_UNKNOWN
+							   : VALUE_KNOWN,
+		.number = c->early == CLIENT_EARLY_YES };
+
 	ip.type = VALUE_IP;
 	return set(t, FACT_CLIENT_IP, ip) |
 	    set(t, FACT_CLIENT_NAME, client_name(c)) |
 	    set(t, FACT_CLIENT_FCRDNS, fcrdns(c->name_state)) |
+	    set(t, FACT_CLIENT_EARLY, early) |
 	    set(t, FACT_LISTENER, text(c->listener));
 }
 

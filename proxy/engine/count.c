@@ -29,6 +29,9 @@ static const char *const limit_names[LIMITS] = {
 	[LIMIT_HOPS] = "hops",
 	[LIMIT_HEADER_SIZE] = "header_size",
 	[LIMIT_LINE_LENGTH] = "line_length",
+	[LIMIT_MEMORY] = "memory",
+	[LIMIT_DESCRIPTORS] = "descriptors",
+	[LIMIT_EARLY_TALKER] = "early_talker",
 };
 
 static const char *const logins[LOGINS] = {

@@ -50,6 +50,11 @@ struct client {
 		CLIENT_NAME_NONE,       /* no PTR, or it does not lead back */
 		CLIENT_NAME_TEMPORARY   /* DNS did not answer */
 	} name_state;
+	enum client_early {
+		CLIENT_EARLY_UNTESTED,
+		CLIENT_EARLY_NO,
+		CLIENT_EARLY_YES        /* it talked before the greeting */
+	} early;
 	struct pn_str name;         /* when OK, else "" */
 	struct pn_str reverse_name; /* PTR, confirmed or not; "" none */
 	struct pn_str helo;

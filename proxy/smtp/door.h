@@ -13,6 +13,7 @@
 #include "base/crowd.h"
 #include "engine/count.h"
 #include "smtp/peers.h"
+#include "smtp/shortage.h"
 #include "smtp/upstream.h"
 
 #define SMTP_MAGIC 0x736d7470u
@@ -45,6 +46,7 @@ struct smtp {
 	struct tls_tickets tickets;
 	TAILQ_HEAD(, session) sessions;
 	LIST_HEAD(, release) releases;
+	struct shortage shortage;
 	unsigned n_sessions;
 	uint64_t all_sessions, all_messages;
 	struct count count;

@@ -20,8 +20,8 @@ text_of(const struct peer *p, char out[INET6_ADDRSTRLEN])
 }
 #define TEXT(p) text_of((p), (char[INET6_ADDRSTRLEN]){ "" })
 
-static bool
-is_excepted(const struct smtp *smtp, const struct peer *p)
+bool
+limits_except(const struct smtp *smtp, const struct peer *p)
 {
 	const struct smtp_conf *c = smtp->conf;
 
@@ -104,14 +104,23 @@ limits_admit(struct listener *l, int fd, const struct sockaddr *sa,
 	struct smtp *smtp = l->smtp;
 	struct peer p = peer_of(sa);
 
-	(void)fd;
+	if (shortage_of_fds(smtp, fd) || shortage_for_session(smtp)) {
+		h->place = 0;
+		met(smtp, "", shortage_of_fds(smtp, fd) ? LIMIT_DESCRIPTORS
+							: LIMIT_MEMORY,
+		    TEXT(&p), smtp->n_sessions, smtp->n_sessions);
+		(void)snprintf(say, size,
+		    "421 4.3.2 %s Error: short of resources, try again later",
+		    smtp->conf->hostname);
+		return false;
+	}
 	if (!of_all(smtp, &p, h)) {
 		(void)snprintf(say, size,
 		    "421 4.7.0 %s Error: too many connections",
 		    smtp->conf->hostname);
 		return false;
 	}
-	if (is_excepted(smtp, &p) || session_is_listed(l->conf, sa) ||
+	if (limits_except(smtp, &p) || session_is_listed(l->conf, sa) ||
 	    proxied_is_listed(l->conf, sa) || one_more(smtp, "", &p, h))
 		return true;
 	(void)snprintf(say, size,
@@ -125,7 +134,7 @@ limits_client(struct session *s)
 {
 	struct peer p = peer_of_text(s->base->client.ip);
 
-	if (is_excepted(s->smtp, &p)) {
+	if (limits_except(s->smtp, &p)) {
 		(void)crowd_is(s->smtp->seat, &s->hold, NULL, 0, 0);
 		return true;
 	}
@@ -268,6 +277,11 @@ may(struct session *s, enum limit_rate kind, enum limit limit, uint16_t code,
 bool
 limits_mail(struct session *s)
 {
+	if (shortage_for_mail(s->smtp)) {
+		count_limit(&s->smtp->count, LIMIT_MEMORY);
+		session_say(s, 452, "4.3.1", "Insufficient system storage");
+		return false;
+	}
 	return may(s, RATE_MESSAGES, LIMIT_MESSAGE_RATE, 450, "4.7.1",
 	    "too much mail");
 }

@@ -25,6 +25,9 @@ bool limits_client(struct session *);
  * True: that was said, and the session ends. */
 bool limits_ended(struct session *);
 
+/* Is it one that limits do not count? */
+bool limits_except(const struct smtp *, const struct peer *);
+
 /* MAIL, RCPT, AUTH, a TLS handshake: once more in this time. False: that is
  * too often; it was said. */
 bool limits_mail(struct session *);

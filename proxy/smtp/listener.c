@@ -190,6 +190,7 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 	s->pool = pool;
 	s->seat = seat;
 	s->worker = worker;
+	shortage_begin(s);
 	engine_ask_milters(engine, conf->hostname);
 	count_init(&s->count, keep_stats(keep));
 	TAILQ_INIT(&s->sessions);

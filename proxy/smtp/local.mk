@@ -28,6 +28,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/pace.c proxy/smtp/pace.h \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/plan.c \
+	proxy/smtp/pregreet.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \
 	proxy/smtp/proxied.c \
 	proxy/smtp/received.c proxy/smtp/received.h \
@@ -40,6 +41,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/shape.c \
 	proxy/smtp/smtp.h \
 	proxy/smtp/source.c proxy/smtp/source.h \
+	proxy/smtp/shortage.c proxy/smtp/shortage.h \
 	proxy/smtp/stage.c \
 	proxy/smtp/starttls.c proxy/smtp/starttls.h \
 	proxy/smtp/tls.c proxy/smtp/tls.h \

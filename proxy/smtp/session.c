@@ -33,6 +33,7 @@ static const struct {
 	bool commits; /* a client that leaves now changes nothing any more */
 } states[] = {
 	[SESSION_PROXY] = { .run = session_proxied, .reads = true },
+	[SESSION_PREGREET] = { .run = session_pregreet, .reads = true },
 	[SESSION_GREETING] = { .run = greeting },
 	[SESSION_STARTTLS] = { .run = session_starttls },
 	[SESSION_HANDSHAKE] = { .run = session_handshake },
@@ -323,6 +324,8 @@ session_begin(struct session *s)
 	s->state = SESSION_GREETING;
 	if (s->listener->tls.mode == LISTEN_WRAPPED)
 		starttls_wrap(s);
+	else if (pregreet_is_due(s))
+		s->state = SESSION_PREGREET;
 }
 
 void

@@ -46,6 +46,7 @@ enum turn {
 
 enum session_state {
 	SESSION_PROXY,     /* the header of a load balancer */
+	SESSION_PREGREET,  /* greet_wait, or a client that cannot */
 	SESSION_GREETING,  /* the connect stage */
 	SESSION_STARTTLS,  /* the 220 to STARTTLS to be sent */
 	SESSION_HANDSHAKE, /* TLS */
@@ -184,6 +185,9 @@ void session_begin(struct session *);
 
 enum turn session_starttls(struct session *);
 enum turn session_handshake(struct session *);
+/* Has this client to wait for its greeting (pregreet.c)? */
+bool pregreet_is_due(const struct session *);
+enum turn session_pregreet(struct session *);
 enum turn session_tarpit(struct session *);
 enum turn session_mail(struct session *);
 enum turn session_dial(struct session *);
@@ -314,6 +318,8 @@ void shape_left(const struct session *, const char *how);
 /* A limit by client net: "Connection rate limit exceeded". */
 void shape_limit(enum limit, struct pn_str ip, unsigned count);
 void shape_hops(const struct session *);
+void shape_pregreet(const struct session *, uint64_t after_ms,
+    struct pn_str said);
 /* What the client hears: "550 5.7.1 text". */
 void shape_said(struct session *, struct pn_str reply);
 void shape_reply(struct session *, const struct reply *);

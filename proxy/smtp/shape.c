@@ -100,6 +100,19 @@ shape_limit(enum limit limit, struct pn_str ip, unsigned count)
 		    words[limit], count, PEER(&c));
 }
 
+/* postscreen(8) has it so. */
+void
+shape_pregreet(const struct session *s, uint64_t after_ms, struct pn_str said)
+{
+	const struct client *c = &s->base->client;
+
+	if (log_wants_postfix())
+		log_postfix("postscreen",
+		    "PREGREET %zu after %.2f from [%.*s]:%u: %s", said.n,
+		    (double)after_ms / 1000, PN_STR_ARG(c->ip), c->port,
+		    VIS(pn_str_sub(said, 0, 100)));
+}
+
 void
 shape_hops(const struct session *s)
 {

@@ -129,6 +129,9 @@ struct smtp_limits {
 	unsigned hops;                /* Received fields: 50 */
 	size_t header_size;           /* 1 MiB */
 	size_t line_length;           /* of a message, without CRLF */
+	size_t memory;                /* of a worker's heap: 1 GiB */
+	uint64_t greet_wait_ms;       /* before the greeting */
+	enum { PREGREET_DROP, PREGREET_NOTE } pregreet; /* who talks in it */
 };
 
 struct smtp_conf {

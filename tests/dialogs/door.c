@@ -50,6 +50,11 @@ limits(int argc, char **argv)
 		.data_grace_ms = number(argc, argv, "data_grace", 0),
 		.hops = (unsigned)number(argc, argv, "hops", 0),
 		.header_size = number(argc, argv, "header_size", 0),
+		.greet_wait_ms = number(argc, argv, "greet_wait", 0),
+		.pregreet = strcmp(option(argc, argv, "pregreet", "drop"),
+				"drop") == 0
+		    ? PREGREET_DROP
+		    : PREGREET_NOTE,
 		.line_length = number(argc, argv, "line_length", 0),
 		.rates = {
 		    [RATE_CONNECTIONS] = (unsigned)number(argc, argv,

@@ -343,6 +343,7 @@ class Daemon:
               "recipient_rate": "client_recipient_rate_limit %s",
               "rate_unit": "rate_time_unit %s",
               "soft_errors": "soft_error_limit %s", "error_sleep": "error_sleep_time %sms",
+              "greet_wait": "greet_wait %sms", "pregreet": "pregreet %s",
               "session_time": "session_time_limit %sms", "data_rate": "min_data_rate %s",
               "data_grace": "min_data_rate_grace %sms", "hops": "hopcount_limit %s",
               "header_size": "header_size_limit %s", "line_length": "message_line_limit %s",

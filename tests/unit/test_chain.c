@@ -65,6 +65,8 @@ core_facts_come_first(void **state)
 		{ "client.ip", FACT_CLIENT_IP, VALUE_IP, STAGE_CONNECT },
 		{ "client.fcrdns", FACT_CLIENT_FCRDNS, VALUE_WORD,
 		    STAGE_CONNECT },
+		{ "client.early-talker", FACT_CLIENT_EARLY, VALUE_BOOL,
+		    STAGE_CONNECT },
 		{ "helo.verb", FACT_HELO_VERB, VALUE_STRING, STAGE_HELO },
 		{ "tls.cipher", FACT_TLS_CIPHER, VALUE_STRING, STAGE_HELO },
 		{ "login", FACT_LOGIN, VALUE_STRING, STAGE_MAIL },
