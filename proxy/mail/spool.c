@@ -86,6 +86,17 @@ spool_pool_free(struct spool_pool *p)
 	free(p);
 }
 
+size_t
+spool_pool_idle(struct spool_pool *p)
+{
+	size_t idle;
+
+	must(pthread_mutex_lock(&p->lock) == 0);
+	idle = p->n_first * (size_t)FIRST + p->n_rest * (size_t)REST;
+	must(pthread_mutex_unlock(&p->lock) == 0);
+	return idle;
+}
+
 /* One from the pool, or NULL: it is empty, and the caller makes one. */
 static struct block *
 pool_take(struct spool_pool *p, size_t size)

@@ -31,6 +31,8 @@ struct spool_conf {
 /* One a worker: the reusable blocks and the configuration. */
 struct spool_pool *spool_pool_new(const struct spool_conf *);
 void spool_pool_free(struct spool_pool *);
+/* Bytes it holds for messages to come. */
+size_t spool_pool_idle(struct spool_pool *);
 
 struct spool *spool_new(struct spool_pool *);
 /* Another one, empty, from the same pool. */

@@ -28,12 +28,13 @@ used(struct smtp *s)
 {
 	struct shortage *h = &s->shortage;
 	uint64_t now = loop_now_ms(s->loop);
-	size_t all;
+	size_t all, none;
 
 	if (h->seen_ms != 0 && now - h->seen_ms < LOOK_MS)
 		return h->used;
 	all = mem_in_use();
-	h->used = all > h->base ? all - h->base : 0;
+	none = h->base + spool_pool_idle(s->pool);
+	h->used = all > none ? all - none : 0;
 	h->seen_ms = now;
 	return h->used;
 }

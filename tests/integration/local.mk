@@ -42,6 +42,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/reload.py \
 	tests/integration/milter_reload.py \
 	tests/integration/errors.py \
+	tests/integration/limits.py \
 	tests/integration/maps.py \
 	tests/integration/metrics.py \
 	tests/integration/milter_door.py \
