@@ -16,10 +16,10 @@
 
 #define NOOPS_MAX 20 /* while one message is held */
 #define REST_MS 1000 /* then another client may have it */
-/* Of one connection. OpenSMTPD takes 100 mails; Postfix counts 100 commands
- * that lead to none before they are errors. */
+/* Of one connection. OpenSMTPD takes 100 mails; Exim takes 10 commands that
+ * lead to none, Postfix 100 before they are errors. */
 #define MAILS_MAX 100
-#define JUNK_MAX 40
+#define JUNK_MAX 5
 
 struct upstream *
 upstream_new(const struct upstream_conf *conf)
@@ -521,8 +521,10 @@ deal_with(struct upstream *u, enum expected kind, const struct reply_lines *r)
 {
 	if (kind == IDENTITY && r->code != 250)
 		upstream_fail_identity(u, "XFORWARD was refused", r);
-	if (kind == RESET && r->code != 250)
+	if (kind == RESET && r->code != 250 && u->outstanding > 0)
 		upstream_fail_lost(u, "it refuses RSET");
+	else if (kind == RESET && r->code != 250)
+		upstream_hang_up(u); /* nothing was asked: the next mail dials */
 }
 
 bool
