@@ -63,7 +63,7 @@ read_address(struct pn_str w, int family, unsigned char raw[16])
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (w.n >= sizeof(text) || (w.n > 0 && memchr(w.p, '\0', w.n) != NULL))
+	if (w.n == 0 || w.n >= sizeof(text) || memchr(w.p, '\0', w.n) != NULL)
 		return false;
 	memcpy(text, w.p, w.n);
 	text[w.n] = '\0';
