@@ -351,7 +351,8 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 		session_say(s, 503, "5.5.1", "Error: send QUIT");
 		return;
 	}
-	if (starttls_refuses(s, c->verb))
+	/* Octets behind BDAT are never commands: it has its own no. */
+	if (c->proceed != bdat_run && starttls_refuses(s, c->verb))
 		return;
 	if (command_in_order(s, c->need) && (c->check == NULL || c->check(s, arg)))
 		c->proceed(s, arg);

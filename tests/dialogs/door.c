@@ -79,6 +79,30 @@ auth(const char *word)
 	return (enum smtp_auth)i;
 }
 
+/* A key and its certificate, in one file. */
+static struct tls_listen
+tls(const char *mode, const char *path)
+{
+	static char text[16384];
+	static struct tls_pair pair;
+	FILE *f;
+
+	if (strcmp(mode, "none") == 0)
+		return (struct tls_listen){ .mode = LISTEN_CLEAR };
+	f = fopen(path, "r");
+	must(f != NULL);
+	pair.cert.path = pair.key.path = path;
+	pair.cert.text.p = text;
+	pair.cert.text.n = fread(text, 1, sizeof(text), f);
+	pair.key.text = pair.cert.text;
+	fclose(f);
+	return (struct tls_listen){ .pairs = &pair, .n_pairs = 1,
+		.mode = strcmp(mode, "may") == 0 ? LISTEN_MAY
+		    : strcmp(mode, "wrapped") == 0
+		    ? LISTEN_WRAPPED
+		    : LISTEN_REQUIRE };
+}
+
 struct program {
 	struct loop *loop;
 	struct smtp *smtp;
@@ -181,7 +205,9 @@ main(int argc, char **argv)
 		.identity_from = &local, .n_identity_from = 1,
 		.proxy_from = &local,
 		.n_proxy_from = number(argc, argv, "proxied", 0),
-		.auth = auth(option(argc, argv, "auth", "tls")) };
+		.auth = auth(option(argc, argv, "auth", "tls")),
+		.tls = tls(option(argc, argv, "tls", "none"),
+		    option(argc, argv, "cert", "")) };
 	struct smtp_conf conf = { .hostname = "postern.example",
 		.upstreams = ups, .n_upstreams = 1,
 		.listeners = &listener, .n_listeners = 1,
@@ -203,6 +229,8 @@ main(int argc, char **argv)
 		.command_timeout_ms =
 		    number(argc, argv, "command_timeout", 10000),
 		.data_timeout_ms = number(argc, argv, "data_timeout", 10000),
+		.starttls_timeout_ms =
+		    number(argc, argv, "starttls_timeout", 10000),
 		.hold_noop_ms = number(argc, argv, "hold_noop", 60000) };
 
 	servers[0] = on_loopback("sink", number(argc, argv, "sink", 25), 1);

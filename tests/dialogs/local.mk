@@ -5,7 +5,7 @@ tests_dialogs_door_SOURCES = tests/dialogs/door.c $(DIALOG_DOOR)
 tests_dialogs_door_LDADD = libsmtp.la libengine.la libmail.la libbase.la $(EVENT_LIBS)
 TESTS += tests/dialogs/replay.py tests/dialogs/busy.py tests/dialogs/smuggle.py
 EXTRA_DIST += tests/dialogs/replay.py tests/dialogs/busy.py tests/dialogs/smuggle.py $(srcdir)/tests/dialogs/*.txt \
-	$(srcdir)/tests/dialogs/*.table
+	$(srcdir)/tests/dialogs/*.table tests/dialogs/README.md
 INTEGRATION += tests/dialogs/daemon.py tests/dialogs/release.py
 EXTRA_DIST += tests/dialogs/daemon.py tests/dialogs/release.py
 # the milter door in the same company

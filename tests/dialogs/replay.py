@@ -24,6 +24,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     mode: early          ... and the next hop's first greeting comes late
     C: TEXT              the client sends this line
     C= TEXT              ... these bytes: \\r \\n \\0 \\xNN \\\\, and {N*c} for N times c
+    C^                   ... shakes hands: TLS from here on
     C! [half]            ... closes, or says that it will send no more
     C+ / C-              another client comes, and talks from here on / goes
     S: TEXT              it is answered this line; {id} an id, {name} this
@@ -48,13 +49,17 @@ otherwise. EHLO, HELO, LHLO and QUIT there need not be written.
 FILE.table makes one transcript for each state in it, with each of its verbs.
 """
 
+import atexit
 import collections
+import fnmatch
+import functools
 import ipaddress
 import os
 import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -263,11 +268,29 @@ class Sink:
         self.connections = []
 
 
+@functools.lru_cache
+def certificate():
+    """A file with a key and its certificate, which is its own authority."""
+    fd, path = tempfile.mkstemp(suffix=".pem")
+    os.close(fd)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=x",
+                    "-keyout", path, "-out", path + ".crt"],
+                   check=True, capture_output=True, timeout=60)
+    with open(path, "a") as out, open(path + ".crt") as f:
+        out.write(f.read())
+    os.unlink(path + ".crt")
+    atexit.register(os.unlink, path)
+    return path
+
+
 class Door:
     """tests/dialogs/door, with its engine made for dialogues."""
 
     def __init__(self, script, sink, second, verbose):
         args = script.door.split() + ["debug=1"] * verbose
+        if "tls=" in script.door:
+            args.append("cert=" + certificate())
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "tests", "dialogs", "door"), "sink=%d" % sink,
              "second=%d" % second] + args,
@@ -374,7 +397,8 @@ class Daemon:
                            for k, v in options.items() if k in self.LIMITS),
             early="rule early-client { when client.ip in 127.0.0.0/8; early; then %s; }"
             % self.EARLY[options["early"]] if "early" in options else "",
-            auth="auth %s;" % options["auth"] if "auth" in options else "",
+            auth=("auth %s;" % options["auth"] if "auth" in options else "") +
+            ("tls %s cert %s;" % (options["tls"], certificate()) if "tls" in options else ""),
             listed="identity%s%s;" % (
                 " from 127.0.0.1 proxy" if "proxied" in options else "",
                 " from 127.0.0.1 " + options["listed"] if "listed" in options else "")
@@ -462,6 +486,12 @@ class Client:
         except (BrokenPipeError, ConnectionResetError):
             pass  # what is read next tells
 
+    def secure(self):
+        """A handshake; whose certificate it is the integration tests look at."""
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        self.sock = tls.wrap_socket(self.sock)
+
     def line(self):
         while b"\r\n" not in self.got:
             try:
@@ -507,7 +537,7 @@ class Transcript:
                 if m:
                     setattr(self, m.group(1), m.group(2))
                     continue
-                m = re.match(r"(C:|C=|C!|C\+|C-|S:|S\*|S!|[UV]<|[UV]>|[UV]=|[UV]!|[UV]#|T!|~)(?: (.*))?$", line)
+                m = re.match(r"(C:|C=|C\^|C!|C\+|C-|S:|S\*|S!|[UV]<|[UV]>|[UV]=|[UV]!|[UV]#|T!|~)(?: (.*))?$", line)
                 if not m:
                     raise SystemExit("%s:%d: what is this?" % (path, n))
                 self.steps.append((n, m.group(1), m.group(2) or ""))
@@ -631,6 +661,8 @@ class Play:
                 client.sock.shutdown(socket.SHUT_WR)
             else:
                 client.sock.close()
+        elif kind == "C^":
+            client.secure()
         elif kind == "C+":
             self.clients.append(Client(self.port, self.slowly))
         elif kind == "C-":
@@ -691,6 +723,17 @@ def play(server, script, slowly, verbose):
     return None
 
 
+def unlisted():
+    """What README.md does not name, and what it names that is not there."""
+    with open(os.path.join(HERE, "README.md")) as f:
+        rows = re.findall(r"^\|[^|]*\|([^|]*)\|$", f.read(), re.M)
+    named = {n for row in rows for n in re.findall(r"`([^`]+)`", row.split(", states")[0])}
+    there = {f.rpartition(".")[0] for f in os.listdir(HERE) if f.endswith((".txt", ".table"))}
+    return ["not named: " + f for f in sorted(there)
+            if not any(fnmatch.fnmatch(f, n) for n in named)] + \
+        ["not there: " + n for n in sorted(named) if not fnmatch.filter(there, n)]
+
+
 def main(args):
     verbose = "-v" in args
     server = Daemon if "--daemon" in args else Single if "--single" in args else Door
@@ -705,8 +748,11 @@ def main(args):
         runs.append((script, False))
         if script.mode == "both":
             runs.append((script, True))
-    print("1..%d" % len(runs))
-    failed = 0
+    missing = [] if [a for a in args if a[0] != "-"] else unlisted()
+    print("1..%d" % (len(runs) + 1))
+    print("%sok %d - README.md names each dialogue%s" % (
+        "not " if missing else "", len(runs) + 1, "".join("\n# " + m for m in missing)))
+    failed = len(missing)
     for i, (script, slowly) in enumerate(runs, 1):
         why = play(server, script, slowly, verbose)
         failed += why is not None
