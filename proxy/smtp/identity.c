@@ -8,6 +8,13 @@
 #include "smtp/reply.h"
 #include "smtp/xtext.h"
 
+/*
+ * No name is longer (RFC 1035 2.3.4). What a client says in HELO may be, and
+ * as xtext would fill the line that Postfix reads (line_length_limit, 2048);
+ * EHLO, which follows XCLIENT, says it in full.
+ */
+#define VALUE_MAX 255
+
 static const struct pn_str unavailable = PN_STR("[UNAVAILABLE]");
 static const struct pn_str temporary = PN_STR("[TEMPUNAVAIL]");
 
@@ -123,9 +130,10 @@ put_attribute(struct buf *b, size_t i, const struct client *c,
     const char *ident, bool local)
 {
 	char scratch[80];
+	struct pn_str v = value_of(order[i].bit, c, ident, local, scratch);
 
 	(void)buf_printf(b, " %s=", order[i].name);
-	xtext_put(b, value_of(order[i].bit, c, ident, local, scratch));
+	xtext_put(b, v.n > VALUE_MAX ? unavailable : v);
 }
 
 void

@@ -66,6 +66,34 @@ xclient_out(void **state)
 	buf_fini(&b);
 }
 
+/* Where it connected to; and no value so long that it would fill a line. */
+static void
+xclient_out_more(void **state)
+{
+	char long_name[2000];
+	struct client c = six;
+	struct buf b = { 0 };
+
+	(void)state;
+	identity_xclient(&b, &c, ATTR_DESTADDR | ATTR_DESTPORT);
+	assert_str(buf_str(&b),
+	    "XCLIENT DESTADDR=[UNAVAILABLE] DESTPORT=[UNAVAILABLE]\r\n");
+	buf_clear(&b);
+	c.to_ip = PN_STR_V("192.0.2.1");
+	c.to_port = 25;
+	c.port = 0;
+	identity_xclient(&b, &c, ATTR_PORT | ATTR_DESTADDR | ATTR_DESTPORT |
+		ATTR_IDENT | ATTR_SOURCE);
+	assert_str(buf_str(&b),
+	    "XCLIENT PORT=[UNAVAILABLE] DESTADDR=192.0.2.1 DESTPORT=25\r\n");
+	buf_clear(&b);
+	memset(long_name, '=', sizeof(long_name));
+	c.helo = (struct pn_str){ long_name, sizeof(long_name) };
+	identity_xclient(&b, &c, ATTR_HELO);
+	assert_str(buf_str(&b), "XCLIENT HELO=[UNAVAILABLE]\r\n");
+	buf_fini(&b);
+}
+
 /* [TEMPUNAVAIL] is a word of XCLIENT alone: to XFORWARD it is a mistake. */
 static void
 xforward_knows_no_name_to_come(void **state)
@@ -86,7 +114,7 @@ xforward_in_lines_of_512(void **state)
 {
 	struct client c = six;
 	struct buf b = { 0 };
-	char long_name[300];
+	char long_name[250];
 	unsigned n;
 	size_t line = 0;
 
@@ -165,6 +193,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(xtext_there_and_back),
 		cmocka_unit_test(xclient_out),
+		cmocka_unit_test(xclient_out_more),
 		cmocka_unit_test(xforward_knows_no_name_to_come),
 		cmocka_unit_test(xforward_in_lines_of_512),
 		cmocka_unit_test(attributes_in),
