@@ -7,6 +7,7 @@
 
 #include "base/must.h"
 #include "base/suggest.h"
+#include "mail/domain.h"
 #include "proxy/config_tls.h"
 #include "proxy/endpoint.h"
 
@@ -22,13 +23,49 @@ const char *const config_identities[] = { [IDENTITY_NONE] = "none",
 	[IDENTITY_TPROXY] = "tproxy",
 	NULL };
 
-/* unix:/path, or host and port: milters' parser takes other ways to write
- * them, too. */
+/* In A-labels; NULL: it is no name of a host. Digits and dots alone are meant
+ * as an address. */
 static const char *
-parse_server(struct pn_str text, struct smtp_server *s)
+read_host(struct reader *r, struct pn_str text)
+{
+	char host[DOMAIN_MAX];
+
+	if (text.n == 0 || !domain_ascii(text, host) ||
+	    strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") !=
+		strlen(host) ||
+	    strspn(host, "0123456789.") == strlen(host) || host[0] == '.')
+		return NULL;
+	return setting_text(r, pn_str_of(host));
+}
+
+/* NAME:PORT. False: it is something else. */
+static bool
+parse_name(struct reader *r, struct pn_str text, struct smtp_server *s)
+{
+	const char *colon = text.n > 0 ? memrchr(text.p, ':', text.n) : NULL;
+	unsigned long long port;
+	size_t n;
+
+	if (colon == NULL)
+		return false;
+	n = (size_t)(colon - text.p);
+	if (lex_size(pn_str_sub(text, n + 1, text.n), &port) < 0 || port == 0 ||
+	    port > 65535)
+		return false;
+	s->host = read_host(r, pn_str_sub(text, 0, n));
+	s->port = (uint16_t)port;
+	return s->host != NULL;
+}
+
+/* unix:/path, a name or an address, and a port: milters' parser takes other
+ * ways to write them, too. */
+static const char *
+parse_server(struct reader *r, struct pn_str text, struct smtp_server *s)
 {
 	if (pn_str_starts(text, PN_STR_V("unix:")))
 		return endpoint_parse_milter(text, &s->addr, &s->addr_len);
+	if (parse_name(r, text, s))
+		return NULL;
 	return endpoint_parse(text, &s->addr, &s->addr_len);
 }
 
@@ -76,7 +113,7 @@ read_server(struct reader *r, const struct setting *s,
 	(void)s;
 	if (setting_value(r, key, &t, e) < 0)
 		return -1;
-	wrong = parse_server(t.text, &server);
+	wrong = parse_server(r, t.text, &server);
 	if (wrong == NULL && t.text.p[0] == '*')
 		wrong = "is not an address to connect to";
 	if (wrong != NULL)
@@ -95,6 +132,52 @@ read_server(struct reader *r, const struct setting *s,
 	all[u->n_servers++] = server;
 	u->servers = all;
 	return 0;
+}
+
+/* [DOMAIN] [port N] */
+static int
+read_mx(struct reader *r, const struct setting *s, const struct lex_token *key,
+    void *at, struct error *e)
+{
+	static const struct setting port = { .name = "port",
+		.least = "1",
+		.most = "65535" };
+	struct smtp_upstream *u = at;
+	struct lex_token t;
+
+	(void)s;
+	u->mx = true;
+	u->mx_port = 25;
+	if (lex_peek(r->lex, &t, e) < 0)
+		return -1;
+	if (!lex_is(&t, ";") && !lex_is(&t, "port")) {
+		if (setting_value(r, key, &t, e) < 0)
+			return -1;
+		u->mx_domain = read_host(r, t.text);
+		if (u->mx_domain == NULL)
+			return lex_error(e, &t.pos,
+			    "\"%s\" is no domain (a single host is a "
+			    "\"server\")",
+			    VIS(t.text));
+		if (lex_peek(r->lex, &t, e) < 0)
+			return -1;
+	}
+	if (!lex_is(&t, "port"))
+		return 0;
+	(void)lex_next(r->lex, &t, e); /* looked at already */
+	return setting_read_count(r, &port, &t, &u->mx_port, e);
+}
+
+static void
+print_mx(const void *at, struct buf *b)
+{
+	const struct smtp_upstream *u = at;
+
+	if (!u->mx)
+		return;
+	if (u->mx_domain != NULL)
+		(void)buf_printf(b, "%s ", u->mx_domain);
+	(void)buf_printf(b, "port %u", u->mx_port);
 }
 
 /* maildir PATH | lmtp ADDRESS */
@@ -227,6 +310,7 @@ print_identity(const void *at, struct buf *b)
 static const struct setting upstream_table[] = {
 	{ "server", read_server, print_server, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS },
+	{ "mx", read_mx, print_mx, 0, NULL, NULL, NULL, 0 },
 	{ "deliver", read_deliver, print_deliver, 0, NULL, NULL, NULL, 0 },
 	{ "protocol", read_protocol, print_protocol, 0, NULL, NULL, NULL, 0 },
 	{ "identity", read_identity, print_identity, 0, NULL, NULL, NULL, 0 },
@@ -277,9 +361,19 @@ check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
 	bool server = settings_seen(upstream_table, seen, "server");
 	bool identity = settings_seen(upstream_table, seen, "identity");
 
-	if (!server && !u->delivers)
+	if (!server && !u->delivers && !u->mx)
 		return lex_error(e, &name->pos,
 		    "upstream \"%s\" has neither a server nor a deliver line",
+		    u->name);
+	if (u->mx && (server || u->delivers))
+		return lex_error(e, &name->pos,
+		    "upstream \"%s\" goes by mx: a server or deliver line says "
+		    "otherwise",
+		    u->name);
+	if (u->mx && (u->identity != IDENTITY_NONE || u->lmtp))
+		return lex_error(e, &name->pos,
+		    "upstream \"%s\" goes by mx: servers of others are spoken "
+		    "to as anybody does",
 		    u->name);
 	if (server && u->delivers)
 		return lex_error(e, &name->pos,

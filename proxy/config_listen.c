@@ -503,9 +503,17 @@ config_route_listeners(struct reader *r, struct error *e)
 	for (size_t i = 0; i < r->conf->milter.n_listeners; i++) {
 		const struct lex_token *name = &r->milter_routes[i];
 
-		if (name->text.p != NULL &&
-		    config_find_upstream(c, name->text) == NULL)
+		const struct smtp_upstream *u = name->text.p != NULL
+		    ? config_find_upstream(c, name->text)
+		    : NULL;
+
+		if (name->text.p != NULL && u == NULL)
 			return config_no_upstream(c, name, e);
+		if (u != NULL && u->mx && u->mx_domain == NULL)
+			return lex_error(e, &name->pos,
+			    "upstream \"%s\" goes by the recipients' domain: "
+			    "a message for several cannot be released there",
+			    u->name);
 	}
 	return route_smtp(r, e);
 }

@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,20 +30,42 @@ struct talk {
 	struct error why;
 };
 
+/* The first address of its name: this program may wait. */
+static int
+look_up(struct talk *t, struct smtp_server *to)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	char port[8];
+	int failed;
+
+	(void)snprintf(port, sizeof(port), "%u", to->port);
+	failed = getaddrinfo(to->host, port, &hints, &found);
+	if (failed != 0)
+		return error_set(&t->why, "%s", gai_strerror(failed));
+	memcpy(&to->addr, found->ai_addr, found->ai_addrlen);
+	to->addr_len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return 0;
+}
+
 static int
 dial(struct talk *t)
 {
-	const struct smtp_server *to = t->server;
+	struct smtp_server looked_up = *t->server, *to = &looked_up;
 	struct pollfd p = { .events = POLLOUT };
 	socklen_t n = sizeof(int);
 	int failed = 0;
 
+	if (to->host != NULL && look_up(t, to) < 0)
+		return -1;
 	t->sock = socket(to->addr.ss_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (t->sock < 0)
 		return error_set(&t->why, "%s", strerror(errno));
 	p.fd = t->sock;
-	if (connect(t->sock, (const struct sockaddr *)&to->addr, to->addr_len) < 0 &&
+	if (connect(t->sock, (const struct sockaddr *)&to->addr, to->addr_len) <
+		0 &&
 	    errno != EINPROGRESS)
 		return error_set(&t->why, "%s", strerror(errno));
 	if (poll(&p, 1, TIMEOUT_MS) != 1)

@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-#define ANSWERS 16   /* of one ask; more are left out */
+#define ANSWERS 64   /* of one ask; more are left out */
 #define TEXT 4096    /* bytes of all its answers */
 
 struct dns {
@@ -145,6 +145,23 @@ add_txt(struct dns_ask *a, const unsigned char *p, size_t n)
 	add_answer(a, text, used);
 }
 
+/* The preference, then the host (RFC 1035 3.3.9). */
+static void
+add_mx(struct dns_ask *a, ns_msg *msg, const ns_rr *rr)
+{
+	char text[NS_MAXDNAME + 8], host[NS_MAXDNAME];
+	const unsigned char *p = ns_rr_rdata(*rr);
+	int n;
+
+	if (ns_rr_rdlen(*rr) < 3 ||
+	    ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg), p + 2, host,
+		sizeof(host)) < 0)
+		return;
+	n = snprintf(text, sizeof(text), "%u %s", ns_get16(p),
+	    strcmp(host, ".") == 0 ? "" : host);
+	add_answer(a, text, (size_t)n);
+}
+
 static void
 add_record(struct dns_ask *a, ns_msg *msg, const ns_rr *rr)
 {
@@ -154,6 +171,8 @@ add_record(struct dns_ask *a, ns_msg *msg, const ns_rr *rr)
 		return; /* a CNAME on the way */
 	if (a->type == DNS_TXT) {
 		add_txt(a, ns_rr_rdata(*rr), ns_rr_rdlen(*rr));
+	} else if (a->type == DNS_MX) {
+		add_mx(a, msg, rr);
 	} else if (a->type == DNS_PTR) {
 		if (ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg),
 			ns_rr_rdata(*rr), text, sizeof(text)) >= 0)

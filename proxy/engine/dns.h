@@ -16,9 +16,9 @@
 struct dns;
 struct dns_ask;
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
 
-/* answers are valid until the callback returns; the ask is gone then. */
+/* MX: "10 mx.example.com", the root as "". answers are valid until the callback returns; the ask is gone then. */
 typedef void dns_done(void *arg, const struct pn_dns *);
 
 /* server: "127.0.0.1@5353", or NULL: resolv.conf. Reads files. NULL and *e. */

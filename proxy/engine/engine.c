@@ -474,3 +474,15 @@ engine_inherit(struct engine *g, struct transaction *to,
 	to->delay_ms = 0;
 	return 0;
 }
+
+struct dns *
+engine_dns(struct engine *g)
+{
+	return g->dns;
+}
+
+uint64_t
+engine_dns_timeout_ms(const struct engine *g)
+{
+	return g->conf->dns_timeout_ms;
+}

@@ -79,6 +79,10 @@ int engine_inherit(struct engine *, struct transaction *to,
  * them with the transaction that began them (the others must be gone).
  */
 void engine_leave(struct engine *, struct transaction *);
+/* For the doors' own questions. */
+struct dns;
+struct dns *engine_dns(struct engine *);
+uint64_t engine_dns_timeout_ms(const struct engine *);
 /* For the smtp door: ask the milters of the configuration. hostname: what we
  * call ourselves; borrowed. */
 void engine_ask_milters(struct engine *, const char *hostname);

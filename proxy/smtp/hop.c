@@ -1,6 +1,8 @@
 /* hop - see hop.h. Servers: their life, and how they do. */
 #include "smtp/hop.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,36 +11,167 @@
 #include "base/must.h"
 #include "smtp/door.h"
 #include "smtp/probe.h"
+#include "smtp/resolve.h"
 
+#define FOUND_MAX 1000 /* servers found by name, of one hop */
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS 30000
 #define SLOW_MS 1000 /* a failure that took so long is not waited for twice */
 
+/* Whoever the DNS names is not probed: the next mail for it is the trial. */
 static void
 on_retry(int fd, short what, void *arg)
 {
+	struct server *s = arg;
+
 	(void)fd;
 	(void)what;
-	probe_start(arg);
+	if (s->found && s->hop->conf->mx)
+		s->away = false;
+	else
+		probe_start(s);
+}
+
+static struct server *
+server_new(struct hop *hop)
+{
+	struct server *s = xcalloc(1, sizeof(*s));
+
+	s->hop = hop;
+	must(evtimer_assign(&s->retry, loop_base(hop->smtp->loop), on_retry,
+		 s) == 0);
+	kept_init(&s->kept);
+	TAILQ_INSERT_TAIL(&hop->servers, s, next);
+	return s;
+}
+
+static void
+server_free(struct server *s)
+{
+	probe_stop(s);
+	kept_close(&s->kept);
+	(void)event_del(&s->retry);
+	tls_memory_forget(&s->tls);
+	TAILQ_REMOVE(&s->hop->servers, s, next);
+	s->hop->n_found -= s->found;
+	free(s->text);
+	free(s->own_host);
+	free(s);
 }
 
 static void
 add_server(struct hop *hop, const struct smtp_server *conf)
 {
-	struct server *s = xcalloc(1, sizeof(*s));
+	struct server *s;
 
-	s->hop = hop;
+	if (conf->host != NULL)
+		return; /* one for each of its addresses, once they are known */
+	s = server_new(hop);
 	s->name = conf->name;
 	s->addr = &conf->addr;
 	s->addr_len = conf->addr_len;
 	s->priority = conf->priority;
 	s->weight = conf->weight;
 	s->draining = conf->drain;
-	must(evtimer_assign(&s->retry, loop_base(hop->smtp->loop), on_retry,
-		 s) == 0);
-	kept_init(&s->kept);
-	TAILQ_INSERT_TAIL(&hop->servers, s, next);
 }
+
+/* ---- servers found by name ---- */
+
+bool
+hop_has_names(const struct hop *hop)
+{
+	for (size_t i = 0; i < hop->conf->n_servers; i++)
+		if (hop->conf->servers[i].host != NULL)
+			return true;
+	return hop->conf->mx;
+}
+
+/* "mx.example.com[192.0.2.1]:25" */
+static char *
+text_of(const char *host, const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in *four = (const void *)addr;
+	const struct sockaddr_in6 *six = (const void *)addr;
+	char ip[INET6_ADDRSTRLEN] = "", *text = NULL;
+	bool v4 = addr->ss_family == AF_INET;
+
+	(void)inet_ntop(addr->ss_family,
+	    v4 ? (const void *)&four->sin_addr : &six->sin6_addr, ip,
+	    sizeof(ip));
+	must(asprintf(&text, "%s[%s]:%u", host, ip,
+		 ntohs(v4 ? four->sin_port : six->sin6_port)) >= 0);
+	return text;
+}
+
+static struct server *
+find_server(struct hop *hop, const char *host,
+    const struct sockaddr_storage *addr)
+{
+	struct server *s;
+
+	TAILQ_FOREACH (s, &hop->servers, next)
+		if (s->found && memcmp(&s->own, addr, sizeof(*addr)) == 0 &&
+		    strcmp(s->own_host, host) == 0)
+			return s;
+	return NULL;
+}
+
+/* The one that was used longest ago and that nobody holds. */
+static void
+make_room(struct hop *hop)
+{
+	struct server *s, *next;
+
+	for (s = TAILQ_FIRST(&hop->servers);
+	     s != NULL && hop->n_found >= FOUND_MAX; s = next) {
+		next = TAILQ_NEXT(s, next);
+		if (s->found && s->holds == 0 && s->probe == NULL)
+			server_free(s);
+	}
+}
+
+struct server *
+hop_server(struct hop *hop, const char *host,
+    const struct sockaddr_storage *addr, socklen_t n, unsigned priority,
+    unsigned weight)
+{
+	struct server *s = find_server(hop, host, addr);
+
+	if (s == NULL) {
+		make_room(hop);
+		s = server_new(hop);
+		s->found = true;
+		hop->n_found++;
+		s->own = *addr;
+		s->addr = &s->own;
+		s->addr_len = n;
+		s->name = s->text = text_of(host, addr);
+		s->host = s->own_host = xstrdup(host);
+	} else {
+		TAILQ_REMOVE(&hop->servers, s, next);
+		TAILQ_INSERT_TAIL(&hop->servers, s, next);
+	}
+	s->priority = priority;
+	s->weight = weight;
+	return s;
+}
+
+void
+server_hold(struct server *s)
+{
+	s->holds++;
+}
+
+void
+server_release(struct server *s)
+{
+	if (s == NULL)
+		return;
+	must(s->holds > 0);
+	s->holds--;
+}
+
+/* ---- the hop ---- */
 
 /* Workers draw differently. Never 0, of which nothing comes. */
 static uint64_t
@@ -80,6 +213,11 @@ hop_init(struct hop *hop, struct smtp *smtp, const struct smtp_upstream *conf,
 	if (conf->maildir != NULL) /* our own: it takes any bytes */
 		hop->known = (struct keywords){ .known = true,
 			.eight_bit = true, .smtputf8 = true, .status = true };
+	/* RFC 6152 is all but everywhere; of DSN a domain without it would
+	 * have to be told about first (RFC 3461 5.2.2). */
+	if (conf->mx)
+		hop->known = (struct keywords){ .known = true,
+			.eight_bit = true, .smtputf8 = true, .status = true };
 }
 
 void
@@ -87,14 +225,10 @@ hop_fini(struct hop *hop)
 {
 	struct server *s;
 
-	while ((s = TAILQ_FIRST(&hop->servers)) != NULL) {
-		probe_stop(s);
-		kept_close(&s->kept);
-		(void)event_del(&s->retry);
-		tls_memory_forget(&s->tls);
-		TAILQ_REMOVE(&hop->servers, s, next);
-		free(s);
-	}
+	resolve_cancel(hop->resolve);
+	hop->resolve = NULL;
+	while ((s = TAILQ_FIRST(&hop->servers)) != NULL)
+		server_free(s);
 	tls_client_free(hop->tls);
 }
 
@@ -114,6 +248,8 @@ hop_is_new(const struct hop *hop)
 
 	if (hop->known.known)
 		return false;
+	if (hop->resolve != NULL)
+		return true;
 	TAILQ_FOREACH (s, &hop->servers, next)
 		if (s->probe != NULL)
 			return true;
@@ -126,6 +262,8 @@ learn(struct hop *hop)
 {
 	const struct server *s;
 
+	if (hop->conf->mx)
+		return; /* anybody's: what most of them announce */
 	hop->known = (struct keywords){ 0 };
 	TAILQ_FOREACH (s, &hop->servers, next)
 		if (s->known.known && !s->draining)
@@ -141,6 +279,7 @@ server_answered(struct server *s, const struct keywords *k)
 	if (s->failures == 0)
 		return;
 	s->failures = 0;
+	s->away = false;
 	(void)event_del(&s->retry);
 	log_info("", "server", "upstream=%s server=%s state=up",
 	    s->hop->conf->name, s->name);
@@ -166,6 +305,7 @@ server_failed(struct server *s, uint64_t took_ms, const char *why)
 {
 	struct loop *loop = s->hop->smtp->loop;
 
+	s->away = true;
 	s->slow = took_ms >= SLOW_MS;
 	if (event_pending(&s->retry, EV_TIMEOUT, NULL))
 		return;

@@ -20,12 +20,14 @@
 
 struct hop;
 struct smtp;
+struct resolve;
 struct upstream;
 
 struct server {
 	TAILQ_ENTRY(server) next;
 	struct hop *hop;
 	const char *name;       /* as written, for the log */
+	const char *host;       /* as written or looked up; NULL: an address */
 	const struct sockaddr_storage *addr;
 	socklen_t addr_len;
 	unsigned priority;      /* the lowest first */
@@ -36,20 +38,31 @@ struct server {
 	struct upstream *probe; /* under way, or NULL */
 	uint64_t probed_ms;     /* when one was last begun; 0 never */
 	unsigned failures;      /* in a row; 0: it is well */
-	bool slow;              /* ... and the last one took its time */
+	bool away;              /* not to be dialled until it is probed, */
+	bool slow;              /* as the last failure took its time */
 	struct event retry;     /* away: the next probe */
 	struct kept kept;       /* connections that no client has */
+
+	/* One that was found by name: its own text and address, gone when
+	 * nobody holds it and room is wanted. */
+	bool found;
+	unsigned holds;
+	struct sockaddr_storage own;
+	char *text, *own_host;
 };
 TAILQ_HEAD(servers, server);
 
 struct hop {
 	const struct smtp_upstream *conf;
 	struct smtp *smtp;
-	struct servers servers;
+	struct servers servers; /* those found by name last, by use */
+	unsigned n_found;
 	struct tls_client *tls; /* NULL: no TLS, or it could not be made */
 	struct keywords known;  /* what all of them announce, as far as known */
 	uint64_t seed;          /* of the draws among servers */
 	void (*probed)(struct hop *); /* a probe has ended */
+	struct resolve *resolve; /* under way, for probes; or NULL */
+	uint64_t resolved_ms;    /* when it was last begun; 0 never */
 };
 
 void hop_init(struct hop *, struct smtp *, const struct smtp_upstream *,
@@ -57,6 +70,14 @@ void hop_init(struct hop *, struct smtp *, const struct smtp_upstream *,
 void hop_fini(struct hop *);
 /* No connection waits for a mail, and none will. */
 void hop_close_kept(struct hop *);
+/* Some of its servers are written by name. */
+bool hop_has_names(const struct hop *);
+/* The server of that name at that address: known, or new. */
+struct server *hop_server(struct hop *, const char *host,
+    const struct sockaddr_storage *, socklen_t, unsigned priority,
+    unsigned weight);
+void server_hold(struct server *);
+void server_release(struct server *); /* NULL is fine */
 /* Nothing is known of any of its servers yet, but one is being asked. */
 bool hop_is_new(const struct hop *);
 
@@ -72,8 +93,10 @@ struct plan {
 	size_t n, at;
 };
 
-/* Those that may be tried now. The plan is finished by plan_fini(). */
-void plan_make(struct plan *, struct hop *);
+/* Those that may be tried now, of the hop's own and of these. The plan holds them
+ * until it is finished by plan_fini(). */
+void plan_make(struct plan *, struct hop *, struct server *const *found,
+    size_t n);
 /* The next one, or NULL. */
 struct server *plan_next(struct plan *);
 bool plan_has_more(const struct plan *);

@@ -109,6 +109,8 @@ kept_warm(struct hop *hop)
 {
 	struct server *s;
 
+	if (hop->conf->mx)
+		return; /* whoever it was may never hear of us again */
 	TAILQ_FOREACH (s, &hop->servers, next)
 		while (!s->draining && !s->kept.closed && s->failures == 0 &&
 		    s->kept.n < hop->conf->warm) {

@@ -27,6 +27,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/normal.c proxy/smtp/normal.h \
 	proxy/smtp/pace.c proxy/smtp/pace.h \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
+	proxy/smtp/mx.c \
 	proxy/smtp/plan.c \
 	proxy/smtp/pregreet.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \
@@ -35,6 +36,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/relay.c \
 	proxy/smtp/release.c \
 	proxy/smtp/reply.c proxy/smtp/reply.h \
+	proxy/smtp/resolve.c proxy/smtp/resolve.h \
 	proxy/smtp/route.c proxy/smtp/route.h \
 	proxy/smtp/sasl.c proxy/smtp/sasl.h \
 	proxy/smtp/session.c proxy/smtp/session.h \

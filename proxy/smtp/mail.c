@@ -39,6 +39,7 @@ mail_end(struct session *s)
 	s->received = s->delay.so_far_ms = 0;
 	s->copying = s->chunked = s->answered_each = false;
 	s->routed = s->opened = false;
+	s->domain = NULL;
 	s->mail_refused = (struct reply_lines){ 0 };
 	s->then = SESSION_GREETING;
 	s->rest = NULL;
@@ -111,9 +112,11 @@ mail_dial(struct session *s)
 	 * What is kept may be as dead as what was lost, and is for mails. */
 	if (s->redialled || s->t == NULL) {
 		s->up = upstream_new(&conf);
+		upstream_set_domain(s->up, s->domain);
 		upstream_dial(s->up, &t->client, t->client.helo, t->id);
 	} else {
-		s->up = upstream_get(&conf, &t->client, t->client.helo, t->id);
+		s->up = upstream_get(&conf, s->domain, &t->client,
+		    t->client.helo, t->id);
 		kept_warm(s->hop);
 	}
 }

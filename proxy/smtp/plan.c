@@ -74,32 +74,38 @@ plan_sort(struct server **s, size_t n, uint64_t *seed)
 	}
 }
 
-static size_t
-collect(struct plan *p, const struct hop *hop, bool away)
+/* Where all are away, a refusal costs nothing: they are asked all the same. */
+static bool
+may_try(const struct server *s, bool desperate)
+{
+	return !s->draining && (!s->away || (desperate && !s->slow));
+}
+
+static void
+collect(struct plan *p, const struct hop *hop, struct server *const *found,
+    size_t n, bool desperate)
 {
 	struct server *s;
-	size_t n = 0;
 
 	TAILQ_FOREACH (s, &hop->servers, next)
-		if (!s->draining && n < HOP_SERVERS_MAX &&
-		    (s->failures == 0 || (away && !s->slow))) {
-			if (p->servers != NULL)
-				p->servers[n] = s;
-			n++;
-		}
-	return n;
+		if (!s->found && may_try(s, desperate))
+			p->servers[p->n++] = s;
+	for (size_t i = 0; i < n; i++)
+		if (may_try(found[i], desperate))
+			p->servers[p->n++] = found[i];
 }
 
 void
-plan_make(struct plan *p, struct hop *hop)
+plan_make(struct plan *p, struct hop *hop, struct server *const *found,
+    size_t n)
 {
-	bool away = collect(p, hop, false) == 0;
-
-	p->n = collect(p, hop, away);
+	p->servers =
+	    xcalloc(hop->conf->n_servers + n + 1, sizeof(*p->servers));
+	collect(p, hop, found, n, false);
 	if (p->n == 0)
-		return;
-	p->servers = xcalloc(p->n, sizeof(*p->servers));
-	(void)collect(p, hop, away);
+		collect(p, hop, found, n, true);
+	for (size_t i = 0; i < p->n; i++)
+		server_hold(p->servers[i]);
 	plan_sort(p->servers, p->n, &hop->seed);
 }
 
@@ -118,6 +124,8 @@ plan_next(struct plan *p)
 void
 plan_fini(struct plan *p)
 {
+	for (size_t i = 0; i < p->n; i++)
+		server_release(p->servers[i]);
 	free(p->servers);
 	*p = (struct plan){ 0 };
 }

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "mail/address.h"
+#include "mail/domain.h"
 #include "mail/transaction.h"
 #include "smtp/door.h"
 #include "smtp/received.h"
@@ -357,6 +358,17 @@ start_maildir(struct release *r, const struct smtp_upstream *next)
 		set_all(r, 451, pn_str_of(e.text));
 }
 
+/* Of all its recipients: a mail that goes by MX has no others. */
+static void
+set_domain(struct release *r)
+{
+	const struct rcpt *first = TAILQ_FIRST(&r->job.envelope.rcpts);
+	char domain[DOMAIN_MAX];
+
+	if (first != NULL && domain_ascii(first->domain, domain))
+		upstream_set_domain(r->up, domain);
+}
+
 static void
 start_relay(struct release *r, struct hop *hop)
 {
@@ -372,6 +384,7 @@ start_relay(struct release *r, struct hop *hop)
 	    .hop = hop, .hostname = r->smtp->conf->hostname,
 	    .hold_noop_ms = r->smtp->conf->hold_noop_ms,
 	    .wake = advance, .arg = r });
+	set_domain(r);
 	upstream_dial(r->up, c,
 	    c->helo.n ? c->helo : pn_str_of(r->smtp->conf->hostname),
 	    r->outcome.id.p);

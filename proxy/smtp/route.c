@@ -163,10 +163,42 @@ route_keywords(const struct listener *l, struct keywords *all)
 
 /* ---- a mail's way ---- */
 
+/* Its servers are those of the recipients' domain. */
+static bool
+by_recipient(const struct smtp_upstream *u)
+{
+	return u->mx && u->mx_domain == NULL;
+}
+
 bool
 route_is_open(const struct session *s)
 {
-	return s->listener->route != NULL;
+	return s->listener->route != NULL || by_recipient(s->listener->upstream);
+}
+
+static enum route_found
+find(const struct session *s, const struct rcpt *r,
+    const struct smtp_upstream **out)
+{
+	const struct smtp_route *route = s->listener->route;
+
+	*out = s->listener->upstream;
+	return route == NULL
+	    ? ROUTE_FOUND
+	    : route_find(s->smtp->conf, route, s->smtp->engine, r, out);
+}
+
+/* The same servers as the mail's, so far? */
+static bool
+same_way(const struct session *s, const struct smtp_upstream *to,
+    const struct rcpt *r)
+{
+	char domain[DOMAIN_MAX];
+
+	return s->routed && s->hop->conf == to &&
+	    (!by_recipient(to) ||
+		(domain_ascii(r->domain, domain) &&
+		    strcmp(domain, s->domain) == 0));
 }
 
 void
@@ -194,9 +226,7 @@ serves(const struct session *s, const struct rcpt *r)
 {
 	const struct smtp_upstream *to;
 
-	return route_find(s->smtp->conf, s->listener->route, s->smtp->engine, r,
-		   &to) == ROUTE_FOUND &&
-	    to == s->hop->conf;
+	return find(s, r, &to) == ROUTE_FOUND && same_way(s, to, r);
 }
 
 /* Nobody gets the message by a way that the route does not show. */
@@ -213,11 +243,21 @@ route_serves_added(const struct session *s)
 	return true;
 }
 
-/* The mail goes this way, as far as anybody takes it. */
-static void
+/* The mail goes this way, as far as anybody takes it. False: at the arena's cap,
+ * or there is no such domain. */
+static bool
 choose(struct session *s, struct hop *hop)
 {
-	if (s->hop != hop) {
+	char domain[DOMAIN_MAX];
+
+	s->domain = NULL;
+	if (by_recipient(hop->conf) &&
+	    (!domain_ascii(s->t->rcpt->domain, domain) ||
+		(s->domain = arena_str(s->t->arena, pn_str_of(domain)).p) ==
+		    NULL))
+		return false;
+	if (s->hop != hop ||
+	    (s->up != NULL && !upstream_has_domain(s->up, s->domain))) {
 		kept_give(s->up);
 		s->up = NULL;
 	}
@@ -225,6 +265,7 @@ choose(struct session *s, struct hop *hop)
 	s->routed = true;
 	s->opened = false;
 	s->mail_refused = (struct reply_lines){ 0 };
+	return true;
 }
 
 /* MAIL there, and the recipient that waits for it. */
@@ -239,6 +280,12 @@ open_mail(struct session *s)
 		return;
 	}
 	s->routed = false;
+	if (s->hop->conf->mx) { /* it never will (RFC 6152 3, RFC 6531 3.5) */
+		s->t->rcpt->code = 554;
+		session_say(s, 554, "5.6.3",
+		    "Its mail server takes no 8-bit or UTF-8 mail");
+		return;
+	}
 	s->t->rcpt->code = 451;
 	session_say(s, 451, "4.3.0",
 	    "The next hop no longer takes one of these options");
@@ -277,11 +324,11 @@ is_free(const struct session *s)
 }
 
 static enum turn
-go(struct session *s, struct hop *hop)
+go(struct session *s, const struct smtp_upstream *to)
 {
 	static const struct reply later = { .code = 452, .status = "4.5.3",
 		.text = PN_STR("send this recipient separately") };
-	bool same = s->routed && s->hop == hop;
+	bool same = same_way(s, to, s->t->rcpt);
 
 	/* Whether it is free, the answers that are due will tell. */
 	if (!STAILQ_EMPTY(&s->answers) && s->routed && !same) {
@@ -294,12 +341,31 @@ go(struct session *s, struct hop *hop)
 		s->state = SESSION_COMMAND;
 		return TURN_AGAIN;
 	}
-	if (!same ||
-	    (s->opened && upstream_at(s->up) != UPSTREAM_READY && is_free(s) &&
-		STAILQ_EMPTY(&s->answers)))
-		choose(s, hop);
+	if ((!same ||
+		(s->opened && upstream_at(s->up) != UPSTREAM_READY &&
+		    is_free(s) && STAILQ_EMPTY(&s->answers))) &&
+	    !choose(s, &s->smtp->hops[to - s->smtp->conf->upstreams])) {
+		s->t->rcpt->code = 550;
+		session_say(s, 550, "5.1.2", "Domain not found");
+		s->state = SESSION_COMMAND;
+		return TURN_AGAIN;
+	}
 	pass(s);
 	return TURN_AGAIN;
+}
+
+/* Where no server behind us says who may send mail to whom, we have to: to the
+ * world for our own clients alone, for anybody to our own domains. */
+static bool
+may_relay(const struct session *s, const struct smtp_upstream *to)
+{
+	bool world = by_recipient(to);
+
+	if (!world && !to->delivers)
+		return true;
+	return deliver_takes(s, s->t->rcpt) ||
+	    (world &&
+		(mail_is_local(s) || s->t->client.login.n > 0));
 }
 
 /* After the stages of RCPT: where does this one go? */
@@ -308,14 +374,12 @@ session_route(struct session *s)
 {
 	const struct smtp_upstream *to;
 
-	switch (route_find(s->smtp->conf, s->listener->route, s->smtp->engine,
-	    s->t->rcpt, &to)) {
+	switch (find(s, s->t->rcpt, &to)) {
 	case ROUTE_FOUND:
-		if (to->delivers && !deliver_takes(s, s->t->rcpt)) {
-			mail_deny_rcpt(s, s->t->rcpt);
-			break;
-		}
-		return go(s, &s->smtp->hops[to - s->smtp->conf->upstreams]);
+		if (may_relay(s, to))
+			return go(s, to);
+		mail_deny_rcpt(s, s->t->rcpt);
+		break;
 	case ROUTE_NOWHERE:
 		mail_deny_rcpt(s, s->t->rcpt);
 		break;

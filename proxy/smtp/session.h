@@ -127,6 +127,7 @@ struct session {
 	bool has_held;
 	enum session_state then;  /* ANSWERS: what follows; 0 a command */
 	bool routed;              /* by a route: the mail has its next hop, */
+	const char *domain;       /* of its recipients, where that matters */
 	bool opened;              /* which has been sent MAIL */
 	struct reply_lines mail_refused; /* ... and its no; code 0 none */
 	unsigned n_rcpts; /* RCPTs of this mail, refused ones too */

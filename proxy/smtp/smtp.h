@@ -38,7 +38,9 @@ enum smtp_auth {
 };
 
 struct smtp_server {
-	const char *name;             /* "127.0.0.1:2525", "[::1]:25" */
+	const char *name;             /* "127.0.0.1:2525", "mta.example.com:25" */
+	const char *host;             /* to be looked up, with port; or NULL: */
+	uint16_t port;
 	struct sockaddr_storage addr;
 	socklen_t addr_len;
 	unsigned priority;            /* the lowest is tried first */
@@ -52,8 +54,12 @@ enum smtp_bare_newline { BARE_REJECT, BARE_NORMALISE };
 /* A next hop: an MTA or several that do the same, or the keeper's maildir. */
 struct smtp_upstream {
 	const char *name;
-	const struct smtp_server *servers; /* none: maildir */
+	const struct smtp_server *servers; /* none: maildir, or mx */
 	size_t n_servers;
+	bool mx;                      /* the mail hosts of mx_domain, or, if that
+					 is NULL, of the recipient's domain */
+	const char *mx_domain;
+	unsigned mx_port;             /* 25 */
 	const char *maildir;          /* path, or NULL */
 	bool lmtp;                    /* the server speaks LMTP (RFC 2033) */
 	bool delivers;                /* mail ends here: maildir, deliver lmtp */

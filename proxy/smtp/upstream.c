@@ -51,6 +51,8 @@ upstream_free(struct upstream *u)
 	}
 	upstream_hang_up(u);
 	plan_fini(&u->plan);
+	server_release(u->server);
+	free(u->domain);
 	buf_fini(&u->queue);
 	buf_fini(&u->expected);
 	buf_fini(&u->told);
@@ -203,7 +205,7 @@ upstream_may_serve(const struct upstream *u)
 {
 	const struct smtp_upstream *c = u->conf.hop->conf;
 
-	return c->reuse && !u->refused && !u->engaged &&
+	return c->reuse && !c->mx && !u->refused && !u->engaged &&
 	    (c->identity == IDENTITY_NONE ||
 		c->identity == IDENTITY_XFORWARD) &&
 	    u->mails < MAILS_MAX && u->junk < JUNK_MAX && is_idle(u);

@@ -43,9 +43,9 @@ void upstream_free(struct upstream *);
 /*
  * A connection for this client's mail: one that was kept (kept.h), READY or
  * soon, or a new one that dials as upstream_dial() does. Never NULL; freed by
- * upstream_free() or kept_give().
+ * upstream_free() or kept_give(). domain: as for upstream_set_domain().
  */
-struct upstream *upstream_get(const struct upstream_conf *,
+struct upstream *upstream_get(const struct upstream_conf *, const char *domain,
     const struct client *, struct pn_str helo, const char *id);
 
 /*
@@ -56,6 +56,9 @@ struct upstream *upstream_get(const struct upstream_conf *,
  */
 void upstream_dial(struct upstream *, const struct client *, struct pn_str helo,
     const char *id);
+/* The recipients' domain, where the hop goes by it: for the next dial. */
+void upstream_set_domain(struct upstream *, const char *);
+bool upstream_has_domain(const struct upstream *, const char *);
 /* This server alone, and greet only: a probe. */
 void upstream_probe(struct upstream *, struct server *, struct pn_str helo);
 /* The one that is spoken to, or was last; NULL: never dialled. */

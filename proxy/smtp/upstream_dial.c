@@ -9,10 +9,12 @@
  */
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/must.h"
 #include "smtp/identity.h"
 #include "smtp/kept.h"
@@ -212,6 +214,8 @@ upstream_dial_server(struct upstream *u, struct server *to)
 {
 	int fd;
 
+	server_hold(to);
+	server_release(u->server);
 	u->server = to;
 	u->dialled_ms = loop_now_ms(u->conf.loop);
 	u->keywords = (struct keywords){ 0 };
@@ -286,14 +290,65 @@ begin(struct upstream *u, const struct client *client, struct pn_str helo,
 	set_limit(u);
 }
 
+static void
+dial_these(struct upstream *u, struct server *const *found, size_t n)
+{
+	plan_make(&u->plan, u->conf.hop, found, n);
+	u->at = UPSTREAM_DOWN;
+	if (!upstream_dial_next(u))
+		upstream_fail_dial(u, "all its servers are away");
+}
+
+/* Those without a name can be dialled all the same. */
+static void
+on_resolved(void *arg, const struct resolved *answer)
+{
+	struct upstream *u = arg;
+
+	MUST_BE(u, UPSTREAM);
+	u->resolve = NULL;
+	u->wake_due = false;
+	if (answer->failure.code != 0 && u->conf.hop->conf->mx)
+		upstream_fail_nobody(u, &answer->failure);
+	else
+		dial_these(u, answer->servers, answer->n);
+	if (u->wake_due)
+		u->conf.wake(u->conf.arg); /* u may be gone now */
+}
+
+static void
+dial_any(struct upstream *u)
+{
+	if (hop_has_names(u->conf.hop)) {
+		u->at = UPSTREAM_DIALLING;
+		u->resolve =
+		    resolve_start(u->conf.hop, u->domain, on_resolved, u);
+	} else {
+		dial_these(u, NULL, 0);
+	}
+}
+
 void
 upstream_dial(struct upstream *u, const struct client *client,
     struct pn_str helo, const char *id)
 {
 	begin(u, client, helo, id);
-	plan_make(&u->plan, u->conf.hop);
-	if (!upstream_dial_next(u))
-		upstream_fail_dial(u, "all its servers are away");
+	dial_any(u);
+}
+
+void
+upstream_set_domain(struct upstream *u, const char *domain)
+{
+	free(u->domain);
+	u->domain = domain != NULL ? xstrdup(domain) : NULL;
+}
+
+bool
+upstream_has_domain(const struct upstream *u, const char *domain)
+{
+	if (u->domain == NULL || domain == NULL)
+		return u->domain == domain;
+	return strcmp(u->domain, domain) == 0;
 }
 
 void
@@ -301,12 +356,7 @@ upstream_dial_anew(struct upstream *u)
 {
 	upstream_hang_up(u);
 	set_limit(u);
-	plan_make(&u->plan, u->conf.hop);
-	u->at = UPSTREAM_DIALLING; /* even if no server may be tried */
-	if (!upstream_dial_next(u))
-		upstream_fail(u, "4.4.1",
-		    PN_STR_V("The next hop is not available"),
-		    "all its servers are away");
+	dial_any(u);
 }
 
 void
@@ -330,25 +380,45 @@ upstream_adopt(struct upstream *u, const struct upstream_conf *conf,
 		upstream_pump(u);
 }
 
+/* Names are not looked up for it: who was kept was found a moment ago. */
+static struct upstream *
+take_kept_of_names(const struct hop *hop, struct pn_str helo)
+{
+	struct upstream *u = NULL;
+	struct server *s;
+
+	TAILQ_FOREACH (s, &hop->servers, next)
+		if (u == NULL && !s->away && !s->draining)
+			u = kept_take(s, helo);
+	return u;
+}
+
 /* The draw among servers comes first: what is kept must not undo weights. */
 struct upstream *
-upstream_get(const struct upstream_conf *conf, const struct client *client,
-    struct pn_str helo, const char *id)
+upstream_get(const struct upstream_conf *conf, const char *domain,
+    const struct client *client, struct pn_str helo, const char *id)
 {
+	bool names = hop_has_names(conf->hop);
 	struct plan plan = { 0 };
 	struct upstream *u;
 
-	plan_make(&plan, conf->hop);
-	u = plan.n > 0 ? kept_take(plan.servers[0], helo) : NULL;
+	if (!names)
+		plan_make(&plan, conf->hop, NULL, 0);
+	u = names	   ? take_kept_of_names(conf->hop, helo)
+	    : plan.n > 0 ? kept_take(plan.servers[0], helo)
+			 : NULL;
 	if (u != NULL) {
 		plan_fini(&plan);
 		upstream_adopt(u, conf, client, helo, id);
 		return u;
 	}
 	u = upstream_new(conf);
+	upstream_set_domain(u, domain);
 	begin(u, client, helo, id);
 	u->plan = plan;
-	if (!upstream_dial_next(u))
+	if (names)
+		dial_any(u);
+	else if (!upstream_dial_next(u))
 		upstream_fail_dial(u, "all its servers are away");
 	return u;
 }

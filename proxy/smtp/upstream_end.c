@@ -11,6 +11,8 @@
 void
 upstream_hang_up(struct upstream *u)
 {
+	resolve_cancel(u->resolve);
+	u->resolve = NULL;
 	wire_close(&u->wire);
 	buf_clear(&u->queue);
 	buf_clear(&u->expected);
@@ -29,26 +31,41 @@ server_name(const struct upstream *u)
 	return u->server != NULL ? u->server->name : "none";
 }
 
+static void
+give_up(struct upstream *u, const struct reply *failure, const char *why)
+{
+	upstream_hang_up(u);
+	plan_fini(&u->plan);
+	again_end(u);
+	u->at = UPSTREAM_FAILED;
+	u->failure = *failure;
+	log_warn(u->id, "upstream",
+	    "upstream=%s server=%s why=\"%s\" status=%s",
+	    u->conf.hop->conf->name, server_name(u), why, failure->status);
+	u->wake_due = true;
+}
+
 void
 upstream_fail(struct upstream *u, const char *status, struct pn_str text,
     const char *why)
 {
+	struct reply failure = { .code = 451, .text = text };
 	bool dialling = u->at == UPSTREAM_DIALLING;
 
-	upstream_hang_up(u);
+	memcpy(failure.status, status, strlen(status) + 1);
 	count_upstream(&u->conf.hop->smtp->count, u->conf.hop->conf->name,
 	    status);
-	if (dialling && upstream_dial_next(u))
-		return;
-	plan_fini(&u->plan);
-	again_end(u);
-	u->at = UPSTREAM_FAILED;
-	u->failure = (struct reply){ .code = 451, .text = text };
-	memcpy(u->failure.status, status, strlen(status) + 1);
-	log_warn(u->id, "upstream",
-	    "upstream=%s server=%s why=\"%s\" status=%s",
-	    u->conf.hop->conf->name, server_name(u), why, status);
-	u->wake_due = true;
+	upstream_hang_up(u);
+	if (!dialling || !upstream_dial_next(u))
+		give_up(u, &failure, why);
+}
+
+void
+upstream_fail_nobody(struct upstream *u, const struct reply *failure)
+{
+	count_upstream(&u->conf.hop->smtp->count, u->conf.hop->conf->name,
+	    failure->status);
+	give_up(u, failure, u->domain != NULL ? u->domain : "no address");
 }
 
 void

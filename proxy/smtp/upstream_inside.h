@@ -15,6 +15,7 @@
 #include "mail/transaction.h"
 #include "smtp/body.h"
 #include "smtp/source.h"
+#include "smtp/resolve.h"
 #include "smtp/upstream.h"
 #include "smtp/wire.h"
 
@@ -66,6 +67,8 @@ struct upstream {
 	char id[TRANSACTION_ID_MAX]; /* for the log: whose mail it is */
 	bool identity;
 	struct source source;        /* whom it was dialled for */
+	struct resolve *resolve;     /* names of servers, while dialling */
+	char *domain;                /* of the recipients; or NULL */
 	struct plan plan;            /* servers that are left while dialling */
 	struct server *server;       /* the one at hand */
 	bool without_tls;            /* its handshake had failed, and it may */
@@ -173,6 +176,8 @@ void upstream_tls_ended(struct upstream *);
 
 /* Closed, and nothing is due any more. */
 void upstream_hang_up(struct upstream *);
+/* FAILED, with this reply: there is nobody to dial. */
+void upstream_fail_nobody(struct upstream *, const struct reply *);
 /* FAILED: 451 with this status and text for the client, why for the log. */
 void upstream_fail(struct upstream *, const char *status, struct pn_str text,
     const char *why);

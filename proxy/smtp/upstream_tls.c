@@ -33,6 +33,8 @@ host_of(const struct upstream *u, char *out, size_t size)
 
 	if (conf_of(u)->name != NULL)
 		return conf_of(u)->name;
+	if (u->server->host != NULL)
+		return u->server->host;
 	if (name[0] == '[' && n > 2) {
 		name++;
 		n -= 2;

@@ -225,6 +225,21 @@ engine_ask_milters(struct engine *g, const char *hostname)
 	(void)hostname;
 }
 
+/* Nobody is looked up. */
+struct dns *
+engine_dns(struct engine *g)
+{
+	(void)g;
+	return NULL;
+}
+
+uint64_t
+engine_dns_timeout_ms(const struct engine *g)
+{
+	(void)g;
+	return 0;
+}
+
 /* Nothing stands in any map. */
 enum engine_map_found
 engine_map_find(struct engine *g, struct pn_str map, struct pn_str key,

@@ -40,6 +40,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/milter_hostile.py \
 	tests/integration/milter_explained.py \
 	tests/integration/reload.py \
+	tests/integration/routes.py \
 	tests/integration/milter_reload.py \
 	tests/integration/errors.py \
 	tests/integration/limits.py \

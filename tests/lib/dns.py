@@ -3,7 +3,7 @@
 Answers PTR and A from a table {"127.0.0.9": "client.example"}, and from
 .records, which a test may change at any time: {("2.0.0.127.zen.example", "A"):
 ["127.0.0.2"], ("a.example", "TXT"): ["text"], ("b.example", "A"): None}, where
-None is silence. Whatever else is asked for does not exist. UDP on a free
+None is silence, "servfail" an error; ("b.example", "MX"): ["10 mx.example"]. Whatever else is asked for does not exist. UDP on a free
 loopback port; records live for .ttl seconds.
 """
 
@@ -25,7 +25,7 @@ def _wire(name):
     return b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\0"
 
 
-KINDS = {1: "A", 12: "PTR", 16: "TXT", 28: "AAAA"}
+KINDS = {1: "A", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA"}
 
 
 def _data(kind, text):
@@ -33,6 +33,9 @@ def _data(kind, text):
         return socket.inet_aton(text)
     if kind == 28:
         return socket.inet_pton(socket.AF_INET6, text)
+    if kind == 15:  # "10 mx.example", "0 ." for none
+        preference, host = text.split()
+        return struct.pack(">H", int(preference)) + (_wire(host) if host != "." else b"\0")
     if kind == 16:
         return bytes([len(text)]) + text.encode()
     return _wire(text)
@@ -57,6 +60,8 @@ class Dns:
         key = (name, KINDS.get(kind))
         if key in self.records:
             found = self.records[key]
+            if found == "servfail":
+                return found
             return found and [_data(kind, text) for text in found]
         found = self._host(name, kind)
         return [found] if found else []
@@ -85,7 +90,9 @@ class Dns:
             answers = self._answer(name, kind)
             if answers is None:
                 continue
-            flags = 0x8580 if answers else 0x8583
+            flags = 0x8580 if answers or any(n == name for n, _ in self.records) else 0x8583
+            if answers == "servfail":
+                flags, answers = 0x8582, []
             head = packet[:2] + struct.pack(">HHHHH", flags, 1, len(answers), 0, 0)
             records = b"".join(
                 b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, self.ttl, len(data))

@@ -241,7 +241,9 @@ printed_it_reads_to_the_same(void **state)
 				     " from 10.0.0.0/8 xforward; }\n"
 				     "upstream mta { server 127.0.0.1:1; identity"
 				     " none; connect_timeout 1500ms; server"
-				     " [::1]:2 weight 3 priority 7 drain; }\n"),
+				     " [::1]:2 weight 3 priority 7 drain; }\n"
+				     "upstream out { mx; }\n"
+				     "upstream far { mx a.example port 26; }\n"),
 		       again;
 	struct buf one = { 0 }, two = { 0 };
 
@@ -257,6 +259,8 @@ printed_it_reads_to_the_same(void **state)
 	assert_non_null(strstr(buf_data(&one), "dns [::1]:53;\n"));
 	assert_non_null(strstr(buf_data(&one), "connect_timeout 1500ms;\n"));
 	assert_non_null(strstr(buf_data(&one), "message_size_limit 50M;\n"));
+	assert_non_null(strstr(buf_data(&one), "    mx port 25;\n"));
+	assert_non_null(strstr(buf_data(&one), "    mx a.example port 26;\n"));
 	assert_non_null(strstr(buf_data(&one),
 	    "route way {\n    .b.example mta;\n    \"a b@a.example\" box;\n"
 	    "    xn--bcher-kva.example mta;\n    map m;\n"
@@ -431,13 +435,19 @@ static const struct {
 	{ "upstream b { deliver maildir /b; identity none; }", "1:10: upstream \"b\" delivers itself: an identity line tells nobody" },
 	{ "upstream b { deliver mailbox /b; }", "1:22: unknown way to deliver \"mailbox\", did you mean \"maildir\"?" },
 	{ "upstream b { deliver maildir b; }", "1:30: \"deliver\" must be an absolute path, not \"b\"" },
-	{ "upstream m { server mx.example.com:25; }", "1:21: \"mx.example.com:25\" is not a numeric address (127.0.0.1:25, [::1]:25)" },
+	{ "upstream m { server mx.example.com; }", "1:21: \"mx.example.com\" has no port" },
+	{ "upstream m { server 10.0.0:25; }", "1:21: \"10.0.0:25\" is not a numeric address (127.0.0.1:25, [::1]:25)" },
+	{ "upstream m { mx; server 127.0.0.1:25; identity none; }", "1:10: upstream \"m\" goes by mx: a server or deliver line says otherwise" },
+	{ "upstream m { mx; identity xclient; }", "1:10: upstream \"m\" goes by mx: servers of others are spoken to as anybody does" },
+	{ "upstream m { mx [a.example]; }", "1:17: \"[a.example]\" is no domain (a single host is a \"server\")" },
+	{ "upstream m { mx a.example port 0; }", "1:32: \"port\" must be at least 1" },
+	{ "upstream m { mx; }\nlisten milter unix:/m { upstream m; }", "2:34: upstream \"m\" goes by the recipients' domain: a message for several cannot be released there" },
 	{ "upstream m { server 127.0.0.1; }", "1:21: \"127.0.0.1\" has no port" },
 	{ "upstream m { server *:25; }", "1:21: \"*:25\" is not an address to connect to" },
 	{ "upstream m { server [127.0.0.1]:25; }", "1:21: \"[127.0.0.1]:25\" is not an IPv6 address in brackets" },
 	{ "upstream m { identity xclint; }", "1:23: unknown identity \"xclint\", did you mean \"xclient\"?" },
 	{ "upstream m { serve x; }", "1:14: unknown setting \"serve\" in an upstream block, did you mean \"server\"?" },
-	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block: server, deliver, ..." },
+	{ "upstream m { policy p { } }", "1:14: unknown setting \"policy\" in an upstream block: server, ..." },
 	{ "upstream m { keep 0 idle 5s; }", "1:19: \"keep\" must be at least 1" },
 	{ "upstream m { keep 5 5s; }", "1:21: \"idle\" must stand here, not \"5s\"" },
 	{ "upstream m { keep 5 idle 2h; }", "1:26: \"idle\" must be at most 1h" },

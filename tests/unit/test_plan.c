@@ -100,7 +100,8 @@ who_may_be_tried(void **state)
 	for (size_t c = 0; c < PN_COUNT(cases); c++) {
 		const char *s = cases[c].servers;
 		struct server all[3] = { 0 }, *next;
-		struct hop hop = { .seed = 3 };
+		struct smtp_upstream conf = { .n_servers = 3 };
+		struct hop hop = { .seed = 3, .conf = &conf };
 		struct plan p = { 0 };
 		size_t n = 0;
 
@@ -108,11 +109,12 @@ who_may_be_tried(void **state)
 		for (size_t i = 0; s[i] != '\0'; i++) {
 			all[i].weight = 1;
 			all[i].failures = s[i] != 'u' && s[i] != 'd';
+			all[i].away = all[i].failures > 0;
 			all[i].slow = s[i] == 's';
 			all[i].draining = s[i] == 'd' || s[i] == 'D';
 			TAILQ_INSERT_TAIL(&hop.servers, &all[i], next);
 		}
-		plan_make(&p, &hop);
+		plan_make(&p, &hop, NULL, 0);
 		while ((next = plan_next(&p)) != NULL) {
 			assert_non_null(
 			    strchr(cases[c].tried, s[next - all]));

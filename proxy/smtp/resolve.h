@@ -1,0 +1,48 @@
+/*
+ * resolve - the servers of a next hop that is written by name: addresses of
+ * its servers, or the mail hosts of a domain. RFC 5321 5.1, 7505; through
+ * engine/dns, which caches as long as the records live.
+ *
+ * Made by a dial or a probe, freed by itself when it is done, or cancelled.
+ */
+#ifndef SMTP_RESOLVE_H
+#define SMTP_RESOLVE_H
+
+#include "mail/domain.h"
+#include "mail/reply.h"
+#include "smtp/hop.h"
+
+struct resolve;
+
+struct resolved {
+	struct reply failure; /* code 0: there are servers */
+	struct server **servers;
+	size_t n;
+};
+/* From the loop, never from within resolve_start(). The answer is valid until
+ * it returns, its servers as long as somebody holds them (server_hold). */
+typedef void resolve_done(void *arg, const struct resolved *);
+
+/* domain: of the mail, where the next hop goes by MX; else NULL. */
+struct resolve *resolve_start(struct hop *, const char *domain, resolve_done *,
+    void *arg);
+void resolve_cancel(struct resolve *); /* NULL is fine */
+
+/* ---- what MX records mean ---- */
+
+#define MX_HOSTS_MAX 20 /* the best of them are looked up */
+
+struct mx_host {
+	char name[DOMAIN_MAX];
+	unsigned preference;
+};
+
+enum mx_meaning {
+	MX_HOSTS,
+	MX_NOBODY /* RFC 7505: it takes no mail */
+};
+/* From answers as engine/dns gives them, "10 mx.example.com"; the best first. */
+enum mx_meaning mx_read(const struct pn_str *answers, size_t n,
+    struct mx_host hosts[MX_HOSTS_MAX], size_t *n_hosts);
+
+#endif

@@ -1,0 +1,229 @@
+"""routes - where mail goes: pools, routes, names and mail hosts.
+
+One daemon in front of many sinks, with a name server of the test's own: a pool
+whose servers come and go under load (none lost, none doubled), a drained server,
+the upstream by recipient with a map that is edited, a server by name, and MX:
+preference, ties, fall-back, null MX, loops, literals, failures of the DNS.
+"""
+
+import os
+import re
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import net
+import tap
+from postern import Postern
+from sink import Sink
+
+HOSTS = ["127.0.0.%d" % i for i in range(11, 16)]
+BODY = b"Subject: x\r\n\r\n%s\r\n"
+
+LISTEN = """
+listen smtp 127.0.0.1:0 { upstream pool; }
+listen smtp 127.0.0.1:0 { route ways; identity from 127.0.0.1 xclient; }
+listen smtp 127.0.0.1:%(port)d { upstream out; }
+listen smtp 127.0.0.1:0 { upstream far; }
+listen smtp 127.0.0.1:0 { upstream drained; }
+"""
+UPSTREAMS = """
+upstream pool { server %(a)s; server %(b)s weight 3; server %(c)s priority 1; identity none;
+    connect_timeout 1s; }
+upstream drained { server %(a)s drain; server %(b)s priority 9; identity none; }
+upstream named { server mta.lab.example:%(named)s; identity none; connect_timeout 1s; }
+upstream out { mx port %(port)d; connect_timeout 1s; reply_timeout 5s; }
+upstream far { mx smart.lab.example port %(port)d; connect_timeout 1s; }
+route ways { a.example pool; .b.example named; map transport; default out; }
+"""
+
+
+class Load:
+    """Clients that send one mail after the other, each with a mark of its own."""
+
+    def __init__(self, address, clients=4):
+        self.address, self.end = address, threading.Event()
+        self.taken, self.refused, self.cut = [], [], []
+        self.threads = [threading.Thread(target=self.send, args=(i,)) for i in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def send(self, which):
+        n = 0
+        while not self.end.is_set():
+            n += 1
+            mark = b"mark-%d-%d." % (which, n)
+            try:
+                reply = net.send(self.address, "a@client.example", ["b@a.example"], BODY % mark)
+                (self.taken if reply.code == 250 else self.refused).append((mark, reply))
+            except (net.Cut, OSError) as e:
+                self.cut.append((mark, e))
+
+    def stop(self):
+        self.end.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+def answers(address, rcpts, sender="a@client.example", ehlo=None):
+    """What each recipient hears, after MAIL's."""
+    with net.Client(address) as c:
+        if ehlo:
+            c.cmd(ehlo)
+            c.cmd("EHLO client.example")
+        return [str(r) for r in c.envelope(sender, rcpts)[1:]]
+
+
+def one(address, rcpt, mark):
+    return net.send(address, "a@client.example", [rcpt], BODY % mark)
+
+
+def holding(sinks, mark):
+    return [s.holding(mark) for s in sinks]
+
+
+def pools(t, daemon, a, b, c):
+    address = daemon.listening()[0]
+    for i in range(80):
+        one(address, "b@a.example", b"spread.")
+    shares = holding((a, b, c), b"spread.")
+    t.ok(sum(shares) == 80 and 5 <= shares[0] <= 38 and shares[2] == 0,
+         "by weight, and nothing for the spare", shares)
+    load = Load(address)
+    time.sleep(1)
+    port = b.address[1]
+    b.close()
+    time.sleep(2)
+    again = Sink(announce=("PIPELINING",), port=port)
+    t.defer(again.close)
+    t.ok(tap.until(lambda: again.holding(b"mark-") > 3, 10),
+         "a server that comes back has its share", daemon.log()[-1500:])
+    load.stop()
+    # The sessions of a killed server may hear 4xx (it died with a mail in hand).
+    bad = [m for m, r in load.refused if r.code // 100 != 4]
+    t.ok(len(load.taken) > 50 and not bad and not load.cut,
+         "%d mails while a server is killed and comes back: %d deferred, none refused"
+         % (len(load.taken), len(load.refused)), bad, load.cut)
+    all_sinks = (a, b, c, again)
+    wrong = [(m, holding(all_sinks, m)) for m, _ in load.taken
+             if sum(holding(all_sinks, m)) != 1]
+    t.ok(not wrong, "each that was taken is at one server, once", wrong[:5])
+    wrong = [m for m, _ in load.refused if sum(holding(all_sinks, m)) != 0]
+    t.ok(not wrong, "and each that was not at none", wrong[:5])
+    log = daemon.log()
+    server = "server=%s" % again.server
+    t.ok(len(re.findall(r"ev=server .*%s state=away" % re.escape(server), log)) == 1 and
+         len(re.findall(r"ev=server .*%s state=up" % re.escape(server), log)) == 1,
+         "the log says once that it is away, and that it is back", log[-2000:])
+    t.same(one(daemon.listening()[4], "b@a.example", b"drained.").code, 250,
+           "a drained server is no obstacle")
+    t.same(holding((a, again), b"drained."), [0, 1], "and gets nothing, as the first it is")
+    return again
+
+
+def routes(t, daemon, pool, named, outside):
+    address = daemon.listening()[1]
+    t.same(one(address, "x@A.Example", b"to-pool.").code, 250, "a domain of the route")
+    t.same(sum(holding(pool, b"to-pool.")), 1, "goes to its upstream")
+    t.same(one(address, "x@sub.b.example", b"to-named.").code, 250, "a subdomain")
+    t.same(named.holding(b"to-named."), 1, "goes to a server that is looked up")
+    t.same(one(address, "x@mapped.example", b"to-map.").code, 250, "a domain of the map")
+    t.same(named.holding(b"to-map."), 1, "goes where the map says")
+    got = answers(address, ["x@a.example", "y@sub.b.example", "z@a.example"])
+    t.ok(got[0][:3] == "250" and got[1][:9] == "452 4.5.3" and got[2][:3] == "250",
+         "recipients of another upstream come again", got)
+    got = answers(address, ["x@one.lab.example", "x@two.lab.example"])
+    t.ok(got[0][:3] == "250" and got[1][:9] == "452 4.5.3",
+         "so do those of another domain, where MX decides", got)
+    got = answers(address, ["x@one.lab.example", "x@a.example", "x@example.com"],
+                  ehlo="XCLIENT ADDR=192.0.2.9")
+    t.ok(got[0] == "554 5.7.1 Relay access denied" and got[1][:3] == "250",
+         "a stranger is relayed to no third party", got)
+
+
+def mail_hosts(t, daemon, port, sinks):
+    address, hosts = daemon.listening()[2], daemon.dns.records
+    for i, ip in enumerate(HOSTS):
+        hosts["mx%d.lab.example" % i, "A"] = [ip]
+    hosts.update({
+        ("two.lab.example", "MX"): ["20 mx1.lab.example", "10 mx0.lab.example"],
+        ("ties.lab.example", "MX"): ["5 mx0.lab.example", "5 mx1.lab.example", "5 mx2.lab.example"],
+        ("away.lab.example", "MX"): ["10 mx4.lab.example", "20 mx1.lab.example"],
+        ("direct.lab.example", "A"): [HOSTS[3]],
+        ("none.lab.example", "MX"): ["0 ."],
+        ("empty.lab.example", "MX"): ["10 nowhere.lab.example"], ("empty.lab.example", "TXT"): ["x"],
+        ("fails.lab.example", "MX"): "servfail",
+        ("silent.lab.example", "MX"): None,
+        ("half.lab.example", "MX"): ["10 lost.lab.example", "20 mx2.lab.example"], ("lost.lab.example", "A"): "servfail",
+        ("loops.lab.example", "MX"): ["10 us.lab.example", "20 mx1.lab.example"], ("us.lab.example", "A"): ["127.0.0.1"],
+        ("worse.lab.example", "MX"): ["10 mx1.lab.example", "20 us.lab.example", "30 mx2.lab.example"],
+        ("xn--bcher-kva.lab.example", "MX"): ["10 mx3.lab.example"],
+        ("cares.lab.example", "MX"): ["10 mx5.lab.example"], ("mx5.lab.example", "AAAA"): ["::1"],
+        ("mx5.lab.example", "A"): [HOSTS[0]],
+    })
+
+    def where(rcpt, mark):
+        reply = one(address, rcpt, mark)
+        return (reply.code, [i for i, s in enumerate(sinks) if s.holding(mark)])
+
+    t.same(where("x@two.lab.example", b"mx-two."), (250, [0]), "the lowest preference first")
+    t.same(where("x@direct.lab.example", b"mx-direct."), (250, [3]), "without MX, the domain's address")
+    t.same(where("x@away.lab.example", b"mx-away."), (250, [1]), "a host that is away: the next")
+    t.same(where("x@half.lab.example", b"mx-half."), (250, [2]), "one whose name fails: the next")
+    t.same(where("x@worse.lab.example", b"mx-worse."), (250, [1]),
+           "ourselves as a backup: those before us")
+    t.same(where("x@[%s]" % HOSTS[2], b"mx-literal."), (250, [2]), "an address literal")
+    t.same(where("x@cares.lab.example", b"mx-six."), (250, [0]), "an IPv6 address that is away: the IPv4")
+    for i in range(30):
+        one(address, "x@ties.lab.example", b"mx-ties.")
+    shares = holding(sinks[:3], b"mx-ties.")
+    t.ok(sum(shares) == 30 and min(shares) > 0, "equals share", shares)
+    with net.Client(address) as c:
+        c.cmd("EHLO client.example")
+        c.cmd("MAIL FROM:<a@client.example> SMTPUTF8")
+        got = c.cmd("RCPT TO:<x@b\u00fccher.lab.example>".encode())
+        t.ok(got.code == 250, "a domain in letters is looked up in A-labels", got)
+    for rcpt, want in (("x@none.lab.example", "556 5.1.10"), ("x@nowhere.lab.example", "550 5.1.2"),
+                       ("x@empty.lab.example", "550 5.4.4"), ("x@fails.lab.example", "451 4.4.3"),
+                       ("x@silent.lab.example", "451 4.4.3"), ("x@loops.lab.example", "554 5.4.6")):
+        got = answers(address, [rcpt])
+        t.ok(got[0].startswith(want), "%s: %s" % (rcpt, want), got)
+    hosts["smart.lab.example", "MX"] = ["10 mx2.lab.example"]
+    reply = net.send(daemon.listening()[3], "a@client.example",
+                     ["x@one.example", "y@two.example"], BODY % b"mx-smart.")
+    t.same((reply.code, sinks[2].holding(b"mx-smart.")), (250, 1),
+           "mx of a given domain, for all recipients")
+
+
+def test(t):
+    port = net.free_port()
+    a, b, c = [Sink(announce=("PIPELINING", "8BITMIME")) for _ in range(3)]
+    sinks = [Sink(announce=("PIPELINING", "8BITMIME", "SMTPUTF8"), host=h, port=port)
+             for h in HOSTS[:4]]
+    named = Sink(host=HOSTS[4])
+    for s in [a, b, c, named] + sinks:
+        t.defer(s.close)
+    values = dict(a=a.server, b=b.server, c=c.server, named=named.address[1], port=port)
+    transport = t.write("transport", "@mapped.example named\nfast@one.lab.example pool\n")
+    os.chmod(transport, 0o644)
+    daemon = Postern(t, upstream=UPSTREAMS % values, listen=LISTEN % values, start=False,
+                     top="map transport = text:%s;\n" % transport, extra="map_check 300ms;")
+    daemon.dns.records.update({
+        ("mta.lab.example", "A"): [HOSTS[4]], ("one.lab.example", "MX"): ["10 mx0.lab.example"]})
+    daemon.start()
+    b = pools(t, daemon, a, b, c)
+    mail_hosts(t, daemon, port, sinks)
+    routes(t, daemon, (a, b, c), named, sinks)
+    with open(transport, "w") as f:
+        f.write("@mapped.example pool\n")
+    t.ok(tap.until(lambda: one(daemon.listening()[1], "x@mapped.example", b"edited.").code == 250
+                   and sum(holding((a, b, c), b"edited.")), 15, 0.3),
+         "a map that was edited is followed", daemon.log()[-1500:])
+    with open(transport, "w") as f:
+        f.write("@mapped.example pol\n")
+    t.ok(daemon.wait_log(r"ev=reload result=failed .*transport:1:1: route .* no upstream .*pol"),
+         "one that names no upstream changes nothing", daemon.log()[-1500:])
+
+
+tap.run(test, 120)
