@@ -19,7 +19,10 @@
 #include "base/must.h"
 
 #define ALIGN 16
-#define CHUNK 8192
+/* The first is small: clients wait by the thousand. Each next one is twice the
+ * size, up to the largest. */
+#define CHUNK_FIRST 1024
+#define CHUNK_LAST 8192
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -51,6 +54,7 @@ struct arena {
 	size_t used;
 	size_t max;
 	size_t mapped; /* bytes of the one mapping, or 0 */
+	size_t next;   /* size of the next chunk */
 };
 
 static struct chunk *
@@ -80,6 +84,7 @@ arena_new(size_t max_bytes)
 	struct arena *a = xcalloc(1, sizeof(*a));
 
 	a->max = max_bytes;
+	a->next = CHUNK_FIRST;
 	return a;
 }
 
@@ -166,9 +171,12 @@ room_for(struct arena *a, size_t n)
 		return c;
 	if (a->mapped > 0)
 		return NULL;
-	c = chunk_new(n > CHUNK ? n : CHUNK, a->first);
-	if (c != NULL)
-		a->first = c;
+	c = chunk_new(n > a->next ? n : a->next, a->first);
+	if (c == NULL)
+		return NULL;
+	a->first = c;
+	if (a->next < CHUNK_LAST)
+		a->next *= 2;
 	return c;
 }
 

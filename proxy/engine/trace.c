@@ -215,8 +215,8 @@ add_facts(struct buf *b, const struct chain *c, const struct facts *f)
 
 	json_begin_object(b, "facts");
 	for (uint32_t i = 0; i < f->n_message; i++)
-		if (f->message[i].state != VALUE_ABSENT)
-			add_value(b, c->facts[i].name, &f->message[i]);
+		if (facts_get(f, i)->state != VALUE_ABSENT)
+			add_value(b, c->facts[i].name, facts_get(f, i));
 	STAILQ_FOREACH (g, &f->given, next)
 		if (is_first(f, g))
 			add_given(b, &c->facts[g->index], f, g);

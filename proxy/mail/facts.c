@@ -46,11 +46,40 @@ copy_value(struct arena *a, struct value *to, const struct value *v)
 	return -1;
 }
 
+/* That costs no memory: it may be the want of it that is told. */
+static void
+set_unknown(struct facts *f, uint32_t index, enum value_type type)
+{
+	static const struct value unknown[VALUE_TYPES] = {
+		[VALUE_STRING] = { VALUE_UNKNOWN, .type = VALUE_STRING },
+		[VALUE_NUMBER] = { VALUE_UNKNOWN, .type = VALUE_NUMBER },
+		[VALUE_BOOL] = { VALUE_UNKNOWN, .type = VALUE_BOOL },
+		[VALUE_ADDRESS] = { VALUE_UNKNOWN, .type = VALUE_ADDRESS },
+		[VALUE_IP] = { VALUE_UNKNOWN, .type = VALUE_IP },
+		[VALUE_WORD] = { VALUE_UNKNOWN, .type = VALUE_WORD },
+	};
+
+	f->message[index] = &unknown[type];
+}
+
+/* A value of its own each time: what facts_get() gave stays what it was. */
 int
 facts_set(struct facts *f, uint32_t index, const struct value *v)
 {
+	struct value *mine;
+
 	must(index < f->n_message);
-	return copy_value(f->arena, &f->message[index], v);
+	if (v->state == VALUE_ABSENT) {
+		f->message[index] = NULL;
+		return 0;
+	}
+	mine = arena_alloc(f->arena, sizeof(*mine));
+	if (mine != NULL && copy_value(f->arena, mine, v) == 0) {
+		f->message[index] = mine;
+		return 0;
+	}
+	set_unknown(f, index, v->type);
+	return -1;
 }
 
 static int
@@ -98,12 +127,11 @@ facts_add(struct facts *f, uint32_t index, struct pn_str key,
     const struct value *v)
 {
 	struct fact_given *g = arena_alloc(f->arena, sizeof(*g));
-	struct value none = { .state = VALUE_UNKNOWN, .type = v->type };
 	int done;
 
 	must(index < f->n_message);
 	if (g == NULL || !copied(f->arena, &key)) {
-		f->message[index] = none; /* whichever it was about */
+		set_unknown(f, index, v->type); /* whichever it was about */
 		return -1;
 	}
 	g->index = index;
@@ -123,7 +151,7 @@ facts_forget(struct facts *f, uint32_t index)
 		if (g->index == index)
 			STAILQ_REMOVE(&f->given, g, fact_given, next);
 	}
-	f->message[index] = (struct value){ .state = VALUE_ABSENT };
+	f->message[index] = NULL;
 }
 
 bool
@@ -146,20 +174,22 @@ facts_nth(const struct facts *f, uint32_t index, struct pn_str key,
 			return true;
 		}
 	}
-	if (!here && nth == 0 && f->message[index].state != VALUE_ABSENT) {
-		*out = f->message[index];
+	if (!here && nth == 0 && f->message[index] != NULL) {
+		*out = *f->message[index];
 		return true;
 	}
-	if (any || f->message[index].state != VALUE_ABSENT)
+	if (any || f->message[index] != NULL)
 		*out = (struct value){ .state = VALUE_ABSENT };
-	return any || f->message[index].state != VALUE_ABSENT;
+	return any || f->message[index] != NULL;
 }
 
 const struct value *
 facts_get(const struct facts *f, uint32_t index)
 {
+	static const struct value absent = { .state = VALUE_ABSENT };
+
 	must(index < f->n_message);
-	return &f->message[index];
+	return f->message[index] != NULL ? f->message[index] : &absent;
 }
 
 void

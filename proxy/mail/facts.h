@@ -74,11 +74,12 @@ struct fact_given {
 struct facts {
 	struct arena *arena;
 	/*
-	 * [n_message]: facts of the message as a whole. Of a keyed one, or one
-	 * with many values: unknown here is unknown under every key that has
-	 * none given.
+	 * [n_message]: facts of the message as a whole, NULL where there is
+	 * none: most have few, and a client that waits has this for as long.
+	 * Of a keyed one, or one with many values: unknown here is unknown
+	 * under every key that has none given. Read by facts_get().
 	 */
-	struct value *message;
+	const struct value **message;
 	uint32_t n_message;   /* declarations in the chain */
 	/* By index, key and value: answers come in any order, and what is
 	 * judged and shown is the same. */

@@ -4,6 +4,8 @@
 #include "smtp/door.h"
 #include "smtp/upstream_inside.h"
 
+#define REST_MS 1000
+
 void
 kept_init(struct kept *k)
 {
@@ -27,16 +29,39 @@ drop(struct upstream *u)
 	upstream_free(u);
 }
 
-/* It was closed, it has waited long enough, or a warm one was greeted. */
+/* Nobody took it at once. False: it has waited long enough. */
+static bool
+grows_old(struct upstream *u)
+{
+	const struct smtp_upstream *c = u->conf.hop->conf;
+
+	if (u->old || u->server->kept.n > c->keep ||
+	    c->keep_idle_ms <= REST_MS)
+		return false;
+	u->old = true;
+	u->at_rest = false;
+	upstream_arm(u);
+	return true;
+}
+
+/* It was closed, its time is over, or a warm one was greeted. */
 static void
 woken(void *arg)
 {
 	struct upstream *u = arg;
 
+	if (u->at == UPSTREAM_DIALLING)
+		return;
 	if (u->at == UPSTREAM_READY && !u->at_rest)
 		upstream_arm(u);
-	else if (u->at != UPSTREAM_DIALLING)
+	else if (u->at != UPSTREAM_READY || !grows_old(u))
 		drop(u);
+}
+
+uint64_t
+kept_patience(const struct upstream *u)
+{
+	return u->old ? u->conf.hop->conf->keep_idle_ms - REST_MS : REST_MS;
 }
 
 static void
@@ -61,9 +86,10 @@ kept_give(struct upstream *u)
 		return;
 	}
 	k = &u->server->kept;
-	while (k->n >= u->conf.hop->conf->keep)
+	if (k->n >= u->conf.hop->conf->keep &&
+	    TAILQ_LAST(&k->all, kept_list)->old)
 		drop(TAILQ_LAST(&k->all, kept_list));
-	u->at_rest = u->holding = false;
+	u->at_rest = u->holding = u->old = false;
 	put_on(u, k);
 	upstream_arm(u);
 }

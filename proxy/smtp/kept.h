@@ -4,6 +4,9 @@
  * mails (`warm`). The one that was used last goes first, so that those nobody
  * needs grow old and are closed.
  *
+ * Every client gives its connection back between its mails, and mostly wants
+ * it again at once: `keep` counts those alone that nobody took within a second.
+ *
  * Which may be kept is upstream_may_serve()'s to say. One list a server,
  * embedded in it; owns its connections.
  */
@@ -11,6 +14,7 @@
 #define SMTP_KEPT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "filters/pn_str.h"
@@ -26,6 +30,8 @@ struct kept {
 };
 
 void kept_init(struct kept *);
+/* How long this one waits for what comes next. */
+uint64_t kept_patience(const struct upstream *);
 /* One that is READY, if possible one that knows this client's name; NULL. */
 struct upstream *kept_take(struct server *, struct pn_str helo);
 /* The client has done with it: kept if it may be, else freed. NULL is fine. */

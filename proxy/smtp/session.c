@@ -441,7 +441,7 @@ patience(const struct session *s)
 	return ms;
 }
 
-/* A client that thinks it over needs no process of the next hop's. */
+/* Between mails a client needs no process of the next hop's. */
 static void
 rest(struct session *s)
 {

@@ -12,10 +12,10 @@
 #include "base/must.h"
 #include "mail/address.h"
 #include "smtp/identity.h"
+#include "smtp/kept.h"
 #include "smtp/upstream_inside.h"
 
 #define NOOPS_MAX 20 /* while one message is held */
-#define REST_MS 1000 /* then another client may have it */
 /* Of one connection. OpenSMTPD takes 100 mails; Exim takes 10 commands that
  * lead to none, Postfix 100 before they are errors. */
 #define MAILS_MAX 100
@@ -83,8 +83,7 @@ patience(const struct upstream *u)
 		return u->conf.hold_noop_ms;
 	if (u->outstanding == 0 && u->at == UPSTREAM_READY && !u->open &&
 	    !u->engaged)
-		return !u->kept && upstream_may_serve(u) ? REST_MS
-							 : c->keep_idle_ms;
+		return u->kept ? kept_patience(u) : c->keep_idle_ms;
 	return c->reply_timeout_ms;
 }
 
@@ -182,12 +181,6 @@ upstream_at(const struct upstream *u)
 	return u->at;
 }
 
-bool
-upstream_at_rest(const struct upstream *u)
-{
-	return u != NULL && u->at_rest;
-}
-
 /* Nothing is due but what says that it forgot the last mail. */
 static bool
 is_idle(const struct upstream *u)
@@ -209,6 +202,12 @@ upstream_may_serve(const struct upstream *u)
 	    (c->identity == IDENTITY_NONE ||
 		c->identity == IDENTITY_XFORWARD) &&
 	    u->mails < MAILS_MAX && u->junk < JUNK_MAX && is_idle(u);
+}
+
+bool
+upstream_at_rest(const struct upstream *u)
+{
+	return u != NULL && (u->at_rest || upstream_may_serve(u));
 }
 
 const struct server *

@@ -67,7 +67,8 @@ const struct server *upstream_server(const struct upstream *);
 bool upstream_is_for(const struct upstream *, const struct client *);
 enum upstream_at upstream_at(const struct upstream *);
 const struct reply *upstream_failure(const struct upstream *);
-/* READY and asked nothing for a while: better given back. NULL is fine. */
+/* READY, and of no more use for this client than for others, or asked nothing
+ * for a while: to be given back. NULL is fine. */
 bool upstream_at_rest(const struct upstream *);
 
 /*

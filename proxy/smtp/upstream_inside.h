@@ -102,7 +102,8 @@ struct upstream {
 	bool renewing;       /* kept, and introduced to another client */
 	struct again again;
 	TAILQ_ENTRY(upstream) next; /* on its server's list: */
-	bool kept;           /* nobody's now */
+	bool kept;           /* nobody's now, */
+	bool old;            /* ... and nobody wanted it at once */
 };
 
 /* ---- asking (upstream.c) ---- */

@@ -9,3 +9,8 @@ CLEANFILES += $(EXTRA_PROGRAMS)
 .PHONY: bench-prefilter
 bench-prefilter: tests/bench/prefilter
 	tests/bench/prefilter $(srcdir)/tests/data/patterns/mail.txt
+
+# What 10,000 sessions that wait cost, and whether 500 busy ones go on.
+.PHONY: bench-idle
+bench-idle: all
+	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/idle.py

@@ -32,7 +32,7 @@ def smtp_sink(t):
     """A port where smtp-sink takes all mail and keeps none, as long as t lasts."""
     port = net.free_port()
     sink = subprocess.Popen(
-        ["smtp-sink", "-u", "nobody", "127.0.0.1:%d" % port, "1000"],
+        ["smtp-sink", "-u", "nobody", "-m", "2000", "127.0.0.1:%d" % port, "1000"],
         stdin=subprocess.DEVNULL)
     t.defer(sink.wait)
     t.defer(sink.terminate)
