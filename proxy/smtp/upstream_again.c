@@ -4,7 +4,7 @@
  * owner notices nothing but a slow reply. Called by the other files of
  * upstream.
  *
- * Only where the connection served a mail before this one: a next hop that
+ * Only where the connection had another use before this one: a next hop that
  * closes new ones is not to be asked for ever, and what it says on one that is
  * this mail's own is the answer to it. Never once a reply was heard, so never
  * after DATA; and never in the place of one that somebody logged in on.
@@ -15,7 +15,7 @@
 void
 again_begin(struct upstream *u, const struct client *c)
 {
-	if (u->mails == 0 || u->engaged || u->at != UPSTREAM_READY ||
+	if ((u->mails == 0 && !u->handed_on) || u->engaged || u->at != UPSTREAM_READY ||
 	    buf_len(&u->expected) > 0)
 		return;
 	u->client = c;

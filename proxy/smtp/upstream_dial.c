@@ -220,7 +220,7 @@ upstream_dial_server(struct upstream *u, struct server *to)
 	u->dialled_ms = loop_now_ms(u->conf.loop);
 	u->keywords = (struct keywords){ 0 };
 	u->mails = u->junk = 0;
-	u->refused = false;
+	u->refused = u->handed_on = false;
 	u->at = UPSTREAM_DIALLING;
 	fd = start_connect(u, to);
 	if (fd < 0 && errno == EPERM &&
@@ -368,7 +368,9 @@ upstream_adopt(struct upstream *u, const struct upstream_conf *conf,
 	u->at_rest = false;
 	log_debug(u->id, "upstream-kept", "server=%s mails=%u", u->server->name,
 	    u->mails);
-	if (u->mails > 0 && pn_str_eq(helo, buf_str(&u->told)))
+	u->handed_on = true;
+	if (u->conf.hop->conf->identity != IDENTITY_XCLIENT &&
+	    pn_str_eq(helo, buf_str(&u->told)))
 		return;
 	u->at = UPSTREAM_DIALLING;
 	u->renewing = true;
