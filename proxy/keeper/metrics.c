@@ -295,6 +295,10 @@ help_of(const char *name)
 		{ "sessions_total", "Sessions that were opened." },
 		{ "stats_dropped_total",
 		    "Series that were too many to be counted." },
+		{ "tls_handshakes_total",
+		    "Handshakes of TLS, by side and how they ended." },
+		{ "tls_injections_total",
+		    "Bytes in clear where a handshake was due: dropped." },
 		{ "upstream_failures_total",
 		    "Next hops that could not be reached, or fell silent." },
 	};

@@ -79,7 +79,7 @@ auth(const char *word)
 	return (enum smtp_auth)i;
 }
 
-/* A key and its certificate, in one file. */
+/* A key and its certificate, in one file; mode "broken": they are not. */
 static struct tls_listen
 tls(const char *mode, const char *path)
 {
@@ -95,12 +95,23 @@ tls(const char *mode, const char *path)
 	pair.cert.text.p = text;
 	pair.cert.text.n = fread(text, 1, sizeof(text), f);
 	pair.key.text = pair.cert.text;
+	if (strcmp(mode, "broken") == 0) /* no context can be made of it */
+		pair.cert.text.n = 0;
 	fclose(f);
 	return (struct tls_listen){ .pairs = &pair, .n_pairs = 1,
-		.mode = strcmp(mode, "may") == 0 ? LISTEN_MAY
+		.mode = strcmp(mode, "may") == 0 || strcmp(mode, "broken") == 0
+		    ? LISTEN_MAY
 		    : strcmp(mode, "wrapped") == 0
 		    ? LISTEN_WRAPPED
 		    : LISTEN_REQUIRE };
+}
+
+static enum tls_level
+next_tls(const char *word)
+{
+	return strcmp(word, "may") == 0 ? TLS_MAY
+	    : strcmp(word, "encrypt") == 0 ? TLS_ENCRYPT
+					   : TLS_NONE;
 }
 
 struct program {
@@ -237,6 +248,7 @@ main(int argc, char **argv)
 	servers[1] = on_loopback("second", number(argc, argv, "second", 0), 2);
 	up->identity = identity(option(argc, argv, "identity", "none"));
 	up->maildir = option(argc, argv, "maildir", NULL);
+	up->tls.level = next_tls(option(argc, argv, "up_tls", "none"));
 	up->servers = servers;
 	if (up->maildir == NULL)
 		up->n_servers = servers[1].addr_len > 0 ? 2 : 1;
@@ -261,6 +273,7 @@ main(int argc, char **argv)
 		listener.upstream = NULL;
 		listener.route = &route;
 	}
+	(void)signal(SIGPIPE, SIG_IGN);
 	must(log_open("door", option(argc, argv, "log", "stderr"),
 		 number(argc, argv, "debug", 0) ? LOG_LEVEL_DEBUG
 						: LOG_LEVEL_INFO) == 0);

@@ -76,7 +76,7 @@ KEYWORDS = ("PIPELINING,SIZE 100000,8BITMIME,SMTPUTF8,DSN,ENHANCEDSTATUSCODES,"
             "XCLIENT NAME ADDR PORT PROTO HELO LOGIN REVERSE_NAME,"
             "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE")
 USUAL = {"CONNECT": "220 sink ESMTP", "DATA": "354 go on", "QUIT": "221 bye",
-         "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok", "XCLIENT": "220 sink ESMTP",
+         "MAIL": "250 2.1.0 Ok", "RCPT": "250 2.1.5 Ok", "XCLIENT": "220 sink ESMTP", "STARTTLS": "454 4.7.0 not now",
          "AUTH": "235 2.7.0 Ok", ".": "250 2.0.0 Ok: queued as UP1"}
 
 
@@ -382,7 +382,7 @@ class Daemon:
     def can(script):
         text = " ".join(t for _, _, t in script.steps)
         return "X-Keeper" not in text and "slow-accept" not in text and \
-            "hold_noop" not in script.door and "rcpts" not in script.door
+            "hold_noop" not in script.door and "tls=broken" not in script.door and "rcpts" not in script.door
 
     def __init__(self, script, sink, second, verbose):
         self.dir = tempfile.mkdtemp(prefix="pn-")
@@ -415,6 +415,7 @@ class Daemon:
                  "lmtp" if "lmtp_sink" in options else "smtp")) +
             ("server 127.0.0.1:%d priority 1; " % second
              if second and "route" not in options else "") +
+            ("tls %s; " % options["up_tls"] if "up_tls" in options else "") +
             "".join(self.UP[k] % self.unit(k, v) + "; "
                     for k, v in options.items() if k in self.UP))
         path = os.path.join(self.dir, "postern.conf")
