@@ -123,7 +123,8 @@ class Pids:
                 self.alive[int(pid)] = name
             elif state in ("exited", "killed"):
                 self.alive.pop(int(pid), None)
-        return [pid for pid, name in self.alive.items() if name == role]
+        return [pid for pid, name in self.alive.items()
+                if name == role and os.path.exists("/proc/%d" % pid)]
 
 
 class Torturer:
