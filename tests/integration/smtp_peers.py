@@ -1,12 +1,13 @@
 """smtp_peers - who sends mail and who takes it, as they are in Debian.
 
 Behind: Postfix, Exim, OpenSMTPD. In front: swaks, smtp-source, openssl
-s_client, msmtp, curl, Python's smtplib, and a Postfix that has postern for its
-relayhost. Each pair in clear, by STARTTLS and under TLS from the first byte:
-the MTA has each mail once, and its body as it was.
+s_client, msmtp, curl, Python's smtplib, and a Postfix that relays to it. Each pair in clear, by STARTTLS and
+under TLS from the first byte: the MTA has each mail once, and its body as it
+was. The same once more where the next hop is spoken to under TLS.
 """
 
 import os
+import re
 import smtplib
 import ssl
 import subprocess
@@ -140,13 +141,13 @@ def certificate(t):
 class Pair:
     """An MTA, and a postern before it with a listener for each way."""
 
-    def __init__(self, t, name, mta, pem):
-        self.name, self.mta = name, mta
+    def __init__(self, t, name, mta, pem, server=None, tls="none", clients=tuple(CLIENTS)):
+        self.name, self.mta, self.clients = name, mta, clients
         self.daemon = Postern(
             t, name=name.lower().replace(" ", "-"),
             listen="listen smtp 127.0.0.1:0 { upstream up; tls may cert %s; }\n"
             "listen smtp 127.0.0.1:0 { upstream up; tls wrapped cert %s; }" % (pem, pem),
-            upstream="server %s; identity none;" % mta.server,
+            upstream="server %s; identity none; tls %s;" % (server or mta.server, tls),
             extra="client_connection_limit 500;")
         self.results = {}
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -155,8 +156,11 @@ class Pair:
     def address(self, how):
         return self.daemon.listening()[how == WRAPPED]
 
+    def ways(self):
+        return [(client, how) for client, how in ways() if client in self.clients]
+
     def run(self):
-        for client, how in ways():
+        for client, how in self.ways():
             marker = "%s-%s-%s" % (self.name, client, how)
             try:
                 self.results[client, how] = CLIENTS[client](
@@ -175,7 +179,7 @@ class Pair:
     def check(self, t):
         self.thread.join(100)
         self.mta.settle()
-        for client, how in ways():
+        for client, how in self.ways():
             good, said = self.results.get((client, how), (False, "it never ran"))
             got = self.arrived(client, how)
             whole = client == "smtp-source" or TEXT.encode() in b"".join(got)
@@ -183,32 +187,51 @@ class Pair:
                  % (client, how, self.name), said, *got, self.daemon.log()[-1500:])
 
 
-def relayhost(t, pair):
-    """A Postfix that gives postern all it has."""
-    for how, settings in (
-            (CLEAR, "smtp_tls_security_level = none"),
-            (STARTTLS, "smtp_tls_security_level = encrypt"),
-            (WRAPPED, "smtp_tls_security_level = encrypt\nsmtp_tls_wrappermode = yes")):
-        front = Postfix(
-            t, "front-" + how.split()[-1].lower(), domains=("front.example",),
-            main="relayhost = [%s]:%d\n%s\nsmtp_tls_loglevel = 1\n" % (
-                pair.address(how) + (settings,)))
-        marker = b"relayhost-" + how.split()[-1].encode()
-        reply = net.send(front.address, FROM, [TO],
-                         b"Subject: %s\r\n\r\nx\r\n" % marker)
-        t.ok(reply.code == 250 and front.settle() and tap.until(
-            lambda: sum(b"Subject: %s" % marker in m for m in pair.mails()) == 1),
-            "Postfix with postern for its relayhost, %s" % how, reply, front.log()[-2000:])
-        front.stop()
+def in_front(t, pair):
+    """A Postfix that gives postern what it has, a recipient in each way."""
+    ways_there = {"one": (CLEAR, "-o smtp_tls_security_level=none"),
+                  "two": (STARTTLS, "-o smtp_tls_security_level=encrypt"),
+                  "three": (WRAPPED, "-o smtp_tls_security_level=encrypt"
+                            " -o smtp_tls_wrappermode=yes")}
+    transports = t.write("transports", "".join(
+        "%s@example.com to-%s:[%s]:%d\n" % ((user, user) + pair.address(how))
+        for user, (how, _) in ways_there.items()))
+    front = Postfix(
+        t, "front", domains=("front.example",),
+        main="transport_maps = texthash:%s\n" % transports,
+        services="".join("to-%s unix - - n - - smtp %s\n" % (user, options)
+                         for user, (_, options) in ways_there.items()))
+    with net.Client(front.address) as c:
+        reply = c.mail(FROM, ["%s@example.com" % user for user in ways_there],
+                       b"Subject: in front\r\n\r\nx\r\n")
+    front.settle()
+    for user, (how, _) in ways_there.items():
+        t.ok(reply.code == 250 and tap.until(lambda: sum(
+            b"Subject: in front" in m for m in pair.mta.mails(user)) == 1),
+            "Postfix in front of it, %s" % how, reply, front.log()[-2000:])
 
 
 def test(t):
     pem = certificate(t)
-    pairs = [Pair(t, "Postfix", Postfix(t, "behind"), pem), Pair(t, "Exim", Exim(t), pem),
-             Pair(t, "OpenSMTPD", OpenSMTPD(t), pem)]
+    wrapped = "127.0.0.1:%d" % net.free_port()
+    postfix = Postfix(
+        t, "behind", main="smtpd_tls_security_level = may\nsmtpd_tls_chain_files = %s\n"
+        "smtpd_tls_loglevel = 1\n" % pem,
+        services=wrapped + " inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n")
+    exim = Exim(t, "tls_advertise_hosts = *\ntls_certificate = /pem\n")
+    with open(pem) as f:
+        exim.give("pem", f.read())
+    few = ("swaks", "smtplib")
+    pairs = [Pair(t, "Postfix", postfix, pem), Pair(t, "Exim", exim, pem),
+             Pair(t, "OpenSMTPD", OpenSMTPD(t), pem),
+             Pair(t, "Postfix behind STARTTLS", postfix, pem, tls="encrypt", clients=few),
+             Pair(t, "Postfix behind TLS", postfix, pem, wrapped, "encrypt wrapped", few),
+             Pair(t, "Exim behind STARTTLS", exim, pem, tls="encrypt", clients=few)]
     for pair in pairs:
         pair.check(t)
-    relayhost(t, pairs[0])
+    t.ok(len(re.findall(r"TLS connection established from", postfix.log())) >= 2,
+         "Postfix was spoken to by STARTTLS and under TLS", postfix.log()[-2000:])
+    in_front(t, pairs[0])
 
 
 tap.run(test, 200)

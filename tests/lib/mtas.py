@@ -91,6 +91,10 @@ class Mta:
         with open(self._at(path), "w") as f:
             f.write(text)
 
+    def give(self, path, text):
+        """A file below its root that its daemon may read."""
+        self._write(path, text)
+
     def _unpack(self):
         for package in self.packages:
             found = sorted(glob.glob(os.path.join(DEBS, package + "_*.deb")))
