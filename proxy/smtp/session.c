@@ -376,7 +376,8 @@ session_free(struct session *s)
 	kept_give(s->up);
 	engine_cancel(smtp->engine, s->base);
 	engine_leave(smtp->engine, s->base);
-	shape_disconnect(s);
+	if (s->proxied == NULL) /* or else it never got as far as "connect" */
+		shape_disconnect(s);
 	transaction_free(s->base);
 	wire_close(&s->wire);
 	proxied_free(s->proxied);
