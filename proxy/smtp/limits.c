@@ -144,6 +144,10 @@ limits_client(struct session *s)
 	session_say(s, 421, "4.7.0", "%s Error: too many connections from %.*s",
 	    s->smtp->conf->hostname, PN_STR_ARG(TEXT(&p)));
 	session_hang_up(s);
+	if (s->listener->tls.mode == LISTEN_WRAPPED && !session_is_secure(s)) {
+		buf_clear(&s->wire.out); /* no words in clear here */
+		s->gone = true;
+	}
 	return false;
 }
 

@@ -24,15 +24,16 @@
 /* ---- accepting ---- */
 
 static void
-turn_away(struct smtp *s, int fd, const char *say)
+turn_away(struct listener *l, int fd, const char *say)
 {
 	struct iovec pieces[] = { { (char *)say, strlen(say) },
 		{ (char *)"\r\n", 2 } };
 	struct msghdr m = { .msg_iov = pieces, .msg_iovlen = 2 };
 
-	count_turned_away(&s->count);
-	/* The socket's buffer is empty; who does not get it sees a close. */
-	if (sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
+	count_turned_away(&l->smtp->count);
+	/* The socket's buffer is empty; who does not get it sees a close, as does
+	 * a client that waits for TLS. */
+	if (l->conf->tls.mode != LISTEN_WRAPPED && sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
 		log_debug("", "turn-away", "why=send");
 	(void)close(fd);
 }
@@ -83,7 +84,7 @@ accept_one(struct listener *l)
 		session_new(l, fd, any, &hold);
 	} else {
 		crowd_leave(l->smtp->seat, &hold);
-		turn_away(l->smtp, fd, say);
+		turn_away(l, fd, say);
 	}
 	return true;
 }

@@ -80,13 +80,13 @@ take_over(struct session *s)
 {
 	const struct proxy_header *h = &s->proxied->header;
 
-	session_begin(s);
 	if (h->state == PROXY_GIVEN) {
 		session_set_client(s, (const void *)&h->client);
 		session_set_listener(s, (const void *)&h->listener);
-		if (!s->listed)
-			(void)limits_client(s); /* or else it has hung up */
 	}
+	/* Or else it has hung up. */
+	if (h->state != PROXY_GIVEN || s->listed || limits_client(s))
+		session_begin(s);
 	proxied_free(s->proxied);
 	s->proxied = NULL;
 	return TURN_AGAIN;
