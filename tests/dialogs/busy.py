@@ -3,7 +3,7 @@
 round for it would be lost to all others.
 
 A client that asks much, reads nothing, and goes on talking behind its QUIT;
-and more clients than there are descriptors.
+and more clients than there are descriptors, or than it gives to clients.
 """
 
 import os
@@ -89,8 +89,11 @@ def deaf(t):
 def crowd(t):
     log = open(t.path("log"), "w+")
     t.defer(log.close)
-    door, port = start(t, stderr=log, preexec_fn=lambda: resource.setrlimit(
-        resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)))
+    door, port = start(t, stderr=log)
+    with socket.create_connection(("127.0.0.1", port)) as c:
+        c.recv(100)
+    # Behind its back: it would keep some in reserve.
+    resource.prlimit(door.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(DESCRIPTORS + 5)]
     time.sleep(0.3)
     takes_no_time(t, door, "a crowd")
@@ -102,9 +105,26 @@ def crowd(t):
     clients[-1].close()
 
 
+def turned_away(t):
+    door, port = start(t, stderr=subprocess.DEVNULL, preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)))
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(DESCRIPTORS)]
+    heard = []
+    for c in clients:
+        c.settimeout(10)
+        heard.append(c.recv(100))
+    t.same({h[:9] for h in heard}, {b"220 poste", b"421 4.3.2"}, "nobody waits for a descriptor")
+    for c in clients:
+        c.close()
+    time.sleep(0.3)
+    with socket.create_connection(("127.0.0.1", port)) as c:
+        t.ok(c.recv(100).startswith(b"220 "), "and when the others have gone there are some")
+
+
 def test(t):
     deaf(t)
     crowd(t)
+    turned_away(t)
 
 
 tap.run(test, limit_s=60)
