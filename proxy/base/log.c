@@ -14,6 +14,7 @@
 
 static struct {
 	int fd; /* -1: syslog(3) */
+	pid_t pid; /* not asked for each line */
 	enum log_level most;
 	char program[32];
 	char role[32];
@@ -120,6 +121,7 @@ log_open(const char *program, const char *target, enum log_level most)
 {
 	the_log.most = most;
 	(void)snprintf(the_log.program, sizeof(the_log.program), "%s", program);
+	the_log.pid = getpid();
 	return open_target(target);
 }
 
@@ -127,6 +129,7 @@ void
 log_process(const char *role)
 {
 	(void)snprintf(the_log.role, sizeof(the_log.role), "%s", role);
+	the_log.pid = getpid();
 }
 
 bool
@@ -166,7 +169,8 @@ write_line(enum log_level level, const char *program, const char *text,
 	head_n = strftime(head, sizeof(head), "%Y-%m-%dT%H:%M:%S", &tm);
 	head_n += (size_t)snprintf(head + head_n, sizeof(head) - head_n,
 	    ".%06ldZ %s%s%s[%d]: ", now.tv_nsec / 1000, the_log.host,
-	    the_log.host[0] ? " " : "", program, (int)getpid());
+	    the_log.host[0] ? " " : "", program,
+	    (int)(the_log.pid > 0 ? the_log.pid : getpid()));
 	write_text(head, head_n, text, n);
 }
 

@@ -350,8 +350,10 @@ send_pieces(struct wire *w, const struct iovec *iov, int count)
 
 	if (w->security == WIRE_SECURE)
 		return send_tls(w, iov, count);
-	do
-		r = sendmsg(w->fd, &m, MSG_NOSIGNAL);
+	do /* most is one piece, and the kernel has less to look at */
+		r = count == 1
+		    ? send(w->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+		    : sendmsg(w->fd, &m, MSG_NOSIGNAL);
 	while (r < 0 && errno == EINTR);
 	if (r >= 0)
 		return (size_t)r;
