@@ -79,6 +79,8 @@ SETTINGS = [
      '"identity" needs a value'),
     ("listen smtp 127.0.0.1:25 { upstream mta; identity from 10.0.0.5 prxy; }", "1:65",
      'unknown identity "prxy", did you mean "proxy"?'),
+    ("listen smtp 127.0.0.1:25 { upstream mta; auth always; }", "1:47",
+     'unknown auth "always": none, tls, clear or require may stand here'),
     ("listen smtp 127.0.0.1:25 { upstream mta; identity from proxy; }", "1:56",
      'identity from whom?'),
     ("upstream x { server 127.0.0.1:25; identity proxy-v2; }", "1:44",
