@@ -105,10 +105,16 @@ def through_haproxy(t, pf, daemon, haproxy):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     for source, front, what in (
             ("127.0.0.40", "tls", "TLS ends at HAProxy, which says so in the header: passed over"),
-            ("127.0.0.41", "through", "TLS begins behind the header")):
+            ("127.0.0.41", "through", "TLS begins behind the header"),
+            ("127.0.0.44", "later", "STARTTLS behind the header")):
         with net.Client(haproxy.ports[front], source=source, greet=False) as c:
+            if front == "later":
+                c.reply()
+                c.cmd("EHLO client.example")
+                c.cmd("STARTTLS")
             c.sock = context.wrap_socket(c.sock)
-            c.reply()
+            if front != "later":
+                c.reply()
             c.cmd("HELO client.example")
             reply = c.mail("ada@client.example", ["one@example.com"], BODY % b"tls")
         t.ok(reply.code == 250 and logged(pf, source), what, reply, daemon.log()[-1500:])
@@ -166,15 +172,22 @@ def liars(t, pf, daemon, listener):
          "a listed one without a header is cut off, and logged", said, daemon.log()[-1500:])
 
 
-def forwarded(t, pf, daemon, listener):
+def forwarded(t, pf, daemon, listeners):
     front = Postfix(t, "front", domains=("front.example",), main="relayhost = [127.0.0.1]:%d\n"
                     "relay_domains = example.com\nsmtp_send_xforward_command = yes\n"
-                    % listener[1])
-    for source in ("127.0.0.51", "127.0.0.52"):
-        reply = mail(front.address, b"relayhost", source)
-        t.ok(reply.code == 250 and logged(pf, source),
-             "a Postfix in front with relayhost and XFORWARD: %s" % source, reply,
-             front.log()[-1500:], daemon.log()[-1500:])
+                    % listeners["xforward"][1])
+    last = 51
+    for over, level, wrapper in (("plain", "none", "no"), ("STARTTLS", "encrypt", "no"),
+                                 ("TLS", "encrypt", "yes")):
+        if over != "plain":
+            front.set("relayhost=[127.0.0.1]:%d" % listeners["xforward-" + over][1],
+                      "smtp_tls_security_level=" + level, "smtp_tls_wrappermode=" + wrapper)
+        for source in ("127.0.0.%d" % last, "127.0.0.%d" % (last + 1)):
+            reply = mail(front.address, b"relayhost", source)
+            t.ok(reply.code == 250 and logged(pf, source),
+                 "a Postfix in front with relayhost and XFORWARD, %s: %s" % (over, source), reply,
+                 front.log()[-1500:], daemon.log()[-1500:])
+        last += 2
 
 
 def doctor(t, daemon):
@@ -222,11 +235,16 @@ def test(t):
                      % way for way in proxied)
     listen += ("listen smtp 127.0.0.1:0 { upstream xclient; identity from 127.0.0.1 proxy;"
                " tls wrapped cert %s; }\n" % pem)
-    listen += "listen smtp 127.0.0.1:0 { upstream xclient; identity from 127.0.0.1 xforward; }\n"
+    for tls in ("", "tls may cert %s;" % pem, "tls wrapped cert %s;" % pem):
+        listen += ("listen smtp 127.0.0.1:0 { upstream xclient; identity from 127.0.0.1 xforward;"
+                   " %s }\n" % tls)
+    listen += ("listen smtp 127.0.0.1:0 { upstream xclient; identity from 127.0.0.1 proxy;"
+               " tls require cert %s; }\n" % pem)
     listen += "listen smtp 127.0.0.1:0 { upstream wrong; }\n"
     listen += "listen smtp 127.0.0.1:0 { upstream wrong-v1; }\n"
     daemon = Postern(t, listen=listen, upstream=upstreams)
-    listeners = dict(zip(proxied + ("tls", "xforward", "wrong", "wrong-v1"), daemon.listening()))
+    listeners = dict(zip(proxied + ("tls", "xforward", "xforward-STARTTLS", "xforward-TLS",
+                                    "tls-later", "wrong", "wrong-v1"), daemon.listening()))
 
     def front(name, to, words, bind="", host="127.0.0.1"):
         return (name, (host, net.free_port(host)), bind, "%s:%d " % listeners[to] + words)
@@ -235,6 +253,7 @@ def test(t):
               for way in WAYS for version in ("v1", "v2")]
     fronts += [front("tls", "xclient", "send-proxy-v2-ssl", bind="ssl crt " + pem),
                front("through", "tls", "send-proxy-v2"),
+               front("later", "tls-later", "send-proxy-v2"),
                front("starttls", "starttls", "send-proxy"),
                front("wrapped", "wrapped", "send-proxy"),
                front("six", "proxy", "send-proxy-v2", host="::1"),
@@ -245,7 +264,7 @@ def test(t):
     through_haproxy(t, pf, daemon, haproxy)
     load_balancers_own(t, pf, listeners["xclient"])
     liars(t, pf, daemon, listeners["xclient"])
-    forwarded(t, pf, daemon, listeners["xforward"])
+    forwarded(t, pf, daemon, listeners)
     wrong(t, pf, daemon, (listeners["wrong"], listeners["wrong-v1"]))
     doctor(t, daemon)
 
