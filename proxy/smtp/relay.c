@@ -111,7 +111,7 @@ relay_added_refused(struct session *s, struct pn_str why)
 static void
 change_envelope(struct session *s)
 {
-	upstream_rset(s->up);
+	upstream_forget(s->up);
 	if (!repeat_envelope(s))
 		(void)drop_next_hop(s);
 }

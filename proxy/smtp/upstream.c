@@ -38,17 +38,23 @@ upstream_set_id(struct upstream *u, const char *id)
 	(void)snprintf(u->id, sizeof(u->id), "%s", id);
 }
 
+static void
+say_quit(struct upstream *u)
+{
+	if (u->at != UPSTREAM_READY || u->outstanding > 0 || u->ended ||
+	    u->out_of_step || u->challenged || buf_len(&u->queue) > 0)
+		return;
+	(void)buf_puts(&u->wire.out, "QUIT\r\n");
+	(void)wire_flush(&u->wire); /* a courtesy: nobody waits */
+}
+
 void
 upstream_free(struct upstream *u)
 {
 	if (u == NULL)
 		return;
 	MUST_BE(u, UPSTREAM);
-	if (u->at == UPSTREAM_READY && u->outstanding == 0 && !u->ended &&
-	    !u->out_of_step && !u->challenged && buf_len(&u->queue) == 0) {
-		(void)buf_puts(&u->wire.out, "QUIT\r\n");
-		(void)wire_flush(&u->wire); /* a courtesy: nobody waits */
-	}
+	say_quit(u);
 	upstream_hang_up(u);
 	plan_fini(&u->plan);
 	server_release(u->server);
@@ -381,6 +387,17 @@ upstream_rset(struct upstream *u)
 {
 	if (u == NULL || upstream_at(u) != UPSTREAM_READY)
 		return;
+	if (u->junk >= JUNK_MAX && !u->engaged) {
+		say_quit(u);
+		upstream_hang_up(u); /* a next mail dials */
+	} else {
+		upstream_forget(u);
+	}
+}
+
+void
+upstream_forget(struct upstream *u)
+{
 	u->holding = u->open = false;
 	upstream_command(u, RESET, "RSET\r\n");
 	upstream_flush(u);
@@ -510,8 +527,8 @@ static void
 message_answered(struct upstream *u, const struct reply_lines *r)
 {
 	u->open = u->ending = false;
-	if (r->code == 250)
-		u->junk = 0;
+	if (r->code == 250 && u->junk > 0)
+		u->junk--; /* Exim's way; Postfix forgives all */
 	upstream_arm(u);
 }
 

@@ -90,7 +90,10 @@ void upstream_data(struct upstream *, struct spool *,
  * are about this message. */
 bool upstream_goes_ahead(const struct upstream *, uint16_t code);
 bool upstream_refuses_message(const struct upstream *, uint16_t code);
+/* The mail is over: RSET, or QUIT where there were too many of those. */
 void upstream_rset(struct upstream *);
+/* RSET, for another envelope on this connection, which is READY. */
+void upstream_forget(struct upstream *);
 /*
  * A line of AUTH: the command, then what the client says to each 334. Never
  * logged. From the first on the connection is engaged: it serves this session

@@ -32,7 +32,7 @@ again_expect(struct upstream *u, enum expected kind)
 		(void)buf_add(&u->again.kinds, &byte, 1);
 	if (!u->again.dialling)
 		upstream_expect(u, kind);
-	u->junk += kind != WANTED && kind != CONTINUED;
+	u->junk += kind == RESET || kind == SKIPPED;
 }
 
 void

@@ -94,7 +94,7 @@ struct upstream {
 
 	struct buf told;     /* the name it heard in EHLO */
 	unsigned mails;      /* that it heard of */
-	unsigned junk;       /* commands that led to none, since the last it took */
+	unsigned junk;       /* commands that led to no mail, less one a mail */
 	bool open;           /* it is in the midst of one */
 	bool ending;         /* ... the reply to the message is due */
 	bool refused;        /* it said 4xx or 5xx: nobody else's from now on */

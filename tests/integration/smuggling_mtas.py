@@ -5,6 +5,8 @@ Postfix, Exim and OpenSMTPD behind, each told to be as lenient as it can be:
 every variant of tests/lib/smuggling.py, in DATA and in chunks, cut at several
 places, refused and put right. The MTA gets exactly one message of each that
 the client heard 250 for, none of the others, and never one from within.
+
+And chunks between real servers: from an Exim in front, to one behind.
 """
 
 import concurrent.futures
@@ -101,6 +103,31 @@ def play(name, mails, address, normalise):
         name, mode.replace("-", " "), len(taken), count), wrong
 
 
+def mid_line(t, name, mta, mails, address):
+    """Without CRLF at its end: by BDAT, where the MTA has it."""
+    text = b"Subject: mid line\r\n\r\nX-Marker: mid-line;\r\nand no end"
+    with net.Client(address) as c:
+        c.send(ENVELOPE + b"BDAT %d LAST\r\n%s" % (len(text), text))
+        got = [c.reply().code for _ in range(3)]
+        c.quit()
+    tap.until(lambda: any(b"and no end" in m for m in mails()), 10)
+    t.same((got, sum(b"and no end" in m for m in mails())), ([250] * 3, 1),
+           "%s has what does not end in CRLF" % name, mta.log()[-2000:])
+
+
+def in_front(t, daemon, mails):
+    """Exim sends in chunks to whom announces them."""
+    exim = mtas.Exim(t, onward=daemon.listening()[-1])
+    text = b"Subject: from exim\r\n\r\n.\r\n..\r\nX-Marker: from-exim;\r\n" + b"x" * 500 + b"\r\n"
+    reply = net.send(exim.address, "a@client.example", ["one@example.com"], text)
+    t.ok(reply.code == 250 and tap.until(
+        lambda: any(b"Subject: from exim" in m for m in mails()), 10),
+        "Exim in front sends on", exim.log())
+    t.ok(re.search(r"=> one@example.com .* K ", exim.log()), "in chunks", exim.log())
+    t.ok(any(m.endswith(b"\n" + text.split(b"\r\n\r\n", 1)[1].replace(b"\r\n", b"\n"))
+             for m in mails()), "and all of it arrives", *mails()[-1:])
+
+
 def test(t):
     pf = Postfix(t, main="smtpd_forbid_bare_newline = no\n"
                  "smtpd_forbid_unauth_pipelining = no\n")
@@ -120,6 +147,10 @@ def test(t):
                      for (name, _, mails), address in zip(behind, daemon.listening())]
             for what, wrong in [p.result() for p in plays]:
                 t.ok(not wrong, what, *wrong[:5])
+        if normalise:
+            for (name, mta, mails), address in zip(behind, daemon.listening()):
+                mid_line(t, name, mta, mails, address)
+            in_front(t, daemon, opensmtpd.mails)
         daemon.end()
 
 

@@ -153,7 +153,8 @@ class Mta:
 
 
 class Exim(Mta):
-    """`more`: lines of the main section, before all others."""
+    """`more`: lines of the main section, before all others. onward: an address to
+    which it sends all mail, in chunks where they are taken, and keeps none."""
 
     packages = ("exim4-base", "exim4-daemon-light")
     programs = ("usr/sbin/exim4",)
@@ -183,10 +184,13 @@ begin acl
 yes:
   accept
 begin routers
-all:
-  driver = accept
-  transport = keep
+{router}
 begin transports
+onward:
+  driver = smtp
+  port = {onward}
+  hosts_avoid_tls = *
+  hosts_pipe_connect =
 keep:
   driver = appendfile
   maildir_format
@@ -195,11 +199,28 @@ keep:
   group = keep
 """
 
+    KEEP = """all:
+  driver = accept
+  transport = keep
+"""
+    SEND = """all:
+  driver = manualroute
+  route_list = * 127.0.0.1 byname
+  self = send
+  transport = onward
+"""
+
+    def __init__(self, t, more="", port=None, onward=None):
+        self.onward = onward
+        super().__init__(t, more, port)
+
     def configure(self, more):
         os.makedirs(self._at("var/spool/exim"))
         os.chown(self._at("var/spool/exim"), 101, 101)
         self._write("etc/exim4/exim4.conf", self.CONF.format(
-            more=more, host=self.address[0], port=self.address[1]))
+            more=more, host=self.address[0], port=self.address[1],
+            router=self.SEND if self.onward else self.KEEP,
+            onward=self.onward[1] if self.onward else 25))
 
 
 class OpenSMTPD(Mta):
