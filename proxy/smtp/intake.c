@@ -168,9 +168,8 @@ intake_receive(struct session *s, uint64_t max, size_t *used)
 enum turn
 intake_wait(struct session *s)
 {
-	if (!pace_data_is_slow(s))
+	if (limits_data(s))
 		return session_wait(s, s->smtp->conf->data_timeout_ms);
-	count_limit(&s->smtp->count, LIMIT_DATA_RATE);
 	return intake_timed_out(s);
 }
 

@@ -217,6 +217,16 @@ refuse_message(struct session *s, enum limit limit, size_t n, size_t most,
 	intake_fault(s, code, status, text);
 }
 
+bool
+limits_data(struct session *s)
+{
+	if (!pace_data_is_slow(s))
+		return true;
+	reached(s, LIMIT_DATA_RATE, (unsigned)s->pace.bytes,
+	    (unsigned)s->smtp->conf->limits.data_rate);
+	return false;
+}
+
 static bool
 read_heading(struct session *s, struct heading *h)
 {

@@ -37,6 +37,8 @@ bool limits_tls(struct session *);
 
 /* One recipient more than a message may have: said. */
 void limits_recipients(struct session *);
+/* More of a message is waited for. False: it comes too slowly. */
+bool limits_data(struct session *);
 /* The message is here: what its header and lines lead to is its fault. */
 void limits_message(struct session *);
 
