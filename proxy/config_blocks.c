@@ -318,6 +318,8 @@ static const struct setting upstream_table[] = {
 	    NULL, NULL, NULL, 0 },
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(connect_timeout_ms), "30s", "1s", "1h", 0 },
+	{ "health", setting_read_duration, setting_print_duration,
+	    IN_UPSTREAM(health_ms), "0s", NULL, "1h", 0 },
 	{ "failover_timeout", setting_read_duration, setting_print_duration,
 	    IN_UPSTREAM(failover_timeout_ms), "1m", "1s", "1h", 0 },
 	/* RFC 5321 4.5.3.2 */

@@ -243,6 +243,64 @@ show_member(const char *key, const json_t *v)
 	}
 }
 
+/* `a="...",b="..."`: the value of one label, as it stands there. */
+static json_t *
+label(const char *labels, const char *name)
+{
+	char head[32];
+	const char *at, *end;
+
+	(void)snprintf(head, sizeof(head), "%s=\"", name);
+	at = strstr(labels, head);
+	if (at == NULL || (end = strchr(at + strlen(head), '"')) == NULL)
+		return json_string("?");
+	at += strlen(head);
+	return json_stringn(at, (size_t)(end - at));
+}
+
+static json_t *
+server_row(json_t *rows, const char *labels)
+{
+	json_t *upstream = label(labels, "upstream"), *row;
+	json_t *server = label(labels, "server");
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		if (json_equal(json_object_get(row, "upstream"), upstream) &&
+		    json_equal(json_object_get(row, "server"), server)) {
+			json_decref(upstream);
+			json_decref(server);
+			return row;
+		}
+	row = json_object();
+	(void)json_object_set_new(row, "upstream", upstream);
+	(void)json_object_set_new(row, "server", server);
+	(void)json_array_append_new(rows, row);
+	return row;
+}
+
+/* To how many workers each server of a next hop is so. */
+static void
+show_servers(const json_t *series)
+{
+	static const char family[] = "upstream_servers{";
+	json_t *rows = json_array(), *v;
+	const char *key;
+
+	json_object_foreach((json_t *)series, key, v) {
+		json_t *state;
+
+		if (strncmp(key, family, sizeof(family) - 1) != 0)
+			continue;
+		state = label(key, "state");
+		(void)json_object_set(
+		    server_row(rows, key), json_string_value(state), v);
+		json_decref(state);
+	}
+	show_table("servers", rows, NULL);
+	json_decref(rows);
+}
+
 /* Counters with their labels are what `top` and the metrics are for. */
 static void
 show_status(const json_t *answer)
@@ -263,6 +321,7 @@ show_status(const json_t *answer)
 	for (i = 0; i < PN_COUNT(tables); i++)
 		show_table(tables[i], json_object_get(answer, tables[i]),
 		    strcmp(tables[i], "modules") == 0 ? show_trouble : NULL);
+	show_servers(json_object_get(answer, "series"));
 }
 
 int

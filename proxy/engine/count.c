@@ -140,3 +140,13 @@ count_injection(struct count *c, const char *side)
 	stat_add(stats_counter(c->stats, "tls_injections_total",
 	    LABELS({ "side", pn_str_of(side) })), 1);
 }
+
+struct stat_series *
+count_server(struct count *c, const char *upstream, const char *server,
+    const char *state)
+{
+	return stats_gauge(c->stats, "upstream_servers",
+	    LABELS({ "upstream", pn_str_of(upstream) },
+		{ "server", pn_str_of(server) },
+		{ "state", pn_str_of(state) }));
+}

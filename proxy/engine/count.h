@@ -80,4 +80,8 @@ void count_injection(struct count *, const char *side);
 /* That next hop failed; status: what of (RFC 3463). */
 void count_upstream(struct count *, const char *upstream, const char *status);
 
+/* Is a next hop's server in that state here: 1 or 0. */
+struct stat_series *count_server(
+    struct count *, const char *upstream, const char *server, const char *state);
+
 #endif

@@ -301,6 +301,8 @@ help_of(const char *name)
 		    "Bytes in clear where a handshake was due: dropped." },
 		{ "upstream_failures_total",
 		    "Next hops that could not be reached, or fell silent." },
+		{ "upstream_servers",
+		    "Workers to which a server of a next hop is so." },
 	};
 
 	for (size_t i = 0; i < PN_COUNT(known); i++)

@@ -32,6 +32,27 @@ on_retry(int fd, short what, void *arg)
 		probe_start(s);
 }
 
+/* For metrics and status; of the world's mail hosts there are too many. */
+static void
+show(struct server *s, bool gone)
+{
+	static const char *const words[] = { [SERVER_UP] = "up",
+		[SERVER_AWAY] = "away",
+		[SERVER_DRAINING] = "draining" };
+	enum server_state now = s->draining ? SERVER_DRAINING
+	    : s->failures > 0		    ? SERVER_AWAY
+					    : SERVER_UP;
+
+	if (s->hop->conf->mx)
+		return;
+	for (size_t i = 0; i < SERVER_STATES; i++) {
+		if (s->is[i] == NULL)
+			s->is[i] = count_server(&s->hop->smtp->count,
+			    s->hop->conf->name, s->name, words[i]);
+		stat_set(s->is[i], !gone && i == now);
+	}
+}
+
 static struct server *
 server_new(struct hop *hop)
 {
@@ -48,6 +69,7 @@ server_new(struct hop *hop)
 static void
 server_free(struct server *s)
 {
+	show(s, true);
 	probe_stop(s);
 	kept_close(&s->kept);
 	(void)event_del(&s->retry);
@@ -73,6 +95,7 @@ add_server(struct hop *hop, const struct smtp_server *conf)
 	s->priority = conf->priority;
 	s->weight = conf->weight;
 	s->draining = conf->drain;
+	show(s, false);
 }
 
 /* ---- servers found by name ---- */
@@ -147,6 +170,7 @@ hop_server(struct hop *hop, const char *host,
 		s->addr_len = n;
 		s->name = s->text = text_of(host, addr);
 		s->host = s->own_host = xstrdup(host);
+		show(s, false);
 	} else {
 		TAILQ_REMOVE(&hop->servers, s, next);
 		TAILQ_INSERT_TAIL(&hop->servers, s, next);
@@ -270,17 +294,30 @@ learn(struct hop *hop)
 			keywords_join(&hop->known, &s->known);
 }
 
+/* Where `health` is set, no mail need find out that a server has gone. */
+static void
+look_after(struct server *s)
+{
+	uint64_t ms = s->hop->conf->health_ms;
+
+	if (ms > 0 && !s->hop->conf->mx && !s->draining)
+		must(event_add(&s->retry,
+			 loop_timeout(s->hop->smtp->loop, ms)) == 0);
+}
+
 void
 server_answered(struct server *s, const struct keywords *k)
 {
 	s->known = *k;
 	s->known.when_ms = loop_now_ms(s->hop->smtp->loop);
 	learn(s->hop);
+	(void)event_del(&s->retry);
+	look_after(s);
 	if (s->failures == 0)
 		return;
 	s->failures = 0;
 	s->away = false;
-	(void)event_del(&s->retry);
+	show(s, false);
 	log_info("", "server", "upstream=%s server=%s state=up",
 	    s->hop->conf->name, s->name);
 }
@@ -305,14 +342,15 @@ server_failed(struct server *s, uint64_t took_ms, const char *why)
 {
 	struct loop *loop = s->hop->smtp->loop;
 
-	s->away = true;
 	s->slow = took_ms >= SLOW_MS;
-	if (event_pending(&s->retry, EV_TIMEOUT, NULL))
+	if (s->away && event_pending(&s->retry, EV_TIMEOUT, NULL))
 		return;
+	s->away = true;
 	if (s->failures++ == 0)
 		log_warn("", "server",
 		    "upstream=%s server=%s state=away why=\"%s\"",
 		    s->hop->conf->name, s->name, why);
+	show(s, false);
 	must(event_add(&s->retry,
 		 loop_timeout(loop, pause_of(s->failures))) == 0);
 }

@@ -18,6 +18,8 @@
 #include "smtp/kept.h"
 #include "smtp/smtp.h"
 
+enum server_state { SERVER_UP, SERVER_AWAY, SERVER_DRAINING, SERVER_STATES };
+
 struct hop;
 struct smtp;
 struct resolve;
@@ -40,7 +42,8 @@ struct server {
 	unsigned failures;      /* in a row; 0: it is well */
 	bool away;              /* not to be dialled until it is probed, */
 	bool slow;              /* as the last failure took its time */
-	struct event retry;     /* away: the next probe */
+	struct event retry;     /* the next probe */
+	struct stat_series *is[SERVER_STATES];
 	struct kept kept;       /* connections that no client has */
 
 	/* One that was found by name: its own text and address, gone when

@@ -66,6 +66,8 @@ struct smtp_upstream {
 	enum smtp_identity identity;
 	uint64_t connect_timeout_ms;  /* 30 s, of each server */
 	uint64_t failover_timeout_ms; /* 1 min, of all of them */
+	uint64_t health_ms;           /* between probes of a server; 0: none but
+					 when it is away, or a client comes */
 	uint64_t reply_timeout_ms;    /* 5 min (RFC 5321 4.5.3.2) */
 	uint64_t data_timeout_ms;     /* after the final dot: 10 min */
 	bool reuse;                   /* a connection serves several clients */

@@ -32,6 +32,7 @@ UPSTREAMS = """
 upstream pool { server %(a)s; server %(b)s weight 3; server %(c)s priority 1; identity none;
     connect_timeout 1s; }
 upstream drained { server %(a)s drain; server %(b)s priority 9; identity none; }
+upstream watched { server %(w)s; identity none; health 1s; }
 upstream named { server mta.lab.example:%(named)s; identity none; connect_timeout 1s; }
 upstream out { mx port %(port)d; connect_timeout 1s; reply_timeout 5s; }
 upstream far { mx smart.lab.example port %(port)d; connect_timeout 1s; }
@@ -83,6 +84,12 @@ def holding(sinks, mark):
     return [s.holding(mark) for s in sinks]
 
 
+def servers(daemon, upstreams):
+    """Rows of postern status: upstream, server, workers to which it is up, away, draining."""
+    return sorted(re.findall(r"^ +(%s) +(\S+) +(\d) +(\d) +(\d)$" % upstreams,
+                             daemon.cli("status").stdout, re.M))
+
+
 def pools(t, daemon, a, b, c):
     address = daemon.listening()[0]
     for i in range(80):
@@ -94,7 +101,10 @@ def pools(t, daemon, a, b, c):
     time.sleep(1)
     port = b.address[1]
     b.close()
-    time.sleep(2)
+    t.ok(tap.until(lambda: re.search(r"%s +0 +1 +0$" % re.escape(b.server),
+                                     daemon.cli("status").stdout, re.M), 10),
+         "postern status shows that it is away", daemon.cli("status").stdout)
+    time.sleep(1)
     again = Sink(announce=("PIPELINING",), port=port)
     t.defer(again.close)
     t.ok(tap.until(lambda: again.holding(b"mark-") > 3, 10),
@@ -105,6 +115,10 @@ def pools(t, daemon, a, b, c):
     t.ok(len(load.taken) > 50 and not bad and not load.cut,
          "%d mails while a server is killed and comes back: %d deferred, none refused"
          % (len(load.taken), len(load.refused)), bad, load.cut)
+    want = sorted([("pool", s.server, "1", "0", "0") for s in (a, again, c)] +
+                  [("drained", a.server, "0", "0", "1"), ("drained", again.server, "1", "0", "0")])
+    t.ok(tap.until(lambda: servers(daemon, "pool|drained") == want, 10, 0.2),
+         "and that it is back, and what is drained", daemon.cli("status").stdout)
     all_sinks = (a, b, c, again)
     wrong = [(m, holding(all_sinks, m)) for m, _ in load.taken
              if sum(holding(all_sinks, m)) != 1]
@@ -198,13 +212,13 @@ def mail_hosts(t, daemon, port, sinks):
 
 def test(t):
     port = net.free_port()
-    a, b, c = [Sink(announce=("PIPELINING", "8BITMIME")) for _ in range(3)]
+    a, b, c, w = [Sink(announce=("PIPELINING", "8BITMIME")) for _ in range(4)]
     sinks = [Sink(announce=("PIPELINING", "8BITMIME", "SMTPUTF8"), host=h, port=port)
              for h in HOSTS[:4]]
     named = Sink(host=HOSTS[4])
-    for s in [a, b, c, named] + sinks:
+    for s in [a, b, c, w, named] + sinks:
         t.defer(s.close)
-    values = dict(a=a.server, b=b.server, c=c.server, named=named.address[1], port=port)
+    values = dict(a=a.server, b=b.server, c=c.server, w=w.server, named=named.address[1], port=port)
     transport = t.write("transport", "@mapped.example named\nfast@one.lab.example pool\n")
     os.chmod(transport, 0o644)
     daemon = Postern(t, upstream=UPSTREAMS % values, listen=LISTEN % values, start=False,
@@ -212,7 +226,10 @@ def test(t):
     daemon.dns.records.update({
         ("mta.lab.example", "A"): [HOSTS[4]], ("one.lab.example", "MX"): ["10 mx0.lab.example"]})
     daemon.start()
+    w.close()
     b = pools(t, daemon, a, b, c)
+    t.ok(tap.until(lambda: servers(daemon, "watched") == [("watched", w.server, "0", "1", "0")], 10),
+         "one that is watched is found to be away before there is mail", daemon.cli("status").stdout)
     mail_hosts(t, daemon, port, sinks)
     routes(t, daemon, (a, b, c), named, sinks)
     with open(transport, "w") as f:
