@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import re
+import shutil
 import smtplib
 import ssl
 import subprocess
@@ -235,13 +236,33 @@ def away(t, daemon, pf):
         t.same(reply.code, 454, "away: nobody can be asked: temporary", reply)
 
 
+def banned(t, daemon):
+    """Guesses are found by fail2ban, in our words and in Postfix's."""
+    if not shutil.which("fail2ban-regex"):
+        t.note("fail2ban is not installed")
+        return
+    folder = t.folder("filter.d")
+    for f in ("/etc/fail2ban/filter.d/common.conf",
+              os.path.join(SOURCE, "contrib/fail2ban/postern.conf")):
+        shutil.copy(f, folder)
+    for what, mark, conf in (
+            ("ours", "ev=login .*result=refused", os.path.join(folder, "postern.conf")),
+            ("Postfix's", "SASL (?!SCRAM).* failed", "/etc/fail2ban/filter.d/postfix.conf[mode=auth]")):
+        lines = [x for x in daemon.log().splitlines() if re.search(mark, x)]
+        done = subprocess.run(["fail2ban-regex", daemon.log_path, conf],
+                              capture_output=True, text=True, timeout=60)
+        found = re.search(r"\[(\d+)\] .*(?:ev=login|SASL) ", done.stdout)
+        t.ok(lines and found and int(found.group(1)) == len(lines),
+             "fail2ban: %s filter finds each refused login" % what, lines[:2] + [done.stdout[-1500:]])
+
+
 def test(t):
     auth = Passwords(t, {"ada": SECRET, "bob": SECRET})
     port = net.free_port()
     pf = Postfix(t, "submission", services=smtpd(port, auth.socket),
                  main="\ndefault_transport = discard\n")
     daemon = Postern(t, log_level="debug", policy=POLICY, listen=" ",
-                     upstream=conf(port, certificate(t)))
+                     extra="log_style both;", upstream=conf(port, certificate(t)))
     as_documented(t, daemon, pf)
     for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5"):
         by_smtplib(t, daemon, pf, mechanism)
@@ -254,6 +275,7 @@ def test(t):
     for secret in (SECRET, "wrong-Password", b64(b"\0ada\0" + SECRET.encode()),
                    b64(SECRET.encode()), b64(b"ada")):
         t.ok(secret not in log, "log: nothing of an exchange is in it")
+    banned(t, daemon)
     done = daemon.cli("history", "list", json_out=True)
     t.ok(SECRET not in str(done), "history: nor there")
     t.ok(re.search(r'ev=message .*login="ada"', log), "log: the login is", log[-2000:])
