@@ -16,6 +16,7 @@
 #include "proxy/config_listen.h"
 #include "proxy/config_milter.h"
 #include "proxy/config_route.h"
+#include "proxy/config_tls.h"
 #include "proxy/endpoint.h"
 
 #define IN(member) offsetof(struct config, member)
@@ -224,6 +225,13 @@ print_resolver(const void *at, struct buf *b)
 	host = (int)(strrchr(s, '@') - s);
 	(void)buf_printf(
 	    b, strchr(s, ':') ? "[%.*s]:%s" : "%.*s:%s", host, s, s + host + 1);
+}
+
+static void
+print_optional_path(const void *at, struct buf *b)
+{
+	if (*(const char *const *)at != NULL)
+		setting_print_word(at, b);
 }
 
 /* RFC 5322 3.6.8, but for what nobody should choose. */
@@ -598,6 +606,8 @@ static const struct setting top_table[] = {
 	    "unix:/run/postern/control", NULL, NULL, 0 },
 	{ "dns", read_resolver, print_resolver, IN(engine.dns_server), NULL,
 	    NULL, NULL, 0 },
+	{ "trust_anchor", setting_read_path, print_optional_path,
+	    IN(engine.trust_anchor), NULL, NULL, NULL, 0 },
 	{ "dns_timeout", setting_read_duration, setting_print_duration,
 	    IN(engine.dns_timeout_ms), "5s", "100ms", "5m", 0 },
 	{ "log", read_log, print_log, IN(daemon.log_target), "stderr", NULL,
@@ -691,7 +701,8 @@ config_read(struct config *c, struct arena *arena, const char *path,
 	c->origins = r.origins;
 	if (defaults(&r, e) < 0 || read_file(&r, path, e) < 0 ||
 	    config_resolve_routes(&r, e) < 0 ||
-	    config_route_listeners(&r, e) < 0)
+	    config_route_listeners(&r, e) < 0 ||
+	    config_settle_dane(&r, e) < 0)
 		return -1;
 	config_gather_maildirs(&r);
 	c->milter.hostname = c->smtp.hostname;

@@ -360,6 +360,13 @@ static int
 check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
     const struct settings_seen *seen, struct error *e)
 {
+	for (size_t i = 0; i < u->n_servers; i++)
+		if (u->tls.level == TLS_DANE && u->tls.name == NULL &&
+		    u->servers[i].host == NULL)
+			return lex_error(e, &name->pos,
+			    "upstream \"%s\" has \"tls dane\" and a server "
+			    "without a name: write \"tls dane name NAME\"",
+			    u->name);
 	bool server = settings_seen(upstream_table, seen, "server");
 	bool identity = settings_seen(upstream_table, seen, "identity");
 

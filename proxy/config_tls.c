@@ -381,10 +381,6 @@ settle_next(struct reader *r, struct tls_next *n, const struct lex_token *level,
 		return lex_error(e, &level->pos,
 		    "\"tls fingerprint\" needs at least one: 64 hexadecimal "
 		    "digits");
-	if (n->level == TLS_DANE)
-		return lex_error(e, &level->pos,
-		    "\"tls dane\" is not available: write verify or "
-		    "fingerprint");
 	if (n->wrapped && n->level < TLS_ENCRYPT)
 		return lex_error(e, &level->pos,
 		    "\"tls %s wrapped\" makes no sense: a wrapped connection "
@@ -449,6 +445,51 @@ config_print_next_tls(const void *at, struct buf *b)
 	}
 	if (n->pair != NULL)
 		print_pair(b, n->pair);
+}
+
+/* ---- where DNSSEC is trusted from ---- */
+
+static bool
+wants_dane(const struct smtp_conf *c)
+{
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		if (c->upstreams[i].tls.level == TLS_DANE)
+			return true;
+	return false;
+}
+
+/* Those of resolvers that this system may have. */
+static int
+read_usual_anchors(struct reader *r, struct tls_file *f, struct error *e)
+{
+	static const char *const usual[] = { "/usr/share/dns/root.key",
+		"/var/lib/unbound/root.key", "/etc/unbound/root.key" };
+	struct error why;
+
+	for (size_t i = 0; i < PN_COUNT(usual); i++)
+		if (tls_file_read(f, usual[i], r->arena, &why) == 0)
+			return 0;
+	return error_set(e,
+	    "\"tls dane\" needs a trust anchor of DNSSEC, and this system has "
+	    "none where it is looked for: name one with \"trust_anchor\"");
+}
+
+int
+config_settle_dane(struct reader *r, struct error *e)
+{
+	const char *path = r->conf->engine.trust_anchor;
+	struct tls_file f;
+	struct error why;
+
+	if (!wants_dane(&r->conf->smtp))
+		return 0;
+	if (path == NULL && read_usual_anchors(r, &f, e) < 0)
+		return -1;
+	if (path != NULL && tls_file_read(&f, path, r->arena, &why) < 0)
+		return error_set(e, "trust_anchor: cannot read \"%s\": %s",
+		    path, why.text);
+	r->conf->engine.dns_anchors = f.text;
+	return 0;
 }
 
 /* ---- what is right and will not stay so ---- */

@@ -14,6 +14,9 @@ int config_check_listen_tls(const struct tls_listen *,
 setting_read config_read_next_tls;
 setting_print config_print_next_tls;
 
+/* Once all is read: what upstreams of level dane need. */
+int config_settle_dane(struct reader *, struct error *e);
+
 /* As rules_lint(): certificates that have ended or soon will. */
 size_t config_lint_tls(const struct smtp_conf *, struct buf *);
 

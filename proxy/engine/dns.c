@@ -39,6 +39,7 @@ struct dns_ask {
 	dns_done *done;
 	void *arg;
 	enum pn_dns_status status;
+	bool secure;    /* DNSSEC */
 	struct pn_str answers[ANSWERS];
 	size_t n;
 	char text[TEXT];
@@ -104,6 +105,36 @@ dns_new(struct loop *loop, const char *server, struct error *e)
 	}
 	(void)ub_ctx_hosts(d->ub, NULL); /* /etc/hosts, where there is one */
 	return d;
+}
+
+int
+dns_trust(struct dns *d, struct pn_str anchors, struct error *e)
+{
+	char line[1024];
+
+	while (anchors.n > 0) {
+		const char *lf = memchr(anchors.p, '\n', anchors.n);
+		size_t n = lf != NULL ? (size_t)(lf - anchors.p) : anchors.n;
+		struct pn_str text = pn_str_trim(pn_str_sub(anchors, 0, n));
+		int rc;
+
+		anchors = pn_str_sub(anchors, n + 1, anchors.n);
+		if (text.n == 0 || text.p[0] == ';')
+			continue;
+		if (text.n >= sizeof(line))
+			return error_set(e, "a trust anchor is too long");
+		memcpy(line, text.p, text.n);
+		line[text.n] = '\0';
+		if ((rc = ub_ctx_add_ta(d->ub, line)) != 0)
+			return error_set(e, "trust anchor: %s", ub_strerror(rc));
+	}
+	return 0;
+}
+
+bool
+dns_is_secure(const struct dns_ask *a)
+{
+	return a->secure;
 }
 
 void
@@ -173,6 +204,9 @@ add_record(struct dns_ask *a, ns_msg *msg, const ns_rr *rr)
 		add_txt(a, ns_rr_rdata(*rr), ns_rr_rdlen(*rr));
 	} else if (a->type == DNS_MX) {
 		add_mx(a, msg, rr);
+	} else if (a->type == DNS_TLSA) {
+		add_answer(a, (const char *)ns_rr_rdata(*rr),
+		    ns_rr_rdlen(*rr));
 	} else if (a->type == DNS_PTR) {
 		if (ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg),
 			ns_rr_rdata(*rr), text, sizeof(text)) >= 0)
@@ -242,8 +276,8 @@ on_answer(void *arg, int rcode, void *packet, int n, int secure, char *bogus,
 {
 	struct dns_ask *a = arg;
 
-	(void)secure;
 	(void)limited;
+	a->secure = secure != 0;
 	MUST_BE(a, ASK);
 	if (bogus != NULL)
 		rcode = ns_r_servfail; /* a forged answer is none */

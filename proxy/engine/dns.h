@@ -16,7 +16,7 @@
 struct dns;
 struct dns_ask;
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_type { DNS_TLSA = 52, DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 };
 
 /* MX: "10 mx.example.com", the root as "". answers are valid until the callback returns; the ask is gone then. */
 typedef void dns_done(void *arg, const struct pn_dns *);
@@ -24,9 +24,15 @@ typedef void dns_done(void *arg, const struct pn_dns *);
 /* server: "127.0.0.1@5353", or NULL: resolv.conf. Reads files. NULL and *e. */
 struct dns *dns_new(struct loop *, const char *server, struct error *e);
 void dns_free(struct dns *);
+/* From where answers are validated (DNSSEC): DS or DNSKEY records, one a line.
+ * Before the first ask. Without, no answer is secure. -1 and *e. */
+int dns_trust(struct dns *, struct pn_str anchors, struct error *e);
 /* name without a trailing dot; DNS_PTR: an address in text. Never NULL. */
 struct dns_ask *dns_ask(struct dns *, enum dns_type, struct pn_str name,
     uint64_t timeout_ms, dns_done *, void *arg);
+/* Was the answer at hand, of this type or that there is none, validated? Only
+ * from within its callback. */
+bool dns_is_secure(const struct dns_ask *);
 void dns_cancel(struct dns_ask *); /* done is not called */
 
 #endif

@@ -20,6 +20,17 @@
 #define BLAME_LIMIT 3 /* attempts of one body that broke the inspector */
 #define SHA256_BYTES 32
 
+/* Beside the other: where a forwarder strips signatures, nothing validates,
+ * and only who needs that may suffer it. */
+static int
+make_secure_dns(struct engine *g, struct error *e)
+{
+	g->secure_dns = dns_new(g->loop, g->conf->dns_server, e);
+	if (g->secure_dns == NULL)
+		return -1;
+	return dns_trust(g->secure_dns, g->conf->dns_anchors, e);
+}
+
 struct engine *
 engine_new(struct loop *loop, const struct engine_conf *conf,
     struct pool *small, struct pool *large, struct keep *keep,
@@ -35,6 +46,10 @@ engine_new(struct loop *loop, const struct engine_conf *conf,
 	g->rules_run = rules_run_new();
 	g->dns = dns_new(loop, conf->dns_server, e);
 	if (g->dns == NULL) {
+		engine_free(g);
+		return NULL;
+	}
+	if (conf->dns_anchors.n > 0 && make_secure_dns(g, e) < 0) {
 		engine_free(g);
 		return NULL;
 	}
@@ -54,6 +69,7 @@ engine_free(struct engine *g)
 	milters_stop(g);
 	services_free(g->services);
 	dns_free(g->dns);
+	dns_free(g->secure_dns);
 	free(g);
 }
 
@@ -479,6 +495,12 @@ struct dns *
 engine_dns(struct engine *g)
 {
 	return g->dns;
+}
+
+struct dns *
+engine_secure_dns(struct engine *g)
+{
+	return g->secure_dns;
 }
 
 uint64_t

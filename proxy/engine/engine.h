@@ -33,6 +33,9 @@ struct engine_conf {
 	size_t n_milters;
 	bool ask_client_name;  /* a rule or an upstream's identity wants PTR */
 	uint64_t dns_timeout_ms; /* 5 s an ask */
+	const char *trust_anchor; /* file of the next; NULL: the system's */
+	struct pn_str dns_anchors; /* where DNSSEC is trusted from; "": nobody
+				      asks for what must be signed */
 	const char *dns_server;  /* "127.0.0.1@5353", or NULL: resolv.conf */
 	bool enforce;          /* no: everything is accepted, the trace says what
 				  would have been done */
@@ -82,6 +85,8 @@ void engine_leave(struct engine *, struct transaction *);
 /* For the doors' own questions. */
 struct dns;
 struct dns *engine_dns(struct engine *);
+/* One that validates, or NULL: there are no anchors. */
+struct dns *engine_secure_dns(struct engine *);
 uint64_t engine_dns_timeout_ms(const struct engine *);
 /* For the smtp door: ask the milters of the configuration. hostname: what we
  * call ourselves; borrowed. */

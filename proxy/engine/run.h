@@ -108,6 +108,7 @@ struct engine {
 	struct pool *pools[INSPECT_LANES];
 	struct keep *keep;
 	struct dns *dns;
+	struct dns *secure_dns; /* validating, or NULL */
 	struct services *services;
 	struct milters *milters; /* NULL: none is asked */
 	struct module_work *modules; /* [n_modules] */

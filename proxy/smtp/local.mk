@@ -53,6 +53,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/tls_server.c \
 	proxy/smtp/upstream.c proxy/smtp/upstream.h \
 	proxy/smtp/upstream_again.c \
+	proxy/smtp/upstream_dane.c \
 	proxy/smtp/upstream_dial.c \
 	proxy/smtp/upstream_end.c \
 	proxy/smtp/upstream_inside.h \

@@ -212,8 +212,6 @@ put_header(struct upstream *u)
 void
 upstream_dial_server(struct upstream *u, struct server *to)
 {
-	int fd;
-
 	server_hold(to);
 	server_release(u->server);
 	u->server = to;
@@ -222,7 +220,17 @@ upstream_dial_server(struct upstream *u, struct server *to)
 	u->mails = u->junk = 0;
 	u->refused = u->handed_on = false;
 	u->at = UPSTREAM_DIALLING;
-	fd = start_connect(u, to);
+	if (u->conf.hop->conf->tls.level != TLS_DANE || u->without_tls)
+		upstream_connect(u);
+	else
+		(void)upstream_dane_ask(u); /* or it has failed */
+}
+
+void
+upstream_connect(struct upstream *u)
+{
+	int fd = start_connect(u, u->server);
+
 	if (fd < 0 && errno == EPERM &&
 	    u->conf.hop->conf->identity == IDENTITY_TPROXY) {
 		upstream_fail_identity(u, "binding to the client's address is "

@@ -13,6 +13,7 @@ upstream_hang_up(struct upstream *u)
 {
 	resolve_cancel(u->resolve);
 	u->resolve = NULL;
+	upstream_dane_cancel(u);
 	wire_close(&u->wire);
 	buf_clear(&u->queue);
 	buf_clear(&u->expected);

@@ -19,10 +19,13 @@
 #include "smtp/upstream.h"
 #include "smtp/wire.h"
 
+struct dns_ask;
+
 #define UPSTREAM_MAGIC 0x75707374u
 
 enum step {
 	STEP_NONE,
+	STEP_TLSA, /* what DNSSEC says of the server */
 	STEP_BANNER,
 	STEP_EHLO,
 	STEP_HELO,
@@ -72,6 +75,9 @@ struct upstream {
 	struct plan plan;            /* servers that are left while dialling */
 	struct server *server;       /* the one at hand */
 	bool without_tls;            /* its handshake had failed, and it may */
+	enum tls_level dane;         /* what its TLSA records make of the level */
+	struct dns_ask *tlsa_ask;    /* STEP_TLSA */
+	struct buf tlsa;             /* those that can be used, packed */
 	uint64_t dialled_ms;         /* it, */
 	uint64_t give_up_ms;         /* and when no other is tried any more */
 	struct keywords keywords;    /* of this connection */
@@ -159,6 +165,8 @@ void again_tell(struct upstream *);
 
 /* This server. False: FAILED, or another one is dialled. */
 void upstream_dial_server(struct upstream *, struct server *);
+/* ... is known by all that must be known before. */
+void upstream_connect(struct upstream *);
 /* Connected: it greets. */
 void upstream_await_banner(struct upstream *);
 void upstream_say_ehlo(struct upstream *);
@@ -173,6 +181,19 @@ void upstream_tls_answered(struct upstream *, const struct reply_lines *);
 void upstream_tls_begin(struct upstream *);
 /* The wire says that the handshake ended. */
 void upstream_tls_ended(struct upstream *);
+
+/* "mx.example.com": what its certificate must bear. */
+const char *upstream_tls_host(const struct upstream *, char *out, size_t size);
+/* FAILED: an operator must act, or somebody is between us. */
+void upstream_fail_tls(struct upstream *, const char *status, const char *why);
+
+/* ---- DANE (upstream_dane.c) ---- */
+
+/* upstream_connect() follows, or FAILED; false: that at once. */
+bool upstream_dane_ask(struct upstream *);
+void upstream_dane_cancel(struct upstream *);
+/* Before the handshake. */
+void upstream_dane_apply(struct upstream *, struct tls *);
 
 /* ---- ends (upstream_end.c): the owner is to be woken ---- */
 

@@ -24,9 +24,16 @@ conf_of(const struct upstream *u)
 	return &u->conf.hop->conf->tls;
 }
 
-/* "mx.example.com" of "mx.example.com:25", "::1" of "[::1]:25" */
-static const char *
-host_of(const struct upstream *u, char *out, size_t size)
+/* What DNS says, where that is what is asked. */
+static enum tls_level
+level_of(const struct upstream *u)
+{
+	return conf_of(u)->level == TLS_DANE ? u->dane : conf_of(u)->level;
+}
+
+/* ... or "::1" of "[::1]:25" */
+const char *
+upstream_tls_host(const struct upstream *u, char *out, size_t size)
 {
 	const char *name = u->server->name, *end = strrchr(name, ':');
 	int n = end != NULL ? (int)(end - name) : (int)strlen(name);
@@ -43,9 +50,8 @@ host_of(const struct upstream *u, char *out, size_t size)
 	return out;
 }
 
-/* An operator must act, or somebody is between us. */
-static void
-fail(struct upstream *u, const char *status, const char *why)
+void
+upstream_fail_tls(struct upstream *u, const char *status, const char *why)
 {
 	log_error(u->id, "tls", "upstream=%s server=%s result=failed why=\"%s\"",
 	    u->conf.hop->conf->name, u->server->name, why);
@@ -60,14 +66,14 @@ fail(struct upstream *u, const char *status, const char *why)
 static bool
 may_do_without(struct upstream *u)
 {
-	return conf_of(u)->level == TLS_MAY;
+	return level_of(u) == TLS_MAY && !conf_of(u)->wrapped;
 }
 
 static void
 do_without(struct upstream *u, const char *why)
 {
 	if (!may_do_without(u)) {
-		fail(u, "4.7.4", why);
+		upstream_fail_tls(u, "4.7.4", why);
 		return;
 	}
 	log_debug(u->id, "tls", "upstream=%s server=%s result=clear why=\"%s\"",
@@ -81,16 +87,19 @@ void
 upstream_tls_begin(struct upstream *u)
 {
 	char host[256];
+	struct tls *t;
 
 	if (u->conf.hop->tls == NULL) {
-		fail(u, "4.7.5", "TLS is not available here");
+		upstream_fail_tls(u, "4.7.5", "TLS is not available here");
 		return;
 	}
 	u->keywords = (struct keywords){ 0 };
 	u->step = STEP_HANDSHAKE;
-	wire_secure(&u->wire,
-	    tls_connect(u->conf.hop->tls, u->wire.fd,
-		host_of(u, host, sizeof(host)), &u->server->tls),
+	t = tls_connect(u->conf.hop->tls, u->wire.fd,
+	    upstream_tls_host(u, host, sizeof(host)), &u->server->tls);
+	if (conf_of(u)->level == TLS_DANE)
+		upstream_dane_apply(u, t);
+	wire_secure(&u->wire, t,
 	    u->conf.hop->conf->connect_timeout_ms);
 }
 
@@ -118,7 +127,7 @@ handshake_failed(struct upstream *u)
 	if (may_do_without(u))
 		again_in_clear(u, why);
 	else
-		fail(u, "4.7.5", why);
+		upstream_fail_tls(u, "4.7.5", why);
 }
 
 /* smtp_tls_loglevel 1, and our own. */
@@ -140,7 +149,7 @@ log_handshake(const struct upstream *u)
 	    tls_resumed(u->wire.tls) ? "yes" : "no");
 	if (log_wants_postfix())
 		log_postfix("smtp", "%s TLS connection established to %s: %s",
-		    trust[conf_of(u)->level], u->server->name, text);
+		    trust[level_of(u)], u->server->name, text);
 }
 
 static void
@@ -150,7 +159,7 @@ secured(struct upstream *u)
 
 	if (why != NULL) {
 		count_handshake(&u->conf.hop->smtp->count, "upstream", false);
-		fail(u, "4.7.5", why);
+		upstream_fail_tls(u, "4.7.5", why);
 		return;
 	}
 	count_handshake(&u->conf.hop->smtp->count, "upstream", true);

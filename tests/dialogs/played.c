@@ -233,6 +233,13 @@ engine_dns(struct engine *g)
 	return NULL;
 }
 
+struct dns *
+engine_secure_dns(struct engine *g)
+{
+	(void)g;
+	return NULL;
+}
+
 uint64_t
 engine_dns_timeout_ms(const struct engine *g)
 {
