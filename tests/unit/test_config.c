@@ -364,6 +364,9 @@ static const struct {
 	    "cannot go on in clear" },
 	{ "upstream m { server 127.0.0.1:25; identity none; tls verify nmae x; }",
 	    "1:61: unknown word \"nmae\", did you mean \"name\"?" },
+	{ "upstream m { server 127.0.0.1:25; identity none; tls dane; }",
+	    "1:10: upstream \"m\" has \"tls dane\" and a server without a name: "
+	    "write \"tls dane name NAME\"" },
 	{ "polcy x { }", "1:1: unknown setting \"polcy\", did you mean \"policy\"?" },
 	{ "frobnicate 1;", "1:1: unknown setting \"frobnicate\"" },
 	{ "; workers 1;", "1:1: a setting begins with a word" },
