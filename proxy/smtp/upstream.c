@@ -504,8 +504,8 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 	if (u->again.on && u->at == UPSTREAM_READY && r->code / 100 == 4 &&
 	    again_dial(u))
 		return false;
-	if (u->at == UPSTREAM_READY)
-		again_end(u);
+	if (u->at == UPSTREAM_READY && *buf_data(&u->expected) == WANTED)
+		again_end(u); /* XFORWARD's is none of the mail's yet */
 	u->refused |= r->code >= 400;
 	*kind = (enum expected)*buf_data(&u->expected);
 	buf_drop(&u->expected, 1);

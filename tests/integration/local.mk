@@ -16,6 +16,7 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/tls_out.py \
 	tests/integration/smuggling_mtas.py \
 	tests/integration/lmtp.py \
+	tests/integration/reuse.py \
 	tests/integration/submission.py \
 	tests/integration/smtp_peers.py \
 	tests/integration/postfix_snippets.py \
