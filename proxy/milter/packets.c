@@ -8,7 +8,7 @@
 
 #define HEAD 5          /* the length, and the command that it counts */
 #define MACROS 'D'
-#define MACROS_MAX 65535 /* libmilter takes none that is longer */
+#define DATA_MAX 65535 /* behind the command: no MTA sends more of it */
 
 void
 packets_add(struct packets *p, const void *from, size_t n)
@@ -44,12 +44,12 @@ look(struct pn_str s)
 {
 	size_t size = size_of(s);
 
-	if (size < HEAD)
+	/* libmilter takes a length with the sign bit for none, and what
+	 * follows for packets. */
+	if (size < HEAD || size > HEAD + DATA_MAX)
 		return -1;
 	if (s.p[HEAD - 1] != MACROS)
 		return 1;
-	if (size > MACROS_MAX)
-		return -1;
 	if (s.n < size)
 		return 0;
 	return are_pairs(pn_str_sub(s, HEAD, size - HEAD)) ? 1 : -1;

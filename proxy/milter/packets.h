@@ -1,10 +1,10 @@
 /*
  * packets - what an MTA has sent and libmilter has not read yet, of one
  * connection: bytes in, the same bytes out. The packets' frames are followed
- * (32 bits of length, a command, what belongs to it) for two reasons: a macro
- * packet goes on only when it is whole and what it should be, because
- * libmilter looks for macros behind the end of one that is not; and of a large
- * one most need not lie here first.
+ * (32 bits of length, a command, what belongs to it) for two reasons: none goes
+ * on that libmilter does not survive, which are lists of macros (it looks behind
+ * the end of one that is not whole) and lengths that it misreads; and of a
+ * large one most need not lie here first.
  */
 #ifndef MILTER_PACKETS_H
 #define MILTER_PACKETS_H

@@ -104,12 +104,20 @@ def sanitized():
     return configured(r"^PN_CFLAGS = .*-fsanitize")
 
 
-def broken_alone(t, daemon, address):
-    """A broken list of macros ends its conversation, and no other."""
+NO_VALUES = milter.packet(b"D", b"C" + b"i\0" * 9)
+BROKEN = (
+    ("a broken list of macros", NO_VALUES),
+    ("one behind a length that is negative to libmilter",
+     struct.pack(">I", 0xfffffff0) + b"A" + NO_VALUES * 9),
+)
+
+
+def broken_alone(t, daemon, address, what, packets):
+    """What libmilter does not survive ends its conversation, and no other."""
     m = milter.Mta(address)
     sock = milter.dial(address, 10)
     sock.sendall(milter.packet(b"O", struct.pack(">III", 6, *milter.OFFERS[6])) +
-                 milter.packet(b"D", b"Ci\0") + milter.packet(b"C", b"x\0U"))
+                 packets + milter.packet(b"C", b"x\0U"))
     sock.settimeout(10)
     while sock.recv(65536):
         pass
@@ -118,7 +126,7 @@ def broken_alone(t, daemon, address):
     got = m.deliver(milter.Client(), "x.example", "<ada@a.example>", ["<one@example.com>"],
                     mail(b"edit me"))
     m.quit()
-    t.same(got.action, "accept", "a broken list of macros ends its own conversation alone")
+    t.same(got.action, "accept", what + " ends its own conversation alone")
 
 
 def rss(pids):
@@ -163,7 +171,10 @@ def test(t):
     t.ok(not wrong, "and the door still serves", *wrong)
     if GUARDED:
         for address in addresses:
-            broken_alone(t, daemon, address)
+            for what, packets in BROKEN:
+                broken_alone(t, daemon, address, what, packets)
+        t.same({r: daemon.pids(r) for r in roles}, before, "nor has one now",
+               daemon.log()[-3000:])
     t.same(daemon.terminate(), 0, "it ends with status 0", daemon.log()[-3000:])
     t.same(re.findall(r".*(?:Sanitizer|runtime error|must\().*", daemon.log())[:10], [],
            "no sanitizer has anything to say")

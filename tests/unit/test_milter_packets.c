@@ -82,9 +82,11 @@ test_lengths(void **state)
 		char command;
 		bool good;
 	} cases[] = {
-		{ 0, 'H', false }, { 1, 'E', true }, { 0xffffffff, 'H', true },
-		{ 65531, 'D', true }, { 65532, 'D', false },
-		{ 0xffffffff, 'D', false },
+		{ 0, 'H', false }, { 1, 'E', true }, { 0xffffffff, 'H', false },
+		{ 0x80000000, 'H', false }, { 0x80000001, 'H', false },
+		{ 65536, 'B', true }, { 65537, 'B', false },
+		{ 65536, 'D', true }, { 65537, 'D', false },
+		{ 0xffffffff, 'D', false }, { 0xffffffff, 'A', false },
 	};
 
 	(void)state;
