@@ -125,7 +125,8 @@ def trace_of(daemon, ident):
 def at_connect(trace):
     """Without what HELO added to it."""
     return dict(trace, client=dict(trace["client"], helo=""),
-                facts={k: v for k, v in trace["facts"].items() if k != "helo.name"},
+                facts={k: v for k, v in trace["facts"].items()
+                       if not k.startswith(("helo.", "tls."))},
                 stages=[s for s in trace["stages"] if s["stage"] == "connect"])
 
 
