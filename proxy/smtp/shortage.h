@@ -5,7 +5,9 @@
  *
  * Memory is what of the heap is in use beyond what was when the door opened,
  * as the C library tells (glibc; elsewhere there is no limit): sessions, mails,
- * bodies in memory, TLS. Looked at ten times a second at most.
+ * bodies in memory, TLS. Looked at ten times a second at most, less often where
+ * a look takes long (a heap in many pieces), and not at all before the process
+ * has ever been large enough.
  */
 #ifndef SMTP_SHORTAGE_H
 #define SMTP_SHORTAGE_H
@@ -18,7 +20,8 @@ struct smtp;
 
 struct shortage {
 	size_t base, used; /* bytes of heap */
-	uint64_t seen_ms;  /* ... as of then */
+	size_t peak;       /* resident bytes, at most, when the door opened */
+	uint64_t next_ms;  /* ... as of now until then */
 	bool told;         /* the log knows of it */
 	int fd_most;       /* a session's number is below */
 };
