@@ -66,7 +66,9 @@ static int
 helo_facts(struct transaction *t)
 {
 	const struct client *c = &t->client;
-	struct value verified = { .state = VALUE_KNOWN, .type = VALUE_BOOL,
+	/* An MTA does not tell it to milters. */
+	struct value verified = { .type = VALUE_BOOL,
+		.state = t->door == DOOR_SMTP ? VALUE_KNOWN : VALUE_UNKNOWN,
 		.number = c->tls_verified };
 	struct value bits = { .type = VALUE_NUMBER, .number = c->tls_bits,
 		.state = c->tls_bits > 0 ? VALUE_KNOWN : VALUE_ABSENT };
