@@ -124,7 +124,16 @@ class Pids:
             elif state in ("exited", "killed"):
                 self.alive.pop(int(pid), None)
         return [pid for pid, name in self.alive.items()
-                if name == role and os.path.exists("/proc/%d" % pid)]
+                if name == role and parent(pid) == self.daemon.process.pid]
+
+
+def parent(pid):
+    """Of a process that may be gone, and its number another's."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return int(f.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 class Torturer:
