@@ -18,6 +18,7 @@ bench-prefilter: tests/bench/prefilter
 .PHONY: bench-idle
 bench-idle: all
 	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/idle.py
+	POSTERN_BUILD='$(abs_builddir)' python3 $(srcdir)/tests/bench/idle.py --tls
 
 # The README's table of the proxy door: every peer in one run, then XCLIENT
 # beside HAProxy in front of a sink that takes it. Half an hour; POSTERN_BENCH
