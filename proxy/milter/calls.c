@@ -37,10 +37,11 @@
 /* All that an MTA tells of a usual mail at once; of a large body the most need
  * not be copied (packets_direct). */
 #define READ_AHEAD (16 * 1024)
-/* So much is read of one connection before the loop looks at all else; and one
- * that is accepted counts as so much. */
+/* So much is read of one connection before the loop looks at all else; one that
+ * is accepted counts as so much, and so does looking whether there is more. */
 #define AT_ONCE (1 << 20)
 #define ACCEPTED (1 << 14)
+#define LOOKED (1 << 8)
 /* No descriptor left, say: libmilter tries again at once. */
 #define REFUSED_MS 100
 /* An MTA in the middle of a packet: as long as libmilter waits for one. */
@@ -55,6 +56,7 @@ struct stream {
 	bool ended;         /* nothing will; .why as errno, 0: closed */
 	int why;
 	bool listening;
+	bool counted;       /* in .n_open */
 	bool given_back;    /* to the pool */
 	bool astir;         /* ... which shall look at it */
 	struct fiber *reader;
@@ -74,6 +76,7 @@ static struct calls {
 	struct fibers *fibers;
 	struct stream **streams; /* by descriptor */
 	size_t n_streams;
+	unsigned n_open; /* connections */
 	int pipe[2];
 	bool told;          /* there is something in the pipe */
 	struct fiber *pool; /* waits */
@@ -173,8 +176,15 @@ stream_free(struct stream *s)
 	if (s->astir)
 		STAILQ_REMOVE(&calls.astir, s, stream, next);
 	packets_fini(&s->in);
+	calls.n_open -= s->counted;
 	calls.streams[s->fd] = NULL;
 	free(s);
+}
+
+unsigned
+calls_open(void)
+{
+	return calls.n_open;
 }
 
 void
@@ -320,6 +330,7 @@ poll_one(struct pollfd *p, int ms)
 	struct stream *s = stream_of(p->fd);
 	bool look = ms <= LOOK_MS;
 
+	s->at_once += LOOKED;
 	if (!wait_ready(s, look ? STAY_MS : (uint64_t)ms)) {
 		s->given_back = look;
 		p->revents = 0;
@@ -453,6 +464,22 @@ milter_write(int fd, const void *from, size_t n)
 
 /* ---- descriptors ---- */
 
+static void
+accepted(struct stream *listening, int fd)
+{
+	listening->at_once += ACCEPTED;
+	stream_of(fd)->counted = true;
+	calls.n_open++;
+}
+
+/* libmilter says nothing of most of these. */
+static void
+not_accepted(int why)
+{
+	log_error("", "accept", "why=\"%s\"", strerror(why));
+	(void)fiber_wait(calls.fibers, REFUSED_MS);
+}
+
 int
 milter_accept(int fd, struct sockaddr *to, socklen_t *n)
 {
@@ -460,11 +487,11 @@ milter_accept(int fd, struct sockaddr *to, socklen_t *n)
 	struct stream *s = stream_of(fd);
 
 	if (got >= 0)
-		s->at_once += ACCEPTED;
+		accepted(s, got);
 	else if (why == EAGAIN || why == EWOULDBLOCK)
 		s->maybe = false;
 	else
-		(void)fiber_wait(calls.fibers, REFUSED_MS);
+		not_accepted(why);
 	errno = why;
 	return got;
 }

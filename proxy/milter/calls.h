@@ -21,6 +21,8 @@
 
 /* Before libmilter is started; once. */
 void calls_init(struct loop *, struct fibers *);
+/* How many connections libmilter has, those that have said nothing yet too. */
+unsigned calls_open(void);
 /* It shall not look at this listening socket any more. */
 void calls_forget(int fd);
 

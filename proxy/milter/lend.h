@@ -36,6 +36,9 @@ int lend_start(struct lend *, void *(*call)(void *), void *arg,
 /* libmilter shall not look at this listening socket any more; from the loop,
  * before another lies over its number. */
 void lend_forget(struct lend *, int socket);
+/* How many connections libmilter has, as far as it can be known: those that
+ * have called nothing yet, too. */
+unsigned lend_connections(const struct lend *);
 /* From any thread. */
 void lend_post(struct lend *, struct letter *);
 /* The same for what nobody waits for: it may be opened a little later, with the

@@ -59,6 +59,13 @@ lend_forget(struct lend *l, int socket)
 	calls_forget(socket);
 }
 
+unsigned
+lend_connections(const struct lend *l)
+{
+	(void)l;
+	return calls_open();
+}
+
 void
 lend_post(struct lend *l, struct letter *x)
 {

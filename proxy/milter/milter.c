@@ -28,8 +28,8 @@
 
 #define BACKLOG 1024
 #define TICK_MS 100
-/* A connection that libmilter has just accepted has called nothing yet: so
- * long it must have been quiet. */
+/* A connection that libmilter has just accepted has called nothing yet, and its
+ * own threads do not tell of it: so long it must have been quiet. */
 #define GRACE_TICKS 3
 #define REBIND_MS 100
 #define REBIND_TRIES 300
@@ -148,7 +148,8 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (atomic_load(&m->n_conversations) > 0)
+	if (atomic_load(&m->n_conversations) > 0 ||
+	    lend_connections(m->lend) > 0)
 		m->quiet_ticks = 0;
 	else if (m->quiet_ticks++ == GRACE_TICKS) {
 		m->drained(m->drained_arg);

@@ -42,14 +42,9 @@ rule x-delay { when subject contains "delay me"; then delay 200ms; }
 """
 
 
-def configured(line):
-    with open(os.path.join(postern.build(), "Makefile")) as f:
-        return re.search(line, f.read(), re.M) is not None
-
-
 # Without, libmilter steps over the end of a list of macros in which a value is
 # wanting (smfi_getsymval; 8.17.1).
-GUARDED = configured(r"^MILTER_DOOR = .*libmilter-calls")
+GUARDED = postern.milter_fibers()
 
 
 class Fuzz:
@@ -101,7 +96,7 @@ def good(t, daemon, address, wrong):
 
 
 def sanitized():
-    return configured(r"^PN_CFLAGS = .*-fsanitize")
+    return postern.makes(r"^PN_CFLAGS = .*-fsanitize")
 
 
 NO_VALUES = milter.packet(b"D", b"C" + b"i\0" * 9)

@@ -10,6 +10,7 @@ import collections
 import os
 import re
 import signal
+import struct
 import sys
 import threading
 import time
@@ -20,8 +21,12 @@ import net
 import tap
 from milter import Client, Mta
 from milter_cases import FROM, HEAD, PART, POLICY, REF, SAME, TO, mail, plain
-from postern import Postern
+from postern import Postern, milter_fibers
 from sink import Sink
+
+# Without, nobody knows of a connection that has said nothing yet.
+FIBERS = milter_fibers()
+
 
 class Door:
     """A daemon with both doors, so that they can be compared."""
@@ -487,6 +492,25 @@ rule h { when helo.name = "slow.example"; then delay 12s; }
 
 # processes that die
 
+def slow_to_begin(t, d):
+    """Accepted before a reload, and the MTA's first word comes long after it."""
+    links = [milter.Link(address) for address in (d.inet, "unix:" + d.path)]
+    old = d.daemon.pids("milter")
+    time.sleep(0.3)
+    d.daemon.reload()
+    tap.until(lambda: not set(d.daemon.pids("milter")) & set(old), 2)
+    for link in links:
+        try:
+            link.send(b"O", struct.pack(">III", 6, *milter.OFFERS[6]))
+            got = link.recv()[0]
+        except net.Cut as e:
+            got = str(e)
+        t.same(got, b"O", "who is slow to begin is served by whom a reload replaces")
+        link.close()
+    t.ok(tap.until(lambda: not set(d.daemon.pids("milter")) & set(old), 10),
+         "which goes when he has")
+
+
 def deaths(t, d):
     for role in ("keeper", "inspector"):
         wrong, heard = [], []
@@ -592,6 +616,8 @@ def test(t):
     held_by_mta(t, d)
     facts(t, d)
     connections(t, d)
+    if FIBERS:
+        slow_to_begin(t, d)
     deaths(t, d)
     worker_dies(t, d)
     worker_dies_at_work(t, d)

@@ -39,6 +39,17 @@ def configured(name, build_dir=None):
         return bool(re.search(r"^#define %s 1$" % name, f.read(), re.M))
 
 
+def makes(line):
+    """Has the build's Makefile a line like that?"""
+    with open(os.path.join(build(), "Makefile")) as f:
+        return bool(re.search(line, f.read(), re.M))
+
+
+def milter_fibers():
+    """Are libmilter's threads fibers of ours?"""
+    return makes(r"^MILTER_DOOR = .*libmilter-calls")
+
+
 def users():
     """worker, inspector, keeper."""
     names = ("postern", "postern-inspect", "postern-keeper")

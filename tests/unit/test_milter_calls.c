@@ -249,6 +249,43 @@ test_large(void **state)
 	assert_told("all ");
 }
 
+/* However small the packets are, the loop has its turn before there are many. */
+#define SMALL 20000
+
+static void *
+reads_small(void *arg)
+{
+	struct pollfd p = { pair[1], POLLIN, 0 };
+	char packet[5];
+
+	(void)arg;
+	for (size_t i = 0; i < SMALL; i++) {
+		assert_int_equal(milter_poll(&p, 1, 1000), 1);
+		assert_int_equal(milter_read(pair[1], packet, sizeof(packet)), 5);
+	}
+	tell("all ");
+	assert_int_equal(milter_close(pair[1]), 0);
+	return NULL;
+}
+
+static void
+test_small(void **state)
+{
+	static char socket[] = "socket ", small[SMALL][5];
+
+	(void)state;
+	for (size_t i = 0; i < SMALL; i++)
+		memcpy(small[i], "\0\0\0\1N", 5);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(write(pair[0], small, sizeof(small)), sizeof(small));
+	start(reads_small, NULL);
+	assert_int_equal(event_base_once(loop_base(loop), pair[0], EV_WRITE,
+			     on_loop, socket, NULL), 0);
+	run();
+	assert_told("socket all ");
+	assert_int_equal(close(pair[0]), 0);
+}
+
 /* libmilter hears of a broken packet as of a broken connection. */
 static void *
 reads_broken(void *arg)
@@ -298,7 +335,9 @@ listens(void *arg)
 		got = milter_accept(listening, NULL, NULL);
 		if (got >= 0) {
 			n_accepted++;
+			assert_int_equal(calls_open(), 1);
 			assert_int_equal(milter_close(got), 0);
+			assert_int_equal(calls_open(), 0);
 		} else if (errno != EAGAIN) {
 			assert_int_equal(errno, EMFILE);
 			tell("full ");
@@ -475,6 +514,7 @@ main(void)
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_listener),
 		cmocka_unit_test(test_pool),
