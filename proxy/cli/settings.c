@@ -44,8 +44,9 @@ read_settings(const struct cli *c, struct arena *arena, struct config *conf)
 		.words = words, .is_item = rules_is_item, .parse = skip_item
 	};
 	struct error e;
+	int done = config_read(conf, arena, c->conf, &items, &e);
 
-	if (config_read(conf, arena, c->conf, &items, &e) < 0)
-		return cli_fail(EX_CONFIG, "%s", e.text);
-	return 0;
+	arena_free(conf->secrets); /* of no use here but for its errors */
+	conf->secrets = NULL;
+	return done < 0 ? cli_fail(EX_CONFIG, "%s", e.text) : 0;
 }

@@ -225,12 +225,12 @@ def private(t, daemon, by):
         with open("/proc/%d/mem" % pid, "rb") as mem:
             for a in areas:
                 lo, hi = (int(x, 16) for x in a[0].split("-"))
-                if "r" not in a[1] or a[-1].startswith("[v"):
-                    continue
+                if "r" not in a[1] or a[-1].startswith("[v") or hi - lo > 1 << 30:
+                    continue    # what a sanitizer reserves
                 try:
                     mem.seek(lo)
                     data = mem.read(hi - lo)
-                except (OSError, ValueError, OverflowError):
+                except (OSError, ValueError, OverflowError, MemoryError):
                     continue
                 if line in data or secret in data:
                     return True

@@ -64,6 +64,7 @@ read_text(const char *text)
 
 	put("t.conf", text);
 	r.status = config_read(&r.conf, r.arena, "t.conf", &items, &r.error);
+	arena_free(r.conf.secrets);
 	return r;
 }
 
