@@ -126,7 +126,8 @@ upstream_dane_cancel(struct upstream *u)
 void
 upstream_dane_apply(struct upstream *u, struct tls *t)
 {
-	struct unpack in = unpack_of(buf_data(&u->tlsa), buf_len(&u->tlsa));
+	struct pn_str all = buf_str(&u->tlsa);
+	struct unpack in = unpack_of(all.p, all.n);
 
 	unsigned n = 0;
 
