@@ -72,8 +72,10 @@ class Crowd:
     def secure(self):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.say((b"STARTTLS\r\n", "220"))
-        self.socks = [context.wrap_socket(s) for s in self.socks]
+        for i, s in enumerate(self.socks):  # no crowd in the midst of handshakes
+            s.sendall(b"STARTTLS\r\n")
+            self.hear([s], "220")
+            self.socks[i] = context.wrap_socket(s)
 
     def close(self):
         for s in self.socks:
