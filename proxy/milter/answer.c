@@ -81,7 +81,7 @@ put_line(struct answer *a, char *at, struct pn_str *rest, size_t tail_n)
 void
 answer_make(struct answer *a, const struct reply *r, const char *id)
 {
-	char whole[ANSWER_LINES * ANSWER_LINE], tail[48] = "";
+	char tail[48] = "";
 	size_t tail_n, n = r->text.n;
 	struct pn_str rest;
 	char *at = a->text;
@@ -90,13 +90,13 @@ answer_make(struct answer *a, const struct reply *r, const char *id)
 	if (id[0] != '\0')
 		(void)snprintf(tail, sizeof(tail), " [ref %s]", id);
 	tail_n = strlen(tail);
-	a->cut = n > sizeof(whole) - tail_n;
+	a->cut = n > sizeof(a->whole) - tail_n;
 	if (a->cut)
-		n = sizeof(whole) - tail_n;
+		n = sizeof(a->whole) - tail_n;
 	if (n > 0)
-		memcpy(whole, r->text.p, n);
-	memcpy(whole + n, tail, tail_n);
-	rest = (struct pn_str){ whole, n + tail_n };
+		memcpy(a->whole, r->text.p, n);
+	memcpy(a->whole + n, tail, tail_n);
+	rest = (struct pn_str){ a->whole, n + tail_n };
 	a->n = 0;
 	do {
 		/* The reference is what an operator asks for: never cut off. */

@@ -11,7 +11,7 @@
 #define ANSWER_LINES 32     /* smfi_setmlreply takes no more */
 #define ANSWER_LINE 980     /* bytes of one, doubled `%` counted twice */
 
-/* Points into itself: not to be copied. */
+/* Points into itself: not to be copied. Too large for a fiber's stack. */
 struct answer {
 	bool later;      /* 4xx, with SMFIS_TEMPFAIL; else 5xx and REJECT */
 	char code[4];
@@ -20,6 +20,7 @@ struct answer {
 	bool cut;        /* there was more text than lines */
 	char *lines[ANSWER_LINES]; /* [n]; NULL behind */
 	char text[ANSWER_LINES * (ANSWER_LINE + 1)];
+	char whole[ANSWER_LINES * ANSWER_LINE]; /* before it is cut */
 };
 
 /* The text of r, then " [ref ID]" unless id is "". */

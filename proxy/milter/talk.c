@@ -115,10 +115,13 @@ matters(const struct conversation *c, enum stage upto)
 static sfsistat
 refuse(SMFICTX *ctx, const struct reply *r, const char *id)
 {
-	struct answer a;
+	struct answer *a = xcalloc(1, sizeof(*a));
+	sfsistat said;
 
-	answer_make(&a, r, id);
-	return answer_give(ctx, &a) == 0 ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+	answer_make(a, r, id);
+	said = answer_give(ctx, a) == 0 ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+	free(a);
+	return said;
 }
 
 /* ---- macros ---- */

@@ -16,12 +16,13 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import memory
 import milter
 import net
 import tap
 from milter import Client, Mta
 from milter_cases import FROM, HEAD, PART, POLICY, REF, SAME, TO, mail, plain
-from postern import Postern, milter_fibers
+from postern import Postern, makes, milter_fibers
 from sink import Sink
 
 # Without, nobody knows of a connection that has said nothing yet.
@@ -492,6 +493,13 @@ rule h { when helo.name = "slow.example"; then delay 12s; }
 
 # processes that die
 
+def stacks(t, d):
+    """What was done so far had room on fibers' stacks, each of 256 KiB."""
+    touched = [kib for pid in d.daemon.pids("milter") for kib in memory.of_size(pid, 256)]
+    t.ok(touched and max(touched) <= 48, "of its stack a fiber needs a fifth at most",
+         sorted(touched)[-5:])
+
+
 def slow_to_begin(t, d):
     """Accepted before a reload, and the MTA's first word comes long after it."""
     links = [milter.Link(address) for address in (d.inet, "unix:" + d.path)]
@@ -617,6 +625,8 @@ def test(t):
     facts(t, d)
     connections(t, d)
     if FIBERS:
+        if not makes(r"^PN_CFLAGS = .*-fsanitize"):
+            stacks(t, d)
         slow_to_begin(t, d)
     deaths(t, d)
     worker_dies(t, d)

@@ -29,6 +29,19 @@ def rollup(pid):
     return got if len(got) == 3 else None
 
 
+def of_size(pid, kib):
+    """Of each mapping of that size how much is in memory, in KiB."""
+    got, size = [], None
+    with open("/proc/%d/smaps" % pid) as f:
+        for line in f:
+            words = line.split()
+            if words[0] == "Size:":
+                size = int(words[1])
+            elif words[0] == "Rss:" and size == kib:
+                got.append(int(words[1]))
+    return got
+
+
 def sample(daemon):
     """{role: [(pid, rss, pss)]} of all its processes now."""
     roles = {}
