@@ -23,8 +23,10 @@ libmilterdoor_la_SOURCES += \
 	proxy/milter/lend_fibers.c \
 	proxy/milter/packets.c proxy/milter/packets.h
 MILTER_DOOR = libmilterdoor.la libmilter-calls.a -lpthread
+# What a link-time optimiser would read instead keeps the names it has.
 libmilter-calls.a: $(MILTER_ARCHIVE) $(srcdir)/proxy/milter/calls.syms
-	$(AM_V_GEN)$(OBJCOPY) --redefine-syms=$(srcdir)/proxy/milter/calls.syms $(MILTER_ARCHIVE) $@
+	$(AM_V_GEN)$(OBJCOPY) --remove-section='.gnu.lto_*' \
+	    --redefine-syms=$(srcdir)/proxy/milter/calls.syms $(MILTER_ARCHIVE) $@
 CLEANFILES += libmilter-calls.a
 else
 libmilterdoor_la_SOURCES += proxy/milter/lend_threads.c
