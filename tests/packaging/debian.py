@@ -42,7 +42,7 @@ SAID = (
     ("shipped", "0", "the configuration it ships is right"),
     ("verify", "0", "systemd takes the unit"),
     ("security", "0", "and counts its exposure at 4.0 or less"),
-    ("depends", "1", "libmilter is among what it depends on"),
+    ("built-using", "1", "it says which libmilter is linked into it"),
     ("ready", "1", "the daemon runs with the unit's capabilities"),
     ("milter", "mail:660", "its milter socket has the group it was told"),
     ("answers", "1", "one that Postfix may connect to answers it"),

@@ -19,7 +19,7 @@ for u in postern postern-inspect postern-keeper; do
 done
 say folders "$(stat -c %U:%a /var/spool/postern /var/lib/postern \
     /run/postern | tr '\n' ' ')"
-say depends "$(dpkg -s postern | grep -c '^Depends:.*libmilter')"
+say built-using "$(dpkg -s postern | grep -c '^Static-Built-Using: sendmail (= 8')"
 posternd -t -c /etc/postern/postern.conf
 say shipped $?
 
