@@ -202,18 +202,15 @@ tls_peek(struct tls *t)
 }
 
 enum tls_turn
-tls_write(struct tls *t, const void *from, size_t n)
+tls_write(struct tls *t, const void *from, size_t n, size_t *sent)
 {
-	size_t k;
-
 	MUST_BE(t, TLS);
 	must(n <= TLS_RECORD);
 	if (t->over)
 		return TLS_END;
 	before();
-	if (SSL_write_ex(t->ssl, from, n, &k) != 1)
+	if (SSL_write_ex(t->ssl, from, n, sent) != 1)
 		return turn_of(t, 0);
-	must(k == n); /* one record, whole */
 	return TLS_DONE;
 }
 

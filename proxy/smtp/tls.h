@@ -143,9 +143,11 @@ enum tls_turn tls_handshake(struct tls *);
 /* Up to n bytes; TLS_DONE: at least one. */
 enum tls_turn tls_read(struct tls *, void *at, size_t n, size_t *got);
 enum tls_turn tls_peek(struct tls *);
-/* All of n (at most TLS_RECORD) or nothing; the next must begin alike. */
+/* One record of the n bytes (at most TLS_RECORD), of which *sent went: fewer
+ * where the peer wants smaller ones (RFC 6066 4). None: the next must begin
+ * alike. */
 #define TLS_RECORD 16384
-enum tls_turn tls_write(struct tls *, const void *from, size_t n);
+enum tls_turn tls_write(struct tls *, const void *from, size_t n, size_t *sent);
 /* Something is left in here of which no event of the socket will tell. */
 bool tls_holds(const struct tls *);
 /* We say no more; once. */

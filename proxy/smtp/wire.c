@@ -314,16 +314,16 @@ static size_t
 send_tls(struct wire *w, const struct iovec *iov, int count)
 {
 	char room[TLS_RECORD];
-	size_t sent = 0;
+	size_t sent = 0, k;
 
 	for (;;) {
 		struct iovec r = record_at(iov, count, sent, room);
 
 		if (r.iov_len == 0)
 			return sent;
-		switch (tls_write(w->tls, r.iov_base, r.iov_len)) {
+		switch (tls_write(w->tls, r.iov_base, r.iov_len, &k)) {
 		case TLS_DONE:
-			sent += r.iov_len;
+			sent += k;
 			break;
 		case TLS_READ:
 			w->send_wants_bytes = true;
