@@ -75,7 +75,7 @@ bool
 starttls_refuses(struct session *s, struct pn_str verb)
 {
 	static const struct pn_str allowed[] = { PN_STR("EHLO"), PN_STR("HELO"),
-		PN_STR("NOOP"), PN_STR("QUIT"), PN_STR("STARTTLS"),
+		PN_STR("LHLO"), PN_STR("NOOP"), PN_STR("QUIT"), PN_STR("STARTTLS"),
 		PN_STR("HELP"), PN_STR("XCLIENT"), PN_STR("XFORWARD") };
 
 	if (s->listener->tls.mode != LISTEN_REQUIRE || session_is_secure(s))

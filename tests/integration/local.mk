@@ -12,6 +12,7 @@ tests_lib_recorder_SOURCES = tests/lib/recorder.c
 tests_lib_recorder_LDADD = $(MILTER_LIBS) $(JANSSON_LIBS)
 
 INTEGRATION = tests/integration/relay_postfix.py \
+	tests/integration/tls_hostile.py \
 	tests/integration/tls_in.py \
 	tests/integration/tls_out.py \
 	tests/integration/smuggling_mtas.py \
