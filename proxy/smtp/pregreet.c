@@ -22,6 +22,24 @@ pregreet_is_due(const struct session *s)
 	    !limits_except(s->smtp, &p);
 }
 
+/* As far as it is no login: who does not wait for a greeting may well send one
+ * too (AUTH PLAIN with its initial response). */
+static struct pn_str
+shown(struct pn_str said)
+{
+	static const struct pn_str auth = PN_STR("AUTH");
+	size_t at = 0;
+
+	while (at < said.n) {
+		const char *lf = memchr(said.p + at, '\n', said.n - at);
+
+		if (pn_str_caseeq(pn_str_sub(said, at, auth.n), auth))
+			return pn_str_sub(said, 0, at + auth.n < SHOWN ? at + auth.n : SHOWN);
+		at = lf != NULL ? (size_t)(lf - said.p) + 1 : said.n;
+	}
+	return pn_str_sub(said, 0, SHOWN);
+}
+
 static void
 note(struct session *s)
 {
@@ -33,8 +51,8 @@ note(struct session *s)
 	log_info(s->base->id, "early-talker",
 	    "client=%.*s after_ms=%llu bytes=%zu text=\"%s\"",
 	    PN_STR_ARG(s->base->client.ip), (unsigned long long)ms, said.n,
-	    VIS(pn_str_sub(said, 0, SHOWN)));
-	shape_pregreet(s, ms, said);
+	    VIS(shown(said)));
+	shape_pregreet(s, ms, said.n, shown(said));
 }
 
 static void

@@ -319,8 +319,8 @@ void shape_left(const struct session *, const char *how);
 /* A limit by client net: "Connection rate limit exceeded". */
 void shape_limit(enum limit, struct pn_str ip, unsigned count);
 void shape_hops(const struct session *);
-void shape_pregreet(const struct session *, uint64_t after_ms,
-    struct pn_str said);
+void shape_pregreet(const struct session *, uint64_t after_ms, size_t bytes,
+    struct pn_str shown);
 /* What the client hears: "550 5.7.1 text". */
 void shape_said(struct session *, struct pn_str reply);
 void shape_reply(struct session *, const struct reply *);

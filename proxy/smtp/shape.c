@@ -102,15 +102,16 @@ shape_limit(enum limit limit, struct pn_str ip, unsigned count)
 
 /* postscreen(8) has it so. */
 void
-shape_pregreet(const struct session *s, uint64_t after_ms, struct pn_str said)
+shape_pregreet(const struct session *s, uint64_t after_ms, size_t bytes,
+    struct pn_str shown)
 {
 	const struct client *c = &s->base->client;
 
 	if (log_wants_postfix())
 		log_postfix("postscreen",
-		    "PREGREET %zu after %.2f from [%.*s]:%u: %s", said.n,
+		    "PREGREET %zu after %.2f from [%.*s]:%u: %s", bytes,
 		    (double)after_ms / 1000, PN_STR_ARG(c->ip), c->port,
-		    VIS(pn_str_sub(said, 0, 100)));
+		    VIS(shown));
 }
 
 void

@@ -229,6 +229,13 @@ def slow(t):
          "and so does the log")
     t.ok(tap.until(lambda: all(limits(metrics, l) == n for l, n in (
         ("soft_errors", 1), ("data_rate", 1), ("early_talker", 1)))), "all are counted")
+    early = Client(d)
+    early.sock.sendall(b"EHLO login\r\nauth plain AGFkYQBzZWNyZXQ=\r\n")
+    early.reply()
+    early.close()
+    t.ok(tap.until(lambda: len(re.findall(r"EHLO login[^A\n]*auth(\"|$)", d.log(), re.M)) == 2),
+         "who logs in that early is logged up to there", d.log()[-600:])
+    t.ok("AGFkYQ" not in d.log(), "and not his login")
     d.terminate()
 
 
