@@ -179,7 +179,7 @@ void
 auth_do(struct session *s, struct pn_str arg)
 {
 	(void)arg;
-	if (s->up == NULL || upstream_at(s->up) != UPSTREAM_READY)
+	if (!mail_is_connected(s))
 		mail_dial(s);
 	s->state = SESSION_AUTH;
 }

@@ -56,7 +56,7 @@ etrn_do(struct session *s, struct pn_str arg)
 {
 	(void)arg;
 	s->state = SESSION_ETRN;
-	if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY)
+	if (mail_is_connected(s))
 		return;
 	if (auth_is_lost(s))
 		auth_lost(s);

@@ -262,13 +262,14 @@ refuse_mail(struct session *s)
 	return TURN_AGAIN;
 }
 
-/* To the next hop, as the client of this mail. */
-static bool
-is_connected(struct session *s)
+bool
+mail_is_connected(struct session *s)
 {
+	const struct transaction *t = s->t != NULL ? s->t : s->base;
+
 	if (s->up == NULL || upstream_at(s->up) != UPSTREAM_READY)
 		return false;
-	if (upstream_is_for(s->up, &s->t->client))
+	if (upstream_is_for(s->up, &t->client))
 		return true;
 	upstream_free(s->up); /* as the one of the mail before */
 	s->up = NULL;
@@ -291,7 +292,7 @@ session_mail(struct session *s)
 		s->mail_code = 250;
 		session_say(s, 250, "2.1.0", "Ok");
 		s->state = SESSION_COMMAND;
-	} else if (is_connected(s)) {
+	} else if (mail_is_connected(s)) {
 		send_mail(s);
 	} else if (s->logged_in) { /* as another client than this mail's */
 		auth_lost(s);

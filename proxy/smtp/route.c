@@ -304,7 +304,7 @@ pass(struct session *s)
 		shape_refused_there(s, s->t->rcpt);
 	} else if (s->hop->conf->maildir != NULL || s->opened) {
 		mail_pass_rcpt(s, s->t->rcpt);
-	} else if (s->up != NULL && upstream_at(s->up) == UPSTREAM_READY) {
+	} else if (mail_is_connected(s)) {
 		open_mail(s);
 	} else if (s->logged_in) { /* nobody is dialled in its place */
 		s->t->rcpt->code = 451;

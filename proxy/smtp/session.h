@@ -251,6 +251,9 @@ void mail_end(struct session *);
 /* The upstream, made if there is none, dials: for the mail, or for a command
  * before there is one. */
 void mail_dial(struct session *);
+/* Is there one, as the client of this mail (or of the command)? What was
+ * another client's is left. */
+bool mail_is_connected(struct session *);
 /* MAIL's answer is due, and not the client's. */
 void mail_await_hidden(struct session *);
 /* To the next hop, or taken here. */
