@@ -442,11 +442,13 @@ patience(const struct session *s)
 	return ms;
 }
 
-/* Between mails a client needs no process of the next hop's. */
+/* Between mails a client needs no process of the next hop's, unless his login
+ * is there. */
 static void
 rest(struct session *s)
 {
-	if (s->mail || !upstream_at_rest(s->up))
+	if (s->mail || s->login != NULL || s->logged_in ||
+	    !upstream_at_rest(s->up))
 		return;
 	kept_give(s->up);
 	s->up = NULL;
