@@ -178,10 +178,18 @@ upstream_is_for(const struct upstream *u, const struct client *c)
 	    source_is(&u->source, c);
 }
 
+/* It said more than it was asked: what it says next may be the answer to what
+ * was asked before. */
+static bool
+is_ahead(const struct upstream *u)
+{
+	return buf_len(&u->expected) == 0 && buf_len(&u->wire.in) > 0;
+}
+
 enum upstream_at
 upstream_at(const struct upstream *u)
 {
-	if (u->at == UPSTREAM_READY && u->out_of_step)
+	if (u->at == UPSTREAM_READY && (u->out_of_step || is_ahead(u)))
 		return UPSTREAM_DOWN;
 	if (u->at == UPSTREAM_DIALLING && u->again.dialling)
 		return UPSTREAM_READY; /* and slow to answer */
@@ -318,6 +326,14 @@ upstream_rcpt(struct upstream *u, const struct rcpt *r)
 	return true;
 }
 
+/* While nothing is due; also what waits in the kernel. */
+static bool
+says_more(struct upstream *u)
+{
+	return u->outstanding == 0 &&
+	    (is_ahead(u) || wire_peek(&u->wire) == WIRE_BYTES);
+}
+
 /*
  * DATA is how everybody takes mail. It cannot carry what is binary, and adds a
  * CRLF to what ends without one: that goes as one chunk where it can.
@@ -329,7 +345,10 @@ upstream_data(struct upstream *u, struct spool *spool,
 	u->holding = false;
 	u->chunked = u->binary ||
 	    (u->keywords.chunking && body_ends_mid_line(spool, ranges));
-	if (u->chunked)
+	/* "250" is the answer to nearly everything: it must be NOOP's. */
+	if (u->chunked && u->at == UPSTREAM_READY && says_more(u))
+		upstream_hang_up(u);
+	else if (u->chunked)
 		upstream_command(u, WANTED, "NOOP\r\n");
 	else
 		upstream_command(u, CONTINUED, "DATA\r\n");
@@ -441,7 +460,7 @@ upstream_body(struct upstream *u, struct spool *spool,
 	if (u->at != UPSTREAM_READY)
 		return;
 	u->body_sent = false;
-	if (buf_len(&u->wire.in) > 0) {
+	if (buf_len(&u->wire.in) > 0 || (u->chunked && says_more(u))) {
 		upstream_fail_lost(u, "it answers a message that it has not seen");
 		return;
 	}

@@ -43,6 +43,10 @@ ehlo(const struct upstream *u)
 static void
 ready(struct upstream *u)
 {
+	if (buf_len(&u->wire.in) > 0) {
+		upstream_fail_dial(u, "it says more than it was asked");
+		return;
+	}
 	u->step = STEP_READY;
 	u->at = UPSTREAM_READY;
 	u->renewing = false;
