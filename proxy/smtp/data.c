@@ -75,13 +75,6 @@ pass_start(struct session *s)
 		relay_start(s);
 }
 
-static void
-added_goes_elsewhere(struct session *s)
-{
-	upstream_rset(s->up);
-	relay_added_refused(s, PN_STR_V("its route is another"));
-}
-
 enum turn
 session_findings(struct session *s)
 {
@@ -92,7 +85,8 @@ session_findings(struct session *s)
 	case VERDICT_TAG:
 	case VERDICT_REDIRECT:
 		if (!route_serves_added(s))
-			added_goes_elsewhere(s);
+			relay_added_refused(s,
+			    PN_STR_V("its route is another"));
 		else if (s->t->copy.action == VERDICT_QUARANTINE)
 			copy_start(s);
 		else

@@ -105,6 +105,7 @@ change_refused(struct session *s, struct pn_str why, const char *text)
 void
 relay_added_refused(struct session *s, struct pn_str why)
 {
+	upstream_rset(s->up);
 	change_refused(s, why, "A recipient that was added is not taken");
 }
 

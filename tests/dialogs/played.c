@@ -8,7 +8,7 @@
  * one); with `slow-` in front the engine is pending first. `X-Keeper: away`
  * and `X-Keeper: full` make the keeper fail, `X-Keeper: slow` makes it slow.
  * redirect, copy, rcpt-add, rcpt-remove and keep change who gets it, sender and
- * sender-null from whom. HELO early and MAIL from early@ are refused on the spot, as is the
+ * sender-null from whom; abroad adds somebody elsewhere. HELO early and MAIL from early@ are refused on the spot, as is the
  * connection itself where the program says so. RCPT to slow@ is answered late;
  * RCPT to other@ is told to come back alone.
  */
@@ -104,8 +104,8 @@ change(struct transaction *t, struct pn_str what)
 	if (pn_str_eq(what, PN_STR_V("keep")))
 		t->copy = (struct verdict){ .action = VERDICT_QUARANTINE,
 			.class_name = PN_STR("copies") };
-	if (what.n == 0 || memmem("redirect copy rcpt-add rcpt-remove "
-				  "sender sender-null", 53, what.p, what.n) ==
+	if (what.n == 0 || memmem("redirect copy rcpt-add rcpt-remove abroad "
+				  "sender sender-null", 60, what.p, what.n) ==
 		NULL)
 		return;
 	must(envelope_copy(&onward, &t->envelope, t->arena) == 0);
@@ -126,7 +126,9 @@ change(struct transaction *t, struct pn_str what)
 	    pn_str_starts(what, PN_STR_V("sender")))
 		return;
 	r = envelope_add_address(&onward, t->arena,
-	    PN_STR_V("new@example.com"));
+	    pn_str_eq(what, PN_STR_V("abroad"))
+		? PN_STR_V("new@elsewhere.example")
+		: PN_STR_V("new@example.com"));
 	must(r != NULL);
 	r->quiet = !pn_str_eq(what, PN_STR_V("redirect"));
 }

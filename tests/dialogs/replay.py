@@ -338,6 +338,7 @@ policy default {{
     rule redirect {{ when header("X-Verdict") = "redirect"; then redirect new@example.com; }}
     rule copy {{ when header("X-Verdict") = "copy"; then copy new@example.com; }}
     rule more {{ when header("X-Verdict") = "rcpt-add"; then rcpt add new@example.com; }}
+    rule abroad {{ when header("X-Verdict") = "abroad"; then rcpt add new@elsewhere.example; }}
     rule less {{ when header("X-Verdict") = "rcpt-remove"; then rcpt remove b@example.com; }}
     rule from {{ when header("X-Verdict") = "sender"; then sender set other@example.com; }}
     rule nobody {{ when header("X-Verdict") = "sender-null"; then sender set <>; }}
