@@ -3,6 +3,8 @@
  * quarantine. The client hears 250 only after the keeper's word that its copy
  * is fsynced. State KEEPER of session.
  */
+#include <stdio.h>
+
 #include "base/fault.h"
 #include "base/log.h"
 #include "smtp/received.h"
@@ -28,7 +30,8 @@ takes_all(const struct session *s)
 }
 
 /*
- * A maildir is named by its path; what is held, by where it would have gone.
+ * A maildir is named by its path; what is held, by where it would have gone. The
+ * rest of a message whose copy is held is another one for the keeper.
  */
 static struct keep_job
 job_of(const struct session *s, enum keep_type type)
@@ -47,6 +50,7 @@ job_of(const struct session *s, enum keep_type type)
 	if (s->rest != NULL) {
 		job.class_name = PN_STR_V("failed");
 		job.envelope = *s->rest;
+		job.id = pn_str_of(s->rest_id);
 	}
 	return job;
 }
@@ -121,9 +125,16 @@ deliver_start(struct session *s)
 void
 rest_start(struct session *s, const struct envelope *rest)
 {
-	log_warn(s->t->id, "lmtp",
-	    "why=\"taken for some recipients only\" kept=%u", rest->n_accepted);
+	const struct transaction *t = s->t;
+
 	s->rest = rest;
+	if (t->copy.action == VERDICT_QUARANTINE)
+		transaction_new_id(s->rest_id, s->smtp->worker);
+	else
+		(void)snprintf(s->rest_id, sizeof(s->rest_id), "%s", t->id);
+	log_warn(t->id, "lmtp",
+	    "why=\"taken for some recipients only\" kept=%u as=%s",
+	    rest->n_accepted, s->rest_id);
 	submit(s, KEEP_QUARANTINE, &s->ranges);
 }
 

@@ -151,6 +151,7 @@ struct session {
 	enum keep_result kept;    /* what it said */
 	bool copying;             /* KEEPER: of a copy; the message goes on */
 	const struct envelope *rest; /* KEEPER: whom LMTP refused it to */
+	char rest_id[TRANSACTION_ID_MAX]; /* ... by which name */
 	struct last_words *last_words; /* LMTP: of the next hop (lmtp.c) */
 	bool answered_each;       /* LMTP: of the client's recipients */
 

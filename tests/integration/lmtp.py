@@ -66,6 +66,7 @@ def last_stop(t, store):
     daemon = Postern(
         t, name="last", upstream="deliver lmtp unix:%s;" % store.socket,
         policy='rule q { when subject contains "hold me"; then quarantine; }\n'
+        'rule k { when subject contains "kept too"; then quarantine copy; }\n'
         'rule c { when subject contains "and three"; then rcpt add three@example.com; }')
     with net.Client(daemon.address, helo="client.helo") as c:
         replies = c.envelope("ada@client.example", [
@@ -91,10 +92,16 @@ def last_stop(t, store):
     t.ok(len(held) == 1 and held[0]["class"] == "failed" and
          "three@example.com" in str(held[0]) and "one@example.com" not in str(held[0]),
          "it is held for the other alone", held)
+    reply = net.send(daemon.address, "ada@client.example", ["one@example.com"],
+                     BODY % (b"kept too and three", b"both"))
+    t.same(reply.code, 250, "of one that is copied, too", reply)
+    held = daemon.quarantine()
+    t.same(sorted(h["class"] == "failed" and "three@example.com" in str(h) for h in held),
+           [False, True, True], "the copy and the rest are two", held)
     reply = net.send(daemon.address, "ada@client.example", ["two@example.com"],
                      BODY % (b"hold me", b"held"))
     t.same(reply.code, 250, "what a rule holds is held", reply)
-    held = [h for h in daemon.quarantine() if h["class"] != "failed"]
+    held = [h for h in daemon.quarantine() if h["subject"] == "hold me"]
     done = daemon.cli("quarantine", "release", held[0]["id"])
     t.ok(tap.until(lambda: holding(store, "two", b"marker held") == 1),
          "and released by LMTP", done, daemon.log()[-2000:])
