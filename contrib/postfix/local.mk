@@ -3,6 +3,9 @@
 postfixfrontdir = $(docdir)/examples/postfix/in-front
 dist_postfixfront_DATA = contrib/postfix/in-front/main.cf \
 	contrib/postfix/in-front/master.cf contrib/postfix/in-front/postern.conf
+postfixfrontproxydir = $(docdir)/examples/postfix/in-front-proxy
+dist_postfixfrontproxy_DATA = contrib/postfix/in-front-proxy/master.cf \
+	contrib/postfix/in-front-proxy/postern.conf
 postfixmilterdir = $(docdir)/examples/postfix/milter
 dist_postfixmilter_DATA = contrib/postfix/milter/main.cf \
 	contrib/postfix/milter/master.cf contrib/postfix/milter/postern.conf

@@ -71,7 +71,7 @@ from postern import users  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("builddir") or os.path.join(HERE, "..", "..", "build")
-WAIT = 10
+WAIT = 30  # a machine may be busy; what waits in vain is red already
 KEYWORDS = ("PIPELINING,SIZE 100000,8BITMIME,SMTPUTF8,DSN,ENHANCEDSTATUSCODES,"
             "XCLIENT NAME ADDR PORT PROTO HELO LOGIN REVERSE_NAME,"
             "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE")

@@ -57,6 +57,17 @@ def both_ways(t, address, pf, daemon, what):
            what + ": and the mail is nowhere")
 
 
+def fronted(t, folder, pf, free):
+    """Through postern to that Postfix, which sees who the client is."""
+    conf = snippet(folder, "postern.conf", free)
+    t.ok("listen smtp *:25" in conf, folder + ": postern has port 25", conf)
+    conf = conf.replace("*:25", "127.0.0.1:0")
+    daemon = Postern(t, name=folder, listen=" ", upstream=conf, policy=POLICY)
+    both_ways(t, daemon.address, pf, daemon, folder)
+    t.ok(re.search(r"client=unknown\[127\.0\.0\.9\]", pf.log()),
+         folder + ": Postfix logs the client's address", pf.log()[-2000:])
+
+
 def in_front(t):
     free = {2525: net.free_port()}
     # The smtpd of the snippet is the only one: the class's own line goes.
@@ -66,13 +77,14 @@ def in_front(t):
     t.ok(re.search(r"^127\.0\.0\.1:%d inet .* smtpd$" % free[2525], line, re.M),
          "in-front: master.cf names the port that postern.conf relays to", line)
     pf.replace_smtpd(line)
-    conf = snippet("in-front", "postern.conf", free)
-    t.ok("listen smtp *:25" in conf, "in-front: postern has port 25", conf)
-    conf = conf.replace("*:25", "127.0.0.1:0")
-    daemon = Postern(t, name="front", listen=" ", upstream=conf, policy=POLICY)
-    both_ways(t, daemon.address, pf, daemon, "in-front")
-    t.ok(re.search(r"client=unknown\[127\.0\.0\.9\]", pf.log()),
-         "in-front: Postfix logs the client's address", pf.log()[-2000:])
+    fronted(t, "in-front", pf, free)
+
+
+def in_front_proxy(t):
+    free = {2525: net.free_port()}
+    # Who waits for a header greets nobody without: the class's own line stays.
+    pf = Postfix(t, "header", services=unchroot(snippet("in-front-proxy", "master.cf", free)))
+    fronted(t, "in-front-proxy", pf, free)
 
 
 def proxy_filter(t):
@@ -154,6 +166,7 @@ def test(t):
     manual(t)
     milter(t)
     in_front(t)
+    in_front_proxy(t)
     proxy_filter(t)
 
 
