@@ -11,6 +11,30 @@
 #include "base/must.h"
 #include "smtp/tls_inside.h"
 
+/* Of a connection: key updates (RFC 8446 4.6.3), tickets, alerts. Whoever
+ * changes keys as often as AES wants it has sent terabytes by then. */
+#define NOISE_MAX 64
+
+/*
+ * Called of each record that comes. OpenSSL goes on reading until there is
+ * data: a peer that never sends any would have this worker for itself.
+ */
+static void
+on_record(int sent, int version, int kind, const void *at, size_t n, SSL *ssl,
+    void *arg)
+{
+	struct tls *t = SSL_get_app_data(ssl);
+	const unsigned char *type = at;
+
+	(void)version;
+	(void)arg;
+	if (sent || n == 0 || t == NULL || !t->open ||
+	    (kind != SSL3_RT_HEADER && kind != SSL3_RT_INNER_CONTENT_TYPE) ||
+	    *type == SSL3_RT_APPLICATION_DATA || ++t->noise <= NOISE_MAX)
+		return;
+	SSL_set_shutdown(ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
 SSL_CTX *
 tls_context(const SSL_METHOD *method, struct error *e)
 {
@@ -29,6 +53,7 @@ tls_context(const SSL_METHOD *method, struct error *e)
 	(void)SSL_CTX_set_mode(ctx,
 	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_msg_callback(ctx, on_record);
 	SSL_CTX_set_read_ahead(ctx, 1); /* one recv() for head and record */
 	return ctx;
 }
@@ -114,6 +139,8 @@ turn_of(struct tls *t, int result)
 	case SSL_ERROR_WANT_WRITE:
 		return TLS_WRITE;
 	case SSL_ERROR_ZERO_RETURN:
+		if (t->noise > NOISE_MAX)
+			return end(t, "it sends much that is no data");
 		tls_set_why(t, "it said that it would send no more");
 		return TLS_END; /* we still may */
 	case SSL_ERROR_SYSCALL:

@@ -16,6 +16,7 @@ struct tls {
 	bool more;   /* tls_holds() */
 	bool over;   /* nothing can be said or read any more */
 	bool shut;   /* we said so */
+	unsigned noise; /* records behind the handshake that are no data */
 	char why[160];
 
 	/* A client's. */
