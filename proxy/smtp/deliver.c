@@ -7,8 +7,8 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "smtp/lmtp.h"
 #include "smtp/received.h"
-#include "smtp/session.h"
 
 /* Only for domains we are the mail host of; <postmaster> is always ours. */
 bool
@@ -186,6 +186,8 @@ session_keeper(struct session *s)
 	if (s->copying && s->kept == KEPT)
 		return copied(s);
 	FAULT("relayed");
+	if (s->rest != NULL && s->kept == KEPT && s->listener->lmtp)
+		return lmtp_answer(s);
 	if (s->copying)
 		upstream_rset(s->up);
 	if (s->kept == KEPT_UNKNOWN) {

@@ -97,15 +97,70 @@ any_good(const struct last_words *w)
 	return false;
 }
 
+/* NULL: rules took him away. */
+static const struct last_word *
+own_word(const struct last_words *w, const struct rcpt *r)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (pn_str_eq(w->of[i].rcpt->path, r->path))
+			return &w->of[i];
+	return NULL;
+}
+
 /* What became of the message for a recipient of the client's. Rules may have
  * put others in his place: then he fares as badly as any of them. */
 static const struct last_word *
 word_for(const struct last_words *w, const struct rcpt *r)
 {
-	for (unsigned i = 0; i < w->n; i++)
-		if (pn_str_eq(w->of[i].rcpt->path, r->path))
-			return &w->of[i];
-	return worst(w);
+	const struct last_word *own = own_word(w, r);
+
+	return own != NULL ? own : worst(w);
+}
+
+/* A recipient whose own word the client hears. */
+static bool
+is_told(const struct session *s, const struct last_word *w)
+{
+	const struct rcpt *r;
+
+	if (!s->listener->lmtp)
+		return false;
+	TAILQ_FOREACH (r, &s->t->envelope.rcpts, next)
+		if (r->accepted && pn_str_eq(r->path, w->rcpt->path))
+			return true;
+	return false;
+}
+
+/* Of one that somebody was put in the place of, the client hears how that one
+ * fares: with him it is all told. */
+static bool
+hears_of_stand_ins(const struct session *s)
+{
+	const struct rcpt *r;
+
+	if (!s->listener->lmtp)
+		return false;
+	TAILQ_FOREACH (r, &s->t->envelope.rcpts, next)
+		if (r->accepted && own_word(s->last_words, r) == NULL)
+			return true;
+	return false;
+}
+
+/* It was refused to somebody of whom the client will not hear, and taken for
+ * one for whom the client will not send it again. */
+static bool
+is_left_over(const struct session *s)
+{
+	const struct last_words *w = s->last_words;
+	bool left = false, good = false;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		bool told = is_told(s, &w->of[i]);
+
+		left |= !told && !is_good(&w->of[i]);
+		good |= is_good(&w->of[i]) && told == s->listener->lmtp;
+	}
+	return left && good && !hears_of_stand_ins(s);
 }
 
 static void
@@ -142,24 +197,21 @@ keep_for_others(struct session *s)
 	if (rest == NULL ||
 	    envelope_copy(rest, transaction_onward(s->t), s->t->arena) < 0)
 		return leave(s);
-	for (r = TAILQ_FIRST(&rest->rcpts); r != NULL; r = next) {
+	for (r = TAILQ_FIRST(&rest->rcpts); r != NULL; r = next, i++) {
 		next = TAILQ_NEXT(r, next);
-		if (is_good(&w->of[i++]))
+		if (is_good(&w->of[i]) || is_told(s, &w->of[i]))
 			envelope_remove_rcpt(rest, r);
 	}
 	rest_start(s, rest);
 	return TURN_AGAIN;
 }
 
-static enum turn
-finish(struct session *s)
+enum turn
+lmtp_answer(struct session *s)
 {
 	const struct last_words *w = s->last_words;
 	const struct last_word *bad = worst(w);
 
-	FAULT("relayed");
-	if (!s->listener->lmtp && any_good(w) && !is_good(bad))
-		return keep_for_others(s);
 	if (s->listener->lmtp)
 		answer_each(s);
 	else
@@ -167,6 +219,13 @@ finish(struct session *s)
 	mail_done(s, any_good(w) ? 250 : bad->reply.code);
 	s->state = SESSION_COMMAND;
 	return TURN_AGAIN;
+}
+
+static enum turn
+finish(struct session *s)
+{
+	FAULT("relayed");
+	return is_left_over(s) ? keep_for_others(s) : lmtp_answer(s);
 }
 
 /* ---- the next hop's words ---- */

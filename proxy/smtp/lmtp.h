@@ -22,6 +22,8 @@ unsigned lmtp_replies(const struct session *);
 bool lmtp_expect(struct session *);
 /* LAST_WORD of a next hop that speaks LMTP. */
 enum turn lmtp_last_word(struct session *);
+/* The client hears it: of each of its recipients, if it speaks LMTP. */
+enum turn lmtp_answer(struct session *);
 /* The client speaks LMTP and the last reply was for all of its recipients:
  * said again for each but the first. */
 void lmtp_repeat(struct session *);

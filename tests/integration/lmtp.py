@@ -28,7 +28,8 @@ def between(t, store):
         t, name="between", listen="listen lmtp 127.0.0.1:0 { upstream up; }",
         upstream="server %s; protocol lmtp; identity none;" % store.server,
         policy='rule r { when subject contains "refuse me";'
-        ' then reject 550 5.7.1 "not here"; }')
+        ' then reject 550 5.7.1 "not here"; }\n'
+        'rule c { when subject contains "and three"; then rcpt add three@example.com; }')
     pf = Postfix(t, "front", users=("one", "two", "three"), main="""
 virtual_transport = lmtp:inet:%s:%d
 """ % daemon.address, services="lmtp unix - - n - - lmtp\n")
@@ -59,6 +60,17 @@ virtual_transport = lmtp:inet:%s:%d
         replies = c.envelope("a@client.example", ["one@example.com", "nobody@example.com"])
     t.same([r.code for r in replies], [250, 250, 550],
            "a recipient that Dovecot does not know", replies)
+    with net.Client(daemon.address, greet=False) as c:
+        c.reply()
+        c.cmd("LHLO x")
+        c.envelope("a@client.example", ["one@example.com"])
+        reply = c.data(BODY % (b"and three", b"added"))
+    t.same([reply.code, holding(store, "one", b"marker added")], [250, 1],
+           "whom a rule added is no concern of the client's", reply)
+    held = daemon.quarantine()
+    t.ok(len(held) == 1 and held[0]["class"] == "failed" and
+         [r["path"] for r in held[0]["recipients"]] == ["three@example.com"],
+         "and not forgotten", held)
 
 
 def last_stop(t, store):
