@@ -107,17 +107,16 @@ child_begin(struct master *m, const char *role, const struct slot *own)
 }
 
 /*
- * A milter's message passes through half a dozen processes, the MTA's and ours,
- * and a wake-up that preempts whoever caused it has both run twice. Whom we
- * answer waits anyway; who is idle still wakes at once.
+ * A message passes through half a dozen processes, the MTAs' and ours, and a
+ * wake-up that preempts whoever caused it has both run twice. Whom we answer
+ * waits anyway; who is idle still wakes at once.
  */
 static void
-wake_in_turn(const struct slot *s)
+wake_in_turn(void)
 {
 	const struct sched_param none = { 0 };
 
-	if (s->milter >= 0)
-		(void)sched_setscheduler(0, SCHED_BATCH, &none); /* or not */
+	(void)sched_setscheduler(0, SCHED_BATCH, &none); /* or not */
 }
 
 _Noreturn static void
@@ -138,7 +137,7 @@ inspector_child(
 	for (size_t i = 0; i < INSPECT_LANES; i++)
 		if (i != lane && s->readers[i].has_channel)
 			inspect_channel_free(&s->readers[i].channel);
-	wake_in_turn(s);
+	wake_in_turn();
 	/* What takes long to read may not take it from what does not. */
 	if (lane == LANE_LARGE)
 		(void)setpriority(PRIO_PROCESS, 0, LARGE_LANE_NICE);
@@ -183,7 +182,7 @@ worker_child(struct master *m, struct slot *s, int sock,
 	if (users_become_worker(&m->users,
 		s->milter < 0 && policy_is_transparent(p), &e) < 0)
 		give_up(&e);
-	wake_in_turn(s);
+	wake_in_turn();
 	worker_main(&args);
 }
 
