@@ -32,7 +32,9 @@ struct dot { /* zeroed is the start */
 	bool bare;   /* a CR or LF stood alone: the message is refused, and what
 			is given of it from here on does not matter */
 	bool dotted; /* some unstuffed line begins with a dot */
-	bool new_line; /* normal.h's: a line has just been begun */
+	bool new_line; /* normal.h's: a line has just been begun, */
+	bool odd_line; /* ... behind a lone CR or LF, */
+	bool one_dot;  /* ... and all of it so far is a dot */
 };
 
 /*

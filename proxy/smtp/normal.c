@@ -8,15 +8,26 @@ end_line(struct dot *d, struct buf *out, bool bare)
 	(void)buf_puts(out, "\r\n");
 	d->bare |= bare;
 	d->new_line = true;
+	d->odd_line = bare && !d->raw;
+	d->one_dot = false;
 }
 
-/* n bytes without CR and LF. */
+/*
+ * n bytes without CR and LF. Who ends lines with LF doubles the dots behind it,
+ * so of two one goes; of one alone nobody knows what it was: it stays.
+ */
 static void
 put(struct dot *d, struct buf *out, const char *p, size_t n)
 {
-	d->dotted |= d->new_line && p[0] == '.';
+	bool dot = d->new_line && p[0] == '.';
+	size_t skip = d->one_dot && p[0] == '.';
+
+	if (dot && d->odd_line && n > 1 && p[1] == '.')
+		skip = 1;
+	d->one_dot = dot && d->odd_line && n == 1;
+	d->dotted |= dot;
 	d->new_line = false;
-	(void)buf_add(out, p, n);
+	(void)buf_add(out, p + skip, n - skip);
 }
 
 static size_t

@@ -3,8 +3,8 @@
  * on its own becomes CRLF (`bare_newline normalise`).
  *
  * In DATA the end, and the dots that are taken off, are those of dot.h: only
- * CRLF.CRLF ends it, only behind CRLF is a dot a stuffed one. What a bare line
- * end would have made of a dot for another server, it makes of it for nobody.
+ * CRLF.CRLF ends it. Behind a bare line end a dot is taken off where there are
+ * two: its sender doubled them. One alone he did not, and it stays.
  *
  * Called by intake in place of dot_feed(); lives in the session.
  */
