@@ -294,6 +294,8 @@ def play(t, door, way, normalise, what):
             sent = smuggling.content(text) + b"\r\n"
         bare = smuggling.has_bare(text)
         want = [b"250" if normalise or not bare else b"550", b"250"]
+        if normalise and way is in_data:
+            sent = smuggling.undouble(sent)
         if normalise:
             sent = smuggling.put_right(sent)
         door.sink.got.clear()

@@ -4,6 +4,7 @@
     message(variant)         # with a second mail behind it
     has_bare(data)           # a CR or LF that is not of a CRLF
     content(data)            # what an MTA keeps of this DATA, dots taken off
+    undouble(data)           # without the dots that are two behind such a one
     put_right(data)          # with CRLF in place of each lone CR and LF
 
 SEC Consult's findings of 2023 (CVE-2023-51764, -51765, -51766) and what lies
@@ -38,6 +39,10 @@ def content(data):
     """data: without its end."""
     return b"\r\n".join(line[1:] if line[:1] == b"." else line
                         for line in data.split(b"\r\n"))
+
+
+def undouble(text):
+    return re.sub(rb"(\r(?!\n)|(?<!\r)\n)\.\.", rb"\1.", text)
 
 
 def put_right(text):
