@@ -80,6 +80,7 @@ read_server_words(struct reader *r, struct smtp_server *server, struct error *e)
 		{ .name = "priority", .most = "65535" },
 		{ .name = "weight", .least = "1", .most = "1000" },
 	};
+	bool said[PN_COUNT(words)] = { false };
 	struct lex_token t;
 	unsigned place;
 
@@ -92,6 +93,10 @@ read_server_words(struct reader *r, struct smtp_server *server, struct error *e)
 		if (setting_one_of(&t, words, "word behind a server", &place,
 			e) < 0)
 			return -1;
+		if (said[place])
+			return lex_error(e, &t.pos, "\"%s\" is written twice",
+			    words[place]);
+		said[place] = true;
 		if (place == 2)
 			server->drain = true;
 		else if (setting_read_count(

@@ -230,6 +230,19 @@ smtp_address(struct reader *r, const struct lex_token *t,
 	return check_address(r->conf, t, &l->addr, e);
 }
 
+/* In clear nobody can log in, unless a host that we believe says who did. */
+static int
+check_auth(const struct smtp_listener *l, const struct lex_token *name,
+    struct error *e)
+{
+	if (l->auth != AUTH_REQUIRE || l->tls.mode != LISTEN_CLEAR ||
+	    l->identity_by == IDENTITY_XCLIENT)
+		return 0;
+	return lex_error(e, &name->pos,
+	    "listener %s has \"auth require\" and no TLS: nobody could log in",
+	    VIS(name->text));
+}
+
 static int
 read_smtp(struct reader *r, bool lmtp, const struct lex_token *key,
     const struct lex_token *address, struct error *e)
@@ -252,7 +265,8 @@ read_smtp(struct reader *r, bool lmtp, const struct lex_token *key,
 		    upstream ? "listener %s has both an upstream and a route line"
 			     : "listener %s has no upstream or route line",
 		    block.listener.name);
-	if (config_check_listen_tls(&block.listener.tls, address, e) < 0)
+	if (config_check_listen_tls(&block.listener.tls, address, e) < 0 ||
+	    check_auth(&block.listener, address, e) < 0)
 		return -1;
 	config_keep_origin(r, &r->origins->listeners, c->n_listeners, &o);
 	all = setting_grow(r, c->listeners, c->n_listeners, sizeof(*all));

@@ -358,6 +358,10 @@ read_next_word(struct reader *r, const struct lex_token *key,
 		return add_digest(r, n, t, e);
 	if (setting_one_of(t, words, "word", &place, e) < 0)
 		return -1;
+	if ((const bool[]){ n->wrapped, n->ca.path != NULL, n->name != NULL,
+		n->pair != NULL }[place])
+		return lex_error(e, &t->pos, "\"%s\" is written twice",
+		    words[place]);
 	switch (place) {
 	case 0:
 		n->wrapped = true;
@@ -385,6 +389,10 @@ settle_next(struct reader *r, struct tls_next *n, const struct lex_token *level,
 		return lex_error(e, &level->pos,
 		    "\"tls %s wrapped\" makes no sense: a wrapped connection "
 		    "cannot go on in clear",
+		    levels[n->level]);
+	if (n->ca.path != NULL && n->level != TLS_VERIFY)
+		return lex_error(e, &level->pos,
+		    "\"tls %s\" looks at no authority: ca is for \"tls verify\"",
 		    levels[n->level]);
 	if (n->level != TLS_VERIFY || n->ca.path != NULL)
 		return 0;

@@ -30,7 +30,7 @@ buf_len(const struct buf *b)
 static inline char *
 buf_data(const struct buf *b)
 {
-	return b->mem + b->start;
+	return b->mem ? b->mem + b->start : NULL;
 }
 static inline struct pn_str
 buf_str(const struct buf *b)

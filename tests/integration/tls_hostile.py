@@ -44,6 +44,16 @@ def lmtp(t, address):
              "LMTP that requires TLS can be greeted before it, and says so", got.lines)
 
 
+def unused(t, daemon, ca):
+    """Who writes it believes that the next hop is verified."""
+    was = daemon.values["listeners"]
+    daemon.configure('rule r { when sender.local = "x"; then header add X-Seen "x"; }',
+                     listeners="upstream x { server 127.0.0.1:1; identity none; tls may ca %s; }\n" % ca.cert + was)
+    done = daemon.check()
+    t.ok(done.returncode == 78 and "ca is for \"tls verify\"" in done.stderr,
+         "an authority nobody looks at is an error", done.stderr)
+
+
 def test(t):
     ca = certs.Authority(t)
     daemon = Postern(t, policy='rule r { when sender.local = "x"; then header add X-Seen "x"; }', workers=1,
@@ -51,6 +61,7 @@ def test(t):
     smtp, lmtp_door = daemon.listening()
     fragments(t, daemon, smtp)
     lmtp(t, lmtp_door)
+    unused(t, daemon, ca)
     t.ok("ERROR: AddressSanitizer" not in daemon.log(), "no complaint of a sanitizer")
 
 

@@ -363,6 +363,14 @@ static const struct {
 	{ "upstream m { server 127.0.0.1:25; identity none; tls may wrapped; }",
 	    "1:54: \"tls may wrapped\" makes no sense: a wrapped connection "
 	    "cannot go on in clear" },
+	{ "upstream m { server 127.0.0.1:25; identity none; tls verify name x "
+	  "name y; }",
+	    "1:68: \"name\" is written twice" },
+	{ "upstream m { server 127.0.0.1:25 weight 1 weight 2; identity none; }",
+	    "1:43: \"weight\" is written twice" },
+	{ "listen smtp 127.0.0.1:25 { upstream m; auth require; }",
+	    "1:13: listener 127.0.0.1:25 has \"auth require\" and no TLS: "
+	    "nobody could log in" },
 	{ "upstream m { server 127.0.0.1:25; identity none; tls verify nmae x; }",
 	    "1:61: unknown word \"nmae\", did you mean \"name\"?" },
 	{ "upstream m { server 127.0.0.1:25; identity none; tls dane; }",
