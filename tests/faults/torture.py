@@ -56,12 +56,12 @@ rule copied { when subject contains "copy me"; then quarantine class copies copy
 
 
 class Client(threading.Thread):
-    """Sends until there is nothing left to send; .attempts: (marker, kind, code)."""
+    """Sends until there is nothing left; .attempts: (marker, kind, code); .heard: words."""
 
     def __init__(self, number, todo, ports, dice):
         super().__init__(daemon=True)
         self.number, self.todo, self.ports, self.dice = number, todo, ports, dice
-        self.attempts = []
+        self.attempts, self.heard = [], {}
         self.start()
 
     def run(self):
@@ -72,7 +72,8 @@ class Client(threading.Thread):
             try:
                 with net.Client(("127.0.0.1", self.ports[kind == "maildir"]),
                                 timeout=60) as c:
-                    code = self.one(c, kind, marker)
+                    reply = self.one(c, kind, marker)
+                    code, self.heard[marker] = reply.code, reply
             except (net.Cut, OSError, IndexError):
                 time.sleep(0.02)
             self.attempts.append((marker, kind, code))
@@ -82,17 +83,17 @@ class Client(threading.Thread):
         body += b"filling up the body of it\r\n" * self.dice.choices(
             (1, 100, 4000, 60000), (50, 40, 9, 1))[0]
         if self.dice.random() < 0.5:
-            return c.mail("a@client.example", ["one@example.com"], body).code
+            return c.mail("a@client.example", ["one@example.com"], body)
         replies = c.envelope("a@client.example", ["one@example.com"])
         if replies[-1].code // 100 != 2:
-            return replies[-1].code
+            return replies[-1]
         half = len(body) // 2
         for part, last in ((body[:half], b""), (body[half:], b" LAST")):
             c.send(b"BDAT %d%s\r\n" % (len(part), last) + part)
             reply = c.reply()
             if reply.code != 250:
                 break
-        return reply.code
+        return reply
 
 
 class Todo:
@@ -142,7 +143,6 @@ class Torturer:
         self.sink, self.filler = sink, os.path.join(disk, "filler")
         self.pids = Pids(daemon)
         self.done = collections.Counter()       # (disaster, step)
-        self.window = set()                     # markers whose 250 was lost
         self.starting = threading.Lock()
         self.over = False
         threading.Thread(target=self.run, daemon=True).start()
@@ -212,7 +212,7 @@ class Torturer:
             return None
         self.done["next hop cut", "its " + stage] += 1
         if stage == "sent":
-            self.window.add(marker_of(line))
+            self.sink.window.add(marker_of(line))
         return sinks.DIE
 
 
@@ -229,7 +229,18 @@ def marker_of(text):
 
 
 class Sink(sinks.Sink):
-    """Can be cut; .open: sessions that live."""
+    """Can be cut; .window: what it took then, and could not say so."""
+
+    def __init__(self):
+        super().__init__()
+        self.window = set()
+
+    def _take(self, session, mail, rcpts, wire):
+        try:
+            return super()._take(session, mail, rcpts, wire)
+        except OSError:
+            self.window.add(marker_of(wire))
+            raise
 
     def cut(self):
         with self.lock:
@@ -335,7 +346,8 @@ def torture(t, dice, disk, messages):
           "maildir": collections.Counter(map(marker_of, maildir.mails(daemon.maildir))),
           "quarantine": held(daemon.state)}
     attempts = [a for c in clients for a in c.attempts]
-    window = torturer.window
+    heard = {m: reply for c in clients for m, reply in c.heard.items()}
+    window = sink.window
     wrong = [a for a in attempts if not right(a, window, at)]
     table(t, torturer.done, attempts, wrong, window, at)
     kinds = {what for (what, _), n in torturer.done.items() if n}
@@ -343,8 +355,8 @@ def torture(t, dice, disk, messages):
          else kinds, "%d messages, %d disasters of %d kinds" % (
              len(attempts), sum(torturer.done.values()), len(kinds)))
     t.ok(not wrong, "each message left what its client heard", "%d did not" % len(wrong),
-         *("%s %s: heard %d, %s" % (m.decode(), kind, code, {p: at[p][m] for p in at})
-           for m, kind, code in wrong[:20]))
+         *("%s %s: heard %r, %s" % (m.decode(), kind, heard.get(m), {p: at[p][m] for p in at})
+           for m, kind, _ in wrong[:20]))
 
 
 def test(t):
