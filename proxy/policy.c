@@ -254,6 +254,18 @@ check_entry(void *arg, struct pn_str value, const struct lex_pos *at,
 	    m->route, VIS(name), suggest_text(&near, text, sizeof(text)));
 }
 
+static bool
+is_map_of_route(const void *arg, struct pn_str map)
+{
+	const struct smtp_conf *c = arg;
+
+	for (size_t i = 0; i < c->n_routes; i++)
+		for (size_t k = 0; k < c->routes[i].n_maps; k++)
+			if (pn_str_eq(map, pn_str_of(c->routes[i].maps[k])))
+				return true;
+	return false;
+}
+
 /* The maps that routes name exist, and name upstreams. */
 static int
 check_routes(const struct policy *p, struct error *e)
@@ -439,6 +451,7 @@ policy_describe(const struct policy *p, struct buf *b)
 	n = lint_listeners(p, b);
 	n += lint_milters(p, b);
 	n += config_lint_tls(&p->smtp, b);
-	n += rules_lint(p->rules, p->milter.n_listeners > 0, b);
+	n += rules_lint(p->rules, p->milter.n_listeners > 0, is_map_of_route,
+	    &p->smtp, b);
 	(void)buf_printf(b, "%zu warning%s\n", n, n == 1 ? "" : "s");
 }

@@ -523,6 +523,9 @@ look_at_lists(struct lint *l)
 		while (
 		    i < l->r->n_policies && !policy_uses(l->r->policies[i], x))
 			i++;
+		if (list_is_map(x) && l->used != NULL &&
+		    l->used(l->used_arg, x->name))
+			continue;
 		if (i == l->r->n_policies && !condition_uses(l->r, x))
 			lint_warn(l, &x->pos, "%s \"%s\" is never used",
 			    list_noun(x), VIS(x->name));
@@ -655,9 +658,13 @@ print_warnings(struct lint *l, struct buf *b)
 }
 
 size_t
-rules_lint(const struct rules *r, bool milter, struct buf *b)
+rules_lint(const struct rules *r, bool milter, rules_map_used *used,
+    const void *arg, struct buf *b)
 {
-	struct lint l = { .r = r, .arena = arena_new(SCRATCH_MAX) };
+	struct lint l = { .r = r,
+		.arena = arena_new(SCRATCH_MAX),
+		.used = used,
+		.used_arg = arg };
 
 	for (size_t i = 0; i < r->n_policies; i++)
 		look_at_policy(&l, r->policies[i]);

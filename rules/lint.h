@@ -19,6 +19,8 @@ struct lint {
 	struct arena *arena; /* scratch */
 	struct warning *warnings;
 	size_t n, room;
+	rules_map_used *used; /* of maps, by others than rules */
+	const void *used_arg;
 };
 
 /* One for a place. */

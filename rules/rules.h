@@ -119,8 +119,11 @@ void rules_describe(const struct rules *, struct buf *);
  * What is allowed and cannot be meant: for each warning `file:line:column:
  * warning: text`, the line and a caret, in the files' order. How many.
  * milter: there are MTAs that ask us, who tell macros and can hold mail.
+ * used: is a map that no rule asks of use to others (NULL: there are none)?
  */
-size_t rules_lint(const struct rules *, bool milter, struct buf *);
+typedef bool rules_map_used(const void *arg, struct pn_str map);
+size_t rules_lint(const struct rules *, bool milter, rules_map_used *used,
+    const void *arg, struct buf *);
 /* Has any rule (or interpolated text) a use for this fact? Then it is worth
  * asking the world for it. */
 bool rules_uses(const struct rules *, uint32_t fact);

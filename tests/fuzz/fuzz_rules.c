@@ -209,7 +209,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(pn_str_eq(buf_str(&one), buf_str(&two)));
 		buf_clear(&two);
 		rules_describe(r, &two);
-		(void)rules_lint(r, size % 2 == 0, &two);
+		(void)rules_lint(r, size % 2 == 0, NULL, NULL, &two);
 		judge(r, unpack_of(data + n, size - n), arena);
 		rules_free(same);
 	}

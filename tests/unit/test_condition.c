@@ -234,7 +234,7 @@ what_they_use_is_used(void **state)
 	(void)state;
 	assert_non_null(r);
 	assert_true(rules_uses(r, 0)); /* client.ip */
-	assert_int_equal(rules_lint(r, false, &said), 2);
+	assert_int_equal(rules_lint(r, false, NULL, NULL, &said), 2);
 	(void)buf_add(&said, "", 1);
 	assert_non_null(strstr(buf_data(&said), "set \"b\" is never used"));
 	assert_non_null(strstr(buf_data(&said), "this repeats"));

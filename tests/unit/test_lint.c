@@ -423,7 +423,7 @@ check_case(const struct lint_case *c)
 		fail_msg("%s\n%s", c->policy, e.text);
 	while (c->warnings[n] != NULL)
 		n++;
-	if (rules_lint(r, false, &b) != n)
+	if (rules_lint(r, false, NULL, NULL, &b) != n)
 		fail_msg("%s\nwant %zu warnings\n%.*s", c->policy, n,
 		    PN_STR_ARG(buf_str(&b)));
 	left = buf_str(&b);
@@ -461,7 +461,7 @@ the_caret(void **state)
 	    "", arena, &e);
 
 	(void)state;
-	assert_int_equal(rules_lint(r, false, &b), 1);
+	assert_int_equal(rules_lint(r, false, NULL, NULL, &b), 1);
 	assert_str(buf_str(&b),
 	    "policy.conf:2:29: warning: rule \"r\" can never fire: size < "
 	    "3 contradicts size > 9\n"
