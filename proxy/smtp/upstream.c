@@ -483,6 +483,14 @@ upstream_body_sent(const struct upstream *u)
 
 /* ---- replies ---- */
 
+/* A connection that was refused or broke down ends the same way. */
+static const char *
+why_ended(const struct upstream *u)
+{
+	return u->wire.error != 0 ? strerror(u->wire.error)
+				  : "it closed the connection";
+}
+
 /*
  * Take the next reply off the wire, whatever it belongs to. A refusal that
  * comes while the body is written ends the writing: the rest would be read as
@@ -497,7 +505,7 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 	switch (reply_take(&u->wire.in, r)) {
 	case REPLY_NONE:
 		if (u->ended)
-			upstream_fail_anyhow(u, "it closed the connection");
+			upstream_fail_anyhow(u, why_ended(u));
 		return false;
 	case REPLY_BROKEN:
 		upstream_fail_anyhow(u, "it does not speak SMTP");

@@ -57,7 +57,10 @@ upstream_fail_tls(struct upstream *u, const char *status, const char *why)
 	    u->conf.hop->conf->name, u->server->name, why);
 	server_failed(u->server, loop_now_ms(u->conf.loop) - u->dialled_ms, why);
 	upstream_fail(u, status,
-	    PN_STR_V("The next hop does not offer the encryption that is required"),
+	    strcmp(status, "4.7.4") == 0
+		? PN_STR_V("The next hop does not offer the encryption that is "
+			   "required")
+		: PN_STR_V("TLS with the next hop failed"),
 	    why);
 }
 

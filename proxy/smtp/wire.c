@@ -242,6 +242,7 @@ wire_recv(struct wire *w, void *at, size_t n, size_t *got)
 	}
 	if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return WIRE_NOTHING;
+	w->error = r < 0 ? errno : 0;
 	return WIRE_END;
 }
 

@@ -29,6 +29,7 @@ struct wire {
 	struct buf in, out;
 	bool paused;       /* EV_READ was taken off: nobody reads now */
 	bool broken;       /* sending failed: the peer is gone */
+	int error;         /* errno of WIRE_END; 0: the peer closed */
 
 	struct tls *tls;   /* all goes through it; NULL: in clear */
 	enum wire_tls { WIRE_CLEAR, WIRE_HANDSHAKE, WIRE_SECURE, WIRE_INSECURE }
