@@ -303,8 +303,11 @@ limits_mail(struct session *s)
 bool
 limits_rcpt(struct session *s)
 {
-	return may(s, RATE_RECIPIENTS, LIMIT_RECIPIENT_RATE, 450, "4.7.1",
-	    "too many recipients");
+	if (may(s, RATE_RECIPIENTS, LIMIT_RECIPIENT_RATE, 450, "4.7.1",
+		"too many recipients"))
+		return true;
+	count_refused(&s->smtp->count, REFUSED_BY_LIMITS);
+	return false;
 }
 
 bool
