@@ -396,7 +396,7 @@ check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
 	if (server && !identity)
 		return lex_error(e, &name->pos,
 		    "upstream \"%s\" has no identity line (write xclient, "
-		    "xforward or none)",
+		    "proxy, tproxy, xforward or none)",
 		    u->name);
 	if (u->delivers && u->n_servers == 0 && u->tls.level != TLS_NONE)
 		return lex_error(e, &name->pos,

@@ -305,6 +305,16 @@ read_digest(struct pn_str s, unsigned char out[TLS_DIGEST])
 	return n == 2 * TLS_DIGEST;
 }
 
+/* ... or was meant to be one: cut short, or of another kind. */
+static bool
+looks_like_digest(struct pn_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (hex(s.p[i]) < 0 && s.p[i] != ':')
+			return s.n >= 2 * TLS_DIGEST;
+	return s.n > 2; /* "ca" is hexadecimal, too */
+}
+
 static int
 add_digest(struct reader *r, struct tls_next *n, const struct lex_token *t,
     struct error *e)
@@ -354,7 +364,7 @@ read_next_word(struct reader *r, const struct lex_token *key,
 		NULL };
 	unsigned place;
 
-	if (n->level == TLS_FINGERPRINT && t->text.n >= 2 * TLS_DIGEST)
+	if (n->level == TLS_FINGERPRINT && looks_like_digest(t->text))
 		return add_digest(r, n, t, e);
 	if (setting_one_of(t, words, "word", &place, e) < 0)
 		return -1;

@@ -438,7 +438,7 @@ static const struct {
 	{ "relay_domains .example.com;", "1:15: \".example.com\" is not a domain" },
 	{ "relay_domains @example.com;", "1:15: \"@example.com\" is not a domain" },
 	{ "upstream mta { }", "1:10: upstream \"mta\" has neither a server nor a deliver line" },
-	{ "upstream mta { server 127.0.0.1:25; }", "1:10: upstream \"mta\" has no identity line (write xclient, xforward or none)" },
+	{ "upstream mta { server 127.0.0.1:25; }", "1:10: upstream \"mta\" has no identity line (write xclient, proxy, tproxy, xforward or none)" },
 	{ "upstream m { server 127.0.0.1:1; deliver maildir /b; identity none; }", "1:10: upstream \"m\" has both a server and a deliver line" },
 	{ "upstream m { server 127.0.0.1:1; server 127.0.0.1:1; }", "1:41: server \"127.0.0.1:1\" stands there already" },
 	{ "upstream m { server 127.0.0.1:1 wieght 2; }", "1:33: unknown word behind a server \"wieght\", did you mean \"weight\"?" },
