@@ -157,6 +157,21 @@ say(struct talk *t, const char *fmt, const char *arg)
 	return hear(t);
 }
 
+/* Does a line of the reply begin with it? */
+static bool
+offers(const char *reply, const char *keyword)
+{
+	size_t n = strlen(keyword);
+
+	for (const char *line = reply; line != NULL && *line != '\0';
+	     line = strchr(line, '\n'), line = line ? line + 1 : NULL)
+		if (strlen(line) >= 4 + n &&
+		    strncasecmp(line + 4, keyword, n) == 0 &&
+		    strchr(" \r\n", line[4 + n]) != NULL)
+			return true;
+	return false;
+}
+
 /* Does a line of the reply announce the keyword with ADDR? */
 static bool
 announces(const char *reply, const char *keyword)
@@ -240,26 +255,36 @@ judge_header(
 		    t->server->name, code);
 }
 
+/* The handshake is a worker's; without STARTTLS it comes to none. */
 static void
-converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
-    const char *hostname, const char *what)
+judge_tls(struct doctor *d, const struct talk *t, const struct smtp_upstream *u,
+    const char *what)
+{
+	if (u->tls.level <= TLS_MAY)
+		return;
+	if (!offers(t->reply, "STARTTLS"))
+		doctor_say(d, FAIL, what, "switch TLS on there",
+		    "%s offers no STARTTLS: mail gets 451 4.7.4",
+		    t->server->name);
+	else
+		doctor_say(d, WARN, what,
+		    "see `postern status`, servers: where it is away, ev=tls "
+		    "in the log says why",
+		    "%s offers STARTTLS; its certificate is not looked at "
+		    "here",
+		    t->server->name);
+}
+
+static void
+judge_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
+    const char *what)
 {
 	const char *keyword =
 	    u->identity == IDENTITY_XCLIENT ? "XCLIENT" : "XFORWARD";
-	int code = hear(t);
 
-	if (code == 220)
-		code = say(t, "EHLO %s\r\n", hostname);
-	if (has_header(u->identity)) {
-		judge_header(d, t, code, what);
-		return;
-	}
-	if (code != 250 && code != 220 && code > 0)
-		doctor_say(d, FAIL, what, "see that server's log",
-		    "%s answers %d", t->server->name, code);
-	else if (code < 0)
-		doctor_say(d, FAIL, what, "see that server's log", "%s: %s",
-		    t->server->name, t->why.text);
+	if (u->delivers)
+		doctor_say(
+		    d, FINE, what, "", "%s answers us", t->server->name);
 	else if (u->identity == IDENTITY_TPROXY)
 		doctor_say(d, FINE, what, "",
 		    "%s answers us; whether it can answer clients through "
@@ -278,6 +303,31 @@ converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 		    "%s does not announce %s with ADDR to us: mail gets "
 		    "451 4.3.5",
 		    t->server->name, keyword);
+}
+
+static void
+converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
+    const char *hostname, const char *what)
+{
+	int code = hear(t);
+
+	if (code == 220)
+		code = say(t, u->lmtp ? "LHLO %s\r\n" : "EHLO %s\r\n",
+		    hostname);
+	if (has_header(u->identity)) {
+		judge_header(d, t, code, what);
+		return;
+	}
+	if (code != 250 && code != 220 && code > 0)
+		doctor_say(d, FAIL, what, "see that server's log",
+		    "%s answers %d", t->server->name, code);
+	else if (code < 0)
+		doctor_say(d, FAIL, what, "see that server's log", "%s: %s",
+		    t->server->name, t->why.text);
+	else {
+		judge_tls(d, t, u, what);
+		judge_identity(d, t, u, what);
+	}
 }
 
 static void
