@@ -198,6 +198,7 @@ read_name(struct pn_str v, struct client *c)
 static bool
 read_addr(struct pn_str v, struct pn_str *ip, struct arena *a)
 {
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	unsigned char raw[16];
 	char text[INET6_ADDRSTRLEN];
 	int family = AF_INET;
@@ -213,8 +214,14 @@ read_addr(struct pn_str v, struct pn_str *ip, struct arena *a)
 		family = AF_INET6;
 	memcpy(text, v.p, v.n);
 	text[v.n] = '\0';
-	if (inet_pton(family, text, raw) != 1 ||
-	    inet_ntop(family, raw, text, sizeof(text)) == NULL)
+	if (inet_pton(family, text, raw) != 1)
+		return false;
+	/* As accept() has them: rules and networks know the one spelling. */
+	if (family == AF_INET6 && memcmp(raw, mapped, sizeof(mapped)) == 0) {
+		family = AF_INET;
+		memmove(raw, raw + sizeof(mapped), 4);
+	}
+	if (inet_ntop(family, raw, text, sizeof(text)) == NULL)
 		return false;
 	*ip = arena_str(a, pn_str_of(text));
 	return ip->p != NULL;

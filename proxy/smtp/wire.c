@@ -46,7 +46,8 @@ handshake(struct wire *w, bool late)
 {
 	struct timeval left = left_of(w);
 
-	if (late) {
+	/* A byte now and then must not put off the end. */
+	if (late || loop_now_ms(w->loop) >= w->limit_ms) {
 		tls_set_why(w->tls, "it took too long");
 		handshake_ended(w, WIRE_INSECURE);
 		return;

@@ -144,6 +144,7 @@ static const struct {
 } in[] = {
 	{ "ADDR=192.0.2.1 NAME=b.example", true, true, "192.0.2.1", "b.example", CLIENT_NAME_OK },
 	{ "addr=IPV6:2001:DB8::5", true, true, "2001:db8::5", "", CLIENT_NAME_UNASKED },
+	{ "ADDR=IPV6:::ffff:192.0.2.7", true, true, "192.0.2.7", "", CLIENT_NAME_UNASKED },
 	{ "ADDR=2001:db8::5 NAME=[tempunavail]", false, true, "2001:db8::5", "", CLIENT_NAME_TEMPORARY },
 	{ "NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE]", true, true, "2001:db8::1", "", CLIENT_NAME_NONE },
 	{ "PORT=65535 PROTO=smtp", true, true, "2001:db8::1", "a.example", CLIENT_NAME_OK },
