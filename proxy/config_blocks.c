@@ -236,6 +236,23 @@ read_identity(struct reader *r, const struct setting *s,
 	return 0;
 }
 
+static const char *const dials[] = { "mail", "connect", NULL };
+
+static int
+read_dial(struct reader *r, const struct setting *s,
+    const struct lex_token *key, void *at, struct error *e)
+{
+	struct lex_token t;
+	unsigned place;
+
+	(void)s;
+	if (setting_value(r, key, &t, e) < 0 ||
+	    setting_one_of(&t, dials, "dial", &place, e) < 0)
+		return -1;
+	((struct smtp_upstream *)at)->dial_connect = place;
+	return 0;
+}
+
 /* N idle SECONDS */
 static int
 read_keep(struct reader *r, const struct setting *s,
@@ -312,6 +329,15 @@ print_identity(const void *at, struct buf *b)
 		(void)buf_puts(b, config_identities[u->identity]);
 }
 
+static void
+print_dial(const void *at, struct buf *b)
+{
+	const struct smtp_upstream *u = at;
+
+	if (u->n_servers > 0)
+		(void)buf_puts(b, dials[u->dial_connect]);
+}
+
 static const struct setting upstream_table[] = {
 	{ "server", read_server, print_server, 0, NULL, NULL, NULL,
 	    SETTING_REPEATS },
@@ -319,6 +345,7 @@ static const struct setting upstream_table[] = {
 	{ "deliver", read_deliver, print_deliver, 0, NULL, NULL, NULL, 0 },
 	{ "protocol", read_protocol, print_protocol, 0, NULL, NULL, NULL, 0 },
 	{ "identity", read_identity, print_identity, 0, NULL, NULL, NULL, 0 },
+	{ "dial", read_dial, print_dial, 0, NULL, NULL, NULL, 0 },
 	{ "tls", config_read_next_tls, config_print_next_tls, IN_UPSTREAM(tls),
 	    NULL, NULL, NULL, 0 },
 	{ "connect_timeout", setting_read_duration, setting_print_duration,
@@ -358,6 +385,26 @@ check_warm(const struct smtp_upstream *u, const struct lex_pos *at,
 		    "upstream \"%s\": with identity %s no connection can be warm, "
 		    "it begins with the client's address",
 		    u->name, config_identities[u->identity]);
+	return 0;
+}
+
+/* Whom a client's connection is for must be known before his mail is, and it is
+ * no other's. */
+static int
+check_dial(const struct smtp_upstream *u, const struct lex_pos *at,
+    struct error *e)
+{
+	if (!u->dial_connect)
+		return 0;
+	if (u->n_servers == 0)
+		return lex_error(e, at,
+		    "upstream \"%s\" has \"dial connect\" and no server to dial",
+		    u->name);
+	if (u->warm > 0)
+		return lex_error(e, at,
+		    "upstream \"%s\": with \"dial connect\" no connection can "
+		    "be warm, each is a client's",
+		    u->name);
 	return 0;
 }
 
@@ -413,6 +460,8 @@ check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
 		    "upstream \"%s\" delivers: its deliver line says in what "
 		    "way",
 		    u->name);
+	if (check_dial(u, &name->pos, e) < 0)
+		return -1;
 	return check_warm(u, &name->pos, e);
 }
 

@@ -159,6 +159,11 @@ find_upstream(const struct smtp_conf *c, const struct lex_token *name,
     const struct smtp_upstream **out, struct error *e)
 {
 	*out = config_find_upstream(c, name->text);
+	if (*out != NULL && (*out)->dial_connect)
+		return lex_error(e, &name->pos,
+		    "upstream \"%s\" has \"dial connect\": a route knows its "
+		    "next hop with the first recipient alone",
+		    (*out)->name);
 	return *out != NULL ? 0 : config_no_upstream(c, name, e);
 }
 

@@ -412,6 +412,18 @@ auth_hello(struct session *s)
 	s->state = SESSION_HELLO;
 }
 
+/* What it announced is known no more; a login, if there is one, is gone. */
+static void
+no_hello(struct session *s)
+{
+	if (s->logged_in) {
+		auth_lost(s);
+		return;
+	}
+	drop_next_hop(s); /* a mail dials anew */
+	s->state = SESSION_KEYWORDS;
+}
+
 enum turn
 session_hello(struct session *s)
 {
@@ -420,10 +432,10 @@ session_hello(struct session *s)
 	if (!upstream_take(s->up, &r)) {
 		if (upstream_at(s->up) == UPSTREAM_READY)
 			return session_wait_elsewhere(s);
-		auth_lost(s);
+		no_hello(s);
 	} else if (r.code != 250) {
 		drop_next_hop(s);
-		auth_lost(s);
+		no_hello(s);
 	} else {
 		upstream_hello_taken(s->up, &r);
 		s->state = SESSION_KEYWORDS;

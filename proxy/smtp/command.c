@@ -40,7 +40,9 @@ check_helo(struct session *s, struct pn_str name)
 	return ok;
 }
 
-/* RFC 5321 4.1.4: as RSET; and the next hop must hear the new name. */
+/* RFC 5321 4.1.4: as RSET; and the next hop must hear the new name. One that
+ * this client has logged in at, or that was dialled for him, hears it as EHLO
+ * (RFC 4954 4). */
 static void
 hello(struct session *s, struct pn_str name, struct pn_str verb)
 {
@@ -48,7 +50,7 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 
 	FAULT("ehlo");
 	mail_end(s);
-	if (!s->logged_in) { /* RFC 4954 4: else it stays, and hears it again */
+	if (!s->logged_in && !dial_is_early(s)) {
 		kept_give(s->up);
 		s->up = NULL;
 	}

@@ -10,6 +10,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/command_mail.c \
 	proxy/smtp/data.c \
 	proxy/smtp/deliver.c \
+	proxy/smtp/dial.c \
 	proxy/smtp/door.h \
 	proxy/smtp/dot.c proxy/smtp/dot.h \
 	proxy/smtp/ehlo.c proxy/smtp/ehlo.h \

@@ -97,6 +97,7 @@ void
 mail_dial(struct session *s)
 {
 	const struct transaction *t = s->t != NULL ? s->t : s->base;
+	struct pn_str helo = t->client.helo;
 	const struct upstream_conf conf = {
 		.loop = s->smtp->loop,
 		.hop = s->hop,
@@ -105,6 +106,8 @@ mail_dial(struct session *s)
 		.wake = wake,
 		.arg = s };
 
+	if (helo.n == 0) /* the client has not said it yet: `dial connect` */
+		helo = pn_str_of(conf.hostname);
 	must(!s->logged_in); /* who asks has looked: auth_is_lost() */
 	find_listener(s);
 	upstream_free(s->up);
@@ -113,10 +116,10 @@ mail_dial(struct session *s)
 	if (s->redialled || s->t == NULL) {
 		s->up = upstream_new(&conf);
 		upstream_set_domain(s->up, s->domain);
-		upstream_dial(s->up, &t->client, t->client.helo, t->id);
+		upstream_dial(s->up, &t->client, helo, t->id);
 	} else {
-		s->up = upstream_get(&conf, s->domain, &t->client,
-		    t->client.helo, t->id);
+		s->up = upstream_get(&conf, s->domain, &t->client, helo,
+		    t->id);
 		kept_warm(s->hop);
 	}
 }

@@ -41,6 +41,7 @@ static const struct {
 	[SESSION_TARPIT] = { .run = session_tarpit },
 	[SESSION_HELO] = { .run = helo },
 	[SESSION_KEYWORDS] = { .run = keywords },
+	[SESSION_GREETED] = { .run = session_greeted },
 	[SESSION_HELLO] = { .run = session_hello },
 	[SESSION_AUTH] = { .run = session_auth },
 	[SESSION_AUTH_ANSWER] = { .run = session_auth_answer },
@@ -421,6 +422,7 @@ greeting(struct session *s)
 	(void)buf_printf(&s->wire.out, "220 %s %s postern\r\n",
 	    s->smtp->conf->hostname, s->listener->lmtp ? "LMTP" : "ESMTP");
 	s->state = SESSION_COMMAND;
+	dial_begin(s);
 	return TURN_AGAIN;
 }
 
@@ -443,11 +445,11 @@ patience(const struct session *s)
 }
 
 /* Between mails a client needs no process of the next hop's, unless his login
- * is there. */
+ * is there, or it was dialled for him. */
 static void
 rest(struct session *s)
 {
-	if (s->mail || s->login != NULL || s->logged_in ||
+	if (s->mail || s->login != NULL || s->logged_in || dial_is_early(s) ||
 	    !upstream_at_rest(s->up))
 		return;
 	kept_give(s->up);
@@ -529,7 +531,7 @@ helo(struct session *s)
 		stage_refuse(s, s->base);
 		return TURN_AGAIN;
 	}
-	s->state = SESSION_KEYWORDS;
+	s->state = dial_is_early(s) ? SESSION_GREETED : SESSION_KEYWORDS;
 	if (s->logged_in)
 		auth_hello(s);
 	return TURN_AGAIN;
@@ -544,17 +546,20 @@ keywords(struct session *s)
 {
 	struct ehlo e = { .hostname = s->smtp->conf->hostname,
 		.next = &s->offered,
-		.size_limit = s->smtp->conf->message_size_limit,
-		.auth = auth_is_offered(s) };
+		.size_limit = s->smtp->conf->message_size_limit };
+	const struct keywords *own = dial_keywords(s);
 
-	if (route_is_new(s->door))
+	if (own == NULL && route_is_new(s->door))
 		return session_wait_elsewhere(s);
+	route_keywords(s->door, &s->offered);
+	if (own != NULL)
+		s->offered = *own;
+	e.auth = auth_is_offered(s);
 	e.starttls = starttls_offered(s);
 	if (s->listed)
 		e.identity = s->listener->identity_by == IDENTITY_XCLIENT
 		    ? "XCLIENT"
 		    : "XFORWARD";
-	route_keywords(s->door, &s->offered);
 	s->greeted = true;
 	if (pn_str_caseeq(s->base->client.helo_verb, PN_STR_V("HELO")))
 		(void)buf_printf(&s->wire.out, "250 %s\r\n", e.hostname);

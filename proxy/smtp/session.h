@@ -7,7 +7,8 @@
  * record what happened and call session_advance(). While an answer is
  * pending the client is not read (half-duplex), so replies keep their order.
  *
- * [PROXY ->] [HANDSHAKE ->] GREETING -> COMMAND -> HELO -> KEYWORDS -> COMMAND
+ * [PROXY ->] [HANDSHAKE ->] GREETING -> COMMAND
+ *                       -> HELO [[-> GREETED] -> HELLO] -> KEYWORDS -> COMMAND
  *                       -> STARTTLS -> HANDSHAKE -> COMMAND
  *                       -> MAIL [-> DIAL] -> COMMAND
  *                       -> RCPT [-> ROUTE [-> ROUTE_DIAL]] -> COMMAND
@@ -54,7 +55,8 @@ enum session_state {
 	SESSION_TARPIT,    /* a while, for its errors */
 	SESSION_HELO,      /* the helo stage */
 	SESSION_KEYWORDS,  /* the first probe of the next hop */
-	SESSION_HELLO,     /* the next hop's reply to EHLO, behind a login */
+	SESSION_GREETED,   /* the next hop, under `dial connect` */
+	SESSION_HELLO,     /* its reply to EHLO: so, or behind a login */
 	SESSION_AUTH,      /* the next hop's greeting, to be sent AUTH */
 	SESSION_AUTH_ANSWER,   /* its reply to AUTH, or to a response */
 	SESSION_AUTH_RESPONSE, /* what the client says to a challenge */
@@ -191,6 +193,12 @@ enum turn session_handshake(struct session *);
 bool pregreet_is_due(const struct session *);
 enum turn session_pregreet(struct session *);
 enum turn session_tarpit(struct session *);
+/* `dial connect` (dial.c): is it so, do it, and what the next hop announced to
+ * this client; NULL: it is not there, or it is not so. */
+bool dial_is_early(const struct session *);
+void dial_begin(struct session *);
+enum turn session_greeted(struct session *);
+const struct keywords *dial_keywords(const struct session *);
 enum turn session_mail(struct session *);
 enum turn session_dial(struct session *);
 enum turn session_rcpt(struct session *);

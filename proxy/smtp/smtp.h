@@ -64,6 +64,8 @@ struct smtp_upstream {
 	bool lmtp;                    /* the server speaks LMTP (RFC 2033) */
 	bool delivers;                /* mail ends here: maildir, deliver lmtp */
 	enum smtp_identity identity;
+	bool dial_connect;            /* as soon as a client is there, for him
+					 alone; else for his mail */
 	uint64_t connect_timeout_ms;  /* 30 s, of each server */
 	uint64_t failover_timeout_ms; /* 1 min, of all of them */
 	uint64_t health_ms;           /* between probes of a server; 0: none but

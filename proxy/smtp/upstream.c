@@ -213,7 +213,7 @@ upstream_may_serve(const struct upstream *u)
 {
 	const struct smtp_upstream *c = u->conf.hop->conf;
 
-	return c->reuse && !c->mx && !u->refused && !u->engaged &&
+	return c->reuse && !c->dial_connect && !c->mx && !u->refused && !u->engaged &&
 	    (c->identity == IDENTITY_NONE ||
 		c->identity == IDENTITY_XFORWARD) &&
 	    u->mails < MAILS_MAX && u->junk < JUNK_MAX && is_idle(u);
@@ -385,7 +385,7 @@ void
 upstream_hello(struct upstream *u, struct pn_str helo)
 {
 	u->helo = helo;
-	(void)buf_puts(&u->queue, "EHLO ");
+	(void)buf_puts(&u->queue, u->conf.hop->conf->lmtp ? "LHLO " : "EHLO ");
 	upstream_command_line(u, helo);
 }
 

@@ -261,6 +261,8 @@ main(int argc, char **argv)
 	up->reuse = strcmp(option(argc, argv, "reuse", "yes"), "yes") == 0;
 	up->keep = 20;
 	up->keep_idle_ms = number(argc, argv, "idle_timeout", 5000);
+	up->dial_connect =
+	    strcmp(option(argc, argv, "dial", "mail"), "connect") == 0;
 	up->warm = (unsigned)number(argc, argv, "warm", 0);
 	if (number(argc, argv, "route", 0)) {
 		up->n_servers = 1;

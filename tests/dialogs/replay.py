@@ -377,7 +377,7 @@ class Daemon:
               "command_timeout": "command_timeout %s", "data_timeout": "data_timeout %s"}
     UP = {"connect_timeout": "connect_timeout %s", "reply_timeout": "reply_timeout %s",
           "last_timeout": "data_timeout %s", "reuse": "reuse %s",
-          "idle_timeout": "keep 20 idle %s", "warm": "warm %s"}
+          "idle_timeout": "keep 20 idle %s", "warm": "warm %s", "dial": "dial %s"}
     EARLY = {"reject": 'reject 550 5.7.1 "not here"', "tempfail": 'tempfail 451 4.7.1 "not now"'}
     args = []
 

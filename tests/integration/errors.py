@@ -85,6 +85,8 @@ SETTINGS = [
      'cannot read "/nonexistent": No such file or directory'),
     ("listen smtp 127.0.0.1:25 { upstream mta; client_certificates ask; }", "1:13",
      "listener 127.0.0.1:25 asks for client certificates and has no TLS"),
+    ("upstream m { server 127.0.0.1:25; identity none; dial conect; }", "1:55",
+     'unknown dial "conect", did you mean "connect"?'),
     ("upstream m { server 127.0.0.1:25; identity none; tls encrytp; }", "1:54",
      'unknown level of TLS "encrytp", did you mean "encrypt"?'),
     ("listen smtp 127.0.0.1:25 { upstream mta; auth always; }", "1:47",

@@ -142,7 +142,7 @@ everything_can_be_said(void **state)
 	    "  identity from 10.0.0.0/8 proxy from 127.0.0.1 [::1] xforward; }\n"
 	    "upstream mta { server [::1]:26; identity xclient; reply_timeout 9s;\n"
 	    "  reuse no; keep 30 idle 4s; warm 2; }\n"
-	    "upstream re { server 127.0.0.1:27; identity xforward; }\n"
+	    "upstream re { server 127.0.0.1:27; identity xforward; dial connect; }\n"
 	    "upstream box { deliver maildir /tmp/box; }\n"
 	    "upstream box2 { deliver maildir /tmp/box; }\n"
 	    "policy p { x; }\n");
@@ -186,6 +186,8 @@ everything_can_be_said(void **state)
 	assert_int_equal(s->listeners[0].upstream->keep, 30);
 	assert_int_equal(s->listeners[0].upstream->keep_idle_ms, 4000);
 	assert_int_equal(s->listeners[0].upstream->warm, 2);
+	assert_false(s->listeners[0].upstream->dial_connect);
+	assert_true(s->listeners[1].upstream->dial_connect);
 	assert_int_equal(s->listeners[0].upstream->reply_timeout_ms, 9000);
 	assert_int_equal(s->listeners[0].identity_by, IDENTITY_NONE);
 	assert_int_equal(s->listeners[1].identity_by, IDENTITY_XFORWARD);
@@ -243,6 +245,8 @@ printed_it_reads_to_the_same(void **state)
 				     "upstream mta { server 127.0.0.1:1; identity"
 				     " none; connect_timeout 1500ms; server"
 				     " [::1]:2 weight 3 priority 7 drain; }\n"
+				     "upstream now { server 127.0.0.1:3; identity"
+				     " none; dial connect; }\n"
 				     "upstream out { mx; }\n"
 				     "upstream far { mx a.example port 26; }\n"),
 		       again;
@@ -259,6 +263,8 @@ printed_it_reads_to_the_same(void **state)
 	assert_string_equal(buf_data(&one), buf_data(&two));
 	assert_non_null(strstr(buf_data(&one), "dns [::1]:53;\n"));
 	assert_non_null(strstr(buf_data(&one), "connect_timeout 1500ms;\n"));
+	assert_non_null(strstr(buf_data(&one), "    dial mail;\n"));
+	assert_non_null(strstr(buf_data(&one), "    dial connect;\n"));
 	assert_non_null(strstr(buf_data(&one), "message_size_limit 50M;\n"));
 	assert_non_null(strstr(buf_data(&one), "    mx port 25;\n"));
 	assert_non_null(strstr(buf_data(&one), "    mx a.example port 26;\n"));
@@ -463,6 +469,10 @@ static const struct {
 	{ "upstream m { keep 0 idle 5s; }", "1:19: \"keep\" must be at least 1" },
 	{ "upstream m { keep 5 5s; }", "1:21: \"idle\" must stand here, not \"5s\"" },
 	{ "upstream m { keep 5 idle 2h; }", "1:26: \"idle\" must be at most 1h" },
+	{ "upstream m { dial conect; }", "1:19: unknown dial \"conect\", did you mean \"connect\"?" },
+	{ "upstream m { deliver maildir /b; dial connect; }", "1:10: upstream \"m\" has \"dial connect\" and no server to dial" },
+	{ "upstream m { server 127.0.0.1:1; identity none; dial connect; warm 1; }", "1:10: upstream \"m\": with \"dial connect\" no connection can be warm, each is a client's" },
+	{ "upstream m { server 127.0.0.1:1; identity none; dial connect; }\nroute r { default m; }", "2:19: upstream \"m\" has \"dial connect\": a route knows its next hop with the first recipient alone" },
 	{ "upstream m { reuse may; }", "1:20: \"reuse\" is yes or no, not \"may\"" },
 	{ "upstream m { server 127.0.0.1:1; identity none; keep 3 idle 5s; warm 4; }", "1:10: upstream \"m\": 4 connections cannot be warm where 3 are kept" },
 	{ "upstream m { server 127.0.0.1:1; identity proxy; warm 4; }", "1:10: upstream \"m\": with identity proxy no connection can be warm, it begins with the client's address" },
