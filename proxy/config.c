@@ -331,12 +331,8 @@ static int
 read_level(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
-
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	return setting_one_of(&t, levels, "log level", at, e);
+	return setting_choice(r, key, levels, "log level", at, e);
 }
 
 static void
@@ -352,12 +348,8 @@ static int
 read_bare(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
-
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	return setting_one_of(&t, bare_words, "way with bare newlines", at, e);
+	return setting_choice(r, key, bare_words, "way with bare newlines", at, e);
 }
 
 static void

@@ -210,12 +210,10 @@ read_protocol(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
 	static const char *const protocols[] = { "smtp", "lmtp", NULL };
-	struct lex_token t;
 	unsigned place;
 
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, protocols, "protocol", &place, e) < 0)
+	if (setting_choice(r, key, protocols, "protocol", &place, e) < 0)
 		return -1;
 	((struct smtp_upstream *)at)->lmtp = place == 1;
 	return 0;
@@ -225,12 +223,10 @@ static int
 read_identity(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
 	unsigned place;
 
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, config_identities, "identity", &place, e) < 0)
+	if (setting_choice(r, key, config_identities, "identity", &place, e) < 0)
 		return -1;
 	((struct smtp_upstream *)at)->identity = (enum smtp_identity)place;
 	return 0;
@@ -242,12 +238,10 @@ static int
 read_dial(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
 	unsigned place;
 
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, dials, "dial", &place, e) < 0)
+	if (setting_choice(r, key, dials, "dial", &place, e) < 0)
 		return -1;
 	((struct smtp_upstream *)at)->dial_connect = place;
 	return 0;

@@ -105,13 +105,10 @@ static int
 read_full(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
-
 	(void)s;
-	if (lex_expect(r->lex, "full", e) < 0 ||
-	    setting_value(r, key, &t, e) < 0)
+	if (lex_expect(r->lex, "full", e) < 0)
 		return -1;
-	return setting_one_of(&t, when_full, "way out", at, e);
+	return setting_choice(r, key, when_full, "way out", at, e);
 }
 
 static void

@@ -42,13 +42,11 @@ int
 config_read_pregreet(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
 	unsigned place;
 
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, pregreet_words, "way with early talkers", &place,
-		e) < 0)
+	if (setting_choice(r, key, pregreet_words, "way with early talkers",
+		&place, e) < 0)
 		return -1;
 	((struct smtp_limits *)at)->pregreet = place;
 	return 0;

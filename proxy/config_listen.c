@@ -117,12 +117,10 @@ static int
 read_auth(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
 	unsigned place;
 
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, auths, "auth", &place, e) < 0)
+	if (setting_choice(r, key, auths, "auth", &place, e) < 0)
 		return -1;
 	*(enum smtp_auth *)at = (enum smtp_auth)place;
 	return 0;

@@ -108,13 +108,10 @@ static int
 read_on(struct reader *r, const struct setting *s, const struct lex_token *key,
     void *at, struct error *e)
 {
-	struct lex_token t;
-
 	(void)s;
-	if (lex_expect(r->lex, "unavailable", e) < 0 ||
-	    setting_value(r, key, &t, e) < 0)
+	if (lex_expect(r->lex, "unavailable", e) < 0)
 		return -1;
-	return setting_one_of(&t, unavailable_words,
+	return setting_choice(r, key, unavailable_words,
 	    "word after \"on unavailable\"", at, e);
 }
 
@@ -129,12 +126,8 @@ static int
 read_obey(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
-
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	return setting_one_of(&t, obey_words, "word after \"obey\"", at, e);
+	return setting_choice(r, key, obey_words, "word after \"obey\"", at, e);
 }
 
 static void

@@ -458,6 +458,18 @@ setting_one_of(const struct lex_token *t, const char *const *words,
 }
 
 int
+setting_choice(struct reader *r, const struct lex_token *key,
+    const char *const *words, const char *what, unsigned *place,
+    struct error *e)
+{
+	struct lex_token t;
+
+	if (setting_value(r, key, &t, e) < 0)
+		return -1;
+	return setting_one_of(&t, words, what, place, e);
+}
+
+int
 setting_net(const struct lex_token *t, struct site_net *net, struct error *e)
 {
 	const char *wrong = network_parse(t->text, net);

@@ -104,6 +104,10 @@ void *setting_grow(struct reader *, const void *a, size_t n, size_t size);
 /* One of a NULL-terminated list of words; its place in it. */
 int setting_one_of(const struct lex_token *, const char *const *words,
     const char *what, unsigned *place, struct error *e);
+/* ... as the value of key. */
+int setting_choice(struct reader *, const struct lex_token *key,
+    const char *const *words, const char *what, unsigned *place,
+    struct error *e);
 /* An address or network. */
 int setting_net(const struct lex_token *, struct site_net *, struct error *e);
 

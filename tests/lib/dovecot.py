@@ -15,7 +15,6 @@ does; without it the test fails.
 import os
 import pwd
 import signal
-import socket
 import subprocess
 
 import maildir
@@ -58,14 +57,6 @@ service lmtp {{
   }}
 }}
 """
-
-
-def _is_open(address):
-    try:
-        socket.create_connection(address, 1).close()
-        return True
-    except OSError:
-        return False
 
 
 PASSWORDS = """
@@ -157,7 +148,7 @@ class Dovecot(_Program):
         self.run(t, CONF.format(dir=self.dir, socket=self.socket,
                                 host=self.address[0], port=self.address[1],
                                 dovecot="dovecot", login="dovenull"),
-                 lambda: _is_open(self.address))
+                 lambda: net.is_open(self.address))
 
     def mails(self, user):
         return maildir.mails(os.path.join(self.dir, "mail", user))

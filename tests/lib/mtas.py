@@ -17,7 +17,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 
 import maildir
@@ -41,14 +40,6 @@ opensmtpd:x:102:
 opensmtpq:x:103:
 keep:x:%d:
 """ % KEEPER
-
-
-def _is_open(address):
-    try:
-        socket.create_connection(address, 1).close()
-        return True
-    except OSError:
-        return False
 
 
 class Mta:
@@ -80,7 +71,7 @@ class Mta:
             stdout=self.output, stderr=self.output, start_new_session=True,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
         t.defer(self.stop)
-        if not tap.until(lambda: _is_open(self.address), 20):
+        if not tap.until(lambda: net.is_open(self.address), 20):
             raise RuntimeError("%s does not start:\n%s" % (type(self).__name__, self.log()))
 
     def _at(self, path):

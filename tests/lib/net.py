@@ -18,6 +18,15 @@ def free_port(host="127.0.0.1"):
         return s.getsockname()[1]
 
 
+def is_open(address):
+    """Somebody listens there."""
+    try:
+        socket.create_connection(address, 1).close()
+        return True
+    except OSError:
+        return False
+
+
 class Server:
     """Listens at a free loopback port or a unix socket's path; each connection
     is given to serve(sock) in a thread of its own."""
