@@ -430,7 +430,8 @@ class Daemon:
         self.log, self.port, self.ready = [], None, threading.Event()
         threading.Thread(target=self.read_log, args=(verbose,), daemon=True).start()
         if not self.ready.wait(WAIT) or self.port is None:
-            raise SystemExit("posternd does not start: %s%s" % ("".join(self.log), conf))
+            self.process.kill()
+            raise Mismatch("posternd does not start: %s%s" % ("".join(self.log), conf))
 
     @staticmethod
     def unit(key, value):
@@ -626,16 +627,20 @@ class Play:
         self.server = server(script, self.sink.port,
                              self.second.port if self.second else 0, verbose)
         self.process, self.port = self.server.process, self.server.port
-        if script.mode == "early":
+        try:
+            if script.mode != "early":
+                self.await_probes(script)
             self.slowly, self.clients = slowly, [Client(self.port, slowly)]
-            return
-        if script.sink not in ("down", "none"):
-            self.sink.wait(lambda: self.sink.finished == 1)  # the probe
-            self.sink.heard.clear()
-        if self.second:
-            self.second.wait(lambda: self.second.finished == 1)
-            self.second.heard.clear()
-        self.slowly, self.clients = slowly, [Client(self.port, slowly)]
+        except (Mismatch, OSError):
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def await_probes(self, script):
+        probed = [] if script.sink in ("down", "none") else [self.sink]
+        for sink in probed + [self.second] * (self.second is not None):
+            sink.wait(lambda s=sink: s.finished >= 1)
+            sink.heard.clear()
 
     @property
     def client(self):
@@ -701,7 +706,10 @@ class Play:
 
 
 def play(server, script, slowly, verbose):
-    p = Play(server, script, slowly, verbose)
+    try:
+        p = Play(server, script, slowly, verbose)
+    except (Mismatch, OSError) as e:
+        return "before its first line: %s" % e
     at = 0
     try:
         for n, kind, text in script.steps:
@@ -761,7 +769,8 @@ def main(args):
         why = play(server, script, slowly, verbose)
         failed += why is not None
         print("%sok %d - %s, %s%s" % ("not " if why else "", i, script.name,
-              "byte by byte" if slowly else "whole", "\n# " + why if why else ""))
+              "byte by byte" if slowly else "whole",
+             "\n# " + why.replace("\n", "\n# ") if why else ""))
         sys.stdout.flush()
     return failed > 0
 
