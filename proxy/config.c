@@ -577,7 +577,7 @@ static const struct setting top_table[] = {
 	{ "spool_memory", setting_read_size, setting_print_size,
 	    IN(spool.max_memory), "1M", "0", "1G", 0 },
 	{ "spool_memory_all", setting_read_size, setting_print_size,
-	    IN(spool.all_memory), "32M", "0", "64G", 0 },
+	    IN(spool.all_memory), "128M", "0", "64G", 0 },
 	{ "state", setting_read_path, setting_print_word, IN(keeper.state_dir),
 	    "/var/lib/postern", NULL, NULL, 0 },
 	{ "metrics", config_read_metrics, config_print_metrics, IN(daemon),

@@ -25,7 +25,7 @@ struct spool_conf {
 	const char *dir;    /* for the unlinked files */
 	size_t max_memory;  /* bytes of one message kept in memory (1 MiB) ... */
 	size_t all_memory;  /* ... and more, while all of the pool's together
-			       hold no more than so many (32 MiB) */
+			       hold no more than so many (128 MiB) */
 };
 
 /* One a worker: the reusable blocks and the configuration. */

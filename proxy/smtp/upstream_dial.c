@@ -3,6 +3,10 @@
  * who the client is. RFC 5321 3.1, 4.1.1.1; XCLIENT_README, XFORWARD_README.
  *
  *   [PROXY header ->] BANNER -> EHLO [-> HELO] -> [XCLIENT -> AGAIN] -> READY
+ *                          '--------> XCLIENT -> AGAIN -> READY
+ *
+ * Where a server is known to take XCLIENT from us, that comes at once: what it
+ * announces before would be forgotten. If it refuses that, all begins with EHLO.
  *
  * A kept connection has that behind it. It is told the client's name if it
  * heard another one last: EHLO forgets all that was before (RFC 5321 4.1.4).
@@ -57,11 +61,20 @@ ready(struct upstream *u)
 		again_tell(u);
 }
 
+static void
+say_xclient(struct upstream *u, unsigned attributes)
+{
+	identity_xclient(&u->queue, u->client, attributes);
+	upstream_expect(u, WANTED);
+	u->step = STEP_XCLIENT;
+}
+
 void
 upstream_identify(struct upstream *u)
 {
 	const struct keywords *k = &u->keywords;
 
+	u->server->xclient = k->xclient;
 	if (!u->identity) {
 		ready(u);
 		return;
@@ -84,9 +97,7 @@ upstream_identify(struct upstream *u)
 			upstream_fail_identity(u, "XCLIENT ADDR is not announced", NULL);
 			return;
 		}
-		identity_xclient(&u->queue, u->client, k->xclient);
-		upstream_expect(u, WANTED);
-		u->step = STEP_XCLIENT;
+		say_xclient(u, k->xclient);
 		return;
 	}
 }
@@ -99,13 +110,28 @@ upstream_say_ehlo(struct upstream *u)
 	upstream_pump(u);
 }
 
+/* In clear alone: XCLIENT comes after STARTTLS. */
+static bool
+takes_xclient(const struct upstream *u)
+{
+	const struct smtp_upstream *c = u->conf.hop->conf;
+
+	return u->identity && c->identity == IDENTITY_XCLIENT &&
+	    c->tls.level == TLS_NONE && !u->server->wants_ehlo &&
+	    (u->server->xclient & ATTR_ADDR);
+}
+
 static void
 greeted(struct upstream *u, const struct reply_lines *r)
 {
-	if (r->code == 220)
-		say_hello(u, ehlo(u), STEP_EHLO);
-	else
+	if (r->code != 220) {
 		upstream_fail_dial(u, "it refuses connections");
+	} else if (takes_xclient(u)) {
+		u->unasked = true;
+		say_xclient(u, u->server->xclient);
+	} else {
+		say_hello(u, ehlo(u), STEP_EHLO);
+	}
 }
 
 static void
@@ -139,8 +165,14 @@ answered_helo(struct upstream *u, const struct reply_lines *r)
 static void
 answered_xclient(struct upstream *u, const struct reply_lines *r)
 {
+	bool unasked = u->unasked;
+
+	u->unasked = false;
+	u->server->wants_ehlo |= unasked && r->code != 220;
 	if (r->code == 220)
 		say_hello(u, ehlo(u), STEP_AGAIN);
+	else if (unasked)
+		say_hello(u, ehlo(u), STEP_EHLO);
 	else if (u->renewing)
 		upstream_fail_dial(u, "XCLIENT was refused");
 	else
@@ -222,7 +254,7 @@ upstream_dial_server(struct upstream *u, struct server *to)
 	u->dialled_ms = loop_now_ms(u->conf.loop);
 	u->keywords = (struct keywords){ 0 };
 	u->mails = u->junk = 0;
-	u->refused = u->handed_on = false;
+	u->refused = u->handed_on = u->unasked = false;
 	u->at = UPSTREAM_DIALLING;
 	if (u->conf.hop->conf->tls.level != TLS_DANE || u->without_tls)
 		upstream_connect(u);

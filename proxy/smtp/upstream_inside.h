@@ -106,6 +106,7 @@ struct upstream {
 	bool refused;        /* it said 4xx or 5xx: nobody else's from now on */
 	bool at_rest;        /* nothing was asked for a while */
 	bool handed_on;      /* it was kept once */
+	bool unasked;        /* XCLIENT was said before EHLO */
 	bool renewing;       /* kept, and introduced to another client */
 	struct again again;
 	TAILQ_ENTRY(upstream) next; /* on its server's list: */

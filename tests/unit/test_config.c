@@ -104,7 +104,7 @@ defaults_are_the_manuals(void **state)
 	assert_int_equal(c->inspect.max_memory, 1u << 30);
 	assert_string_equal(c->spool.dir, "/var/spool/postern");
 	assert_int_equal(c->spool.max_memory, 1 << 20);
-	assert_int_equal(c->spool.all_memory, 32 << 20);
+	assert_int_equal(c->spool.all_memory, 128 << 20);
 	assert_string_equal(c->keeper.state_dir, "/var/lib/postern");
 	assert_null(c->keeper.maildirs[0]);
 	assert_int_equal(c->keeper.settings.history_days, 30);
