@@ -20,6 +20,7 @@ static const char *const limit_names[LIMITS] = {
 	[LIMIT_RECIPIENT_RATE] = "client_recipient_rate",
 	[LIMIT_AUTH_RATE] = "client_auth_rate",
 	[LIMIT_TLS_RATE] = "client_new_tls_session_rate",
+	[LIMIT_COMMAND_RATE] = "client_command_rate",
 	[LIMIT_RECIPIENTS] = "recipients",
 	[LIMIT_SOFT_ERRORS] = "soft_errors",
 	[LIMIT_ERRORS] = "errors",

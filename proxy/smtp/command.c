@@ -12,6 +12,7 @@
 #include "smtp/auth.h"
 #include "smtp/command.h"
 #include "smtp/etrn.h"
+#include "smtp/limits.h"
 #include "smtp/route.h"
 #include "smtp/starttls.h"
 
@@ -326,6 +327,8 @@ command_run(struct session *s, struct pn_str line, enum line_fault fault)
 	struct pn_str arg, verb;
 	const struct command *c;
 
+	if (!limits_command(s))
+		return;
 	if (fault != LINE_GOOD) {
 		s->junk++;
 		refuse_line(s, fault);

@@ -323,3 +323,13 @@ limits_tls(struct session *s)
 	return may(s, RATE_TLS, LIMIT_TLS_RATE, 454, "4.7.0",
 	    "too many new TLS sessions");
 }
+
+bool
+limits_command(struct session *s)
+{
+	if (may(s, RATE_COMMANDS, LIMIT_COMMAND_RATE, 421, "4.7.0",
+		"too many commands"))
+		return true;
+	s->dismissed = true;
+	return false;
+}

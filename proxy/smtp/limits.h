@@ -34,6 +34,8 @@ bool limits_mail(struct session *);
 bool limits_rcpt(struct session *);
 bool limits_auth(struct session *);
 bool limits_tls(struct session *);
+/* Any command; the session ends with it. */
+bool limits_command(struct session *);
 
 /* One recipient more than a message may have: said. */
 void limits_recipients(struct session *);

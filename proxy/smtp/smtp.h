@@ -120,6 +120,7 @@ enum limit_rate {
 	RATE_RECIPIENTS,
 	RATE_AUTH,
 	RATE_TLS, /* new sessions */
+	RATE_COMMANDS,
 	LIMIT_RATES
 };
 

@@ -64,7 +64,9 @@ limits(int argc, char **argv)
 		    [RATE_RECIPIENTS] = (unsigned)number(argc, argv,
 			"recipient_rate", 0),
 		    [RATE_AUTH] = (unsigned)number(argc, argv, "auth_rate", 0),
-		    [RATE_TLS] = (unsigned)number(argc, argv, "tls_rate", 0) } };
+		    [RATE_TLS] = (unsigned)number(argc, argv, "tls_rate", 0),
+		    [RATE_COMMANDS] = (unsigned)number(argc, argv,
+			"command_rate", 0) } };
 }
 
 static enum smtp_auth

@@ -365,6 +365,7 @@ class Daemon:
               "connection_rate": "client_connection_rate_limit %s",
               "message_rate": "client_message_rate_limit %s",
               "recipient_rate": "client_recipient_rate_limit %s",
+              "command_rate": "client_command_rate_limit %s",
               "auth_rate": "client_auth_rate_limit %s",
               "tls_rate": "client_new_tls_session_rate_limit %s",
               "rate_unit": "rate_time_unit %s",
