@@ -747,6 +747,7 @@ finish(struct master *m)
 	}
 	io_close(m->metrics);
 	free((char *)m->control_path);
+	arena_free(m->secrets);
 	loop_free(m->loop);
 }
 

@@ -89,8 +89,10 @@ source_put_header(struct buf *b, enum smtp_identity by, const struct client *c)
 static bool
 is_loopback(const struct source *s)
 {
-	return s->v4 ? s->addr[12] == 127
-		     : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)s->addr);
+	struct in6_addr six;
+
+	memcpy(&six, s->addr, sizeof(six));
+	return s->v4 ? s->addr[12] == 127 : IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 int

@@ -3,7 +3,7 @@
  * what follows its octets, of which none may be lost or added and whose line
  * ends are what a naive reading says.
  *
- * Covers: proxy/smtp/bdat.c proxy/smtp/dot.c
+ * Covers: proxy/smtp/bdat.c
  */
 #include "smtp/bdat.h"
 

@@ -31,6 +31,17 @@ write_map(struct pn_str text)
 	must(pwrite(MAP_FD, text.p, text.n, 0) == (ssize_t)text.n);
 }
 
+static int
+count(void *arg, struct pn_str value, const struct lex_pos *pos,
+    struct error *e)
+{
+	(void)value;
+	(void)pos;
+	(void)e;
+	++*(size_t *)arg;
+	return 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -59,6 +70,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(one.line == two.line);
 		buf_fini(&one.value);
 		buf_fini(&two.value);
+	}
+	if (r != NULL) {
+		size_t n = 0;
+
+		(void)rules_map_each(r, PN_STR_V("m"), count, &n, &e);
+		must(rules_map_find(r, run, PN_STR_V("mm"), key, &one, &e) < 0);
 	}
 	rules_free(r);
 	rules_run_free(run);

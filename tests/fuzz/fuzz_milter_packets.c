@@ -22,10 +22,18 @@ feed(const uint8_t *p, size_t n, size_t slice, size_t bite, struct buf *out)
 
 	for (size_t len, got; n > 0; p += len, n -= len) {
 		len = n < slice ? n : slice;
+		got = packets_direct(&k);
+		if (got > 0) { /* past us, as libmilter reads a large body */
+			len = len < got ? len : got;
+			must(buf_add(out, p, len));
+			packets_passed(&k, len);
+			continue;
+		}
 		packets_add(&k, p, len);
 		while ((got = packets_take(&k, piece, bite)) > 0)
 			must(buf_add(out, piece, got));
 	}
+	packets_rest(&k);
 	packets_fini(&k);
 }
 

@@ -91,6 +91,26 @@ read_lines(struct pn_str in)
 	buf_fini(&b);
 }
 
+/* What one announces is what it shares with itself. */
+static void
+read_keywords(struct pn_str reply)
+{
+	struct keywords k, both = { 0 };
+	struct ehlo e = { .hostname = "h", .next = &k, .size_limit = 1000,
+		.starttls = true, .identity = "XCLIENT", .auth = true };
+	struct buf out = { 0 };
+
+	keywords_read(&k, reply);
+	must(strlen(k.auth) < sizeof(k.auth));
+	keywords_join(&both, &k);
+	keywords_join(&both, &k);
+	must(both.chunking == k.chunking && both.xclient == k.xclient);
+	(void)keywords_have_mechanism(&k, PN_STR_V("plain"));
+	ehlo_put(&out, &e);
+	must(buf_len(&out) > 0);
+	buf_fini(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -101,10 +121,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_lines(in);
 	(void)buf_add_str(&b, in);
 	while (reply_take(&b, &r) == REPLY_WHOLE) {
-		struct keywords k;
-
 		must(reply_text(&r).n <= r.raw.n);
-		keywords_read(&k, r.raw);
+		read_keywords(r.raw);
 	}
 	buf_fini(&b);
 	return 0;
