@@ -68,7 +68,7 @@ class Outcome:
 
     def __init__(self, replies, sent, held):
         self.replies = replies
-        self.sent = sent
+        self.sent = sorted(sent, key=repr)  # Postfix sends several at once
         self.held = held
 
     def __eq__(self, other):
