@@ -255,9 +255,8 @@ class Sink:
             raise Mismatch("the next hop also heard %r %r" % (rest, list(self.messages)))
 
     def go_away(self):
-        """accept() would still take one of a socket that is only closed."""
+        """Nobody listens any more; the port stays taken, lest another gets it."""
         self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
 
     def close_all(self):
         for sock in self.connections:
