@@ -6,7 +6,7 @@ tests_dialogs_door_LDADD = libsmtp.la libengine.la libmail.la libbase.la $(EVENT
 TESTS += tests/dialogs/replay.py tests/dialogs/busy.py tests/dialogs/smuggle.py
 EXTRA_DIST += tests/dialogs/replay.py tests/dialogs/busy.py tests/dialogs/smuggle.py $(srcdir)/tests/dialogs/*.txt \
 	$(srcdir)/tests/dialogs/*.table tests/dialogs/README.md
-INTEGRATION += tests/dialogs/daemon.py tests/dialogs/release.py
+INTEGRATION += tests/dialogs/release.py
 EXTRA_DIST += tests/dialogs/daemon.py tests/dialogs/release.py
 # the milter door in the same company
 check_PROGRAMS += tests/dialogs/milter_door

@@ -11,7 +11,9 @@ check_PROGRAMS += tests/lib/recorder
 tests_lib_recorder_SOURCES = tests/lib/recorder.c
 tests_lib_recorder_LDADD = $(MILTER_LIBS) $(JANSSON_LIBS)
 
-INTEGRATION = tests/integration/relay_postfix.py \
+# The longest first: others fill the time beside them.
+INTEGRATION = tests/dialogs/daemon.py tests/integration/milter_peers.py \
+	tests/integration/relay_postfix.py \
 	tests/integration/tls_hostile.py \
 	tests/integration/tls_in.py \
 	tests/integration/tls_out.py \
@@ -36,7 +38,6 @@ INTEGRATION = tests/integration/relay_postfix.py \
 	tests/integration/rotate.py \
 	tests/integration/scan_equal.py \
 	tests/integration/doors_equal.py \
-	tests/integration/milter_peers.py \
 	tests/integration/milter_recorder.py \
 	tests/integration/module.py \
 	tests/integration/milter_client.py \
