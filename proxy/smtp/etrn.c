@@ -67,11 +67,7 @@ etrn_do(struct session *s, struct pn_str arg)
 static enum turn
 fail(struct session *s)
 {
-	if (upstream_at(s->up) == UPSTREAM_FAILED)
-		session_reply(s, upstream_failure(s->up));
-	else
-		session_say(s, 451, "4.4.2",
-		    "The connection to the next hop was lost");
+	session_reply(s, upstream_failure(s->up));
 	s->state = SESSION_COMMAND;
 	return TURN_AGAIN;
 }

@@ -256,11 +256,7 @@ note_rest(struct session *s, struct reply_lines r)
 static bool
 note_lost(struct session *s)
 {
-	static const struct reply lost = { .code = 451, .status = "4.4.2",
-		.text = PN_STR("The connection to the next hop was lost") };
-	const struct reply *r = upstream_at(s->up) == UPSTREAM_FAILED
-	    ? upstream_failure(s->up)
-	    : &lost;
+	const struct reply *r = upstream_failure(s->up);
 	struct buf text = { 0 };
 	bool ok;
 

@@ -189,11 +189,7 @@ answer_theirs(struct session *s, const struct answer *a,
 static void
 answer_failed(struct session *s, const struct answer *a)
 {
-	static const struct reply lost = { .code = 451, .status = "4.4.2",
-		.text = PN_STR("The connection to the next hop was lost") };
-	const struct reply *r = upstream_at(s->up) == UPSTREAM_FAILED
-	    ? upstream_failure(s->up)
-	    : &lost;
+	const struct reply *r = upstream_failure(s->up);
 
 	if (a->kind == ANSWER_HIDDEN)
 		return;

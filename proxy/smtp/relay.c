@@ -263,11 +263,8 @@ session_last_word(struct session *s)
 	if (!upstream_take(s->up, &r)) {
 		if (upstream_at(s->up) == UPSTREAM_READY)
 			return session_wait_elsewhere(s);
-		if (upstream_at(s->up) == UPSTREAM_FAILED) {
-			session_reply(s, upstream_failure(s->up));
-			return end(s, upstream_failure(s->up)->code);
-		}
-		return end_lost(s);
+		session_reply(s, upstream_failure(s->up));
+		return end(s, upstream_failure(s->up)->code);
 	}
 	FAULT("relayed");
 	session_pass_on(s, &r);

@@ -91,11 +91,7 @@ set_rest(struct release *r, uint16_t code, struct pn_str text)
 static void
 set_all_failed(struct release *r)
 {
-	static const struct reply lost = { .code = 451,
-		.text = PN_STR("The connection to the next hop was lost") };
-	const struct reply *why = upstream_at(r->up) == UPSTREAM_FAILED
-	    ? upstream_failure(r->up)
-	    : &lost;
+	const struct reply *why = upstream_failure(r->up);
 
 	set_all(r, why->code, why->text);
 }

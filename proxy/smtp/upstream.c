@@ -234,7 +234,10 @@ upstream_server(const struct upstream *u)
 const struct reply *
 upstream_failure(const struct upstream *u)
 {
-	return &u->failure;
+	static const struct reply lost = { .code = 451, .status = "4.4.2",
+		.text = PN_STR("The connection to the next hop was lost") };
+
+	return u->at == UPSTREAM_FAILED ? &u->failure : &lost;
 }
 
 /* ---- commands ---- */

@@ -25,7 +25,7 @@ enum upstream_at {
 	UPSTREAM_DOWN,     /* never dialled, or closed while nothing was asked */
 	UPSTREAM_DIALLING,
 	UPSTREAM_READY,
-	UPSTREAM_FAILED    /* upstream_failure() says what the client hears */
+	UPSTREAM_FAILED
 };
 
 struct upstream_conf {
@@ -66,6 +66,8 @@ const struct server *upstream_server(const struct upstream *);
 /* It may carry this client's mail, as far as his identity goes. */
 bool upstream_is_for(const struct upstream *, const struct client *);
 enum upstream_at upstream_at(const struct upstream *);
+/* What the client hears where it is not READY: why it FAILED, else that the
+ * connection was lost. */
 const struct reply *upstream_failure(const struct upstream *);
 /* READY, and of no more use for this client than for others, or asked nothing
  * for a while: to be given back. NULL is fine. */
