@@ -36,7 +36,6 @@ struct server {
 	unsigned weight;        /* among those of one priority */
 	bool draining;          /* gets no new mail */
 	struct keywords known;  /* what it last announced */
-	unsigned xclient;       /* ... to us, before it took us for a client */
 	bool wants_ehlo;        /* before XCLIENT */
 	struct tls_memory tls;  /* the session that it may resume */
 	struct upstream *probe; /* under way, or NULL */

@@ -64,6 +64,7 @@ ready(struct upstream *u)
 static void
 say_xclient(struct upstream *u, unsigned attributes)
 {
+	u->keywords.xclient = attributes;
 	identity_xclient(&u->queue, u->client, attributes);
 	upstream_expect(u, WANTED);
 	u->step = STEP_XCLIENT;
@@ -74,7 +75,6 @@ upstream_identify(struct upstream *u)
 {
 	const struct keywords *k = &u->keywords;
 
-	u->server->xclient = k->xclient;
 	if (!u->identity) {
 		ready(u);
 		return;
@@ -118,7 +118,7 @@ takes_xclient(const struct upstream *u)
 
 	return u->identity && c->identity == IDENTITY_XCLIENT &&
 	    c->tls.level == TLS_NONE && !u->server->wants_ehlo &&
-	    (u->server->xclient & ATTR_ADDR);
+	    (u->server->known.xclient & ATTR_ADDR);
 }
 
 static void
@@ -128,7 +128,7 @@ greeted(struct upstream *u, const struct reply_lines *r)
 		upstream_fail_dial(u, "it refuses connections");
 	} else if (takes_xclient(u)) {
 		u->unasked = true;
-		say_xclient(u, u->server->xclient);
+		say_xclient(u, u->server->known.xclient);
 	} else {
 		say_hello(u, ehlo(u), STEP_EHLO);
 	}
@@ -179,12 +179,16 @@ answered_xclient(struct upstream *u, const struct reply_lines *r)
 		upstream_fail_identity(u, "XCLIENT was refused", r);
 }
 
-/* The keywords it now shows to the client it thinks we are. */
+/* The keywords it now shows to the client it thinks we are; but XCLIENT as it
+ * takes it from us. */
 static void
 answered_again(struct upstream *u, const struct reply_lines *r)
 {
+	unsigned xclient = u->keywords.xclient;
+
 	if (r->code == 250) {
 		keywords_read(&u->keywords, r->raw);
+		u->keywords.xclient = xclient;
 		ready(u);
 	} else {
 		upstream_fail_dial(u, "it refuses EHLO after XCLIENT");
