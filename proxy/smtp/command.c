@@ -104,7 +104,8 @@ check_data(struct session *s, struct pn_str arg)
 		return false;
 	}
 	if (s->t->envelope.n_accepted == 0) { /* RFC 2033 4.2 wants 503 */
-		session_say(s, s->listener->lmtp ? 503 : 554, "5.5.1", "Error: no valid recipients");
+		session_say(s, s->listener->lmtp ? 503 : 554, "5.5.1",
+		    "Error: no valid recipients");
 		return false;
 	}
 	return true;
@@ -166,6 +167,8 @@ do_quit(struct session *s, struct pn_str arg)
 
 /* ---- the table ---- */
 
+static void do_help(struct session *, struct pn_str arg); /* it reads this: */
+
 static const struct command commands[] = {
 	{ PN_STR("RCPT"), NEED_MAIL, false, command_check_rcpt, command_do_rcpt },
 	{ PN_STR("MAIL"), NEED_HELO, false, command_check_mail, command_do_mail },
@@ -176,7 +179,7 @@ static const struct command commands[] = {
 	{ PN_STR("QUIT"), NEED_NOTHING, false, no_argument, do_quit },
 	{ PN_STR("RSET"), NEED_NOTHING, true, no_argument, do_rset },
 	{ PN_STR("NOOP"), NEED_NOTHING, true, NULL, do_noop },
-	{ PN_STR("HELP"), NEED_NOTHING, true, NULL, command_do_help },
+	{ PN_STR("HELP"), NEED_NOTHING, true, NULL, do_help },
 	{ PN_STR("VRFY"), NEED_NOTHING, true, NULL, do_vrfy },
 	{ PN_STR("EXPN"), NEED_NOTHING, true, NULL, do_expn },
 	{ PN_STR("BDAT"), NEED_NOTHING, false, NULL, bdat_run },
@@ -223,8 +226,6 @@ is_offered(const struct session *s, const struct command *c)
 		return starttls_offered(s);
 	if (c->proceed == auth_do)
 		return auth_is_offered(s);
-	if (c->proceed == command_do_starttls)
-		return starttls_offered(s);
 	if (c->proceed == etrn_do)
 		return etrn_is_offered(s);
 	if (c->proceed == command_do_xclient)
@@ -235,8 +236,8 @@ is_offered(const struct session *s, const struct command *c)
 	return is_spoken(s, c);
 }
 
-void
-command_do_help(struct session *s, struct pn_str arg)
+static void
+do_help(struct session *s, struct pn_str arg)
 {
 	struct buf verbs = { 0 };
 

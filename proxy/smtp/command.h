@@ -3,8 +3,8 @@
  * small ones), command_mail.c (MAIL and RCPT), command_identity.c (XCLIENT and
  * XFORWARD), auth.c, etrn.c, starttls.c.
  *
- * check() looks at syntax and limits, replies and says false; do() runs after
- * it and says in which state the session goes on.
+ * check looks at syntax and limits, replies and says false; do runs after it
+ * and says in which state the session goes on.
  */
 #ifndef SMTP_COMMAND_H
 #define SMTP_COMMAND_H
@@ -21,8 +21,6 @@ enum need {
 
 /* Is it the time for such a command? 503 is said otherwise. */
 bool command_in_order(struct session *, enum need);
-
-void command_do_help(struct session *, struct pn_str arg);
 
 bool command_check_mail(struct session *, struct pn_str arg);
 void command_do_mail(struct session *, struct pn_str arg);
