@@ -146,8 +146,9 @@ upstream_expect(struct upstream *u, enum expected kind)
 	(void)buf_add(&u->expected, &byte, 1);
 }
 
-struct buf *
-upstream_lines(struct upstream *u)
+/* Where commands are put together. */
+static struct buf *
+lines_of(struct upstream *u)
 {
 	return u->again.on ? &u->again.lines : &u->queue;
 }
@@ -155,7 +156,7 @@ upstream_lines(struct upstream *u)
 void
 upstream_command(struct upstream *u, enum expected kind, const char *text)
 {
-	(void)buf_puts(upstream_lines(u), text);
+	(void)buf_puts(lines_of(u), text);
 	again_expect(u, kind);
 	again_pass(u);
 }
@@ -289,7 +290,7 @@ upstream_mail(struct upstream *u, const struct envelope *e,
 	u->binary = p.binary;
 	upstream_set_id(u, id);
 	again_begin(u, c);
-	lines = upstream_lines(u);
+	lines = lines_of(u);
 	if (u->conf.hop->conf->identity == IDENTITY_XFORWARD)
 		for (unsigned n = identity_xforward(lines, c, id, local,
 			 u->keywords.xforward);
@@ -310,7 +311,7 @@ bool
 upstream_rcpt(struct upstream *u, const struct rcpt *r)
 {
 	struct pn_str params = r->params;
-	struct buf *lines = upstream_lines(u);
+	struct buf *lines = lines_of(u);
 	struct params p;
 
 	/* Whom a milter added need not be known by it: he gets the message. */
@@ -373,14 +374,14 @@ void
 upstream_auth(struct upstream *u, struct pn_str line)
 {
 	u->engaged = true;
-	(void)buf_add_str(&u->queue, line);
+	(void)buf_add_str(lines_of(u), line);
 	upstream_command(u, SECRET, "\r\n");
 }
 
 void
 upstream_command_line(struct upstream *u, struct pn_str line)
 {
-	(void)buf_add_str(&u->queue, line);
+	(void)buf_add_str(lines_of(u), line);
 	upstream_command(u, WANTED, "\r\n");
 }
 
@@ -388,7 +389,7 @@ void
 upstream_hello(struct upstream *u, struct pn_str helo)
 {
 	u->helo = helo;
-	(void)buf_puts(&u->queue, u->conf.hop->conf->lmtp ? "LHLO " : "EHLO ");
+	(void)buf_printf(lines_of(u), "%s ", upstream_hello_verb(u));
 	upstream_command_line(u, helo);
 }
 

@@ -38,10 +38,16 @@ say_hello(struct upstream *u, const char *verb, enum step step)
 	u->step = step;
 }
 
-static const char *
-ehlo(const struct upstream *u)
+const char *
+upstream_hello_verb(const struct upstream *u)
 {
 	return u->conf.hop->conf->lmtp ? "LHLO" : "EHLO";
+}
+
+static void
+say_ehlo(struct upstream *u, enum step step)
+{
+	say_hello(u, upstream_hello_verb(u), step);
 }
 
 static void
@@ -106,7 +112,7 @@ upstream_identify(struct upstream *u)
 void
 upstream_say_ehlo(struct upstream *u)
 {
-	say_hello(u, ehlo(u), STEP_EHLO);
+	say_ehlo(u, STEP_EHLO);
 	upstream_pump(u);
 }
 
@@ -130,7 +136,7 @@ greeted(struct upstream *u, const struct reply_lines *r)
 		u->unasked = true;
 		say_xclient(u, u->server->known.xclient);
 	} else {
-		say_hello(u, ehlo(u), STEP_EHLO);
+		say_ehlo(u, STEP_EHLO);
 	}
 }
 
@@ -170,9 +176,9 @@ answered_xclient(struct upstream *u, const struct reply_lines *r)
 	u->unasked = false;
 	u->server->wants_ehlo |= unasked && r->code != 220;
 	if (r->code == 220)
-		say_hello(u, ehlo(u), STEP_AGAIN);
+		say_ehlo(u, STEP_AGAIN);
 	else if (unasked)
-		say_hello(u, ehlo(u), STEP_EHLO);
+		say_ehlo(u, STEP_EHLO);
 	else if (u->renewing)
 		upstream_fail_dial(u, "XCLIENT was refused");
 	else
@@ -338,13 +344,20 @@ begin(struct upstream *u, const struct client *client, struct pn_str helo,
 	set_limit(u);
 }
 
+/* The first server of a plan that was just made. */
+static void
+dial_first(struct upstream *u)
+{
+	u->at = UPSTREAM_DOWN;
+	if (!upstream_dial_next(u))
+		upstream_fail_dial(u, "all its servers are away");
+}
+
 static void
 dial_these(struct upstream *u, struct server *const *found, size_t n)
 {
 	plan_make(&u->plan, u->conf.hop, found, n);
-	u->at = UPSTREAM_DOWN;
-	if (!upstream_dial_next(u))
-		upstream_fail_dial(u, "all its servers are away");
+	dial_first(u);
 }
 
 /* Those without a name can be dialled all the same. */
@@ -407,8 +420,9 @@ upstream_dial_anew(struct upstream *u)
 	dial_any(u);
 }
 
-void
-upstream_adopt(struct upstream *u, const struct upstream_conf *conf,
+/* A kept connection is this client's now. */
+static void
+adopt(struct upstream *u, const struct upstream_conf *conf,
     const struct client *client, struct pn_str helo, const char *id)
 {
 	u->conf = *conf;
@@ -425,7 +439,7 @@ upstream_adopt(struct upstream *u, const struct upstream_conf *conf,
 	if (u->conf.hop->conf->identity == IDENTITY_XCLIENT)
 		upstream_identify(u);
 	else
-		say_hello(u, ehlo(u), STEP_EHLO);
+		say_ehlo(u, STEP_EHLO);
 	if (u->at == UPSTREAM_DIALLING)
 		upstream_pump(u);
 }
@@ -459,7 +473,7 @@ upstream_get(const struct upstream_conf *conf, const char *domain,
 			 : NULL;
 	if (u != NULL) {
 		plan_fini(&plan);
-		upstream_adopt(u, conf, client, helo, id);
+		adopt(u, conf, client, helo, id);
 		return u;
 	}
 	u = upstream_new(conf);
@@ -468,8 +482,8 @@ upstream_get(const struct upstream_conf *conf, const char *domain,
 	u->plan = plan;
 	if (names)
 		dial_any(u);
-	else if (!upstream_dial_next(u))
-		upstream_fail_dial(u, "all its servers are away");
+	else
+		dial_first(u);
 	return u;
 }
 

@@ -1,8 +1,9 @@
 /*
  * upstream_inside - what a connection to a next hop is made of, for the files
  * that are upstream: upstream.c (commands and replies), upstream_dial.c (until
- * it is READY), upstream_again.c (a mail's first commands once more),
- * upstream_end.c (the ways it ends), kept.c (between two clients).
+ * it is READY; TLS in upstream_tls.c, DANE in upstream_dane.c),
+ * upstream_again.c (a mail's first commands once more), upstream_end.c (the
+ * ways it ends), kept.c (between two clients).
  *
  * What was asked stands in `expected`, one byte a command, in order: WANTED
  * CONTINUED and SECRET replies are the owner's, the others are dealt with by
@@ -120,8 +121,6 @@ struct upstream {
 void upstream_arm(struct upstream *);
 /* A reply of this kind is due, in its turn. */
 void upstream_expect(struct upstream *, enum expected);
-/* Where commands are put together. */
-struct buf *upstream_lines(struct upstream *);
 /* The end of a command (or all of it), and its reply is due. */
 void upstream_command(struct upstream *, enum expected, const char *text);
 /* Send what may be sent. The connection may have failed afterwards. */
@@ -144,15 +143,23 @@ void upstream_dial_on(struct upstream *);
 bool upstream_dial_next(struct upstream *);
 /* For the client at hand: from the first server that may be tried. */
 void upstream_dial_anew(struct upstream *);
-/* A kept connection is this client's now. */
-void upstream_adopt(struct upstream *, const struct upstream_conf *,
-    const struct client *, struct pn_str helo, const char *id);
+/* This server: DIALLING, or FAILED at once. */
+void upstream_dial_server(struct upstream *, struct server *);
+/* ... of which all is known that must be known before. */
+void upstream_connect(struct upstream *);
+/* Connected: it greets. */
+void upstream_await_banner(struct upstream *);
+/* "EHLO", or "LHLO" to one that speaks LMTP. */
+const char *upstream_hello_verb(const struct upstream *);
+void upstream_say_ehlo(struct upstream *);
+/* Greeted, and TLS was dealt with: hand on who the client is. */
+void upstream_identify(struct upstream *);
 
 /* ---- once more (upstream_again.c) ---- */
 
 /* A mail begins: remember its commands, if that may be of use. */
 void again_begin(struct upstream *, const struct client *);
-/* A reply of this kind is due, in its turn. */
+/* As upstream_expect(), of a command that may be told again. */
 void again_expect(struct upstream *, enum expected);
 /* The lines so far go on into the queue. */
 void again_pass(struct upstream *);
@@ -163,16 +170,6 @@ void again_end(struct upstream *);
 bool again_dial(struct upstream *);
 /* The other one is READY: tell it. */
 void again_tell(struct upstream *);
-
-/* This server. False: FAILED, or another one is dialled. */
-void upstream_dial_server(struct upstream *, struct server *);
-/* ... is known by all that must be known before. */
-void upstream_connect(struct upstream *);
-/* Connected: it greets. */
-void upstream_await_banner(struct upstream *);
-void upstream_say_ehlo(struct upstream *);
-/* Greeted, and TLS was dealt with: hand on who the client is. */
-void upstream_identify(struct upstream *);
 
 /* ---- TLS (upstream_tls.c) ---- */
 
