@@ -61,11 +61,8 @@ static const char schema[] =
     " bytes = bytes + new.size; END;";
 
 /* What the first version's table has not. */
-static const char *const later_columns[] = { "tries INTEGER NOT NULL DEFAULT 0",
-	"since_us INTEGER NOT NULL DEFAULT 0",
-	"next_us INTEGER NOT NULL DEFAULT 0",
-	"worker INTEGER NOT NULL DEFAULT 0",
-	"generation INTEGER NOT NULL DEFAULT 0" };
+static const char *const later_columns[] = { "tries", "since_us", "next_us",
+	"worker", "generation" };
 
 /* ---- names ---- */
 
@@ -460,19 +457,33 @@ make_folders(struct quarantine *q, const char *state_dir, struct error *e)
 }
 
 static int
-upgrade(sqlite3 *db, struct error *e)
+add_column(sqlite3 *db, const char *name, struct error *e)
 {
 	char sql[128];
-	int had = db_has_column(db, "quarantine", "tries", e);
+	int has = db_has_column(db, "quarantine", name, e);
 
-	for (size_t i = 0; had == 0 && i < PN_COUNT(later_columns); i++) {
-		(void)snprintf(sql, sizeof(sql),
-		    "ALTER TABLE quarantine ADD COLUMN %s", later_columns[i]);
-		if (db_run(db, e, sql, "") < 0)
-			return -1;
-	}
-	return had < 0 ? -1 : db_run(db, e, "CREATE INDEX IF NOT EXISTS"
-	    " quarantine_next ON quarantine(next_us) WHERE next_us > 0", "");
+	if (has != 0)
+		return has < 0 ? -1 : 0;
+	(void)snprintf(sql, sizeof(sql), "ALTER TABLE quarantine"
+	    " ADD COLUMN %s INTEGER NOT NULL DEFAULT 0", name);
+	return db_run(db, e, sql, "");
+}
+
+/* All of it or nothing: who is killed meanwhile is followed by another keeper,
+ * and the one of a master that died may be at it, too. */
+static int
+upgrade(sqlite3 *db, struct error *e)
+{
+	int got = db_begin(db, e);
+
+	if (got < 0)
+		return -1;
+	for (size_t i = 0; i < PN_COUNT(later_columns) && got == 0; i++)
+		got = add_column(db, later_columns[i], e);
+	if (got == 0)
+		got = db_run(db, e, "CREATE INDEX IF NOT EXISTS quarantine_next"
+		    " ON quarantine(next_us) WHERE next_us > 0", "");
+	return db_commit(db, got, e);
 }
 
 struct quarantine *

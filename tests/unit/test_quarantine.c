@@ -668,14 +668,11 @@ a_class_may_drop_its_oldest(void **state)
 
 /* ---- files of before ---- */
 
+/* The first version's index, and what was added to it since. */
 static void
-an_index_of_the_first_version_is_taken_over(void **state)
+make_old_index(struct world *w, const char *added)
 {
-	struct world *w = *state;
-	struct quarantine *q;
-	struct keep_job j;
 	sqlite3 *db;
-	int64_t n, bytes;
 	struct error e;
 
 	assert_int_equal(db_open(&db, world_path(w, "index.db"), DB_EACH_COMMIT,
@@ -690,7 +687,20 @@ an_index_of_the_first_version_is_taken_over(void **state)
 	    " listener TEXT, trace TEXT);"
 	    "INSERT INTO quarantine(id, time_us, state, class, size)"
 	    " VALUES('idaaaaaa', 1, 'held', 'spam', 42);", &e), 0);
+	if (added != NULL)
+		assert_int_equal(db_run(db, &e, added, ""), 0);
 	db_close(db);
+}
+
+static void
+an_index_is_taken_over(struct world *w, const char *added)
+{
+	struct quarantine *q;
+	struct keep_job j;
+	int64_t n, bytes;
+	struct error e;
+
+	make_old_index(w, added);
 	q = opened(w);
 	assert_state(q, "held");
 	assert_int_equal(quarantine_count(q, &n, &bytes, &e), 0);
@@ -700,6 +710,20 @@ an_index_of_the_first_version_is_taken_over(void **state)
 	    w->arena, &e), 1);
 	assert_int_equal(release(q, 7), 0);
 	quarantine_close(q);
+}
+
+static void
+an_index_of_the_first_version_is_taken_over(void **state)
+{
+	an_index_is_taken_over(*state, NULL);
+}
+
+/* Its keeper was killed when it had one of the columns. */
+static void
+an_index_that_was_half_taken_over_is(void **state)
+{
+	an_index_is_taken_over(*state, "ALTER TABLE quarantine"
+	    " ADD COLUMN tries INTEGER NOT NULL DEFAULT 0");
 }
 
 static void
@@ -804,6 +828,7 @@ main(void)
 		TEST(a_full_class_takes_no_more),
 		TEST(a_class_may_drop_its_oldest),
 		TEST(an_index_of_the_first_version_is_taken_over),
+		TEST(an_index_that_was_half_taken_over_is),
 		TEST(lists_newest_first_in_pages),
 		TEST(a_list_holds_what_is_meant),
 	};
