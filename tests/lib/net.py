@@ -5,17 +5,36 @@ smtplib repairs line ends and dots on its way; tests of a transparent proxy
 must not.
 """
 
+import errno
 import os
+import random
 import re
 import socket
 import threading
 
+PORTS = range(20000, 32000)     # below those that the kernel gives to whoever asks
+claims = []
+
 
 def free_port(host="127.0.0.1"):
-    """A port nobody listens on now. For servers that cannot report port 0."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    """A port for a server that cannot report port 0: nobody listens on it, and
+    no other test gets it, nor any client as its own, as long as we run."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in random.sample(PORTS, len(PORTS)):
+        # A name in the kernel, which goes when we go.
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0postern-test-port-%d" % port)
+            with socket.socket(family) as s:
+                s.bind((host, port))
+        except OSError as e:
+            claim.close()
+            if e.errno != errno.EADDRINUSE:
+                raise
+            continue
+        claims.append(claim)
+        return port
+    raise RuntimeError("no port is free")
 
 
 def is_open(address):
