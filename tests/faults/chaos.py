@@ -24,7 +24,8 @@ import tap
 from postern import Postern
 from sink import Sink
 
-SECONDS = 10
+SECONDS = 10            # or, where too little comes through, up to thrice
+ENOUGH = 100
 CLIENTS = 8
 POLICY = """
 rule held { when subject contains "hold me"; then quarantine class tests; }
@@ -89,7 +90,7 @@ def kill_one(daemon, dice, killed):
     killed[role] += 1
     if role == "master":
         daemon.process.wait(10)
-        if not tap.until(lambda: not daemon.running(), 15):
+        if not tap.until(lambda: not daemon.running(), 30):
             raise RuntimeError("children outlive their master")
         daemon.start()
 
@@ -119,8 +120,13 @@ def chaos(t, dice, name):
     stop, killed = threading.Event(), collections.Counter()
     clients = [Client(("127.0.0.1", port), i, stop, name == "maildir")
                for i in range(CLIENTS)]
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
+    began = time.monotonic()
+
+    def enough():
+        got = sum(a[2] == 250 for c in clients for a in list(c.attempts))
+        return got > ENOUGH and len(killed) >= 3
+    while time.monotonic() < began + SECONDS or (
+            not enough() and time.monotonic() < began + 3 * SECONDS):
         time.sleep(dice.uniform(0.05, 0.4))
         kill_one(daemon, dice, killed)
     stop.set()
@@ -156,7 +162,7 @@ def chaos(t, dice, name):
     t.note("killed: %r; heard: %r" % (dict(killed), dict(heard)))
     t.note("%d connections were cut with a mail under way: %d left nothing, %d all"
            % (sum(cut), *cut))
-    t.ok(heard[250] > 100 and len(killed) >= 3,
+    t.ok(heard[250] > ENOUGH and len(killed) >= 3,
          "%s: %d mails got through, %d processes were killed"
          % (name, heard[250], sum(killed.values())))
     t.ok(not wrong, "%s: each of %d attempts left what its client heard"
@@ -172,4 +178,4 @@ def test(t):
     chaos(t, dice, "relay")
 
 
-tap.run(test, 180)
+tap.run(test, 300)

@@ -119,6 +119,8 @@ Syslog no
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     t.defer(signer.wait)
     t.defer(signer.terminate)
+    if not tap.until(lambda: net.is_open(("127.0.0.1", port)), 30):
+        raise RuntimeError("opendkim does not listen")
 
     behind = Postfix(t, "second",
                      main="smtpd_authorized_xclient_hosts = 127.0.0.1\n")

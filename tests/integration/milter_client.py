@@ -379,10 +379,10 @@ def unavailable(t):
         m.script = at(stage, what)
         began, r = time.time(), w.mail()
         t.ok(r.code == 451 and "a check is not available" in r.text and
-             time.time() - began < 3, "%s at %s is 451" % (how, stage), r)
+             time.time() - began < 30, "%s at %s is 451" % (how, stage), r)
     m.script = None
-    r = w.mail()
-    t.same(r.code, 250, "well again", r)
+    # 300 ms are not much for it here.
+    t.ok(tap.until(lambda: w.mail().code == 250), "well again", w.daemon.log()[-900:])
     t.ok('module=milter.m result="well again"' in w.daemon.log(), "says the log")
     status = lambda: w.daemon.cli("status").stdout
     t.ok(tap.until(lambda: "last error: " in status(), 10),

@@ -101,15 +101,15 @@ UNTAKEN = (
 
 def untaken(t):
     """What cannot be done: 451, or with `accept` the message as it came."""
-    w = World(t, "untaken", "content_timeout 5s;")
-    easy = World(t, "easy", "content_timeout 5s; on unavailable accept;")
+    w = World(t, "untaken", "content_timeout 60s;")
+    easy = World(t, "easy", "content_timeout 60s; on unavailable accept;")
     for name, what, why in UNTAKEN:
         script = at("eom", [add_header("X-Before", "1")] + what + [CONTINUE])
         began = time.time()
         r, got = w.mail(script)
         t.ok(r.code == 451 and got == [] and why in w.why(), name + ": 451", r, got,
              w.why())
-        t.ok(time.time() - began < 5, "in a moment", time.time() - began)
+        t.ok(time.time() - began < 50, "not for want of time", time.time() - began)
         r, got = easy.mail(script)
         t.same((r.code, [(len(x[1]), x[2]) for x in got]), (250, [(1, BODY)]),
                "or the mail as it came", r)
@@ -131,11 +131,11 @@ def late(t):
         w.m.script = None
         t.same(w.more(c).code, 250, "refuses not the next one", w.why())
     w.daemon.end()
-    w = World(t, "endless", "content_timeout 300ms; command_timeout 300ms;")
+    w = World(t, "endless", "content_timeout 500ms; command_timeout 500ms;")
     for stage in ("rcpt", "eom"):
         began = time.time()
-        r, got = w.mail(at(stage, [0.05, PROGRESS] * 200))
-        t.ok(r.code == 451 and got == [] and time.time() - began < 8 and
+        r, got = w.mail(at(stage, [0.05, PROGRESS] * 800))
+        t.ok(r.code == 451 and got == [] and time.time() - began < 35 and
              "has no end" in w.why(), "progress for ever at " + stage, r, w.why())
     w.daemon.end()
 

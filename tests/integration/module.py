@@ -257,7 +257,7 @@ def keeper_away(t, build, run):
         took = time.monotonic() - began
         os.kill(keeper, 18)
     t.same(reply.code, 250, "a keeper that hangs holds nobody back", reply)
-    t.ok(0.8 < took < 4, "for longer than the module's time limit", took)
+    t.ok(0.8 < took < 15, "for longer than the module's time limit", took)
 
 
 REFUSED = r"refused=\d+"

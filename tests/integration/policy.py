@@ -81,7 +81,7 @@ def through_smtp(t, daemon):
          "a program in a zip is refused, by its name, with a reference", reply)
     ref = found.group(2) if found else "none"
     done = daemon.cli("explain", ref)
-    t.ok(tap.until(lambda: daemon.cli("explain", ref).returncode == 0, 5)
+    t.ok(tap.until(lambda: daemon.cli("explain", ref).returncode == 0, 20)
          and "exe-attachment" in daemon.cli("explain", ref).stdout,
          "which explain explains", done.stdout, done.stderr)
     t.ok(re.search(r"id=%s .*ev=message .*code=550" % ref, daemon.log()),

@@ -64,7 +64,7 @@ def fronted(t, folder, pf, free):
     conf = conf.replace("*:25", "127.0.0.1:0")
     daemon = Postern(t, name=folder, listen=" ", upstream=conf, policy=POLICY)
     both_ways(t, daemon.address, pf, daemon, folder)
-    t.ok(re.search(r"client=unknown\[127\.0\.0\.9\]", pf.log()),
+    t.ok(re.search(r"client=unknown\[127\.0\.0\.9\]", pf.whole_log()),
          folder + ": Postfix logs the client's address", pf.log()[-2000:])
 
 
@@ -96,7 +96,7 @@ def proxy_filter(t):
     daemon = Postern(t, name="filter", listen=" ", policy=POLICY,
                      upstream=snippet("proxy-filter", "postern.conf", free))
     both_ways(t, pf.address, pf, daemon, "proxy-filter")
-    t.ok(re.search(r"orig_client=unknown\[127\.0\.0\.9\]", pf.log()),
+    t.ok(re.search(r"orig_client=unknown\[127\.0\.0\.9\]", pf.whole_log()),
          "proxy-filter: the second smtpd logs the client", pf.log()[-2000:])
     t.ok(daemon.wait_log(r"ev=message.*client=127\.0\.0\.9\b"),
          "proxy-filter: postern judges the client's address", daemon.log()[-2000:])
@@ -122,7 +122,7 @@ def milter(t):
     daemon = Postern(t, name="beside", listen=tcp_listen, upstream=conf, policy=POLICY
                      + 'rule keep { when subject contains "keep me"; then quarantine; }')
     both_ways(t, pf.address, pf, daemon, "milter")
-    t.ok(re.search(r"milter-reject: END-OF-MESSAGE .*127\.0\.0\.9.*5\.7\.1 not here", pf.log()),
+    t.ok(re.search(r"milter-reject: END-OF-MESSAGE .*127\.0\.0\.9.*5\.7\.1 not here", pf.whole_log()),
          "milter: Postfix logs what it refused for us", pf.log()[-2000:])
     reply = net.send(pf.address, "ada@client.example", ["one@example.com"],
                      BODY % (b"keep me", b"held"))

@@ -124,7 +124,7 @@ def before_queue(t):
     pf.settle()
     t.same(sum(b"marker queue" in m for m in pf.mails("one")), 1,
            "delivered exactly once", pf.log()[-2000:])
-    t.ok(re.search(r"orig_client=unknown\[127\.0\.0\.9\]", pf.log()),
+    t.ok(re.search(r"orig_client=unknown\[127\.0\.0\.9\]", pf.whole_log()),
          "the reinjecting smtpd logs the original client (XFORWARD)", pf.log()[-3000:])
     t.ok(daemon.wait_log(r"ev=message.*client=127\.0\.0\.9\b"),
          "postern takes 127.0.0.9 for the client", daemon.log()[-2000:])

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -25,15 +26,16 @@ class Hop:
     def __init__(self, t):
         self.answers = {}
         self.asked = []
-        self.slow = None
+        self.answer = threading.Event()     # none to a message while it is not set
+        self.answer.set()
         self.sink = Sink(script=self.script)
         t.defer(self.sink.close)
 
     def script(self, session, stage, line):
         if stage == "rcpt":
             self.asked.append(line)
-        if stage == "body" and self.slow is not None:
-            time.sleep(self.slow)
+        if stage == "body":
+            self.answer.wait(60)
         waiting = self.answers.get(line) or self.answers.get(stage)
         return waiting.pop(0) if waiting else None
 
@@ -62,18 +64,20 @@ def kill(daemon, role):
 def test(t):
     hop = Hop(t)
     daemon = Postern(t, upstream="server %s; identity xclient;" % hop.sink.server, policy=POLICY,
-                     extra="release_retry 2s 1s; release_life 12s;")
+                     extra="release_retry 5s 1s; release_life 20s;")
 
     # 451 twice, the keeper killed between, and one recipient has his last word.
     ident = hold(daemon, b"one")
     hop.answers = {b"RCPT TO:<eve@example.com>": [b"550 5.1.1 no such user\r\n"],
                    "body": [b"451 4.3.0 later\r\n", b"451 4.3.0 later still\r\n"]}
+    began = time.time()
     done = daemon.cli("quarantine", "release", ident)
+    ended = time.time()
     t.ok(done.returncode == 75, "put off: the command says so", done.returncode, done.stdout)
     first = show(daemon, ident)
     t.same((first["state"], first["tries"], [r["state"] for r in first["recipients"]]),
            ("waiting", 1, ["waiting", "refused"]), "it waits, for one of the two")
-    t.ok(0 < first["next_us"] / 1e6 - time.time() <= 2.1, "and the next try is known",
+    t.ok(began + 5 <= first["next_us"] / 1e6 <= ended + 5.1, "and the next try is known",
          first["next_us"])
     t.ok("later" in daemon.cli("quarantine", "show", ident).stdout, "with the words of the last one")
     hop.asked.clear()
@@ -88,31 +92,32 @@ def test(t):
 
     # The keeper dies while the worker is at it: that worker tells the next one.
     ident = hold(daemon, b"two")
-    hop.slow = 1.5
+    hop.answer.clear()
     began = len(hop.asked)
     asking = subprocess.Popen([os.path.join(daemon.build, "postern"), "-c", daemon.conf,
                                "quarantine", "release", ident],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    tap.until(lambda: len(hop.asked) == began + 2, 10)
+    tap.until(lambda: len(hop.asked) == began + 2, 30)
     kill(daemon, "keeper")
+    hop.answer.set()
     asking.wait(20)
     t.ok(tap.until(lambda: state(daemon, ident) == "released", 15),
          "an outcome reaches the keeper that follows", show(daemon, ident))
-    hop.slow = None
     t.same(hop.sink.holding(b"hold two"), 1, "one copy")
 
     # The worker dies: nobody knows, and it is tried again.
     ident = hold(daemon, b"three")
-    hop.slow, began = 3, len(hop.asked)
+    hop.answer.clear()
+    began = len(hop.asked)
     asking = subprocess.Popen([os.path.join(daemon.build, "postern"), "-c", daemon.conf,
                                "quarantine", "release", ident],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    tap.until(lambda: len(hop.asked) == began + 2, 10)
+    tap.until(lambda: len(hop.asked) == began + 2, 30)
     kill(daemon, "worker")
     asking.wait(20)
     lost = show(daemon, ident)
     t.ok(lost["state"] == "unknown" and lost["next_us"] > 0, "a worker that dies: unknown", lost)
-    hop.slow = None
+    hop.answer.set()
     t.ok(tap.until(lambda: state(daemon, ident) == "released", 15), "and tried again",
          show(daemon, ident))
 
@@ -129,14 +134,14 @@ def test(t):
     # Its time is over; a reload changes how long that is.
     ident = hold(daemon, b"five")
     hop.answers = {"mail": [b"451 4.3.0 never\r\n"] * 100}
-    daemon.configure(POLICY, extra="release_retry 1s; release_life 2500ms;")
+    daemon.configure(POLICY, extra="release_retry 1s; release_life 3500ms;")
     daemon.reload()
     daemon.wait_log("ev=reload result=ok")
     daemon.cli("quarantine", "release", ident)
     t.ok(tap.until(lambda: state(daemon, ident) == "failed", 15), "its time is over",
          show(daemon, ident))
     tries = show(daemon, ident)["tries"]
-    t.ok(3 <= tries <= 4, "after the tries that had room in it", tries)
+    t.ok(2 <= tries <= 5, "after the tries that had room in it", tries)
     time.sleep(1.5)
     t.same(show(daemon, ident)["tries"], tries, "it is left alone")
     hop.answers = {}

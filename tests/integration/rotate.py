@@ -41,6 +41,11 @@ def files(folder):
     return sorted(glob.glob(os.path.join(folder, "mail.log*")))
 
 
+def written(folder):
+    return [line for f in files(folder)
+            for line in open(f, errors="replace").read().split("\n")[:-1]]
+
+
 def holders(daemon, path):
     """Processes of the daemon that have this file open."""
     got = set()
@@ -88,16 +93,17 @@ def test(t):
     t.ok(not (holders(daemon, path + ".%d" % (TURNS - 1)) - readers),
          "and let go of the old file")
 
-    lines = [line for f in files(folder)
-             for line in open(f, errors="replace").read().split("\n")[:-1]]
+    def messages():
+        return [m.group(1) for m in (re.search(r"^\S+ \S+ id=(\S+) .* ev=message ", line)
+                                     for line in written(folder)) if m]
+    tap.until(lambda: len(messages()) >= sent, 20, 0.2)
+    ids, lines = messages(), written(folder)
     torn = [line for line in lines if not LINE.match(line)]
     t.ok(not torn, "no line is torn", torn[:3])
     for f in files(folder):
         data = open(f, "rb").read()
         if data and not data.endswith(b"\n"):
             t.ok(False, "%s ends within a line" % f)
-    ids = [m.group(1) for m in (re.search(r"^\S+ \S+ id=(\S+) .* ev=message ", line)
-                                for line in lines) if m]
     t.same(len(ids), sent, "each message has its line")
     t.same(len(set(ids)), len(ids), "once")
     t.ok(all(os.path.getsize(f) > 0 for f in files(folder)), "each file has some",

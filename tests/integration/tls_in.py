@@ -4,6 +4,7 @@ restart, client certificates as facts, and what a client may not do."""
 
 import os
 import re
+import select
 import socket
 import ssl
 import sys
@@ -136,16 +137,17 @@ def refused(t, daemon, address, wrapped):
         with net.Client(address if greet else wrapped, greet=greet) as c:
             if greet:
                 c.cmd("STARTTLS")
-            c.sock.settimeout(10)
+            end = None
             try:
-                for byte in b"\x16\x03\x01\x02\x00\x01":
+                for byte in b"\x16\x03\x01\x02\x00\x01" + b"\0" * 60:
                     c.send(bytes([byte]))
-                    time.sleep(0.3)
-                end = c.sock.recv(100)
+                    if select.select([c.sock], [], [], 0.3)[0]:
+                        end = c.sock.recv(100)
+                        break
             except (ConnectionError, net.Cut):
                 end = b""
         took = time.monotonic() - began
-        t.ok(end == b"" and 1.5 < took < 5, "a client that trickles its handshake is cut off", took, end)
+        t.ok(end == b"" and took > 1.5, "a client that trickles its handshake is cut off", took, end)
 
 
 def large(t, daemon, address):

@@ -4,6 +4,7 @@
     pf.address                        # of its smtpd
     pf.mails("a")                     # what a@example.com got
     pf.log()                          # all it logged (postlogd, maillog_file)
+    pf.whole_log()                    # ... and what is on its way there, too
 
 Runs beside any other Postfix of the machine: nothing is shared but the
 programs. Needs root, as Postfix does; without it the test fails.
@@ -123,6 +124,7 @@ class Postfix:
                  port=None):
         self.t = t
         self.name = name
+        self.barriers = 0
         self.domains = domains
         self.dir = t.folder("pf-" + name)
         os.chmod(self.dir, 0o755)
@@ -198,6 +200,15 @@ class Postfix:
                 return f.read()
         except OSError:
             return ""
+
+    def whole_log(self):
+        """With all that any of its processes has said by now: postlogd writes
+        one line after the other, and the last one is ours."""
+        self.barriers += 1
+        last = "barrier-%d." % self.barriers
+        self.command("postlog", "-c", self.etc, "-t", "pf-test", last)
+        self.wait_log(re.escape(last), 20)
+        return self.log()
 
     def wait_log(self, pattern, seconds=10):
         return tap.until(lambda: re.search(pattern, self.log()), seconds)
