@@ -23,7 +23,7 @@ show_summary(const json_t *m)
 {
 	static const char *const keys[] = { "action", "rule", "code",
 		"client", "sender", "recipients", "size", "subject", "policy",
-		"score" };
+		"score", "upstream", "server" };
 	json_int_t code = json_integer_value(json_object_get(m, "code"));
 	const json_t *v;
 
@@ -66,9 +66,14 @@ static void
 show_answer(const json_t *answer)
 {
 	const json_t *m = json_object_get(answer, "message");
-	const json_t *trace = json_object_get(m, "trace");
+	json_t *trace = json_object_get(m, "trace");
 
 	if (json_is_object(trace)) {
+		/* Not known yet when the rules were judged. */
+		(void)json_object_set(
+		    trace, "upstream", json_object_get(m, "upstream"));
+		(void)json_object_set(
+		    trace, "server", json_object_get(m, "server"));
 		render_trace(stdout, trace);
 		show_other_word(m, trace);
 	} else {

@@ -6,6 +6,16 @@
 #include "keeper/protocol.h"
 
 static void
+show_named(const char *key, const json_t *m)
+{
+	if (member(m, key).n == 0)
+		return;
+	(void)printf("%s=", key);
+	show_text(stdout, member(m, key));
+	(void)putchar(' ');
+}
+
+static void
 show_line(const json_t *m)
 {
 	show_text(stdout, member(m, "id"));
@@ -38,6 +48,8 @@ show_line(const json_t *m)
 		show_text(stdout, member(m, "would_rule"));
 		(void)fputs("\" ", stdout);
 	}
+	show_named("upstream", m);
+	show_named("server", m);
 	show_text(stdout, member(m, "subject"));
 	(void)putchar('\n');
 }

@@ -101,6 +101,8 @@ static const struct command {
 	    "  --action WORD    accept, tag, reject, ...\n"
 	    "  --would WORD     what rules in shadow (all, with `enforce no`) would\n"
 	    "                   have done: reject, quarantine, ...\n"
+	    "  --upstream NAME  where it went, or who refused it\n"
+	    "  --server TEXT    stands in the name of the server that did\n"
 	    "  --subject TEXT   stands in it\n"
 	    "  --limit N        default 100; 0 is all\n" },
 	{ "doctor", cli_doctor, "is all well with this machine and its neighbours",

@@ -575,6 +575,13 @@ render_people(FILE *f, const json_t *trace)
 			show_text(f, member(client, known[i]));
 		}
 	(void)fputc('\n', f);
+	if (member(trace, "upstream").n > 0) {
+		(void)fputs("upstream ", f);
+		show_text(f, member(trace, "upstream"));
+		(void)fputs(member(trace, "server").n > 0 ? " " : "", f);
+		show_text(f, member(trace, "server"));
+		(void)fputc('\n', f);
+	}
 }
 
 static void

@@ -108,6 +108,8 @@ search_options(struct mail_search *s, bool held, int argc, char **argv)
 		{ "policy", required_argument, NULL, 'J' },
 		{ "action", required_argument, NULL, 'J' },
 		{ "would", required_argument, NULL, 'J' },
+		{ "upstream", required_argument, NULL, 'J' },
+		{ "server", required_argument, NULL, 'J' },
 		{ "subject", required_argument, NULL, 'S' },
 		{ "state", required_argument, NULL, 'H' },
 		{ "class", required_argument, NULL, 'H' },

@@ -135,6 +135,10 @@ log_verdict(const struct transaction *t, uint16_t code)
 	json_int(&b, "score", t->score);
 	put_rules(&b, "fired", t, false);
 	put_rules(&b, "shadow", t, true);
+	if (t->upstream.n > 0)
+		json_str(&b, "upstream", t->upstream);
+	if (t->server.n > 0)
+		json_str(&b, "server", t->server);
 	if (t->queue_id.n > 0)
 		json_str(&b, "queue", t->queue_id);
 	if (t->normalised)

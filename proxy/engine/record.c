@@ -50,7 +50,16 @@ put_rules(struct buf *b, const struct transaction *t)
 		(void)buf_printf(b, " note=\"%s\"", VIS(t->notes));
 }
 
-/* Nothing of the proxy's: its lines are as they always were. */
+static void
+put_next_hop(struct buf *b, const struct transaction *t)
+{
+	if (t->upstream.n > 0)
+		(void)buf_printf(b, " upstream=%s", VIS(t->upstream));
+	if (t->server.n > 0)
+		(void)buf_printf(b, " server=%s", VIS(t->server));
+}
+
+/* Nothing of the proxy's. */
 static void
 put_door(struct buf *b, const struct transaction *t)
 {
@@ -74,6 +83,7 @@ put_line(const struct transaction *t, const struct verdict *v, uint64_t size,
 	if (!log_wants_own())
 		return;
 	put_rcpts(&to, &t->envelope);
+	put_next_hop(&rest, t);
 	put_rules(&rest, t);
 	put_door(&rest, t);
 	log_info(t->id, event,

@@ -368,6 +368,8 @@ engine_summarise(struct engine *g, struct transaction *t, uint16_t code)
 		.sender = t->envelope.address,
 		.subject = t->subject,
 		.policy = t->policy,
+		.upstream = t->upstream,
+		.server = t->server,
 		.scored = t->score != 0,
 		.score = t->score,
 		.size = t->spool ? spool_size(t->spool) : 0 };

@@ -15,7 +15,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS history("
     " id TEXT PRIMARY KEY, time_us INTEGER NOT NULL, action TEXT, rule TEXT,"
     " code INTEGER, client TEXT, sender TEXT, recipients TEXT, size INTEGER,"
-    " subject TEXT, policy TEXT, score INTEGER, would TEXT, would_rule TEXT"
+    " subject TEXT, policy TEXT, score INTEGER, would TEXT, would_rule TEXT,"
+    " upstream TEXT, server TEXT"
     ") WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS history_time ON history(time_us);"
     "CREATE TABLE IF NOT EXISTS trace("
@@ -24,53 +25,62 @@ static const char schema[] =
     " key BLOB PRIMARY KEY, first_us INTEGER NOT NULL, times INTEGER NOT NULL"
     ") WITHOUT ROWID;";
 
-/* The first version kept traces in the lines. */
+/* The first version kept traces in the lines, */
+static const char *const split_traces[] = {
+	("INSERT OR REPLACE INTO trace SELECT id, trace FROM history"
+	 " WHERE trace <> ''"),
+	"ALTER TABLE history DROP COLUMN trace",
+	"ALTER TABLE history ADD COLUMN subject TEXT",
+	"ALTER TABLE history ADD COLUMN policy TEXT",
+	"ALTER TABLE history ADD COLUMN score INTEGER",
+	NULL
+};
+
+/* ... and knew nothing of what would have become of a message, */
+static const char *const add_would[] = {
+	"ALTER TABLE history ADD COLUMN would TEXT",
+	"ALTER TABLE history ADD COLUMN would_rule TEXT",
+	NULL
+};
+
+/* ... nor to whom it went. */
+static const char *const add_next_hop[] = {
+	"ALTER TABLE history ADD COLUMN upstream TEXT",
+	"ALTER TABLE history ADD COLUMN server TEXT",
+	NULL
+};
+
 static int
-split_traces(sqlite3 *db, struct error *e)
+run_steps(sqlite3 *db, const char *const *steps, struct error *e)
 {
-	static const char *const steps[] = {
-		("INSERT OR REPLACE INTO trace SELECT id, trace FROM history"
-		 " WHERE trace <> ''"),
-		"ALTER TABLE history DROP COLUMN trace",
-		"ALTER TABLE history ADD COLUMN subject TEXT",
-		"ALTER TABLE history ADD COLUMN policy TEXT",
-		"ALTER TABLE history ADD COLUMN score INTEGER"
-	};
 	int got = db_begin(db, e);
 
 	if (got < 0)
 		return -1;
-	for (size_t i = 0; i < PN_COUNT(steps) && got == 0; i++)
-		got = db_run(db, e, steps[i], "");
+	for (; *steps != NULL && got == 0; steps++)
+		got = db_run(db, e, *steps, "");
 	return db_commit(db, got, e);
 }
 
-/* ... and knew nothing of what would have become of a message. */
-static int
-add_would(sqlite3 *db, struct error *e)
-{
-	static const char *const steps[] = {
-		"ALTER TABLE history ADD COLUMN would TEXT",
-		"ALTER TABLE history ADD COLUMN would_rule TEXT"
-	};
-	int got = db_begin(db, e);
-
-	if (got < 0)
-		return -1;
-	for (size_t i = 0; i < PN_COUNT(steps) && got == 0; i++)
-		got = db_run(db, e, steps[i], "");
-	return db_commit(db, got, e);
-}
-
+/* A file of any version before, in the order in which these came. */
 static int
 upgrade(sqlite3 *db, struct error *e)
 {
-	int traces = db_has_column(db, "history", "trace", e);
-	int would = traces < 0 ? -1 : db_has_column(db, "history", "would", e);
+	static const struct {
+		const char *column; /* and it is due */
+		int there;          /* ... when it is there, or is not */
+		const char *const *steps;
+	} versions[] = { { "trace", 1, split_traces },
+		{ "would", 0, add_would }, { "upstream", 0, add_next_hop } };
 
-	if (would < 0 || (traces > 0 && split_traces(db, e) < 0))
-		return -1;
-	return would > 0 ? 0 : add_would(db, e);
+	for (size_t i = 0; i < PN_COUNT(versions); i++) {
+		int has = db_has_column(db, "history", versions[i].column, e);
+
+		if (has < 0 || (has == versions[i].there &&
+				   run_steps(db, versions[i].steps, e) < 0))
+			return -1;
+	}
+	return 0;
 }
 
 struct history *
@@ -111,12 +121,13 @@ add_line(struct history *h, const struct keep_summary *s, bool text,
 	return db_again(h->db, &h->add_line, e,
 	    "INSERT OR REPLACE INTO history(id, time_us, action, rule, code,"
 	    " client, sender, recipients, size, subject, policy, score, would,"
-	    " would_rule)"
-	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL), ?, ?)",
-	    "tittisssisti" "itt", s->id, (int64_t)s->time_us, s->action, s->rule,
+	    " would_rule, upstream, server)"
+	    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, iif(?, ?, NULL), ?, ?,"
+	    " ?, ?)",
+	    "tittisssisti" "itttt", s->id, (int64_t)s->time_us, s->action, s->rule,
 	    (int64_t)s->code, s->client_ip, s->sender, s->rcpts,
 	    (int64_t)s->size, subject, s->policy, (int64_t)s->scored,
-	    s->score, s->would, s->would_rule);
+	    s->score, s->would, s->would_rule, s->upstream, s->server);
 }
 
 static int
@@ -226,7 +237,7 @@ history_put_line(sqlite3_stmt *s, struct buf *b)
 {
 	static const char *const texts[] = { "id", "action", "rule", "client",
 		"sender", "recipients", "subject", "policy", "would",
-		"would_rule" };
+		"would_rule", "upstream", "server" };
 	static const char *const numbers[] = { "time_us", "code", "size" };
 	int at = 0;
 

@@ -13,7 +13,7 @@ struct history {
 
 /* What history_put_line() expects, in this order. */
 #define HISTORY_COLUMNS "id, action, rule, client, sender, recipients," \
-    " subject, policy, would, would_rule, time_us, code, size, score"
+    " subject, policy, would, would_rule, upstream, server, time_us, code, size, score"
 enum history_column {
 	HISTORY_ID,
 	HISTORY_ACTION,
@@ -25,6 +25,8 @@ enum history_column {
 	HISTORY_POLICY,
 	HISTORY_WOULD,
 	HISTORY_WOULD_RULE,
+	HISTORY_UPSTREAM,
+	HISTORY_SERVER,
 	HISTORY_TIME,
 	HISTORY_N_COLUMNS = HISTORY_TIME + 4
 };

@@ -33,6 +33,9 @@ matches(const struct mail_query *q, sqlite3_stmt *s)
 		query_is_or_any(q->rule, db_str(s, HISTORY_WOULD_RULE))) &&
 	    query_is_or_any(q->would, db_str(s, HISTORY_WOULD)) &&
 	    query_is_or_any(q->policy, db_str(s, HISTORY_POLICY)) &&
+	    query_is_or_any(q->upstream, db_str(s, HISTORY_UPSTREAM)) &&
+	    (q->server.n == 0 ||
+		match_text(q->server, db_str(s, HISTORY_SERVER))) &&
 	    query_holds(q, &row) &&
 	    (q->to.n == 0 ||
 		match_addresses(q->to, db_str(s, HISTORY_RECIPIENTS)));

@@ -25,14 +25,16 @@
  *                           action, policy   a name
  *                           would         an action: of rules in shadow, or
  *                                         of all without `enforce`
- *                           subject       stands somewhere in it
+ *                           upstream      a name: of the block
+ *                           subject, server  stands somewhere in it
  *                           limit         100 unless said
  *                           before        an id: the page behind that message
  *                         ASCII letters match in either case. A message: id,
  *                         time_us, action, rule, policy, code, client, sender,
  *                         recipients ("a@x,b@y"), size, subject, score (null
  *                         where none is kept), would and would_rule ("" where
- *                         nothing would have been done)
+ *                         nothing would have been done), upstream and server
+ *                         ("" where no next hop was told of it)
  *   quarantine.list       "messages", newest first, and "more": true where
  *                         there may be others behind the limit. As for
  *                         history: since, until, from, to, client, rule,

@@ -22,6 +22,8 @@ query_read(const json_t *request, unsigned limit, struct mail_query *q)
 	    !control_text(request, "action", &q->action) ||
 	    !control_text(request, "policy", &q->policy) ||
 	    !control_text(request, "would", &q->would) ||
+	    !control_text(request, "upstream", &q->upstream) ||
+	    !control_text(request, "server", &q->server) ||
 	    !control_text(request, "state", &q->state) ||
 	    !control_text(request, "class", &q->class_name) ||
 	    !control_text(request, "subject", &q->subject) ||

@@ -19,6 +19,7 @@ struct mail_query {
 	bool has_client;
 	struct match_net client;
 	struct pn_str action, policy, would; /* history's alone; "": any */
+	struct pn_str upstream, server;      /* likewise */
 	struct pn_str state, class_name;     /* the quarantine's alone */
 	struct pn_str before; /* an id: what came before that one, or "" */
 	unsigned limit;

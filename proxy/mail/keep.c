@@ -69,6 +69,8 @@ keep_summary_pack(const struct keep_summary *s, struct buf *b)
 	pack_u64(b, (uint64_t)s->score);
 	pack_str(b, s->would);
 	pack_str(b, s->would_rule);
+	pack_str(b, s->upstream);
+	pack_str(b, s->server);
 }
 
 bool
@@ -90,6 +92,8 @@ keep_summary_unpack(struct keep_summary *s, struct unpack *u)
 	s->score = (int64_t)unpack_u64(u);
 	s->would = unpack_str(u);
 	s->would_rule = unpack_str(u);
+	s->upstream = unpack_str(u);
+	s->server = unpack_str(u);
 	return !u->failed;
 }
 

@@ -93,6 +93,8 @@ struct keep_summary {
 				     or all without `enforce`, would have made
 				     of it; "" nothing */
 	struct pn_str would_rule;
+	struct pn_str upstream;   /* whom it was told to; "" nobody */
+	struct pn_str server;     /* ... "192.0.2.1:25", or "" */
 };
 
 /*

@@ -69,6 +69,10 @@ struct transaction {
 	struct pn_str subject; /* decoded; "" before the message stage */
 	struct envelope *onward; /* where it goes when it passes; NULL: to whom
 				  it was sent (transaction_onward()) */
+	struct pn_str upstream; /* whom the message, or its recipients, was told
+				  to when it ended: the block's name, and */
+	struct pn_str server;  /* who that was: "192.0.2.1:25"; "" in the milter,
+				  and where nobody was */
 	struct edits edits;    /* to apply if the verdict lets it pass */
 	struct buf trace;      /* JSON: every rule with the values it saw; made
 				  at the message stage of all but plain accepts

@@ -30,6 +30,7 @@ mail_done(struct session *s, uint16_t code)
 {
 	if (code != 0)
 		lmtp_repeat(s);
+	mail_name_next_hop(s);
 	record_message(s->t, s->received, code);
 	shape_message(s, code);
 	count_message(&s->smtp->count, s->t->verdict.action, code,

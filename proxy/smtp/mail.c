@@ -30,11 +30,28 @@ mail_new(struct session *s)
 	return false;
 }
 
+/* Copied: a server that was found by name goes with its connection. */
+void
+mail_name_next_hop(struct session *s)
+{
+	const struct server *to;
+
+	if (s->hop == NULL || (route_is_open(s) && !s->routed))
+		return;
+	to = s->up != NULL && s->hop->conf->maildir == NULL
+	    ? upstream_server(s->up) : NULL;
+	s->t->upstream = arena_str(s->t->arena, pn_str_of(s->hop->conf->name));
+	s->t->server = arena_str(
+	    s->t->arena, pn_str_of(to != NULL ? to->name : ""));
+}
+
 void
 mail_end(struct session *s)
 {
 	bool unfinished = s->mail;
 
+	if (s->t != NULL && unfinished)
+		mail_name_next_hop(s);
 	s->mail = s->utf8 = s->redialled = false;
 	s->received = s->delay.so_far_ms = 0;
 	s->copying = s->chunked = s->answered_each = false;

@@ -90,9 +90,10 @@ repeat_envelope(struct session *s)
 static enum turn
 drop_next_hop(struct session *s)
 {
+	(void)end_lost(s); /* names it */
 	upstream_free(s->up);
 	s->up = NULL;
-	return end_lost(s);
+	return TURN_AGAIN;
 }
 
 static void
@@ -222,9 +223,10 @@ no_go_ahead(struct session *s, const struct reply_lines *r)
 		upstream_rset(s->up);
 		return end(s, code);
 	}
+	(void)end_with(s, 451, "4.3.0", "The next hop is out of step");
 	upstream_free(s->up);
 	s->up = NULL;
-	return end_with(s, 451, "4.3.0", "The next hop is out of step");
+	return TURN_AGAIN;
 }
 
 enum turn

@@ -402,6 +402,7 @@ session_route_dial(struct session *s)
 		open_mail(s);
 		return TURN_AGAIN;
 	}
+	mail_name_next_hop(s); /* whoever did not answer */
 	s->routed = false;
 	s->t->rcpt->code = upstream_failure(s->up)->code;
 	session_reply(s, upstream_failure(s->up));

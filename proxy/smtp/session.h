@@ -257,6 +257,8 @@ void bdat_syntax(struct session *);
 bool mail_new(struct session *);
 /* Forget the mail. */
 void mail_end(struct session *);
+/* To whom the mail at hand was told, for whoever writes of it. */
+void mail_name_next_hop(struct session *);
 /* The upstream, made if there is none, dials: for the mail, or for a command
  * before there is one. */
 void mail_dial(struct session *);

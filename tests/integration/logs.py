@@ -148,13 +148,14 @@ def verdicts(t, daemon):
     t.same(len(got), 15, "a JSON line each verdict")
     one = [v for v in got if v["rule"] == "spam"][0]
     t.ok(re.match(r"\d{4}-\d\d-\d\dT[\d:]+\.\d{6}Z$", one.pop("time")) and one.pop("id")
-         and one.pop("size") > 50 and one.pop("listener"), "with time, id and size", one)
+         and one.pop("size") > 50 and one.pop("listener")
+         and re.fullmatch(r"127\.0\.0\.1:\d+", one.pop("server")), "with time, id, size and server", one)
     t.same(one, {"action": "reject", "code": 554, "status": "5.7.1", "text": "spam",
                  "degraded": False, "rule": "spam", "client": "127.0.0.7", "name": "",
                  "helo": "client.example", "authenticated": False,
                  "sender": "ada@client.example", "recipients": ["one@example.com"],
                  "accepted": 1, "refused": 0, "policy": "default", "score": 0,
-                 "fired": ["spam"], "shadow": ["shadow"]},
+                 "fired": ["spam"], "shadow": ["shadow"], "upstream": "up"},
            "and everything else")
 
 

@@ -470,7 +470,7 @@ def promote(t, daemon):
 
     t.ok(tap.until(trials), "a message passes rules in shadow")
     for words in (("--would", "reject"), ("--rule", "a")):
-        t.ok(" accept     250 - " in trials(*words) and ' would="reject:a" trial\n' in trials(*words),
+        t.ok(" accept     250 - " in trials(*words) and ' would="reject:a" upstream=up trial\n' in trials(*words),
              "what would have become of it: history " + " ".join(words), trials())
     t.same(trials("--would", "quarantine"), "", "and what would not")
 

@@ -36,7 +36,11 @@ upstream watched { server %(w)s; identity none; health 1s; }
 upstream named { server mta.lab.example:%(named)s; identity none; connect_timeout 1s; }
 upstream out { mx port %(port)d; connect_timeout 1s; reply_timeout 5s; }
 upstream far { mx smart.lab.example port %(port)d; connect_timeout 1s; }
-route ways { a.example pool; .b.example named; map transport; default out; }
+route ways { a.example pool; .b.example named; map transport; default out;
+    refused.lab.example refusing; gone.lab.example gone; sales.example.com box; }
+upstream refusing { server %(refusing)s; identity none; }
+upstream gone { server 127.0.0.1:1; identity none; }
+upstream box { deliver maildir %(box)s; }
 """
 
 
@@ -222,6 +226,42 @@ def mail_hosts(t, daemon, port, sinks):
            "mx of a given domain, for all recipients")
 
 
+def named_in_log(t, daemon, pool, named, host, refusing):
+    """Who took a mail, or refused it: in the log, and in history."""
+    by_name = "mta.lab.example[%s]:%d" % named.address
+    mx = "mx0.lab.example[%s]:%d" % host.address
+    for sender, rcpt, event, upstream, servers in (
+            ("one", "x@a.example", "message", "pool", [s.server for s in pool]),
+            ("two", "x@sub.b.example", "message", "named", [by_name]),
+            ("three", "x@one.lab.example", "message", "out", [mx]),
+            ("four", "x@refused.lab.example", "refused", "refusing", [refusing.server]),
+            ("five", "x@gone.lab.example", "refused", "gone", ["127.0.0.1:1"]),
+            ("six", "x@sales.example.com", "message", "box", [""])):
+        sender += "@client.example"
+        net.send(daemon.listening()[1], sender, [rcpt], BODY % b"named.")
+        line = r'id=(\S+) .*ev=%s .* from="<%s>" .* upstream=(\S+)(?: server=(\S+))?' % (event, sender)
+        found = tap.until(lambda: re.search(line, daemon.log()), 10)
+        t.ok(found and found.group(2) == upstream and (found.group(3) or "") in servers,
+             "the log names who took it, or did not: " + upstream, found, daemon.log()[-1500:])
+        row = tap.until(lambda: daemon.ask("history", **{"from": sender})["messages"], 10)[0]
+        t.ok(row["upstream"] == upstream and row["server"] == (found.group(3) or ""),
+             "so does history", row)
+    done = daemon.cli("history", "--upstream", "named", "--server", "MTA.lab", "--from", "two@client.example")
+    t.ok(" upstream=named server=%s x\n" % by_name in done.stdout, "which is asked by it", done.stdout)
+    t.same(daemon.cli("history", "--upstream", "pool", "--server", "mta.lab").stdout, "",
+           "and finds no other")
+    done = daemon.cli("explain", row["id"])
+    t.ok("\nupstream    box\n" in done.stdout, "explain: of an accept", done.stdout, done.stderr)
+    net.send(daemon.listening()[1], "seven@client.example", ["x@sub.b.example"], b"Subject: hold\r\n\r\n.x\r\n")
+    row = tap.until(lambda: daemon.ask("history", **{"from": "seven@client.example"})["messages"], 10)[0]
+    done = daemon.cli("explain", row["id"])
+    t.ok("\nupstream named %s\n" % by_name in done.stdout, "and of a mail that is held", done.stdout)
+    denied = net.send(daemon.listening()[1], "eight@client.example", ["x@nowhere.lab.example"], BODY % b"-")
+    found = tap.until(lambda: re.search(r'ev=refused .*"<eight@.*', daemon.log()), 10)
+    t.ok(denied.code >= 500 and found and " server=" not in found.group(0),
+         "where nobody was told, nobody is named", found)
+
+
 def test(t):
     port = net.free_port()
     a, b, c, w = [Sink(announce=("PIPELINING", "8BITMIME")) for _ in range(4)]
@@ -230,7 +270,9 @@ def test(t):
     named = Sink(host=HOSTS[4])
     for s in [a, b, c, w, named] + sinks:
         t.defer(s.close)
-    values = dict(a=a.server, b=b.server, c=c.server, w=w.server, named=named.address[1], port=port)
+    refusing = Sink(script=lambda session, stage, line: b"550 5.1.1 no\r\n" if stage == "rcpt" else None)
+    t.defer(refusing.close)
+    values = dict(refusing=refusing.server, box=t.path("postern", "maildir"), a=a.server, b=b.server, c=c.server, w=w.server, named=named.address[1], port=port)
     transport = t.write("transport", "@mapped.example named\nfast@one.lab.example pool\n")
     os.chmod(transport, 0o644)
     daemon = Postern(t, policy='rule h { when subject = "hold"; then quarantine; }',
@@ -245,6 +287,7 @@ def test(t):
          "one that is watched is found to be away before there is mail", daemon.cli("status").stdout)
     mail_hosts(t, daemon, port, sinks)
     routes(t, daemon, (a, b, c), named, sinks)
+    named_in_log(t, daemon, (a, b, c), named, sinks[0], refusing)
     with open(transport, "w") as f:
         f.write("@mapped.example pool\n")
     t.ok(tap.until(lambda: one(daemon.listening()[1], "x@mapped.example", b"edited.").code == 250

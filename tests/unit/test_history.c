@@ -245,6 +245,11 @@ a_search_finds_what_is_meant(void **state)
 		{ { .policy = PN_STR("sales") }, "b" },
 		{ { .would = PN_STR("reject") }, "b" },
 		{ { .rule = PN_STR("trial") }, "b" },
+		{ { .upstream = PN_STR("mta") }, "e d" },
+		{ { .upstream = PN_STR("mt") }, "" },
+		{ { .server = PN_STR("Mx.example") }, "e" },
+		{ { .server = PN_STR("192.0.2.1"), .upstream = PN_STR("mta") },
+		    "e d" },
 		{ { .subject = PN_STR("o w") }, "d c b a" },
 		{ { .subject = PN_STR("RECHNUNG") }, "e" },
 		{ { .has_client = true, .client = world_net("192.0.2.7") }, "e d c b" },
@@ -262,6 +267,10 @@ a_search_finds_what_is_meant(void **state)
 	l[2].rcpts = PN_STR_V("zoe@x.org");
 	l[3].action = PN_STR_V("reject");
 	l[3].rule = PN_STR_V("exe");
+	l[3].upstream = PN_STR_V("mta");
+	l[3].server = PN_STR_V("192.0.2.1:25");
+	l[4].upstream = PN_STR_V("mta");
+	l[4].server = PN_STR_V("mx.example[192.0.2.1]:25");
 	l[4].subject = PN_STR_V("Ihre Rechnung");
 	add_lines(h, l, PN_COUNT(l));
 	for (size_t i = 0; i < PN_COUNT(cases); i++) {
@@ -390,8 +399,50 @@ a_file_of_the_first_version_is_taken_over(void **state)
 	assert_true(buf_add(&b, "", 1));
 	assert_non_null(strstr(buf_data(&b), "\"trace\":[1]"));
 	assert_non_null(strstr(buf_data(&b), "\"trace\":null"));
+	assert_non_null(strstr(buf_data(&b), "\"would\":\"\""));
+	assert_non_null(strstr(buf_data(&b), "\"upstream\":\"\""));
 	assert_string_equal(found(h, (struct mail_query){ .limit = 9 }),
 	    "b a");
+	buf_fini(&b);
+	history_close(h);
+}
+
+/* The one that did not know where a message went. */
+static void
+a_file_of_a_later_version_is_taken_over(void **state)
+{
+	struct world *w = *state;
+	struct keep_summary l = line("idbbbbbb", 2);
+	struct buf b = { 0 };
+	struct history *h;
+	struct error e;
+	sqlite3 *db;
+
+	assert_int_equal(db_open(&db, world_path(w, "history.db"),
+	    DB_CHECKPOINTS, "CREATE TABLE history("
+	    " id TEXT PRIMARY KEY, time_us INTEGER NOT NULL, action TEXT,"
+	    " rule TEXT, code INTEGER, client TEXT, sender TEXT,"
+	    " recipients TEXT, size INTEGER, subject TEXT, policy TEXT,"
+	    " score INTEGER, would TEXT, would_rule TEXT) WITHOUT ROWID;"
+	    "INSERT INTO history VALUES('idaaaaaa', 1, 'reject', 'exe', 550,"
+	    " '192.0.2.7', 'bob@x', 'ada@x', 42, 'x', 'p', 3, 'tag', 'r');",
+	    &e), 0);
+	db_close(db);
+	h = opened(w);
+	history_close(h);
+	h = opened(w); /* once is enough */
+	l.upstream = PN_STR_V("mta");
+	l.server = PN_STR_V("192.0.2.1:25");
+	add_lines(h, &l, 1);
+	assert_int_equal(history_show(h, PN_STR_V("idaaaaaa"), &b, &e), 1);
+	assert_true(buf_add(&b, "", 1));
+	assert_non_null(strstr(buf_data(&b), "\"would_rule\":\"r\","
+	    "\"upstream\":\"\",\"server\":\"\",\"time_us\":1,"));
+	buf_clear(&b);
+	assert_int_equal(history_show(h, PN_STR_V("idbbbbbb"), &b, &e), 1);
+	assert_true(buf_add(&b, "", 1));
+	assert_non_null(strstr(buf_data(&b), "\"upstream\":\"mta\","
+	    "\"server\":\"192.0.2.1:25\",\"time_us\":2,"));
 	buf_fini(&b);
 	history_close(h);
 }
@@ -443,6 +494,7 @@ main(void)
 		TEST(a_score_is_a_number_or_null),
 		TEST(without_text_nothing_of_the_message_stays),
 		TEST(a_file_of_the_first_version_is_taken_over),
+		TEST(a_file_of_a_later_version_is_taken_over),
 		TEST(suspects_live_a_day),
 	};
 
