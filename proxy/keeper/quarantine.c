@@ -362,6 +362,18 @@ remove_tmp(void *arg, const char *folder, const char *name, struct error *e)
 	return 0;
 }
 
+/* Without a row it was promised to nobody, unless its row went with an index
+ * that was lost: older than this one. */
+static bool
+is_of_lost_index(const struct quarantine *q, const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ||
+	    (int64_t)st.st_mtim.tv_sec * 1000000 +
+	    st.st_mtim.tv_nsec / 1000 < q->born_us;
+}
+
 static int
 check_file(void *arg, const char *folder, const char *name, struct error *e)
 {
@@ -376,10 +388,11 @@ check_file(void *arg, const char *folder, const char *name, struct error *e)
 	there = quarantine_has(q, id, e);
 	if (there != 0)
 		return there < 0 ? -1 : 0;
-	q->orphans++;
-	if (q->index_is_new) /* the index was lost, not the row: touch nothing */
-		return 0;
 	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (is_of_lost_index(q, path)) {
+		q->orphans++;
+		return 0;
+	}
 	log_warn(name, "quarantine-orphan", "path=\"%s\" action=removed",
 	    VIS(pn_str_of(path)));
 	(void)unlink(path);
@@ -422,7 +435,7 @@ clean_up(struct quarantine *q, struct error *e)
 	    files_each(q->dir, check_folder, q, e) < 0 ||
 	    report_missing(q, e) < 0)
 		return -1;
-	if (q->index_is_new && q->orphans > 0)
+	if (q->orphans > 0)
 		log_error("", "quarantine-index-lost", "files=%u "
 		    "action=left-alone", q->orphans);
 	return 0;
@@ -469,6 +482,18 @@ add_column(sqlite3 *db, const char *name, struct error *e)
 	return db_run(db, e, sql, "");
 }
 
+/* When this index was begun; 0: by a version that did not note it. */
+static int
+note_birth(sqlite3 *db, struct error *e)
+{
+	if (db_run(db, e, "CREATE TABLE IF NOT EXISTS"
+	    " born(time_us INTEGER NOT NULL)", "") < 0)
+		return -1;
+	return db_run(db, e, "INSERT INTO born"
+	    " SELECT iif(EXISTS(SELECT 1 FROM quarantine), 0, ?)"
+	    " WHERE NOT EXISTS(SELECT 1 FROM born)", "i", now_us());
+}
+
 /* All of it or nothing: who is killed meanwhile is followed by another keeper,
  * and the one of a master that died may be at it, too. */
 static int
@@ -483,6 +508,8 @@ upgrade(sqlite3 *db, struct error *e)
 	if (got == 0)
 		got = db_run(db, e, "CREATE INDEX IF NOT EXISTS quarantine_next"
 		    " ON quarantine(next_us) WHERE next_us > 0", "");
+	if (got == 0)
+		got = note_birth(db, e);
 	return db_commit(db, got, e);
 }
 
@@ -495,9 +522,10 @@ quarantine_open(const char *state_dir, struct error *e)
 	q->lock = -1;
 	(void)snprintf(q->dir, sizeof(q->dir), "%s/quarantine", state_dir);
 	(void)snprintf(index, sizeof(index), "%s/index.db", state_dir);
-	q->index_is_new = access(index, F_OK) < 0;
 	if (db_open(&q->db, index, DB_EACH_COMMIT, schema, e) == 0 &&
-	    upgrade(q->db, e) == 0 && quarantine_count_anew(q, e) == 0 &&
+	    upgrade(q->db, e) == 0 &&
+	    db_number(q->db, e, &q->born_us, "SELECT time_us FROM born") == 0 &&
+	    quarantine_count_anew(q, e) == 0 &&
 	    make_folders(q, state_dir, e) == 0 &&
 	    quarantine_recover(q, e) >= 0)
 		return q;

@@ -15,8 +15,8 @@ struct quarantine {
 	char dir[QUARANTINE_DIR_MAX]; /* STATE/quarantine */
 	int lock;           /* STATE/lock, open; locked when we are alone */
 	bool recovered;
-	bool index_is_new;  /* this start: there was none */
-	unsigned orphans;   /* this start: files without a row */
+	int64_t born_us;    /* when its index was begun */
+	unsigned orphans;   /* this start: files whose row an index before had */
 	const struct keeper_settings *settings; /* NULL: no quota */
 	struct quarantine_counts counts;
 	bool clock_known;
