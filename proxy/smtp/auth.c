@@ -57,8 +57,7 @@ login_free(struct login *l)
 static bool
 is_there(const struct session *s)
 {
-	const struct keywords *k =
-	    s->offered.known ? &s->offered : &s->hop->known;
+	const struct keywords *k = command_keywords(s);
 
 	return s->listener->auth != AUTH_NONE &&
 	    s->hop->conf->maildir == NULL &&
@@ -290,15 +289,10 @@ say(struct session *s, struct pn_str line)
 enum turn
 session_auth(struct session *s)
 {
-	switch (upstream_at(s->up)) {
-	case UPSTREAM_DIALLING:
+	if (upstream_at(s->up) == UPSTREAM_DIALLING)
 		return session_wait_elsewhere(s);
-	case UPSTREAM_FAILED:
-	case UPSTREAM_DOWN:
+	if (upstream_at(s->up) != UPSTREAM_READY)
 		return fail(s);
-	case UPSTREAM_READY:
-		break;
-	}
 	if (!keywords_have_mechanism(upstream_keywords(s->up),
 		pn_str_of(s->login->sasl.mechanism)))
 		return fail(s); /* it was promised by another connection */

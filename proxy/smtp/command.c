@@ -293,6 +293,12 @@ command_in_order(struct session *s, enum need need)
 	return false;
 }
 
+const struct keywords *
+command_keywords(const struct session *s)
+{
+	return s->offered.known ? &s->offered : &s->hop->known;
+}
+
 static void
 refuse_line(struct session *s, enum line_fault fault)
 {

@@ -21,6 +21,8 @@ enum need {
 
 /* Is it the time for such a command? 503 is said otherwise. */
 bool command_in_order(struct session *, enum need);
+/* What is known of the next hop: as EHLO offered it, or before EHLO. */
+const struct keywords *command_keywords(const struct session *);
 
 bool command_check_mail(struct session *, struct pn_str arg);
 void command_do_mail(struct session *, struct pn_str arg);

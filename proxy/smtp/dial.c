@@ -31,18 +31,13 @@ enum turn
 session_greeted(struct session *s)
 {
 	dial_begin(s); /* STARTTLS has ended the one before */
-	switch (upstream_at(s->up)) {
-	case UPSTREAM_DIALLING:
+	if (upstream_at(s->up) == UPSTREAM_DIALLING)
 		return session_wait_elsewhere(s);
-	case UPSTREAM_READY:
+	s->state = SESSION_KEYWORDS;
+	if (upstream_at(s->up) == UPSTREAM_READY) {
 		upstream_hello(s->up, s->base->client.helo);
 		s->state = SESSION_HELLO;
-		return TURN_AGAIN;
-	case UPSTREAM_FAILED:
-	case UPSTREAM_DOWN:
-		break;
 	}
-	s->state = SESSION_KEYWORDS;
 	return TURN_AGAIN;
 }
 

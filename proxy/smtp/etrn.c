@@ -26,8 +26,7 @@ is_node(struct pn_str arg)
 bool
 etrn_is_offered(const struct session *s)
 {
-	const struct keywords *k =
-	    s->offered.known ? &s->offered : &s->hop->known;
+	const struct keywords *k = command_keywords(s);
 
 	return s->hop->conf->maildir == NULL && !(k->known && !k->etrn);
 }
@@ -77,15 +76,10 @@ session_etrn(struct session *s)
 {
 	char line[sizeof("ETRN @") + NODE_BYTES];
 
-	switch (upstream_at(s->up)) {
-	case UPSTREAM_DIALLING:
+	if (upstream_at(s->up) == UPSTREAM_DIALLING)
 		return session_wait_elsewhere(s);
-	case UPSTREAM_FAILED:
-	case UPSTREAM_DOWN:
+	if (upstream_at(s->up) != UPSTREAM_READY)
 		return fail(s);
-	case UPSTREAM_READY:
-		break;
-	}
 	(void)snprintf(line, sizeof(line), "ETRN %.*s", PN_STR_ARG(s->node));
 	upstream_command_line(s->up, pn_str_of(line));
 	s->state = SESSION_ETRN_ANSWER;

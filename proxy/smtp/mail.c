@@ -322,15 +322,11 @@ session_mail(struct session *s)
 enum turn
 session_dial(struct session *s)
 {
-	switch (upstream_at(s->up)) {
-	case UPSTREAM_DIALLING:
+	if (upstream_at(s->up) == UPSTREAM_DIALLING)
 		return session_wait_elsewhere(s);
-	case UPSTREAM_READY:
+	if (upstream_at(s->up) == UPSTREAM_READY) {
 		send_mail(s);
 		return TURN_AGAIN;
-	case UPSTREAM_FAILED:
-	case UPSTREAM_DOWN:
-		break;
 	}
 	session_reply(s, upstream_failure(s->up));
 	mail_end(s);
