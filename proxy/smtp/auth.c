@@ -203,13 +203,6 @@ settle(struct session *s, enum count_login result)
 	s->state = SESSION_COMMAND;
 }
 
-static void
-drop_next_hop(struct session *s)
-{
-	upstream_free(s->up);
-	s->up = NULL;
-}
-
 /* The next hop does not answer, or not as AUTH is answered. */
 static enum turn
 fail(struct session *s)
@@ -228,7 +221,7 @@ fail_out_of_step(struct session *s)
 {
 	log_warn(session_id(s), "login", "upstream=%s why=\"%s\"",
 	    s->hop->conf->name, "it answers AUTH with nonsense");
-	drop_next_hop(s);
+	mail_drop(s);
 	return fail(s);
 }
 
@@ -239,7 +232,7 @@ succeed(struct session *s, const struct reply_lines *r)
 	struct pn_str name = arena_str(s->base->arena, sasl_login(sasl));
 
 	if (name.p == NULL) { /* no memory for the name: nobody logged in */
-		drop_next_hop(s);
+		mail_drop(s);
 		return fail(s);
 	}
 	s->base->client.login = name;
@@ -414,7 +407,7 @@ no_hello(struct session *s)
 		auth_lost(s);
 		return;
 	}
-	drop_next_hop(s); /* a mail dials anew */
+	mail_drop(s); /* a mail dials anew */
 	s->state = SESSION_KEYWORDS;
 }
 
@@ -428,7 +421,7 @@ session_hello(struct session *s)
 			return session_wait_elsewhere(s);
 		no_hello(s);
 	} else if (r.code != 250) {
-		drop_next_hop(s);
+		mail_drop(s);
 		no_hello(s);
 	} else {
 		upstream_hello_taken(s->up, &r);

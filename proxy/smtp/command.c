@@ -52,8 +52,7 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 	FAULT("ehlo");
 	mail_end(s);
 	if (!s->logged_in && !dial_is_early(s)) {
-		kept_give(s->up);
-		s->up = NULL;
+		mail_give_back(s);
 	}
 	c->helo = arena_str(s->base->arena, name);
 	c->helo_verb = verb;

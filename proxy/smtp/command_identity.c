@@ -52,8 +52,7 @@ command_do_xclient(struct session *s, struct pn_str arg)
 	}
 	mail_end(s);
 	auth_forget(s);
-	kept_give(s->up);
-	s->up = NULL;
+	mail_give_back(s);
 	session_rebase(s, t);
 	s->greeted = false;
 	s->state = SESSION_GREETING;

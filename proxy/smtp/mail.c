@@ -141,6 +141,20 @@ mail_dial(struct session *s)
 	}
 }
 
+void
+mail_give_back(struct session *s)
+{
+	kept_give(s->up);
+	s->up = NULL;
+}
+
+void
+mail_drop(struct session *s)
+{
+	upstream_free(s->up);
+	s->up = NULL;
+}
+
 /* ---- answers ---- */
 
 /* A place among the answers; at the arena's cap the session ends. */
@@ -287,8 +301,7 @@ mail_is_connected(struct session *s)
 		return false;
 	if (upstream_is_for(s->up, &t->client))
 		return true;
-	upstream_free(s->up); /* as the one of the mail before */
-	s->up = NULL;
+	mail_drop(s); /* it was dialled as the one of the mail before */
 	return false;
 }
 

@@ -91,8 +91,7 @@ static enum turn
 drop_next_hop(struct session *s)
 {
 	(void)end_lost(s); /* names it */
-	upstream_free(s->up);
-	s->up = NULL;
+	mail_drop(s);
 	return TURN_AGAIN;
 }
 
@@ -185,8 +184,7 @@ answered_otherwise(struct session *s, const struct reply_lines *r)
 	change_refused(s, pn_str_trim(r->raw),
 	    added ? "A recipient that was added is not taken"
 		  : "The sender that was set is not taken");
-	upstream_free(s->up); /* other answers are on their way */
-	s->up = NULL;
+	mail_drop(s); /* other answers are on their way */
 	return TURN_AGAIN;
 }
 
@@ -224,8 +222,7 @@ no_go_ahead(struct session *s, const struct reply_lines *r)
 		return end(s, code);
 	}
 	(void)end_with(s, 451, "4.3.0", "The next hop is out of step");
-	upstream_free(s->up);
-	s->up = NULL;
+	mail_drop(s);
 	return TURN_AGAIN;
 }
 

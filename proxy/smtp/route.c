@@ -258,8 +258,7 @@ choose(struct session *s, struct hop *hop)
 		return false;
 	if (s->hop != hop ||
 	    (s->up != NULL && !upstream_has_domain(s->up, s->domain))) {
-		kept_give(s->up);
-		s->up = NULL;
+		mail_give_back(s);
 	}
 	s->hop = hop;
 	s->routed = true;

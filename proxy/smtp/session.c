@@ -452,8 +452,7 @@ rest(struct session *s)
 	if (s->mail || s->login != NULL || s->logged_in || dial_is_early(s) ||
 	    !upstream_at_rest(s->up))
 		return;
-	kept_give(s->up);
-	s->up = NULL;
+	mail_give_back(s);
 }
 
 /* Nothing complete in the buffer: read, or answer what is due, or wait. */

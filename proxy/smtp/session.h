@@ -265,6 +265,9 @@ void mail_dial(struct session *);
 /* Is there one, as the client of this mail (or of the command)? What was
  * another client's is left. */
 bool mail_is_connected(struct session *);
+/* Its connection is for others now, if it may be; or it is of no more use. */
+void mail_give_back(struct session *);
+void mail_drop(struct session *);
 /* MAIL's answer is due, and not the client's. */
 void mail_await_hidden(struct session *);
 /* To the next hop, or taken here. */

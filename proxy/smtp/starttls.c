@@ -174,8 +174,7 @@ forget(struct session *s)
 
 	mail_end(s);
 	auth_forget(s);
-	upstream_free(s->up);
-	s->up = NULL;
+	mail_drop(s);
 	c->helo = c->helo_verb = (struct pn_str){ 0 };
 	s->offered = (struct keywords){ 0 };
 	s->greeted = false;
