@@ -57,7 +57,7 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 	c->helo = arena_str(s->base->arena, name);
 	c->helo_verb = verb;
 	if (c->helo.p == NULL) {
-		session_say(s, 452, "4.3.1", "Insufficient system storage");
+		session_say_no_room(s);
 		return;
 	}
 	route_refresh(s->door);

@@ -59,7 +59,7 @@ check_params(struct session *s, struct pn_str text, unsigned of,
 static bool
 no_room(struct session *s)
 {
-	session_say(s, 452, "4.3.1", "Insufficient system storage");
+	session_say_no_room(s);
 	return false;
 }
 

@@ -195,7 +195,7 @@ session_keeper(struct session *s)
 		return session_leave(s);
 	}
 	if (s->kept == KEPT_NO_ROOM)
-		session_say(s, 452, "4.3.1", "Insufficient system storage");
+		session_say_no_room(s);
 	else if (s->kept == KEPT_NOT)
 		session_say(s, 451, "4.3.0", "Error: queue file write error");
 	else if (s->t->verdict.action == VERDICT_QUARANTINE)

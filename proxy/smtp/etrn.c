@@ -46,7 +46,7 @@ etrn_check(struct session *s, struct pn_str arg)
 	}
 	s->node = arena_str(s->base->arena, arg);
 	if (s->node.p == NULL)
-		session_say(s, 452, "4.3.1", "Insufficient system storage");
+		session_say_no_room(s);
 	return s->node.p != NULL;
 }
 

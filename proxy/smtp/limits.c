@@ -293,7 +293,7 @@ limits_mail(struct session *s)
 {
 	if (shortage_for_mail(s->smtp)) {
 		count_limit(&s->smtp->count, LIMIT_MEMORY);
-		session_say(s, 452, "4.3.1", "Insufficient system storage");
+		session_say_no_room(s);
 		return false;
 	}
 	return may(s, RATE_MESSAGES, LIMIT_MESSAGE_RATE, 450, "4.7.1",

@@ -26,7 +26,7 @@ mail_new(struct session *s)
 	if (engine_inherit(s->smtp->engine, s->t, s->base) == 0)
 		return true;
 	mail_end(s);
-	session_say(s, 452, "4.3.1", "Insufficient system storage");
+	session_say_no_room(s);
 	return false;
 }
 
@@ -58,7 +58,7 @@ mail_end(struct session *s)
 	s->routed = s->opened = false;
 	s->domain = NULL;
 	s->mail_refused = (struct reply_lines){ 0 };
-	s->then = SESSION_GREETING;
+	s->then = SESSION_COMMAND;
 	s->rest = NULL;
 	s->last_words = NULL;
 	s->n_rcpts = s->pace.overshoot = 0;
@@ -261,8 +261,8 @@ session_answers(struct session *s)
 		/* An open transaction there would make the next MAIL nested. */
 		mail_end(s);
 	}
-	s->state = s->then != SESSION_GREETING ? s->then : SESSION_COMMAND;
-	s->then = SESSION_GREETING;
+	s->state = s->then;
+	s->then = SESSION_COMMAND;
 	return TURN_AGAIN;
 }
 

@@ -218,6 +218,12 @@ session_say(struct session *s, uint16_t code, const char *status,
 	free(text);
 }
 
+void
+session_say_no_room(struct session *s)
+{
+	session_say(s, 452, "4.3.1", "Insufficient system storage");
+}
+
 /* As long as a milter made it. */
 void
 session_refuse(struct session *s, struct transaction *t, const struct reply *r)
@@ -323,6 +329,7 @@ void
 session_begin(struct session *s)
 {
 	s->state = SESSION_GREETING;
+	s->then = SESSION_COMMAND;
 	if (s->listener->tls.mode == LISTEN_WRAPPED)
 		starttls_wrap(s);
 	else if (pregreet_is_due(s))

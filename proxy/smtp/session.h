@@ -7,7 +7,8 @@
  * record what happened and call session_advance(). While an answer is
  * pending the client is not read (half-duplex), so replies keep their order.
  *
- * [PROXY ->] [HANDSHAKE ->] GREETING -> COMMAND
+ * [PROXY ->] [HANDSHAKE -> | PREGREET ->] GREETING -> COMMAND
+ *                       -> TARPIT -> COMMAND
  *                       -> HELO [[-> GREETED] -> HELLO] -> KEYWORDS -> COMMAND
  *                       -> STARTTLS -> HANDSHAKE -> COMMAND
  *                       -> MAIL [-> DIAL] -> COMMAND
@@ -127,7 +128,7 @@ struct session {
 	struct pn_str held;       /* a line that must wait for the answers */
 	enum line_fault held_fault;
 	bool has_held;
-	enum session_state then;  /* ANSWERS: what follows; 0 a command */
+	enum session_state then;  /* ANSWERS: what follows; mostly COMMAND */
 	bool routed;              /* by a route: the mail has its next hop, */
 	const char *domain;       /* of its recipients, where that matters */
 	bool opened;              /* which has been sent MAIL */
@@ -217,6 +218,8 @@ enum turn session_last_word(struct session *);
 /* A reply: into the batch of answers if there is one, else to be sent. */
 void session_say(struct session *, uint16_t code, const char *status,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* 452: at the arena's cap, or the keeper has no room. */
+void session_say_no_room(struct session *);
 void session_reply(struct session *, const struct reply *);
 /* What a verdict on t says, with the mail's reference; 421 ends the session. */
 void session_refuse(struct session *, struct transaction *t,
