@@ -228,10 +228,9 @@ is_offered(const struct session *s, const struct command *c)
 	if (c->proceed == etrn_do)
 		return etrn_is_offered(s);
 	if (c->proceed == command_do_xclient)
-		return s->listed && s->listener->identity_by == IDENTITY_XCLIENT;
+		return command_may_identify(s, IDENTITY_XCLIENT);
 	if (c->proceed == command_do_xforward)
-		return s->listed &&
-		    s->listener->identity_by == IDENTITY_XFORWARD;
+		return command_may_identify(s, IDENTITY_XFORWARD);
 	return is_spoken(s, c);
 }
 

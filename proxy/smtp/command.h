@@ -32,6 +32,8 @@ void command_do_rcpt(struct session *, struct pn_str arg);
 bool command_check_starttls(struct session *, struct pn_str arg);
 void command_do_starttls(struct session *, struct pn_str arg);
 
+/* May this client tell for whom it speaks, in that way? */
+bool command_may_identify(const struct session *, enum smtp_identity);
 bool command_check_xclient(struct session *, struct pn_str arg);
 void command_do_xclient(struct session *, struct pn_str arg);
 bool command_check_xforward(struct session *, struct pn_str arg);

@@ -7,10 +7,16 @@
 #include "smtp/identity.h"
 #include "smtp/limits.h"
 
-static bool
-may_identify(struct session *s, enum smtp_identity by)
+bool
+command_may_identify(const struct session *s, enum smtp_identity by)
 {
-	if (s->listed && s->listener->identity_by == by)
+	return s->listed && s->listener->identity_by == by;
+}
+
+static bool
+check(struct session *s, enum smtp_identity by)
+{
+	if (command_may_identify(s, by))
 		return true;
 	session_say(s, 550, "5.7.0", "Error: insufficient authorization");
 	return false;
@@ -20,14 +26,14 @@ bool
 command_check_xclient(struct session *s, struct pn_str arg)
 {
 	(void)arg;
-	return may_identify(s, IDENTITY_XCLIENT);
+	return check(s, IDENTITY_XCLIENT);
 }
 
 bool
 command_check_xforward(struct session *s, struct pn_str arg)
 {
 	(void)arg;
-	return may_identify(s, IDENTITY_XFORWARD);
+	return check(s, IDENTITY_XFORWARD);
 }
 
 /*

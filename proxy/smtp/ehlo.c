@@ -3,29 +3,26 @@
 
 #include "smtp/sasl.h"
 
-static const struct {
-	struct pn_str name;
-	enum attribute bit;
-} attributes[] = {
+const struct attribute_name attribute_names[ATTRIBUTES] = {
 	{ PN_STR("NAME"), ATTR_NAME },
 	{ PN_STR("ADDR"), ATTR_ADDR },
 	{ PN_STR("PORT"), ATTR_PORT },
 	{ PN_STR("PROTO"), ATTR_PROTO },
 	{ PN_STR("HELO"), ATTR_HELO },
 	{ PN_STR("LOGIN"), ATTR_LOGIN },
+	{ PN_STR("DESTADDR"), ATTR_DESTADDR },
+	{ PN_STR("DESTPORT"), ATTR_DESTPORT },
 	{ PN_STR("REVERSE_NAME"), ATTR_REVERSE_NAME },
 	{ PN_STR("IDENT"), ATTR_IDENT },
 	{ PN_STR("SOURCE"), ATTR_SOURCE },
-	{ PN_STR("DESTADDR"), ATTR_DESTADDR },
-	{ PN_STR("DESTPORT"), ATTR_DESTPORT },
 };
 
 unsigned
 attribute_of(struct pn_str name)
 {
-	for (size_t i = 0; i < PN_COUNT(attributes); i++)
-		if (pn_str_caseeq(attributes[i].name, name))
-			return attributes[i].bit;
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (pn_str_caseeq(attribute_names[i].name, name))
+			return attribute_names[i].bit;
 	return 0;
 }
 
@@ -209,14 +206,16 @@ ehlo_size(const struct ehlo *e)
 	return theirs;
 }
 
-/* What it takes, for the announcement. */
-static const char *
-announced(const char *identity)
+/* A command that tells who the client is, and all that it may tell. */
+static void
+put_identity(struct buf *b, const char *command, unsigned which)
 {
-	return identity[1] == 'C'
-	    ? "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT "
-	      "REVERSE_NAME"
-	    : "NAME ADDR PORT PROTO HELO IDENT SOURCE";
+	(void)buf_printf(b, "250-%s", command);
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (attribute_names[i].bit & which)
+			(void)buf_printf(b, " %.*s",
+			    PN_STR_ARG(attribute_names[i].name));
+	(void)buf_puts(b, "\r\n");
 }
 
 void
@@ -242,9 +241,10 @@ ehlo_put(struct buf *b, const struct ehlo *e)
 		(void)buf_printf(b, "250-AUTH %s\r\n", k->auth);
 	if (e->starttls)
 		(void)buf_puts(b, "250-STARTTLS\r\n");
-	if (e->identity != NULL)
-		(void)buf_printf(b, "250-%s %s\r\n", e->identity,
-		    announced(e->identity));
+	if (e->xclient)
+		put_identity(b, "XCLIENT", ATTR_OF_XCLIENT);
+	if (e->xforward)
+		put_identity(b, "XFORWARD", ATTR_OF_XFORWARD);
 	(void)buf_printf(b, "250 SIZE %llu\r\n",
 	    (unsigned long long)ehlo_size(e));
 }

@@ -5,7 +5,7 @@
  * smaller, and whatever we do not carry all the way is hidden. RFC 5321
  * 4.1.1.1, 1870, 1985, 2034, 2920, 3461, 4954, 6152, 6531; Postfix XCLIENT,
  * XFORWARD.
- * Called by session, upstream and probe; owns nothing.
+ * Called by session, upstream, hop and route; owns nothing.
  */
 #ifndef SMTP_EHLO_H
 #define SMTP_EHLO_H
@@ -20,12 +20,25 @@ enum attribute {
 	ATTR_PROTO = 1 << 3,
 	ATTR_HELO = 1 << 4,
 	ATTR_LOGIN = 1 << 5,
-	ATTR_REVERSE_NAME = 1 << 6,
-	ATTR_IDENT = 1 << 7,
-	ATTR_SOURCE = 1 << 8,
-	ATTR_DESTADDR = 1 << 9,
-	ATTR_DESTPORT = 1 << 10
+	ATTR_DESTADDR = 1 << 6,
+	ATTR_DESTPORT = 1 << 7,
+	ATTR_REVERSE_NAME = 1 << 8,
+	ATTR_IDENT = 1 << 9,
+	ATTR_SOURCE = 1 << 10
 };
+#define ATTR_OF_BOTH                                                           \
+	(ATTR_NAME | ATTR_ADDR | ATTR_PORT | ATTR_PROTO | ATTR_HELO)
+#define ATTR_OF_XCLIENT                                                        \
+	(ATTR_OF_BOTH | ATTR_LOGIN | ATTR_DESTADDR | ATTR_DESTPORT |           \
+	    ATTR_REVERSE_NAME)
+#define ATTR_OF_XFORWARD (ATTR_OF_BOTH | ATTR_IDENT | ATTR_SOURCE)
+
+/* Their names, in the order in which they are told and announced. */
+#define ATTRIBUTES 11
+extern const struct attribute_name {
+	struct pn_str name;
+	enum attribute bit;
+} attribute_names[ATTRIBUTES];
 
 #define EHLO_AUTH_MAX 256 /* a dozen mechanisms; more are not offered */
 
@@ -58,8 +71,7 @@ struct ehlo {
 	const struct keywords *next; /* its own when it is a maildir */
 	uint64_t size_limit;         /* ours */
 	bool starttls;
-	const char *identity;        /* "XCLIENT", "XFORWARD" for a listed MTA,
-					or NULL */
+	bool xclient, xforward;      /* for a listed MTA */
 	bool auth;                   /* may AUTH be offered? */
 };
 /* The smaller of both limits; 0: none. */

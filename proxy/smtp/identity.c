@@ -18,19 +18,6 @@
 static const struct pn_str unavailable = PN_STR("[UNAVAILABLE]");
 static const struct pn_str temporary = PN_STR("[TEMPUNAVAIL]");
 
-/* The attributes of that command. */
-static unsigned
-allowed(bool xforward)
-{
-	unsigned both = ATTR_NAME | ATTR_ADDR | ATTR_PORT | ATTR_PROTO |
-	    ATTR_HELO;
-
-	return both |
-	    (xforward ? ATTR_IDENT | ATTR_SOURCE
-		      : ATTR_LOGIN | ATTR_DESTADDR | ATTR_DESTPORT |
-			    ATTR_REVERSE_NAME);
-}
-
 /* ---- outward ---- */
 
 static struct pn_str
@@ -107,42 +94,25 @@ value_of(enum attribute a, const struct client *c, const char *ident,
 	return unavailable;
 }
 
-static const struct {
-	const char *name;
-	enum attribute bit;
-} order[] = {
-	{ "NAME", ATTR_NAME },
-	{ "ADDR", ATTR_ADDR },
-	{ "PORT", ATTR_PORT },
-	{ "PROTO", ATTR_PROTO },
-	{ "HELO", ATTR_HELO },
-	{ "LOGIN", ATTR_LOGIN },
-	{ "DESTADDR", ATTR_DESTADDR },
-	{ "DESTPORT", ATTR_DESTPORT },
-	{ "REVERSE_NAME", ATTR_REVERSE_NAME },
-	{ "IDENT", ATTR_IDENT },
-	{ "SOURCE", ATTR_SOURCE },
-};
-
 /* " NAME=value" */
 static void
 put_attribute(struct buf *b, size_t i, const struct client *c,
     const char *ident, bool local)
 {
 	char scratch[80];
-	struct pn_str v = value_of(order[i].bit, c, ident, local, scratch);
+	struct pn_str v = value_of(attribute_names[i].bit, c, ident, local, scratch);
 
-	(void)buf_printf(b, " %s=", order[i].name);
+	(void)buf_printf(b, " %.*s=", PN_STR_ARG(attribute_names[i].name));
 	xtext_put(b, v.n > VALUE_MAX ? unavailable : v);
 }
 
 void
 identity_xclient(struct buf *b, const struct client *c, unsigned attrs)
 {
-	attrs &= allowed(false);
+	attrs &= ATTR_OF_XCLIENT;
 	(void)buf_puts(b, "XCLIENT");
-	for (size_t i = 0; i < PN_COUNT(order); i++)
-		if (order[i].bit & attrs)
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (attribute_names[i].bit & attrs)
 			put_attribute(b, i, c, "", false);
 	(void)buf_puts(b, "\r\n");
 }
@@ -156,9 +126,9 @@ identity_xforward(struct buf *b, const struct client *c, const char *ident,
 	size_t line = 0;
 	unsigned commands = 0;
 
-	attrs &= allowed(true);
-	for (size_t i = 0; i < PN_COUNT(order); i++) {
-		if (!(order[i].bit & attrs))
+	attrs &= ATTR_OF_XFORWARD;
+	for (size_t i = 0; i < ATTRIBUTES; i++) {
+		if (!(attribute_names[i].bit & attrs))
 			continue;
 		buf_clear(&one);
 		put_attribute(&one, i, &told, ident, local);
@@ -339,7 +309,8 @@ read_word(struct pn_str word, bool xforward, struct arena *a, struct client *c,
 		return refuse(r, a, "Error: attribute=value expected: %.*s",
 		    word);
 	name.n = (size_t)(eq - word.p);
-	bit = attribute_of(name) & allowed(xforward);
+	bit = attribute_of(name) &
+	    (xforward ? ATTR_OF_XFORWARD : ATTR_OF_XCLIENT);
 	if (bit == 0)
 		return refuse(r, a, "Error: unknown attribute: %.*s", name);
 	if (!xtext_get(pn_str_sub(word, name.n + 1, word.n), a, &value) ||

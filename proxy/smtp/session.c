@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "smtp/auth.h"
+#include "smtp/command.h"
 #include "smtp/etrn.h"
 #include "smtp/limits.h"
 #include "smtp/route.h"
@@ -562,10 +563,8 @@ keywords(struct session *s)
 		s->offered = *own;
 	e.auth = auth_is_offered(s);
 	e.starttls = starttls_offered(s);
-	if (s->listed)
-		e.identity = s->listener->identity_by == IDENTITY_XCLIENT
-		    ? "XCLIENT"
-		    : "XFORWARD";
+	e.xclient = command_may_identify(s, IDENTITY_XCLIENT);
+	e.xforward = command_may_identify(s, IDENTITY_XFORWARD);
 	s->greeted = true;
 	if (pn_str_caseeq(s->base->client.helo_verb, PN_STR_V("HELO")))
 		(void)buf_printf(&s->wire.out, "250 %s\r\n", e.hostname);

@@ -97,7 +97,7 @@ read_keywords(struct pn_str reply)
 {
 	struct keywords k, both = { 0 };
 	struct ehlo e = { .hostname = "h", .next = &k, .size_limit = 1000,
-		.starttls = true, .identity = "XCLIENT", .auth = true };
+		.starttls = true, .xclient = true, .auth = true };
 	struct buf out = { 0 };
 
 	keywords_read(&k, reply);

@@ -65,7 +65,7 @@ the_announcement(void **state)
 {
 	struct keywords k = { .smtputf8 = true, .xclient = ATTR_ADDR };
 	struct ehlo e = { .hostname = "h", .next = &k, .size_limit = 7,
-		.identity = "XFORWARD" };
+		.xforward = true };
 	struct buf b = { 0 };
 
 	(void)state;
