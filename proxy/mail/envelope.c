@@ -113,6 +113,17 @@ envelope_copy(struct envelope *e, const struct envelope *from,
 	return 0;
 }
 
+const struct rcpt *
+envelope_next_accepted(const struct envelope *e, const struct rcpt *behind)
+{
+	const struct rcpt *r =
+	    behind != NULL ? TAILQ_NEXT(behind, next) : TAILQ_FIRST(&e->rcpts);
+
+	while (r != NULL && !r->accepted)
+		r = TAILQ_NEXT(r, next);
+	return r;
+}
+
 void
 envelope_remove_rcpt(struct envelope *e, struct rcpt *r)
 {

@@ -89,6 +89,10 @@ int envelope_set_sender(struct envelope *, struct arena *,
 /* Sender and accepted recipients of `from`, for rules to change. -1: cap. */
 int envelope_copy(struct envelope *, const struct envelope *from,
     struct arena *);
+/* The first recipient that was accepted, or the next behind that one; NULL:
+ * there is none. */
+const struct rcpt *envelope_next_accepted(const struct envelope *,
+    const struct rcpt *behind);
 /* Takes it off the list; it counts no more. */
 void envelope_remove_rcpt(struct envelope *, struct rcpt *);
 /* Accepted recipients only: what travels to the keeper and comes back. */

@@ -49,10 +49,8 @@ encryption(const struct client *c, struct arena *a)
 static const char *
 only_rcpt(const struct envelope *e, struct arena *a)
 {
-	const struct rcpt *r = TAILQ_FIRST(&e->rcpts);
+	const struct rcpt *r = envelope_next_accepted(e, NULL);
 
-	while (r != NULL && !r->accepted)
-		r = TAILQ_NEXT(r, next);
 	if (e->n_accepted != 1 || r == NULL)
 		return "";
 	return arena_printf(a, " for <%.*s>", PN_STR_ARG(r->path));

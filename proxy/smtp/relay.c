@@ -149,18 +149,6 @@ session_redial(struct session *s)
 	return TURN_AGAIN;
 }
 
-static const struct rcpt *
-next_accepted(const struct session *s)
-{
-	const struct rcpt *r = s->repeat != NULL
-	    ? TAILQ_NEXT(s->repeat, next)
-	    : TAILQ_FIRST(&transaction_onward(s->t)->rcpts);
-
-	while (r != NULL && !r->accepted)
-		r = TAILQ_NEXT(r, next);
-	return r;
-}
-
 /* What it said before; to an address it has not heard of, any yes. */
 static bool
 is_as_before(const struct session *s, uint16_t code)
@@ -202,7 +190,8 @@ session_repeat(struct session *s)
 		}
 		if (!is_as_before(s, r.code))
 			return answered_otherwise(s, &r);
-		s->repeat = next_accepted(s);
+		s->repeat = envelope_next_accepted(transaction_onward(s->t),
+		    s->repeat);
 		if (s->repeat == NULL)
 			return ask_for_go_ahead(s);
 	}

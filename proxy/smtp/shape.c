@@ -290,16 +290,6 @@ shape_refused_there(const struct session *s, const struct rcpt *r)
 
 /* ---- messages ---- */
 
-static const struct rcpt *
-first_taken(const struct session *s)
-{
-	const struct rcpt *r = TAILQ_FIRST(&s->t->envelope.rcpts);
-
-	while (r != NULL && !r->accepted)
-		r = TAILQ_NEXT(r, next);
-	return r;
-}
-
 /* Header fields begin a line; one that is folded has its value behind. */
 static struct pn_str
 message_id(const struct session *s)
@@ -340,7 +330,7 @@ behind_code(const struct session *s)
 static void
 stopped(const struct session *s, const char *what, struct pn_str why)
 {
-	const struct rcpt *r = first_taken(s);
+	const struct rcpt *r = envelope_next_accepted(&s->t->envelope, NULL);
 
 	log_postfix("cleanup", "%s: %s: END-OF-MESSAGE from %s: %s; %s",
 	    s->t->id, what, PEER(client_of(s)), VIS(why),
