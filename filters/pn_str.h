@@ -73,6 +73,17 @@ pn_str_ends(struct pn_str s, struct pn_str tail)
 	    (tail.n == 0 || memcmp(s.p + s.n - tail.n, tail.p, tail.n) == 0);
 }
 
+/* Has it no control characters? So that it can be a line of a log, a header
+ * field or a command, or part of one. */
+static inline bool
+pn_str_is_one_line(struct pn_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
+			return false;
+	return true;
+}
+
 /* Bytes [from, from + n) of s, cut to what is there. */
 static inline struct pn_str
 pn_str_sub(struct pn_str s, size_t from, size_t n)

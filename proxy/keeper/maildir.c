@@ -88,23 +88,13 @@ make_name(struct copy *c, struct pn_str id, struct pn_str rcpt)
 	    PN_STR_ARG(id), (unsigned long long)hash(rcpt), 200, safe);
 }
 
-/* A field's body comes from the envelope: no line of its own in there. */
-static bool
-is_one_line(struct pn_str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 127)
-			return false;
-	return true;
-}
-
 static int
 write_fields(int fd, struct pn_str sender, struct pn_str rcpt, struct error *e)
 {
 	struct buf b = { 0 };
 	int got;
 
-	if (!is_one_line(sender) || !is_one_line(rcpt))
+	if (!pn_str_is_one_line(sender) || !pn_str_is_one_line(rcpt))
 		return error_set(e, "maildir: a control character in an address");
 	(void)buf_printf(&b, "Return-Path: <%.*s>\nDelivered-To: %.*s\n",
 	    PN_STR_ARG(sender), PN_STR_ARG(rcpt)); /* no cap */

@@ -31,10 +31,9 @@ struct command {
 static bool
 check_helo(struct session *s, struct pn_str name)
 {
-	bool ok = name.n > 0 && name.n <= HELO_BYTES;
+	bool ok = name.n > 0 && name.n <= HELO_BYTES &&
+	    pn_str_is_one_line(name);
 
-	for (size_t i = 0; i < name.n; i++)
-		ok = ok && (unsigned char)name.p[i] >= ' ' && name.p[i] != 127;
 	if (!ok)
 		session_say(s, 501, "5.5.4", "Syntax: %s hostname",
 		    s->listener->lmtp ? "LHLO" : "HELO or EHLO");

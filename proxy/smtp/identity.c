@@ -238,21 +238,11 @@ read_source(struct pn_str v)
 	    pn_str_caseeq(v, unavailable);
 }
 
-/* No control character may reach a log or the next hop's command line. */
-static bool
-is_printable(struct pn_str v)
-{
-	for (size_t i = 0; i < v.n; i++)
-		if ((unsigned char)v.p[i] < ' ' || v.p[i] == 127)
-			return false;
-	return true;
-}
-
 static bool
 read_attribute(unsigned bit, struct pn_str v, struct arena *a,
     struct client *c)
 {
-	if (!is_printable(v))
+	if (!pn_str_is_one_line(v)) /* for the log, and the next hop's commands */
 		return false;
 	switch (bit) {
 	case ATTR_NAME:

@@ -229,11 +229,8 @@ mechanism_of(const struct sasl *s)
 static bool
 is_name(struct pn_str name)
 {
-	for (size_t i = 0; i < name.n; i++)
-		if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127)
-			return false;
 	return name.n > 0 && name.n <= SASL_LOGIN_MAX &&
-	    utf8_valid(name);
+	    pn_str_is_one_line(name) && utf8_valid(name);
 }
 
 static void
