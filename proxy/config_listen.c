@@ -475,6 +475,43 @@ check_identities(const struct smtp_listener *l, const struct lex_token *name,
 	return check_identity(l, l->route->otherwise, name, e);
 }
 
+/* The one upstream that a route leads to; NULL: there are several, or what a
+ * map names. */
+static const struct smtp_upstream *
+only_upstream(const struct smtp_listener *l)
+{
+	const struct smtp_upstream *only = l->upstream;
+
+	if (l->route == NULL)
+		return only;
+	if (l->route->n_maps > 0)
+		return NULL;
+	only = l->route->otherwise;
+	for (size_t i = 0; i < l->route->n_lines; i++) {
+		if (only != NULL && l->route->lines[i].upstream != only)
+			return NULL;
+		only = l->route->lines[i].upstream;
+	}
+	return only;
+}
+
+/* A login is the next hop's: our own maildir knows none, nor do the world's
+ * mail hosts, and of several nobody says whose it is. */
+static int
+check_logins(const struct smtp_listener *l, const struct lex_token *name,
+    struct error *e)
+{
+	const struct smtp_upstream *only = only_upstream(l);
+
+	if (l->auth != AUTH_REQUIRE || l->identity_by == IDENTITY_XCLIENT ||
+	    (only != NULL && only->maildir == NULL && !only->mx))
+		return 0;
+	return lex_error(e, &name->pos,
+	    "listener %s has \"auth require\", and %s \"%s\" is no next hop "
+	    "that takes a login: nobody could log in",
+	    l->name, l->route != NULL ? "route" : "upstream", VIS(name->text));
+}
+
 static bool
 is_by_route(const struct reader *r, size_t listener)
 {
@@ -494,14 +531,16 @@ route_smtp(struct reader *r, struct error *e)
 		if (is_by_route(r, i)) {
 			l[i].route = config_find_route(c, name, e);
 			if (l[i].route == NULL ||
-			    check_identities(&l[i], name, e) < 0)
+			    check_identities(&l[i], name, e) < 0 ||
+			    check_logins(&l[i], name, e) < 0)
 				return -1;
 			continue;
 		}
 		l[i].upstream = config_find_upstream(c, name->text);
 		if (l[i].upstream == NULL)
 			return config_no_upstream(c, name, e);
-		if (check_identity(&l[i], l[i].upstream, name, e) < 0)
+		if (check_identity(&l[i], l[i].upstream, name, e) < 0 ||
+		    check_logins(&l[i], name, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -584,6 +584,72 @@ each_slip_has_its_words(void **state)
 	}
 }
 
+/* A key and its certificate, for nobody: what needs TLS must have some. */
+static const char pair_pem[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBbjCCARWgAwIBAgIUOqUamVOEMmNXxLFn0PGr2kISjCcwCgYIKoZIzj0EAwIw\n"
+    "DDEKMAgGA1UEAwwBeDAgFw0yNjExMjMxNzA2MzlaGA8yMTI2MTAzMDE3MDYzOVow\n"
+    "DDEKMAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABEGwA2duSXiS\n"
+    "mpgyE5o5rGY7syeNyKgF+fEtSA4owSGveaOkrwi50/SVUbV0G9PXSdFcGkpS07iF\n"
+    "fSIHSrOXkKujUzBRMB0GA1UdDgQWBBRqxCBaLZkuEyo/DEc87mo6BqWK3DAfBgNV\n"
+    "HSMEGDAWgBRqxCBaLZkuEyo/DEc87mo6BqWK3DAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+    "CCqGSM49BAMCA0cAMEQCICwBIMemMhI0wUUwfRioou9j28GN5NvhB8mCKfaYoPa1\n"
+    "AiBTFfeydKe2guSsY+3giqqB6v9saV8JafGaTrZE6ohv3Q==\n"
+    "-----END CERTIFICATE-----\n"
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgUck+1b7ksHCN6Kvy\n"
+    "zL7H6DYfCCEiCr4B0S4CTKuXNxihRANCAARBsANnbkl4kpqYMhOaOaxmO7Mnjcio\n"
+    "BfnxLUgOKMEhr3mjpK8IudP0lVG1dBvT10nRXBpKUtO4hX0iB0qzl5Cr\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const struct {
+	const char *before, *to, *error;
+} logins[] = {
+	{ "upstream x { deliver maildir /b; }\n", "upstream x",
+	    "2:29: listener *:25 has \"auth require\", and upstream \"x\" is no "
+	    "next hop that takes a login: nobody could log in" },
+	{ "upstream x { mx; }\n", "upstream x",
+	    "2:29: listener *:25 has \"auth require\", and upstream \"x\" is no "
+	    "next hop that takes a login: nobody could log in" },
+	{ "upstream a { server 127.0.0.1:1; identity none; } "
+	  "upstream c { server 127.0.0.1:2; identity none; } "
+	  "route x { a.example a; default c; }\n", "route x",
+	    "2:26: listener *:25 has \"auth require\", and route \"x\" is no "
+	    "next hop that takes a login: nobody could log in" },
+	{ "upstream a { server 127.0.0.1:1; identity none; } "
+	  "route x { a.example a; default a; }\n", "route x", NULL },
+	{ "upstream x { server 127.0.0.1:1; identity none; }\n", "upstream x",
+	    NULL },
+};
+
+static void
+who_must_log_in_can(void **state)
+{
+	(void)state;
+	put("pair.pem", pair_pem);
+	for (size_t i = 0; i < PN_COUNT(logins); i++) {
+		char text[1024], here[512];
+		struct reading r;
+
+		must(getcwd(here, sizeof(here)) != NULL);
+		(void)snprintf(text, sizeof(text),
+		    "%slisten smtp *:25 { %s; auth require; "
+		    "tls may cert %s/pair.pem; }", logins[i].before,
+		    logins[i].to, here);
+		r = read_text(text);
+		if (logins[i].error == NULL) {
+			if (r.status != 0)
+				fail_msg("%s\n  got %s", text, r.error.text);
+		} else if (r.status != -1 ||
+		    strncmp(r.error.text, "t.conf:", 7) != 0 ||
+		    strncmp(r.error.text + 7, logins[i].error,
+			strlen(logins[i].error)) != 0) {
+			fail_msg("%s\n  got  %s", text, r.error.text);
+		}
+		arena_free(r.arena);
+	}
+}
+
 static void
 includes_are_relative_to_their_file(void **state)
 {
@@ -651,6 +717,7 @@ leave_folder(void **state)
 	(void)unlink("sub/b.conf");
 	(void)rmdir("sub");
 	(void)unlink("t.conf");
+	(void)unlink("pair.pem");
 	return chdir("/") < 0 ? -1 : rmdir(*state);
 }
 
@@ -664,6 +731,7 @@ main(void)
 		cmocka_unit_test(the_manual_names_each_setting),
 		cmocka_unit_test(an_error_points_at_the_word),
 		cmocka_unit_test(each_slip_has_its_words),
+		cmocka_unit_test(who_must_log_in_can),
 		cmocka_unit_test(includes_are_relative_to_their_file),
 		cmocka_unit_test(a_missing_file_is_named),
 	};
