@@ -220,10 +220,13 @@ upstream_may_serve(const struct upstream *u)
 	    u->mails < MAILS_MAX && u->junk < JUNK_MAX && is_idle(u);
 }
 
+/* While RSET is not answered it is of use for this client alone: whoever took
+ * it now would have to wait, and the next mail would dial another. */
 bool
 upstream_at_rest(const struct upstream *u)
 {
-	return u != NULL && (u->at_rest || upstream_may_serve(u));
+	return u != NULL &&
+	    (u->at_rest || (u->outstanding == 0 && upstream_may_serve(u)));
 }
 
 const struct server *
@@ -602,17 +605,20 @@ settle(struct upstream *u)
 {
 	struct reply_lines r;
 	enum expected kind;
+	bool forgot = false;
 
 	while (u->at == UPSTREAM_READY && u->outstanding > 0 &&
 	    !is_owners((enum expected)*buf_data(&u->expected)) &&
 	    upstream_next_reply(u, &r, &kind)) {
 		deal_with(u, kind, &r);
+		forgot |= kind == RESET;
 		if (u->at == UPSTREAM_READY)
 			upstream_pump(u);
 	}
 	if (u->at == UPSTREAM_READY && u->outstanding == 0) {
 		if (!u->ended && buf_len(&u->wire.in) == 0) {
 			upstream_arm(u);
+			u->wake_due = forgot; /* it may be at rest now */
 			return;
 		}
 		/* Closed, or 421, while nothing was asked. */
