@@ -72,30 +72,40 @@ code_of(struct pn_str line)
 	    (line.p[2] - '0'));
 }
 
+long
+reply_length(struct pn_str in, uint16_t *code)
+{
+	size_t at = 0;
+
+	*code = 0;
+	for (;;) {
+		long n = line_at(in, at);
+		struct pn_str line = pn_str_sub(in, at, n > 0 ? (size_t)n : 0);
+
+		if (n == 0)
+			return in.n > REPLY_BYTES ? -1 : 0;
+		if (n < 0 || code_of(line) == 0 ||
+		    (*code != 0 && *code != code_of(line)) ||
+		    at + line.n > REPLY_BYTES)
+			return -1;
+		*code = code_of(line);
+		at += line.n;
+		if (line.p[3] != '-')
+			return (long)at;
+	}
+}
+
 enum reply_taken
 reply_take(struct buf *in, struct reply_lines *out)
 {
 	struct pn_str have = buf_str(in);
-	size_t at = 0;
-	uint16_t code = 0;
+	uint16_t code;
+	long n = reply_length(have, &code);
 
-	for (;;) {
-		long n = line_at(have, at);
-		struct pn_str line = pn_str_sub(have, at, n > 0 ? (size_t)n : 0);
-
-		if (n == 0)
-			return have.n > REPLY_BYTES ? REPLY_BROKEN : REPLY_NONE;
-		if (n < 0 || code_of(line) == 0 ||
-		    (code != 0 && code != code_of(line)) ||
-		    at + line.n > REPLY_BYTES)
-			return REPLY_BROKEN;
-		code = code_of(line);
-		at += line.n;
-		if (line.p[3] != '-')
-			break;
-	}
-	*out = (struct reply_lines){ code, pn_str_sub(have, 0, at) };
-	buf_drop(in, at);
+	if (n <= 0)
+		return n == 0 ? REPLY_NONE : REPLY_BROKEN;
+	*out = (struct reply_lines){ code, pn_str_sub(have, 0, (size_t)n) };
+	buf_drop(in, (size_t)n);
 	return REPLY_WHOLE;
 }
 

@@ -28,6 +28,8 @@ enum reply_taken { REPLY_NONE, REPLY_WHOLE, REPLY_BROKEN };
  * lines of different codes, a bare CR or LF, a NUL, or more than REPLY_BYTES.
  */
 enum reply_taken reply_take(struct buf *in, struct reply_lines *);
+/* Of the one at the front, all of it; 0: NONE, -1: BROKEN. */
+long reply_length(struct pn_str in, uint16_t *code);
 /* Word for word to a client; lines are cut where its own limit is. */
 void reply_pass(struct buf *, const struct reply_lines *);
 /* The last line's text behind code and enhanced status. */

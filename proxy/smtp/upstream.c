@@ -42,7 +42,8 @@ static void
 say_quit(struct upstream *u)
 {
 	if (u->at != UPSTREAM_READY || u->outstanding > 0 || u->ended ||
-	    u->out_of_step || u->challenged || buf_len(&u->queue) > 0)
+	    u->sure == SURE_ASKED || u->out_of_step || u->challenged ||
+	    buf_len(&u->queue) > 0 || buf_len(&u->wire.in) > 0)
 		return;
 	(void)buf_puts(&u->wire.out, "QUIT\r\n");
 	(void)wire_flush(&u->wire); /* a courtesy: nobody waits */
@@ -190,7 +191,8 @@ is_ahead(const struct upstream *u)
 enum upstream_at
 upstream_at(const struct upstream *u)
 {
-	if (u->at == UPSTREAM_READY && (u->out_of_step || is_ahead(u)))
+	if (u->at == UPSTREAM_READY &&
+	    (u->out_of_step || is_ahead(u) || (u->doubtful && !u->ending)))
 		return UPSTREAM_DOWN;
 	if (u->at == UPSTREAM_DIALLING && u->again.dialling)
 		return UPSTREAM_READY; /* and slow to answer */
@@ -479,6 +481,7 @@ upstream_body(struct upstream *u, struct spool *spool,
 		upstream_expect(u, WANTED);
 	u->outstanding += replies;
 	u->writing = u->ending = true;
+	sure_begin(u);
 	write_body(u);
 }
 
@@ -507,7 +510,7 @@ bool
 upstream_next_reply(struct upstream *u, struct reply_lines *r,
     enum expected *kind)
 {
-	if (u->outstanding == 0)
+	if (u->outstanding == 0 || !sure_of_replies(u))
 		return false;
 	switch (reply_take(&u->wire.in, r)) {
 	case REPLY_NONE:
@@ -591,6 +594,9 @@ upstream_take(struct upstream *u, struct reply_lines *r)
 		if (u->at != UPSTREAM_READY || !upstream_next_reply(u, r, &kind))
 			return false;
 		u->challenged = kind == SECRET && r->code == 334;
+		/* All of it may be with the kernel and yet not be read: then what
+		 * is left would be commands there, whose answers are nobody's. */
+		u->doubtful |= u->ending && r->code >= 400 && !u->engaged;
 		if (u->ending && u->outstanding == 0)
 			message_answered(u, r);
 		if (is_owners(kind))

@@ -18,7 +18,8 @@ upstream_hang_up(struct upstream *u)
 	buf_clear(&u->queue);
 	buf_clear(&u->expected);
 	u->outstanding = 0;
-	u->writing = u->ended = u->out_of_step = false;
+	u->writing = u->ended = u->out_of_step = u->doubtful = false;
+	u->sure = SURE_NOT;
 	u->engaged = u->challenged = false;
 	u->open = u->ending = u->at_rest = u->renewing = false;
 	u->step = STEP_NONE;

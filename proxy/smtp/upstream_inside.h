@@ -2,8 +2,9 @@
  * upstream_inside - what a connection to a next hop is made of, for the files
  * that are upstream: upstream.c (commands and replies), upstream_dial.c (until
  * it is READY; TLS in upstream_tls.c, DANE in upstream_dane.c),
- * upstream_again.c (a mail's first commands once more), upstream_end.c (the
- * ways it ends), kept.c (between two clients).
+ * upstream_again.c (a mail's first commands once more), upstream_sure.c (is it
+ * the answer to the message?), upstream_end.c (the ways it ends), kept.c
+ * (between two clients).
  *
  * What was asked stands in `expected`, one byte a command, in order: WANTED
  * CONTINUED and SECRET replies are the owner's, the others are dealt with by
@@ -95,6 +96,8 @@ struct upstream {
 	bool writing;        /* a body */
 	bool body_sent;      /* ... all of the last one */
 	bool out_of_step;    /* answered before the body was all written */
+	bool doubtful;       /* it refused one: perhaps before it had read it */
+	enum { SURE_NOT, SURE_ASKED, SURE_YES } sure; /* upstream_sure.c */
 	struct body body;
 	struct reply failure;
 	bool wake_due;
@@ -134,6 +137,13 @@ void upstream_set_id(struct upstream *, const char *id);
 bool upstream_may_serve(const struct upstream *);
 /* The owner's callback: something happened on the wire. */
 void upstream_on_wire(int fd, short what, void *arg);
+
+/* ---- the answer to a chunk (upstream_sure.c) ---- */
+
+/* A message is sent. */
+void sure_begin(struct upstream *);
+/* May its replies be taken? False: more has to come first. */
+bool sure_of_replies(struct upstream *);
 
 /* ---- dialling (upstream_dial.c) ---- */
 
