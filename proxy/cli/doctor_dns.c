@@ -198,7 +198,9 @@ doctor_dns(struct doctor *d, const struct config *c, const char *const *zones)
 		doctor_say(d, FAIL, "resolver",
 		    "see `dns` in the configuration, and resolv.conf", "%s",
 		    e.text);
-	else if (check_resolver(d, &l, name)) {
+	else
+		dns_know_hosts(l.dns);
+	if (l.dns != NULL && check_resolver(d, &l, name)) {
 		check_hostname(d, &l, c->smtp.hostname);
 		for (; zones != NULL && *zones != NULL; zones++)
 			check_zone(d, &l, *zones);

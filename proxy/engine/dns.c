@@ -40,6 +40,8 @@ struct dns_ask {
 	void *arg;
 	enum pn_dns_status status;
 	bool secure;    /* DNSSEC */
+	bool cut;       /* there is more than we have room for */
+	char name[NS_MAXDNAME]; /* asked for; then the canonical one */
 	struct pn_str answers[ANSWERS];
 	size_t n;
 	char text[TEXT];
@@ -103,8 +105,13 @@ dns_new(struct loop *loop, const char *server, struct error *e)
 		dns_free(d);
 		return NULL;
 	}
-	(void)ub_ctx_hosts(d->ub, NULL); /* /etc/hosts, where there is one */
 	return d;
+}
+
+void
+dns_know_hosts(struct dns *d)
+{
+	(void)ub_ctx_hosts(d->ub, NULL); /* there may be none */
 }
 
 int
@@ -137,6 +144,12 @@ dns_is_secure(const struct dns_ask *a)
 	return a->secure;
 }
 
+const char *
+dns_canonical(const struct dns_ask *a)
+{
+	return a->name;
+}
+
 void
 dns_free(struct dns *d)
 {
@@ -152,8 +165,10 @@ dns_free(struct dns *d)
 static void
 add_answer(struct dns_ask *a, const char *text, size_t n)
 {
-	if (a->n == ANSWERS || n > TEXT - a->used)
+	if (a->n == ANSWERS || n > TEXT - a->used) {
+		a->cut = true;
 		return;
+	}
 	if (n > 0)
 		memcpy(a->text + a->used, text, n);
 	a->answers[a->n++] = (struct pn_str){ a->text + a->used, n };
@@ -207,7 +222,7 @@ add_record(struct dns_ask *a, ns_msg *msg, const ns_rr *rr)
 	} else if (a->type == DNS_TLSA) {
 		add_answer(a, (const char *)ns_rr_rdata(*rr),
 		    ns_rr_rdlen(*rr));
-	} else if (a->type == DNS_PTR) {
+	} else if (a->type == DNS_PTR || a->type == DNS_CNAME) {
 		if (ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg),
 			ns_rr_rdata(*rr), text, sizeof(text)) >= 0)
 			add_answer(a, text, strlen(text));
@@ -216,6 +231,33 @@ add_record(struct dns_ask *a, ns_msg *msg, const ns_rr *rr)
 			ns_rr_rdata(*rr), text, sizeof(text)) != NULL)
 			add_answer(a, text, strlen(text));
 	}
+}
+
+/* Where does this name point to? */
+static bool
+next_name(const struct dns_ask *a, ns_msg *msg, char *to)
+{
+	ns_rr rr;
+
+	for (int i = 0; i < ns_msg_count(*msg, ns_s_an); i++)
+		if (ns_parserr(msg, ns_s_an, i, &rr) == 0 &&
+		    ns_rr_type(rr) == ns_t_cname &&
+		    strcasecmp(ns_rr_name(rr), a->name) == 0)
+			return ns_name_uncompress(ns_msg_base(*msg),
+				   ns_msg_end(*msg), ns_rr_rdata(rr), to,
+				   NS_MAXDNAME) >= 0;
+	return false;
+}
+
+/* RFC 1034 3.6.2. They may stand in any order; a ring of them ends too. */
+static void
+follow_names(struct dns_ask *a, ns_msg *msg)
+{
+	char to[NS_MAXDNAME];
+
+	for (int i = ns_msg_count(*msg, ns_s_an);
+	     i > 0 && a->type != DNS_CNAME && next_name(a, msg, to); i--)
+		memcpy(a->name, to, strlen(to) + 1);
 }
 
 /* What the packet says counts: libunbound gives 0 for cached failures. */
@@ -235,7 +277,8 @@ read_answer(struct dns_ask *a, int rcode, const void *packet, int n)
 	for (int i = 0; i < ns_msg_count(msg, ns_s_an); i++)
 		if (ns_parserr(&msg, ns_s_an, i, &rr) == 0)
 			add_record(a, &msg, &rr);
-	a->status = a->n > 0 ? PN_DNS_OK : PN_DNS_NONE;
+	follow_names(a, &msg);
+	a->status = a->n > 0 || a->cut ? PN_DNS_OK : PN_DNS_NONE;
 }
 
 /* ---- asking ---- */
@@ -327,7 +370,6 @@ dns_ask(struct dns *d, enum dns_type type, struct pn_str name,
     uint64_t timeout_ms, dns_done *done, void *arg)
 {
 	struct dns_ask *a = xcalloc(1, sizeof(*a));
-	char query[NS_MAXDNAME];
 	int rc;
 
 	a->magic = ASK_MAGIC;
@@ -338,12 +380,12 @@ dns_ask(struct dns *d, enum dns_type type, struct pn_str name,
 	a->status = PN_DNS_NONE; /* of a name that cannot be asked for */
 	evtimer_assign(&a->timer, loop_base(d->loop), on_timer, a);
 	must(event_add(&a->timer, loop_timeout(d->loop, timeout_ms)) == 0);
-	if (!query_name(type, name, query, sizeof(query))) {
+	if (!query_name(type, name, a->name, sizeof(a->name))) {
 		to_the_loop(a);
 		return a;
 	}
 	a->pending = true;
-	rc = ub_resolve_event(d->ub, query, (int)type, ns_c_in, a, on_answer,
+	rc = ub_resolve_event(d->ub, a->name, (int)type, ns_c_in, a, on_answer,
 	    &a->id);
 	if (rc != 0) {
 		a->status = PN_DNS_TEMPORARY;

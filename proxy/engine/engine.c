@@ -21,7 +21,8 @@
 #define SHA256_BYTES 32
 
 /* Beside the other: where a forwarder strips signatures, nothing validates,
- * and only who needs that may suffer it. */
+ * and only who needs that may suffer it. Nor has it /etc/hosts: a name that
+ * stands there too would count as one that nobody signs. */
 static int
 make_secure_dns(struct engine *g, struct error *e)
 {
@@ -49,6 +50,7 @@ engine_new(struct loop *loop, const struct engine_conf *conf,
 		engine_free(g);
 		return NULL;
 	}
+	dns_know_hosts(g->dns);
 	if (conf->dns_anchors.n > 0 && make_secure_dns(g, e) < 0) {
 		engine_free(g);
 		return NULL;

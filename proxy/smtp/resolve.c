@@ -45,6 +45,8 @@ struct resolve {
 	void *arg;
 	char domain[DOMAIN_MAX]; /* "" for servers by name */
 	bool has_mx;             /* ... which has MX records */
+	char *mx_name;           /* ... of this name */
+	bool mx_is_secure;
 	struct host hosts[HOP_SERVERS_MAX];
 	size_t n_hosts;
 	struct question questions[2 * HOP_SERVERS_MAX];
@@ -66,6 +68,7 @@ resolve_cancel(struct resolve *r)
 	for (size_t i = 0; i < r->n_questions; i++)
 		dns_cancel(r->questions[i].ask);
 	(void)event_del(&r->at_once);
+	free(r->mx_name);
 	r->magic = 0;
 	free(r);
 }
@@ -184,8 +187,8 @@ end(struct resolve *r, const struct resolved *answer)
 		    "upstream=%s domain=%s code=%u status=%s",
 		    r->hop->conf->name, VIS(pn_str_of(r->domain)),
 		    answer->failure.code, answer->failure.status);
-	resolve_cancel(r);
 	done(arg, answer);
+	resolve_cancel(r);
 }
 
 static void
@@ -198,7 +201,8 @@ static void
 finish(struct resolve *r)
 {
 	struct server *servers[HOP_SERVERS_MAX];
-	struct resolved answer = { .servers = servers };
+	struct resolved answer = { .servers = servers, .mx = r->mx_name,
+		.mx_is_secure = r->mx_is_secure };
 
 	if (r->n_found == 0) {
 		fail(r, nothing_found(r));
@@ -260,6 +264,18 @@ on_addresses(void *arg, const struct pn_dns *answer)
 		finish(r);
 }
 
+/* `tls dane` holds the mail hosts of others to what their zones signed: a
+ * forged name is none. */
+static struct dns *
+dns_of(const struct resolve *r)
+{
+	struct engine *engine = r->hop->smtp->engine;
+	struct dns *secure = engine_secure_dns(engine);
+	bool wanted = r->hop->conf->mx && r->hop->conf->tls.level == TLS_DANE;
+
+	return wanted && secure != NULL ? secure : engine_dns(engine);
+}
+
 static void
 ask(struct resolve *r, const struct host *host, enum dns_type type)
 {
@@ -268,7 +284,7 @@ ask(struct resolve *r, const struct host *host, enum dns_type type)
 
 	*q = (struct question){ .resolve = r, .host = host };
 	r->pending++;
-	q->ask = dns_ask(engine_dns(engine), type, pn_str_of(host->name),
+	q->ask = dns_ask(dns_of(r), type, pn_str_of(host->name),
 	    engine_dns_timeout_ms(engine), on_addresses, q);
 }
 
@@ -328,6 +344,10 @@ on_mx(void *arg, const struct pn_dns *answer)
 	size_t n = 0;
 
 	MUST_BE(r, RESOLVE);
+	if (answer->n > 0) {
+		r->mx_name = xstrdup(dns_canonical(r->mx));
+		r->mx_is_secure = dns_is_secure(r->mx);
+	}
 	r->mx = NULL;
 	if (answer->status == PN_DNS_TEMPORARY ||
 	    answer->status == PN_DNS_TIMEOUT) {
@@ -359,7 +379,7 @@ start_mx(struct resolve *r)
 	if (r->domain[0] == '[')
 		look_up(r, add_host(r, r->domain, r->hop->conf->mx_port, 0, 1));
 	else
-		r->mx = dns_ask(engine_dns(engine), DNS_MX, pn_str_of(r->domain),
+		r->mx = dns_ask(dns_of(r), DNS_MX, pn_str_of(r->domain),
 		    engine_dns_timeout_ms(engine), on_mx, r);
 }
 

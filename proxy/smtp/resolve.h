@@ -18,6 +18,10 @@ struct resolved {
 	struct reply failure; /* code 0: there are servers */
 	struct server **servers;
 	size_t n;
+	const char *mx;       /* of this name are the MX records that led to
+				 them: the domain, or where its CNAMEs end.
+				 NULL: there are none */
+	bool mx_is_secure;    /* ... validated by DNSSEC (`tls dane` alone) */
 };
 /* From the loop, never from within resolve_start(). The answer is valid until
  * it returns, its servers as long as somebody holds them (server_hold). */

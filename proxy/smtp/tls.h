@@ -126,6 +126,8 @@ struct tls *tls_connect(struct tls_client *, int fd, const char *name,
  * Once one was, the server must match one of them.
  */
 bool tls_add_tlsa(struct tls *, struct pn_str rdata);
+/* Another name that its certificate may bear instead. */
+void tls_add_name(struct tls *, const char *);
 /* After the handshake: is it whom the level wants? NULL, or why not. */
 const char *tls_check(struct tls *);
 

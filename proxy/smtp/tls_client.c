@@ -150,6 +150,14 @@ tls_add_tlsa(struct tls *t, struct pn_str r)
 	return added > 0;
 }
 
+void
+tls_add_name(struct tls *t, const char *name)
+{
+	/* What cannot be a name is in no certificate. */
+	(void)SSL_add1_host(t->ssl, name);
+	ERR_clear_error();
+}
+
 /* ---- is it he? ---- */
 
 static bool

@@ -61,7 +61,7 @@ upstream_free(struct upstream *u)
 	server_release(u->server);
 	free(u->domain);
 	buf_fini(&u->queue);
-	buf_fini(&u->tlsa);
+	upstream_dane_fini(u);
 	buf_fini(&u->expected);
 	buf_fini(&u->told);
 	buf_fini(&u->again.lines);

@@ -269,7 +269,7 @@ upstream_dial_server(struct upstream *u, struct server *to)
 	if (u->conf.hop->conf->tls.level != TLS_DANE || u->without_tls)
 		upstream_connect(u);
 	else
-		(void)upstream_dane_ask(u); /* or it has failed */
+		upstream_dane_ask(u);
 }
 
 void
@@ -369,6 +369,7 @@ on_resolved(void *arg, const struct resolved *answer)
 	MUST_BE(u, UPSTREAM);
 	u->resolve = NULL;
 	u->wake_due = false;
+	upstream_dane_found(u, answer);
 	if (answer->failure.code != 0 && u->conf.hop->conf->mx)
 		upstream_fail_nobody(u, &answer->failure);
 	else

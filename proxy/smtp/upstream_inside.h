@@ -61,6 +61,21 @@ struct again {
 	struct keywords promised; /* those the commands were made for */
 };
 
+/* What DNSSEC says of the server at hand. */
+struct dane {
+	struct dns_ask *ask;   /* under way: STEP_TLSA */
+	/* ... and what its answer tells. False: there is none to be had. */
+	bool (*read)(struct upstream *, const struct dns_ask *,
+	    const struct pn_dns *);
+	enum tls_level level;  /* what its TLSA records make of TLS_DANE */
+	struct buf records;    /* those that can be used, packed */
+	char *base;            /* the name whose they are: its own, or where
+				  its CNAMEs end */
+	char *domain;          /* its MX led to it, and where the domain's
+				  CNAMEs end; NULL: none did */
+	bool by_anybody;       /* ... which nobody signed */
+};
+
 struct upstream {
 	uint32_t magic;
 	struct upstream_conf conf;
@@ -77,9 +92,7 @@ struct upstream {
 	struct plan plan;            /* servers that are left while dialling */
 	struct server *server;       /* the one at hand */
 	bool without_tls;            /* its handshake had failed, and it may */
-	enum tls_level dane;         /* what its TLSA records make of the level */
-	struct dns_ask *tlsa_ask;    /* STEP_TLSA */
-	struct buf tlsa;             /* those that can be used, packed */
+	struct dane dane;
 	uint64_t dialled_ms;         /* it, */
 	uint64_t give_up_ms;         /* and when no other is tried any more */
 	struct keywords keywords;    /* of this connection */
@@ -190,16 +203,21 @@ void upstream_tls_begin(struct upstream *);
 /* The wire says that the handshake ended. */
 void upstream_tls_ended(struct upstream *);
 
-/* "mx.example.com": what its certificate must bear. */
+/* "mx.example.com": what it is called in the configuration, or by DNS. */
 const char *upstream_tls_host(const struct upstream *, char *out, size_t size);
 /* FAILED: an operator must act, or somebody is between us. */
 void upstream_fail_tls(struct upstream *, const char *status, const char *why);
 
 /* ---- DANE (upstream_dane.c) ---- */
 
-/* upstream_connect() follows, or FAILED; false: that at once. */
-bool upstream_dane_ask(struct upstream *);
+/* upstream_connect() follows, or FAILED; either may be at once. */
+void upstream_dane_ask(struct upstream *);
 void upstream_dane_cancel(struct upstream *);
+void upstream_dane_fini(struct upstream *);
+/* Its servers were found so. */
+void upstream_dane_found(struct upstream *, const struct resolved *);
+/* The name for the handshake: whose records bind us, or NULL. */
+const char *upstream_dane_base(const struct upstream *);
 /* Before the handshake. */
 void upstream_dane_apply(struct upstream *, struct tls *);
 

@@ -28,7 +28,8 @@ conf_of(const struct upstream *u)
 static enum tls_level
 level_of(const struct upstream *u)
 {
-	return conf_of(u)->level == TLS_DANE ? u->dane : conf_of(u)->level;
+	return conf_of(u)->level == TLS_DANE ? u->dane.level
+					   : conf_of(u)->level;
 }
 
 /* ... or "::1" of "[::1]:25" */
@@ -89,6 +90,7 @@ do_without(struct upstream *u, const char *why)
 void
 upstream_tls_begin(struct upstream *u)
 {
+	const char *name = upstream_dane_base(u);
 	char host[256];
 	struct tls *t;
 
@@ -98,8 +100,9 @@ upstream_tls_begin(struct upstream *u)
 	}
 	u->keywords = (struct keywords){ 0 };
 	u->step = STEP_HANDSHAKE;
-	t = tls_connect(u->conf.hop->tls, u->wire.fd,
-	    upstream_tls_host(u, host, sizeof(host)), &u->server->tls);
+	if (name == NULL)
+		name = upstream_tls_host(u, host, sizeof(host));
+	t = tls_connect(u->conf.hop->tls, u->wire.fd, name, &u->server->tls);
 	if (conf_of(u)->level == TLS_DANE)
 		upstream_dane_apply(u, t);
 	wire_secure(&u->wire, t,
@@ -143,8 +146,12 @@ log_handshake(const struct upstream *u)
 		[TLS_VERIFY] = "Verified",
 		[TLS_FINGERPRINT] = "Verified",
 		[TLS_DANE] = "Verified" };
+	const char *word = trust[level_of(u)];
 	char text[160];
 
+	/* It is the host that anybody may have named. */
+	if (level_of(u) == TLS_DANE && u->dane.by_anybody)
+		word = "Trusted";
 	tls_text(u->wire.tls, text, sizeof(text));
 	log_debug(u->id, "tls",
 	    "upstream=%s server=%s result=ok with=\"%s\" resumed=%s",
@@ -152,7 +159,7 @@ log_handshake(const struct upstream *u)
 	    tls_resumed(u->wire.tls) ? "yes" : "no");
 	if (log_wants_postfix())
 		log_postfix("smtp", "%s TLS connection established to %s: %s",
-		    trust[level_of(u)], u->server->name, text);
+		    word, u->server->name, text);
 }
 
 static void

@@ -2,7 +2,7 @@
 EXTRA_DIST += tests/lib/certs.py tests/lib/dns.py tests/lib/dnssec.py tests/lib/dovecot.py tests/lib/fault.py tests/lib/maildir.py \
 	tests/lib/memory.py tests/lib/milter.py tests/lib/milter_cases.py \
 	tests/lib/milter_fuzz.py tests/lib/milterd.py \
-	tests/lib/mtas.py tests/lib/net.py tests/lib/postern.py tests/lib/postfix.py \
+	tests/lib/mtas.py tests/lib/net.py tests/lib/nexthop.py tests/lib/postern.py tests/lib/postfix.py \
 	tests/lib/service.py tests/lib/sink.py tests/lib/smuggling.py tests/lib/tap.py tests/lib/tools.py \
 	tests/lib/peers.py tests/lib/milter_sides.py tests/lib/milter_tap.py
 
@@ -17,6 +17,7 @@ INTEGRATION = tests/dialogs/daemon.py tests/integration/milter_peers.py \
 	tests/integration/tls_hostile.py \
 	tests/integration/tls_in.py \
 	tests/integration/tls_out.py \
+	tests/integration/dane.py \
 	tests/integration/smuggling_mtas.py \
 	tests/integration/lmtp.py \
 	tests/integration/reuse.py \

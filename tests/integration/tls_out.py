@@ -1,17 +1,15 @@
-"""tls_out - TLS towards next hops: each level, DANE by a signed zone, the others to a real Postfix, to one whose
-certificate is wrong, and to fake ones that inject, refuse or break the handshake.
+"""tls_out - TLS towards next hops: each level but DANE (dane.py), to a real Postfix, to one whose certificate is
+wrong, and to fake ones that inject, refuse or break the handshake.
 What a level wants and does not get never goes in clear."""
 
-import hashlib
 import os
 import re
-import ssl
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import certs
-import dnssec
 import net
+import nexthop
 import tap
 from postern import Postern
 from postfix import Postfix
@@ -29,72 +27,6 @@ WRAPPED = "%s:%d inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n"
 MAIL = b"Subject: %s\r\n\r\nx\r\n"
 
 
-class Fake:
-    """A next hop that does with STARTTLS what it was told to."""
-
-    def __init__(self, t, how, cert):
-        self.how, self.heard = how, []
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(cert.cert, cert.key)
-        self.connections = 0
-        self.server = net.Server(self.serve)
-        t.defer(self.server.close)
-        self.address = "127.0.0.1:%d" % self.server.port
-
-    def serve(self, sock):
-        self.connections += 1
-        f = sock.makefile("rb")
-        sock.sendall(b"220 fake ESMTP\r\n")
-        secure = data = False
-        while line := f.readline():
-            if data:
-                if line == b".\r\n":
-                    data = False
-                    sock.sendall(b"250 2.0.0 Ok: queued as FAKE\r\n")
-                continue
-            self.heard.append((secure, line.strip()))
-            verb = line[:4].upper()
-            if verb == b"EHLO":
-                words = [b"fake", b"PIPELINING"] if secure else [b"fake"]
-                words += [b"8BITMIME"] if not secure else []
-                if self.how != "none" and not secure:
-                    words.append(b"STARTTLS")
-                sock.sendall(b"".join(b"250%s%s\r\n" % (b" " if i == len(words) - 1 else b"-", w)
-                                      for i, w in enumerate(words)))
-            elif line.strip().upper() == b"STARTTLS":
-                if self.how == "refuse":
-                    sock.sendall(b"454 4.7.0 not now\r\n")
-                    continue
-                if self.how == "inject":
-                    sock.sendall(b"220 go\r\n250 injected\r\n")
-                else:
-                    sock.sendall(b"220 go\r\n")
-                if self.how == "break":
-                    sock.sendall(b"this is no ServerHello\r\n")
-                    f.read(1)
-                    return
-                if self.how == "silent":
-                    f.read()
-                    return
-                try:
-                    sock = self.context.wrap_socket(sock, server_side=True)
-                except OSError:
-                    return      # it has seen the injection, and gone
-                f = sock.makefile("rb")
-                secure = True
-            elif verb == b"DATA":
-                data = True
-                sock.sendall(b"354 go on\r\n")
-            elif verb == b"QUIT":
-                sock.sendall(b"221 bye\r\n")
-                return
-            else:
-                sock.sendall(b"250 2.0.0 Ok\r\n")
-
-    def mails(self, secure):
-        return sum(s == secure and l.upper().startswith(b"MAIL") for s, l in self.heard)
-
-
 def try_fakes(t, ca, cert):
     want = {     # how: may, encrypt; code, and where the mail went
         "ok": (("250", "tls"), ("250", "tls")),
@@ -107,7 +39,7 @@ def try_fakes(t, ca, cert):
     fakes, listen, ups = {}, "", ""
     for how in want:
         for level in ("may", "encrypt"):
-            fake = fakes[how, level] = Fake(t, how, cert)
+            fake = fakes[how, level] = nexthop.Fake(t, how, cert)
             listen += "listen smtp 127.0.0.1:0 { upstream %s-%s; }\n" % (how, level)
             ups += "upstream %s-%s { server %s; identity none; tls %s; connect_timeout 2s; }\n" % (
                 how, level, fake.address, level)
@@ -191,56 +123,9 @@ def try_postfix(t, ca, foreign):
     t.ok("ERROR: AddressSanitizer" not in daemon.log(), "no complaint of a sanitizer")
 
 
-def try_dane(t, ca):
-    """RFC 7672, by a signed zone, one that nobody signs, and a forged answer."""
-    good, other = ca.issue("dane", "mx.dane.example"), ca.issue("dane2", "mx.dane.example")
-    zone = dnssec.Signed(t, "dane.example")
-    key, cert = bytes.fromhex(good.key_sha256), bytes.fromhex(good.sha256.replace(":", ""))
-    der = ssl.PEM_cert_to_DER_cert(ca.pem)
-    wrong = bytes(32)
-    cases = (       # host, its records; how the fake is, what the client hears, how the mail goes
-        ("ee-key.dane.example", [b"\3\1\1" + key], "ok", "250", "tls"),
-        ("ee-cert.dane.example", [b"\3\1\1" + wrong, b"\3\0\1" + cert], "ok", "250", "tls"),
-        ("mx.dane.example", [b"\2\0\1" + hashlib.sha256(der).digest()], "chain", "250", "tls"),
-        ("ta-name.dane.example", [b"\2\0\1" + hashlib.sha256(der).digest()], "chain", "451 4.7.5", None),
-        ("wrong.dane.example", [b"\3\1\1" + wrong], "ok", "451 4.7.5", None),
-        ("clear.dane.example", [b"\3\1\1" + key], "none", "451 4.7.4", None),
-        ("unusable.dane.example", [b"\1\1\1" + key], "ok", "250", "tls"),
-        ("unusable-clear.dane.example", [b"\3\1\11" + key], "none", "451 4.7.4", None),
-        ("forged.dane.example", [b"\3\1\1" + key], "ok", "451 4.7.5", None),
-        ("unsigned.example", [b"\3\1\1" + wrong], "ok", "250", "tls"),
-        ("nothing.example", [], "none", "250", "clear"),
-    )
-    listen, ups, fakes = "", "", []
-    chain = certs.Certificate(t.write("chain.pem", good.pem + ca.pem), good.key)
-    for i, (host, records, how, _, _) in enumerate(cases):
-        fake = Fake(t, "ok" if how == "chain" else how, chain if how == "chain" else good)
-        name = "_%d._tcp.%s" % (fake.server.port, host)
-        if records:
-            zone.records[name, 52] = records
-        if host.startswith("forged"):
-            zone.forged.add(name)
-        fakes.append(fake)
-        listen += "listen smtp 127.0.0.1:0 { upstream d%d; }\n" % i
-        ups += "upstream d%d { server %s; identity none; reuse no; tls dane name %s; }\n" % (
-            i, fake.address, host)
-    anchor = t.write("anchor.key", "; ours\n" + zone.anchor)
-    daemon = Postern(t, listen=listen, upstream=ups, name="dane", extra="trust_anchor %s;" % anchor,
-                     start=False, log_level="debug")
-    daemon.configure(None, dns=zone.port)
-    daemon.start()
-    for (host, _, _, code, where), fake, address in zip(cases, fakes, daemon.listening()):
-        reply = net.send(address, "a@b.example", ["ada@example.com"], MAIL % b"dane")
-        t.ok(repr(reply).startswith(code), "dane, %s: the client hears %s" % (host, code), reply,
-             "\n".join(l for l in daemon.log().split("\n") if fake.address in l)[-900:])
-        t.same((fake.mails(False), fake.mails(True)), (int(where == "clear"), int(where == "tls")),
-               "... and the mail goes %s" % (where or "nowhere"), fake.heard)
-
-
 def test(t):
     ca, foreign = certs.Authority(t), certs.Authority(t, "foreign")
     try_fakes(t, ca, ca.issue("fake", "fake.example"))
-    try_dane(t, ca)
     try_postfix(t, ca, foreign)
 
 

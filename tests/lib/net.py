@@ -47,10 +47,10 @@ def is_open(address):
 
 
 class Server:
-    """Listens at a free loopback port or a unix socket's path; each connection
-    is given to serve(sock) in a thread of its own."""
+    """Listens at a loopback port, a free one by default, or at a unix socket's
+    path; each connection is given to serve(sock) in a thread of its own."""
 
-    def __init__(self, serve, path=None):
+    def __init__(self, serve, path=None, host="127.0.0.1", port=0):
         if path:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.bind(path)
@@ -58,9 +58,10 @@ class Server:
             self.address = "unix:" + path
         else:
             self.sock = socket.socket()
-            self.sock.bind(("127.0.0.1", 0))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.sock.bind((host, port))
             self.port = self.sock.getsockname()[1]
-            self.address = "inet:127.0.0.1:%d" % self.port
+            self.address = "inet:%s:%d" % (host, self.port)
         self.sock.listen(64)
         threading.Thread(target=self._accept, args=(serve,), daemon=True).start()
 
