@@ -300,6 +300,8 @@ worker_main(const struct worker_args *args)
 	w->master = ipc_new(w->loop, args->master, &master_ops, w);
 	if (open_door(w, &e) < 0)
 		give_up(&e);
+	/* Or our levels would be missing, once the generation before has gone. */
+	keep_tell_stats(w->keep);
 	(void)ipc_send(w->master, CHILD_READY, 0, NULL, 0, -1);
 	loop_run(w->loop);
 	must(!"a worker's loop ends by _exit");

@@ -279,6 +279,18 @@ server_row(json_t *rows, const char *labels)
 	return row;
 }
 
+/* Known to no worker: it went with its generation. */
+static bool
+is_gone(const json_t *row)
+{
+	static const char *const states[] = { "up", "away", "draining" };
+	json_int_t n = 0;
+
+	for (size_t i = 0; i < PN_COUNT(states); i++)
+		n += json_integer_value(json_object_get(row, states[i]));
+	return n == 0;
+}
+
 /* To how many workers each server of a next hop is so. */
 static void
 show_servers(const json_t *series)
@@ -286,6 +298,7 @@ show_servers(const json_t *series)
 	static const char family[] = "upstream_servers{";
 	json_t *rows = json_array(), *v;
 	const char *key;
+	size_t i;
 
 	json_object_foreach((json_t *)series, key, v) {
 		json_t *state;
@@ -297,6 +310,9 @@ show_servers(const json_t *series)
 		    server_row(rows, key), json_string_value(state), v);
 		json_decref(state);
 	}
+	for (i = json_array_size(rows); i-- > 0;)
+		if (is_gone(json_array_get(rows, i)))
+			(void)json_array_remove(rows, i);
 	show_table("servers", rows, NULL);
 	json_decref(rows);
 }

@@ -300,14 +300,15 @@ send_stats(struct keep *k, struct buf *b)
 }
 
 /* A keeper that is behind hears of it the next time. */
-static void
-tell_stats(struct keep *k)
+void
+keep_tell_stats(struct keep *k)
 {
 	struct stat_series *s;
 	struct buf b = { 0 };
 
-	if (k->ipc == NULL || ipc_queued(k->ipc) > BEHIND_MAX)
+	if (k == NULL || k->ipc == NULL || ipc_queued(k->ipc) > BEHIND_MAX)
 		return;
+	MUST_BE(k, KEEP);
 	for (size_t i = 0; (s = stats_at(k->stats, i)) != NULL; i++) {
 		if (!s->changed)
 			continue;
@@ -328,7 +329,7 @@ tell_all_stats(struct keep *k)
 
 	for (size_t i = 0; (s = stats_at(k->stats, i)) != NULL; i++)
 		s->changed = true;
-	tell_stats(k);
+	keep_tell_stats(k);
 }
 
 /* ---- what is said of modules ---- */
@@ -430,7 +431,7 @@ on_count(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	tell_stats(arg);
+	keep_tell_stats(arg);
 	tell_said(arg);
 }
 
@@ -820,7 +821,7 @@ keep_free(struct keep *k)
 		return;
 	MUST_BE(k, KEEP);
 	flush(k);
-	tell_stats(k);
+	keep_tell_stats(k);
 	tell_said(k);
 	while ((t = TAILQ_FIRST(&k->tickets)) != NULL)
 		ticket_free(t);

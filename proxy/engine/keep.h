@@ -72,6 +72,9 @@ struct keep_ticket *keep_suspect(struct keep *, const unsigned char sha256[32],
  */
 struct stats *keep_stats(struct keep *);
 #define KEEP_STATS_MS 2000
+/* ... what changed now, and need not wait so long: before an earlier generation's
+ * are gone, or where somebody looks whether we are well. NULL is fine. */
+void keep_tell_stats(struct keep *);
 /*
  * What an operator should know of a module (mail/keep.h): told like the
  * counters, and again to each new keeper. At most KEEP_SAID_MAX parts; more

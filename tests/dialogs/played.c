@@ -326,6 +326,12 @@ keep_stats(struct keep *k)
 }
 
 void
+keep_tell_stats(struct keep *k)
+{
+	(void)k;
+}
+
+void
 keep_cancel(struct keep_ticket *t)
 {
 	event_free(t->timer);
