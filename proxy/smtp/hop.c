@@ -9,13 +9,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "engine/keep.h"
 #include "smtp/door.h"
 #include "smtp/probe.h"
 #include "smtp/resolve.h"
 
 #define FOUND_MAX 1000 /* servers found by name, of one hop */
-#define RETRY_FIRST_MS 1000
-#define RETRY_LAST_MS 30000
 #define SLOW_MS 1000 /* a failure that took so long is not waited for twice */
 
 /* Whoever the DNS names is not probed: the next mail for it is the trial. */
@@ -40,7 +39,7 @@ show(struct server *s, bool gone)
 		[SERVER_AWAY] = "away",
 		[SERVER_DRAINING] = "draining" };
 	enum server_state now = s->draining ? SERVER_DRAINING
-	    : s->failures > 0		    ? SERVER_AWAY
+	    : s->outage.failures > 0    ? SERVER_AWAY
 					    : SERVER_UP;
 
 	if (s->hop->conf->mx)
@@ -171,6 +170,8 @@ hop_server(struct hop *hop, const char *host,
 		s->name = s->text = text_of(host, addr);
 		s->host = s->own_host = xstrdup(host);
 		show(s, false);
+		if (!hop->conf->mx)
+			keep_tell_stats(hop->smtp->keep);
 	} else {
 		TAILQ_REMOVE(&hop->servers, s, next);
 		TAILQ_INSERT_TAIL(&hop->servers, s, next);
@@ -308,29 +309,34 @@ look_after(struct server *s)
 void
 server_answered(struct server *s, const struct keywords *k)
 {
+	struct smtp *smtp = s->hop->smtp;
+	uint64_t lasted_ms;
+
 	s->known = *k;
-	s->known.when_ms = loop_now_ms(s->hop->smtp->loop);
+	s->known.when_ms = loop_now_ms(smtp->loop);
 	learn(s->hop);
 	(void)event_del(&s->retry);
 	look_after(s);
-	if (s->failures == 0)
+	if (!outage_ended(&s->outage, s->known.when_ms, &lasted_ms))
 		return;
-	s->failures = 0;
 	s->away = false;
 	show(s, false);
-	log_info("", "server", "upstream=%s server=%s state=up",
-	    s->hop->conf->name, s->name);
+	log_info("", "server", "upstream=%s server=%s state=up away=%llus",
+	    s->hop->conf->name, s->name,
+	    (unsigned long long)lasted_ms / 1000);
+	keep_tell_stats(smtp->keep);
 }
 
-/* 1 s, 2 s, 4 s ... */
-static uint64_t
-pause_of(unsigned failures)
+static void
+log_away(const struct server *s, uint64_t lasts_ms, const char *why)
 {
-	uint64_t ms = RETRY_FIRST_MS;
+	char lasts[40] = "";
 
-	while (--failures > 0 && ms < RETRY_LAST_MS)
-		ms *= 2;
-	return ms < RETRY_LAST_MS ? ms : RETRY_LAST_MS;
+	if (lasts_ms > 0)
+		(void)snprintf(lasts, sizeof(lasts), " for=%llus",
+		    (unsigned long long)lasts_ms / 1000);
+	log_warn("", "server", "upstream=%s server=%s state=away%s why=\"%s\"",
+	    s->hop->conf->name, s->name, lasts, why);
 }
 
 /*
@@ -340,17 +346,20 @@ pause_of(unsigned failures)
 void
 server_failed(struct server *s, uint64_t took_ms, const char *why)
 {
-	struct loop *loop = s->hop->smtp->loop;
+	struct smtp *smtp = s->hop->smtp;
+	uint64_t now_ms = loop_now_ms(smtp->loop);
+	enum outage_news news;
 
 	s->slow = took_ms >= SLOW_MS;
 	if (s->away && event_pending(&s->retry, EV_TIMEOUT, NULL))
 		return;
 	s->away = true;
-	if (s->failures++ == 0)
-		log_warn("", "server",
-		    "upstream=%s server=%s state=away why=\"%s\"",
-		    s->hop->conf->name, s->name, why);
+	news = outage_failed(&s->outage, now_ms);
+	if (news != OUTAGE_NO_NEWS)
+		log_away(s, outage_lasts_ms(&s->outage, now_ms), why);
 	show(s, false);
+	if (news == OUTAGE_BEGINS)
+		keep_tell_stats(smtp->keep);
 	must(event_add(&s->retry,
-		 loop_timeout(loop, pause_of(s->failures))) == 0);
+		 loop_timeout(smtp->loop, outage_pause_ms(&s->outage))) == 0);
 }

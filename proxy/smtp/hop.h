@@ -16,6 +16,7 @@
 
 #include "smtp/ehlo.h"
 #include "smtp/kept.h"
+#include "smtp/outage.h"
 #include "smtp/smtp.h"
 
 enum server_state { SERVER_UP, SERVER_AWAY, SERVER_DRAINING, SERVER_STATES };
@@ -37,10 +38,12 @@ struct server {
 	bool draining;          /* gets no new mail */
 	struct keywords known;  /* what it last announced */
 	bool wants_ehlo;        /* before XCLIENT */
+	bool breaks_tls;        /* said in the log: a handshake failed, and it
+				 * may go on in clear */
 	struct tls_memory tls;  /* the session that it may resume */
 	struct upstream *probe; /* under way, or NULL */
 	uint64_t probed_ms;     /* when one was last begun; 0 never */
-	unsigned failures;      /* in a row; 0: it is well */
+	struct outage outage;   /* .failures 0: it is well */
 	bool away;              /* not to be dialled until it is probed, */
 	bool slow;              /* as the last failure took its time */
 	struct event retry;     /* the next probe */

@@ -138,7 +138,7 @@ kept_warm(struct hop *hop)
 	if (hop->conf->mx)
 		return; /* whoever it was may never hear of us again */
 	TAILQ_FOREACH (s, &hop->servers, next)
-		while (!s->draining && !s->kept.closed && s->failures == 0 &&
+		while (!s->draining && !s->kept.closed && s->outage.failures == 0 &&
 		    s->kept.n < hop->conf->warm) {
 			unsigned before = s->kept.n;
 

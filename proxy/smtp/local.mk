@@ -29,6 +29,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/pace.c proxy/smtp/pace.h \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
 	proxy/smtp/mx.c \
+	proxy/smtp/outage.c proxy/smtp/outage.h \
 	proxy/smtp/plan.c \
 	proxy/smtp/pregreet.c \
 	proxy/smtp/probe.c proxy/smtp/probe.h \

@@ -321,6 +321,7 @@ introduce(struct upstream *u, const struct client *client, struct pn_str helo,
 	u->helo = helo;
 	upstream_set_id(u, id);
 	u->identity = client != NULL;
+	u->looking = client == NULL;
 	source_of(client, &u->source);
 	u->noops = 0;
 }

@@ -33,6 +33,13 @@ server_name(const struct upstream *u)
 	return u->server != NULL ? u->server->name : "none";
 }
 
+bool
+upstream_is_news(const struct upstream *u)
+{
+	return !u->looking || u->server == NULL ||
+	    u->server->outage.failures == 0;
+}
+
 static void
 give_up(struct upstream *u, const struct reply *failure, const char *why)
 {
@@ -41,9 +48,11 @@ give_up(struct upstream *u, const struct reply *failure, const char *why)
 	again_end(u);
 	u->at = UPSTREAM_FAILED;
 	u->failure = *failure;
-	log_warn(u->id, "upstream",
-	    "upstream=%s server=%s why=\"%s\" status=%s",
-	    u->conf.hop->conf->name, server_name(u), why, failure->status);
+	if (!u->looking)
+		log_warn(u->id, "upstream",
+		    "upstream=%s server=%s why=\"%s\" status=%s",
+		    u->conf.hop->conf->name, server_name(u), why,
+		    failure->status);
 	u->wake_due = true;
 }
 

@@ -125,6 +125,7 @@ struct upstream {
 	bool handed_on;      /* it was kept once */
 	bool unasked;        /* XCLIENT was said before EHLO */
 	bool renewing;       /* kept, and introduced to another client */
+	bool looking;        /* dialled for no mail: a probe, or to be kept */
 	struct again again;
 	TAILQ_ENTRY(upstream) next; /* on its server's list: */
 	bool kept;           /* nobody's now, */
@@ -225,6 +226,9 @@ void upstream_dane_apply(struct upstream *, struct tls *);
 
 /* Closed, and nothing is due any more. */
 void upstream_hang_up(struct upstream *);
+/* Its failure is worth a line: a mail's, or the first of a server that was
+ * well. The others are the server's own (outage.h). */
+bool upstream_is_news(const struct upstream *);
 /* FAILED, with this reply: there is nobody to dial. */
 void upstream_fail_nobody(struct upstream *, const struct reply *);
 /* FAILED: 451 with this status and text for the client, why for the log. */

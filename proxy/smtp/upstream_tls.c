@@ -54,8 +54,10 @@ upstream_tls_host(const struct upstream *u, char *out, size_t size)
 void
 upstream_fail_tls(struct upstream *u, const char *status, const char *why)
 {
-	log_error(u->id, "tls", "upstream=%s server=%s result=failed why=\"%s\"",
-	    u->conf.hop->conf->name, u->server->name, why);
+	if (upstream_is_news(u))
+		log_error(u->id, "tls",
+		    "upstream=%s server=%s result=failed why=\"%s\"",
+		    u->conf.hop->conf->name, u->server->name, why);
 	server_failed(u->server, loop_now_ms(u->conf.loop) - u->dialled_ms, why);
 	upstream_fail(u, status,
 	    strcmp(status, "4.7.4") == 0
@@ -113,9 +115,11 @@ upstream_tls_begin(struct upstream *u)
 static void
 again_in_clear(struct upstream *u, const char *why)
 {
-	log_info(u->id, "tls",
-	    "upstream=%s server=%s result=failed why=\"%s\" next=clear",
-	    u->conf.hop->conf->name, u->server->name, why);
+	if (!u->looking || !u->server->breaks_tls)
+		log_info(u->id, "tls",
+		    "upstream=%s server=%s result=failed why=\"%s\" next=clear",
+		    u->conf.hop->conf->name, u->server->name, why);
+	u->server->breaks_tls = true;
 	upstream_hang_up(u);
 	u->without_tls = true;
 	upstream_dial_server(u, u->server);
@@ -173,6 +177,7 @@ secured(struct upstream *u)
 		return;
 	}
 	count_handshake(&u->conf.hop->smtp->count, "upstream", true);
+	u->server->breaks_tls = false;
 	log_handshake(u);
 	if (conf_of(u)->wrapped)
 		upstream_await_banner(u);
@@ -213,11 +218,12 @@ upstream_tls_answered(struct upstream *u, const struct reply_lines *r)
 		return;
 	}
 	if (buf_len(&u->wire.in) > 0) {
-		log_error(u->id, "tls",
-		    "upstream=%s server=%s result=injection dropped=%zu "
-		    "why=\"bytes in clear behind the answer to STARTTLS\"",
-		    u->conf.hop->conf->name, u->server->name,
-		    buf_len(&u->wire.in));
+		if (upstream_is_news(u))
+			log_error(u->id, "tls",
+			    "upstream=%s server=%s result=injection dropped=%zu "
+			    "why=\"bytes in clear behind the answer to STARTTLS\"",
+			    u->conf.hop->conf->name, u->server->name,
+			    buf_len(&u->wire.in));
 		count_injection(&u->conf.hop->smtp->count, "upstream");
 		upstream_fail_dial(
 		    u, "bytes in clear behind the answer to STARTTLS");

@@ -262,6 +262,22 @@ def named_in_log(t, daemon, pool, named, host, refusing):
          "where nobody was told, nobody is named", found)
 
 
+def after_a_reload(t, daemon):
+    """Servers are as they were, also at once, and those that the new file has."""
+    which = "pool|drained|watched|gone|refusing"
+    want = servers(daemon, which)
+    seen, until = [], time.monotonic() + 3
+    daemon.reload()
+    while time.monotonic() < until:
+        seen.append(servers(daemon, which))
+    at = [[row[:2] for row in rows] for rows in seen]
+    t.ok(len(at) > 10 and all(rows == [row[:2] for row in want] for rows in at),
+         "no server is missing behind a reload", want, [rows for rows in seen if rows != want][:3])
+    t.ok(not any(row[2:] == ("0", "0", "0") for rows in seen for row in rows), "or in no state")
+    t.ok(tap.until(lambda: servers(daemon, which) == want, 10), "and they are as before", want,
+         daemon.cli("status").stdout)
+
+
 def test(t):
     port = net.free_port()
     a, b, c, w = [Sink(announce=("PIPELINING", "8BITMIME")) for _ in range(4)]
@@ -285,6 +301,7 @@ def test(t):
     b = pools(t, daemon, a, b, c)
     t.ok(tap.until(lambda: servers(daemon, "watched") == [("watched", w.server, "0", "1", "0")], 10),
          "one that is watched is found to be away before there is mail", daemon.cli("status").stdout)
+    after_a_reload(t, daemon)
     mail_hosts(t, daemon, port, sinks)
     routes(t, daemon, (a, b, c), named, sinks)
     named_in_log(t, daemon, (a, b, c), named, sinks[0], refusing)
@@ -297,6 +314,13 @@ def test(t):
         f.write("@mapped.example pol\n")
     t.ok(daemon.wait_log(r"ev=reload result=failed .*transport:1:1: route .* no upstream .*pol"),
          "one that names no upstream changes nothing", daemon.log()[-1500:])
+    lines = re.findall(r"ev=\w+ upstream=watched .*", daemon.log())
+    t.ok(sum("state=away" in line for line in lines) == daemon.status()["generation"] == len(lines),
+         "a server that stays away is one line a worker, however often it is looked at", lines)
+    again = Sink(port=w.address[1])
+    t.defer(again.close)
+    t.ok(daemon.wait_log(r"ev=server upstream=watched server=%s state=up away=\d+s" % re.escape(w.server), 40),
+         "and one when it is back")
 
 
-tap.run(test, 120)
+tap.run(test, 160)

@@ -108,8 +108,8 @@ who_may_be_tried(void **state)
 		TAILQ_INIT(&hop.servers);
 		for (size_t i = 0; s[i] != '\0'; i++) {
 			all[i].weight = 1;
-			all[i].failures = s[i] != 'u' && s[i] != 'd';
-			all[i].away = all[i].failures > 0;
+			all[i].outage.failures = s[i] != 'u' && s[i] != 'd';
+			all[i].away = all[i].outage.failures > 0;
 			all[i].slow = s[i] == 's';
 			all[i].draining = s[i] == 'd' || s[i] == 'D';
 			TAILQ_INSERT_TAIL(&hop.servers, &all[i], next);
