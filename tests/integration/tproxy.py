@@ -160,7 +160,7 @@ upstream six { server [fd99:2::2]:2525; identity tproxy; }""")
                       listen="listen smtp 127.0.0.1:0 { upstream up; "
                       "identity from 127.0.0.1 proxy; }",
                       upstream="server 10.99.2.2:2525; identity tproxy;")
-    before = pf.whole_log().count("client=")
+    before = pf.whole_log().count(": client=")
     with gate.inside(), net.Client(without.address, greet=False) as c:
         c.send(b"PROXY TCP4 10.99.1.2 10.99.1.1 4711 25\r\n")
         c.reply()
@@ -169,7 +169,7 @@ upstream six { server [fd99:2::2]:2525; identity tproxy; }""")
     t.ok(reply.raw.startswith(b"451 4.3.5 "), "clients hear 451 4.3.5", reply)
     t.ok(without.wait_log(r"error.*CAP_NET_RAW"), "the log says what is missing",
          without.log()[-2000:])
-    t.same(pf.whole_log().count("client="), before, "and nothing is relayed")
+    t.same(pf.whole_log().count(": client="), before, "and nothing is relayed")
 
 
 tap.run(test, 120)
