@@ -49,10 +49,15 @@ def start(t, **kw):
 
 
 def takes_no_time(t, door, what):
-    before = seconds_used(door.pid)
-    time.sleep(1)
-    used = seconds_used(door.pid) - before
-    t.ok(used < 0.1, what + " takes no time", "%.2f of 1 s" % used)
+    """When it is done with what it has to do: on a busy machine that is later."""
+    seen = []
+
+    def at_rest():
+        before = seconds_used(door.pid)
+        time.sleep(1)
+        seen.append(seconds_used(door.pid) - before)
+        return seen[-1] < 0.1
+    t.ok(tap.until(at_rest), what + " takes no time", "of each second: %r" % seen)
 
 
 def ask_all_at_once(door, s):
@@ -95,12 +100,12 @@ def crowd(t):
     # Behind its back: it would keep some in reserve.
     resource.prlimit(door.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(DESCRIPTORS + 5)]
-    time.sleep(0.3)
+    tap.until(lambda: "ev=accept" in open(t.path("log")).read())
     takes_no_time(t, door, "a crowd")
     t.ok(0 < open(t.path("log")).read().count("ev=accept") < 5, "and little of the log")
     for c in clients[:-1]:
         c.close()
-    clients[-1].settimeout(10)
+    clients[-1].settimeout(30)
     t.ok(clients[-1].recv(100).startswith(b"220 "), "the last is served when the others have gone")
     clients[-1].close()
 
@@ -111,14 +116,16 @@ def turned_away(t):
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(DESCRIPTORS)]
     heard = []
     for c in clients:
-        c.settimeout(10)
+        c.settimeout(30)
         heard.append(c.recv(100))
     t.same({h[:9] for h in heard}, {b"220 poste", b"421 4.3.2"}, "nobody waits for a descriptor")
     for c in clients:
         c.close()
-    time.sleep(0.3)
-    with socket.create_connection(("127.0.0.1", port)) as c:
-        t.ok(c.recv(100).startswith(b"220 "), "and when the others have gone there are some")
+
+    def served():
+        with socket.create_connection(("127.0.0.1", port)) as c:
+            return c.recv(100).startswith(b"220 ")
+    t.ok(tap.until(served), "and when the others have gone there are some")
 
 
 def test(t):
@@ -127,4 +134,4 @@ def test(t):
     turned_away(t)
 
 
-tap.run(test, limit_s=60)
+tap.run(test, limit_s=120)
