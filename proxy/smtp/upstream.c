@@ -64,6 +64,7 @@ upstream_free(struct upstream *u)
 	upstream_dane_fini(u);
 	buf_fini(&u->expected);
 	buf_fini(&u->told);
+	buf_fini(&u->named);
 	buf_fini(&u->again.lines);
 	buf_fini(&u->again.kinds);
 	u->magic = 0;
@@ -167,17 +168,6 @@ upstream_flush(struct upstream *u)
 {
 	if (u != NULL && u->at == UPSTREAM_READY)
 		upstream_pump(u);
-}
-
-/* XFORWARD may name another one for each mail; what the connection itself told
- * the next hop stays as it is. */
-bool
-upstream_is_for(const struct upstream *u, const struct client *c)
-{
-	enum smtp_identity by = u->conf.hop->conf->identity;
-
-	return by == IDENTITY_NONE || by == IDENTITY_XFORWARD ||
-	    source_is(&u->source, c);
 }
 
 /* It said more than it was asked: what it says next may be the answer to what
@@ -394,6 +384,8 @@ void
 upstream_hello(struct upstream *u, struct pn_str helo)
 {
 	u->helo = helo;
+	buf_clear(&u->told);
+	(void)buf_add_str(&u->told, helo);
 	(void)buf_printf(lines_of(u), "%s ", upstream_hello_verb(u));
 	upstream_command_line(u, helo);
 }

@@ -314,6 +314,46 @@ upstream_dial_next(struct upstream *u)
 }
 
 static void
+put_names(const struct client *c, struct buf *b)
+{
+	buf_clear(b);
+	if (c == NULL)
+		return;
+	pack_u8(b, (uint8_t)c->name_state);
+	pack_str(b, c->name);
+	pack_str(b, c->reverse_name);
+}
+
+static bool
+is_named(const struct upstream *u, const struct client *c)
+{
+	struct buf names = { 0 };
+	bool same;
+
+	put_names(c, &names);
+	same = pn_str_eq(buf_str(&names), buf_str(&u->named));
+	buf_fini(&names);
+	return same;
+}
+
+/*
+ * XFORWARD may name another one for each mail; what the connection itself told
+ * the next hop stays as it is. Behind one address there may be many clients.
+ */
+bool
+upstream_is_for(const struct upstream *u, const struct client *c)
+{
+	enum smtp_identity by = u->conf.hop->conf->identity;
+	struct pn_str helo = c->helo.n > 0 ? c->helo
+					   : pn_str_of(u->conf.hostname);
+
+	if (by == IDENTITY_NONE || by == IDENTITY_XFORWARD)
+		return true;
+	return source_is(&u->source, c) && pn_str_eq(helo, buf_str(&u->told)) &&
+	    (by != IDENTITY_XCLIENT || is_named(u, c));
+}
+
+static void
 introduce(struct upstream *u, const struct client *client, struct pn_str helo,
     const char *id)
 {
@@ -323,6 +363,7 @@ introduce(struct upstream *u, const struct client *client, struct pn_str helo,
 	u->identity = client != NULL;
 	u->looking = client == NULL;
 	source_of(client, &u->source);
+	put_names(client, &u->named);
 	u->noops = 0;
 }
 

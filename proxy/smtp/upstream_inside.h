@@ -116,6 +116,7 @@ struct upstream {
 	bool wake_due;
 
 	struct buf told;     /* the name it heard in EHLO */
+	struct buf named;    /* ... and by DNS's names, its client */
 	unsigned mails;      /* that it heard of */
 	unsigned junk;       /* commands that led to no mail, less one a mail */
 	bool open;           /* it is in the midst of one */
