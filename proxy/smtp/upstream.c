@@ -238,11 +238,19 @@ upstream_failure(const struct upstream *u)
 
 /* ---- commands ---- */
 
+/* While another connection is dialled for this mail: what the first one takes,
+ * or the other will not do (again_tell()). */
+static const struct keywords *
+keywords_of(const struct upstream *u)
+{
+	return u->again.dialling ? &u->again.promised : &u->keywords;
+}
+
 static bool
 can(const struct upstream *u, struct pn_str params, unsigned which,
     struct params *p)
 {
-	const struct keywords *k = &u->keywords;
+	const struct keywords *k = keywords_of(u);
 
 	if (params_check(params, which, p) != PARAMS_OK)
 		return false;
@@ -310,16 +318,16 @@ upstream_rcpt(struct upstream *u, const struct rcpt *r)
 	struct params p;
 
 	/* Whom a milter added need not be known by it: he gets the message. */
-	if (r->added && !u->keywords.dsn)
+	if (r->added && !keywords_of(u)->dsn)
 		params = PN_STR_V("");
 	if (!can(u, params, PARAM_OF_RCPT, &p))
 		return false;
 	(void)buf_puts(lines, "RCPT TO:<");
 	(void)buf_add_str(lines, r->path);
 	(void)buf_puts(lines, ">");
-	put_params(lines, params, &u->keywords);
+	put_params(lines, params, keywords_of(u));
 	/* RFC 3461 4.1: who was not asked for must not tell of himself. */
-	if (r->quiet && u->keywords.dsn)
+	if (r->quiet && keywords_of(u)->dsn)
 		(void)buf_puts(lines, " NOTIFY=NEVER");
 	upstream_command(u, WANTED, "\r\n");
 	return true;
