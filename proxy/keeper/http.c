@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "keeper/inside.h"
+#include "keeper/ready.h"
 
 #define SILENT_US 8000000ull /* a master that has not answered so long is sick */
 #define TROUBLE_US 60000000ull /* an error is forgotten after that */
@@ -136,6 +137,16 @@ look(const struct http *h, struct health *x)
 	if (k->trouble_us != 0 &&
 	    keeper_clock_us() - k->trouble_us < TROUBLE_US)
 		sick(x, "%s", k->trouble);
+}
+
+/* ... and to be sent mail: for whoever shares it out among gateways. */
+static void
+look_if_ready(const struct http *h, struct health *x)
+{
+	look(h, x);
+	if (h->keeper->leaving)
+		sick(x, "it is ending");
+	ready_look(h->keeper->metrics, &x->reasons);
 }
 
 /* ---- the keeper's own families ---- */
@@ -316,6 +327,10 @@ say_metrics(struct http *h, struct evhttp_request *req)
 	look(h, &x);
 	put_one(&b, "healthy", "gauge", "What /health says, 1 or 0.",
 	    buf_len(&x.reasons) == 0);
+	buf_clear(&x.reasons);
+	look_if_ready(h, &x);
+	put_one(&b, "ready", "gauge", "What /ready says, 1 or 0.",
+	    buf_len(&x.reasons) == 0);
 	put_one(&b, "keeper_errors_total", "counter",
 	    "Errors of the keeper's files.", (int64_t)k->troubles);
 	metrics_text(k->metrics, &b);
@@ -329,12 +344,13 @@ say_metrics(struct http *h, struct evhttp_request *req)
 }
 
 static void
-say_health(struct http *h, struct evhttp_request *req)
+say_health(const struct http *h, struct evhttp_request *req,
+    void (*look_at)(const struct http *, struct health *))
 {
 	struct health x = { { 0 } };
 	bool well;
 
-	look(h, &x);
+	look_at(h, &x);
 	well = buf_len(&x.reasons) == 0;
 	if (well)
 		(void)buf_puts(&x.reasons, "ok\n"); /* no cap */
@@ -354,9 +370,11 @@ on_request(struct evhttp_request *req, void *arg)
 	if (path != NULL && strcmp(path, "/metrics") == 0) {
 		say_metrics(h, req);
 	} else if (path != NULL && strcmp(path, "/health") == 0) {
-		say_health(h, req);
+		say_health(h, req, look);
+	} else if (path != NULL && strcmp(path, "/ready") == 0) {
+		say_health(h, req, look_if_ready);
 	} else {
-		(void)buf_puts(&none, "/metrics or /health\n"); /* no cap */
+		(void)buf_puts(&none, "/metrics, /health or /ready\n"); /* no cap */
 		say(req, 404, "text/plain; charset=utf-8", &none);
 		buf_fini(&none);
 	}

@@ -1,6 +1,7 @@
 /*
- * http - the keeper's answers to programs that watch: GET /metrics and GET
- * /health, on the address that `metrics` names. Nothing here changes anything,
+ * http - the keeper's answers to programs that watch: GET /metrics, GET
+ * /health (does it live?) and GET /ready (would mail find its next hop?), on
+ * the address that `metrics` names. Nothing here changes anything,
  * and nothing else is answered. What the master knows is asked for every
  * HTTP_ASK_MS, so that no watcher waits for it. Owned by keeper.c.
  */

@@ -15,6 +15,7 @@ libkeeper_la_SOURCES = \
 	proxy/keeper/maildir.c proxy/keeper/maildir.h \
 	proxy/keeper/match.c proxy/keeper/match.h \
 	proxy/keeper/metrics.c proxy/keeper/metrics.h \
+	proxy/keeper/ready.c proxy/keeper/ready.h \
 	proxy/keeper/modules.c proxy/keeper/modules.h \
 	proxy/keeper/protocol.h \
 	proxy/keeper/query.c proxy/keeper/query.h \

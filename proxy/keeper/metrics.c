@@ -176,6 +176,61 @@ metrics_sum(const struct metrics *m, const char *name, const char *label)
 	return sum;
 }
 
+/* One that has told nothing yet may never serve. */
+static unsigned
+newest_generation(const struct metrics *m)
+{
+	const struct metrics_source *s;
+	unsigned newest = 0;
+
+	LIST_FOREACH (s, &m->sources, next)
+		if (s->n > 0 && s->generation > newest)
+			newest = s->generation;
+	return newest;
+}
+
+void
+metrics_each_level(const struct metrics *m, const char *name,
+    metrics_level *take, void *arg)
+{
+	unsigned generation = newest_generation(m);
+
+	for (size_t i = 0; i < m->n; i++) {
+		const struct metrics_source *s;
+		int64_t sum = 0;
+
+		if (strcmp(m->all[i].name, name) != 0)
+			continue;
+		LIST_FOREACH (s, &m->sources, next)
+			if (s->generation == generation && i < s->n)
+				sum += s->values[i];
+		take(arg, m->all[i].labels, sum);
+	}
+}
+
+/* key="value",key="value": quotes and backslashes in it are escaped. */
+struct pn_str
+metrics_label_of(const char *labels, const char *key)
+{
+	size_t n = strlen(key);
+
+	while (*labels != '\0') {
+		const char *value = strchr(labels, '"'), *end;
+		bool is_it;
+
+		if (value == NULL)
+			break;
+		is_it = (size_t)(value - labels) == n + 1 &&
+		    memcmp(labels, key, n) == 0;
+		for (end = ++value; *end != '\0' && *end != '"'; end++)
+			end += *end == '\\' && end[1] != '\0';
+		if (is_it)
+			return (struct pn_str){ value, (size_t)(end - value) };
+		labels = *end == '"' && end[1] == ',' ? end + 2 : "";
+	}
+	return PN_STR_V("");
+}
+
 static int64_t
 sum_of_source(const struct metrics_source *s, const char *name)
 {

@@ -35,6 +35,17 @@ int metrics_take(struct metrics_source *, struct unpack *frame,
 int64_t metrics_sum(const struct metrics *, const char *name,
     const char *label);
 
+/*
+ * Each series of that name that a worker of the newest generation has told,
+ * and the sum over these workers: how things stand, where an older generation
+ * still drains. Borrowed by the callee as long as the metrics.
+ */
+typedef void metrics_level(void *arg, const char *labels, int64_t value);
+void metrics_each_level(const struct metrics *, const char *name,
+    metrics_level *, void *arg);
+/* The value of one label, as written (escaped); "" without it. */
+struct pn_str metrics_label_of(const char *labels, const char *key);
+
 /* "workers":[...] and "series":{...} into an open JSON object. */
 void metrics_json(const struct metrics *, struct buf *);
 /* Every series as Prometheus wants it: by family, HELP and TYPE first. */

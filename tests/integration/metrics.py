@@ -1,5 +1,6 @@
 """metrics - what /metrics says equals what was sent, in a form that Prometheus
-takes; /health is well, and says what ails when it is not. GET changes nothing,
+takes; /health is well, and says what ails when it is not, and /ready that an
+upstream has no server left. GET changes nothing,
 and nothing else is answered."""
 
 import os
@@ -76,7 +77,41 @@ def send(daemon, subject, rcpts=("ada@example.com",)):
                     b"Subject: %s\r\n\r\nbody\r\n" % subject.encode())
 
 
+def upstreams_away(t):
+    """Whether mail would find its next hop, which is not whether we live."""
+    one, two, other = Sink(), Sink(), Sink()
+    for s in (one, two, other):
+        t.defer(s.close)
+    where = ("127.0.0.1", net.free_port())
+    daemon = Postern(t, name="ready", workers=2, extra="metrics 127.0.0.1:%d;" % where[1],
+                     listen="listen smtp 127.0.0.1:0 { route ways; }",
+                     upstream="route ways { example.com pool; sales.example.com other; }\n"
+                     "upstream pool { server %s; server %s; identity none; health 1s; }\n"
+                     "upstream other { server %s; identity none; health 1s; }\n"
+                     % (one.server, two.server, other.server))
+    look = lambda path="/ready": http(where, path)[::2]
+    away = lambda: total(parse(http(where, "/metrics")[2]), "upstream_servers", 'state="away"')
+    t.ok(tap.until(lambda: look() == (200, "ok\n"), 10), "ready", look())
+    one.close()
+    t.ok(tap.until(lambda: away() == 2, 20), "both workers find that a server is away")
+    t.same(look(), (200, "ok\n"), "one server of two is enough")
+    two.close()
+    t.ok(tap.until(lambda: look() == (503, "upstream pool: all its servers are away\n"), 20),
+         "without any the upstream is named", look())
+    t.same(look("/health"), (200, "ok\n"), "the gateway itself is well")
+    got = parse(http(where, "/metrics")[2])
+    t.same((total(got, "healthy"), total(got, "ready")), (1, 0), "and so metrics say")
+    daemon.reload()
+    daemon.wait_log("ev=reload result=ok")
+    t.ok(tap.until(lambda: look() == (503, "upstream pool: all its servers are away\n"), 20),
+         "the next generation finds the same", look())
+    again = Sink(port=two.address[1])
+    t.defer(again.close)
+    t.ok(tap.until(lambda: look() == (200, "ok\n"), 45), "one that is back makes it ready", look())
+
+
 def test(t):
+    upstreams_away(t)
     sink = Sink()
     t.defer(sink.close)
     port = net.free_port()
@@ -188,4 +223,4 @@ def test(t):
     t.ok(tap.until(lambda: http(where, "/health")[0] == 200, 10), "and well again")
 
 
-tap.run(test, 150)
+tap.run(test, 240)

@@ -6,6 +6,7 @@
 
 #include "keeper/http.h"
 #include "keeper/metrics.h"
+#include "keeper/ready.h"
 #include "mail/keep.h"
 
 static void
@@ -154,6 +155,88 @@ a_disk_is_sick_before_it_is_full(void **state)
 	}
 }
 
+static void
+labels_are_read_one_by_one(void **state)
+{
+	static const char labels[] = "upstream=\"a\\\",state=\\\"b\","
+	    "server=\"[::1]:25\",state=\"up\"";
+
+	(void)state;
+	assert_true(pn_str_eq(metrics_label_of(labels, "upstream"),
+	    PN_STR_V("a\\\",state=\\\"b")));
+	assert_true(pn_str_eq(
+	    metrics_label_of(labels, "server"), PN_STR_V("[::1]:25")));
+	assert_true(
+	    pn_str_eq(metrics_label_of(labels, "state"), PN_STR_V("up")));
+	assert_int_equal(metrics_label_of(labels, "tate").n, 0);
+	assert_int_equal(metrics_label_of("", "state").n, 0);
+}
+
+static void
+server(struct metrics_source *s, const char *upstream, const char *name,
+    const char *state)
+{
+	static const char *const states[] = { "up", "away", "draining" };
+	char labels[100];
+
+	for (size_t i = 0; i < PN_COUNT(states); i++) {
+		(void)snprintf(labels, sizeof(labels),
+		    "upstream=\"%s\",server=\"%s\",state=\"%s\"", upstream,
+		    name, states[i]);
+		say(s, "upstream_servers", labels, true,
+		    strcmp(states[i], state) == 0);
+	}
+}
+
+static void
+reasons_are(const struct metrics *m, const char *want)
+{
+	struct buf b = { 0 };
+
+	ready_look(m, &b);
+	assert_true(buf_add(&b, "", 1));
+	assert_string_equal(buf_data(&b), want);
+	buf_fini(&b);
+}
+
+static void
+an_upstream_without_a_server_is_not_ready(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct metrics_source *a = metrics_source_new(m, 1, 1);
+	struct metrics_source *b = metrics_source_new(m, 2, 1), *next;
+
+	(void)state;
+	reasons_are(m, "");
+	server(a, "mta", "x:25", "up");
+	server(a, "mta", "y:25", "away");
+	server(a, "box", "z:25", "up");
+	server(a, "old", "w:25", "draining");
+	reasons_are(m, "upstream old: all its servers are draining\n");
+	server(a, "old", "v:25", "up");
+	server(b, "mta", "x:25", "away");
+	server(b, "mta", "y:25", "away");
+	reasons_are(m, ""); /* one worker reaches one of them */
+	server(a, "mta", "x:25", "away");
+	reasons_are(m, "upstream mta: all its servers are away\n");
+	server(a, "box", "z:25", "");
+	server(a, "old", "v:25", "");
+	server(a, "old", "w:25", "away");
+	reasons_are(m, "upstream mta: all its servers are away\n"
+	    "upstream old: all its servers are away\n");
+	/* What an earlier generation finds is not what serves. */
+	next = metrics_source_new(m, 1, 2);
+	reasons_are(m, "upstream mta: all its servers are away\n"
+	    "upstream old: all its servers are away\n");
+	server(next, "mta", "x:25", "up");
+	server(next, "box", "z:25", "away");
+	reasons_are(m, "upstream box: all its servers are away\n");
+	metrics_source_end(a);
+	metrics_source_end(b);
+	reasons_are(m, "upstream box: all its servers are away\n");
+	metrics_free(m);
+}
+
 int
 main(void)
 {
@@ -163,6 +246,8 @@ main(void)
 		cmocka_unit_test(a_frame_of_another_shape_is_refused),
 		cmocka_unit_test(series_are_bounded),
 		cmocka_unit_test(status_names_each_worker),
+		cmocka_unit_test(labels_are_read_one_by_one),
+		cmocka_unit_test(an_upstream_without_a_server_is_not_ready),
 		cmocka_unit_test(a_disk_is_sick_before_it_is_full),
 	};
 
