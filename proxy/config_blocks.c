@@ -192,11 +192,9 @@ read_deliver(struct reader *r, const struct setting *s,
 {
 	static const char *const ways[] = { "maildir", "lmtp", NULL };
 	struct smtp_upstream *u = at;
-	struct lex_token t;
 	unsigned place;
 
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, ways, "way to deliver", &place, e) < 0)
+	if (setting_choice(r, key, ways, "way to deliver", &place, e) < 0)
 		return -1;
 	u->delivers = true;
 	if (place == 0)
@@ -402,58 +400,54 @@ check_dial(const struct smtp_upstream *u, const struct lex_pos *at,
 	return 0;
 }
 
+/* Whose certificate would DANE look for? */
+static bool
+has_nameless_server(const struct smtp_upstream *u)
+{
+	for (size_t i = 0; i < u->n_servers; i++)
+		if (u->tls.name == NULL && u->servers[i].host == NULL)
+			return true;
+	return false;
+}
+
 static int
 check_upstream(const struct smtp_upstream *u, const struct lex_token *name,
     const struct settings_seen *seen, struct error *e)
 {
-	for (size_t i = 0; i < u->n_servers; i++)
-		if (u->tls.level == TLS_DANE && u->tls.name == NULL &&
-		    u->servers[i].host == NULL)
-			return lex_error(e, &name->pos,
-			    "upstream \"%s\" has \"tls dane\" and a server "
-			    "without a name: write \"tls dane name NAME\"",
-			    u->name);
 	bool server = settings_seen(upstream_table, seen, "server");
 	bool identity = settings_seen(upstream_table, seen, "identity");
+	bool protocol = settings_seen(upstream_table, seen, "protocol");
+	const struct {
+		bool is;
+		const char *what;
+	} wrong[] = {
+		{ u->tls.level == TLS_DANE && has_nameless_server(u),
+		    "has \"tls dane\" and a server without a name: write "
+		    "\"tls dane name NAME\"" },
+		{ !server && !u->delivers && !u->mx,
+		    "has neither a server nor a deliver line" },
+		{ u->mx && (server || u->delivers),
+		    "goes by mx: a server or deliver line says otherwise" },
+		{ u->mx && (u->identity != IDENTITY_NONE || u->lmtp),
+		    "goes by mx: servers of others are spoken to as anybody "
+		    "does" },
+		{ server && u->delivers,
+		    "has both a server and a deliver line" },
+		{ server && !identity,
+		    "has no identity line (write xclient, proxy, tproxy, "
+		    "xforward or none)" },
+		{ u->delivers && u->n_servers == 0 && u->tls.level != TLS_NONE,
+		    "delivers itself: there is nobody to speak TLS to" },
+		{ u->delivers && identity,
+		    "delivers itself: an identity line tells nobody" },
+		{ u->delivers && protocol,
+		    "delivers: its deliver line says in what way" },
+	};
 
-	if (!server && !u->delivers && !u->mx)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" has neither a server nor a deliver line",
-		    u->name);
-	if (u->mx && (server || u->delivers))
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" goes by mx: a server or deliver line says "
-		    "otherwise",
-		    u->name);
-	if (u->mx && (u->identity != IDENTITY_NONE || u->lmtp))
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" goes by mx: servers of others are spoken "
-		    "to as anybody does",
-		    u->name);
-	if (server && u->delivers)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" has both a server and a deliver line",
-		    u->name);
-	if (server && !identity)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" has no identity line (write xclient, "
-		    "proxy, tproxy, xforward or none)",
-		    u->name);
-	if (u->delivers && u->n_servers == 0 && u->tls.level != TLS_NONE)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" delivers itself: there is nobody to "
-		    "speak TLS to",
-		    u->name);
-	if (u->delivers && identity)
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" delivers itself: an identity line tells "
-		    "nobody",
-		    u->name);
-	if (u->delivers && settings_seen(upstream_table, seen, "protocol"))
-		return lex_error(e, &name->pos,
-		    "upstream \"%s\" delivers: its deliver line says in what "
-		    "way",
-		    u->name);
+	for (size_t i = 0; i < PN_COUNT(wrong); i++)
+		if (wrong[i].is)
+			return lex_error(e, &name->pos, "upstream \"%s\" %s",
+			    u->name, wrong[i].what);
 	if (check_dial(u, &name->pos, e) < 0)
 		return -1;
 	return check_warm(u, &name->pos, e);
