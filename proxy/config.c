@@ -45,17 +45,6 @@ each_value(struct reader *r, const struct lex_token *key,
 }
 
 static int
-take_net(struct reader *r, const struct lex_token *t, struct error *e)
-{
-	struct smtp_conf *c = &r->conf->smtp;
-	struct site_net *nets =
-	    setting_grow(r, c->site.mynetworks, c->site.n_mynetworks, sizeof(*nets));
-
-	c->site.mynetworks = nets;
-	return setting_net(t, &nets[c->site.n_mynetworks++], e);
-}
-
-static int
 read_networks(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
@@ -64,18 +53,16 @@ read_networks(struct reader *r, const struct setting *s,
 	(void)s;
 	c->site.mynetworks = NULL;
 	c->site.n_mynetworks = 0;
-	return each_value(r, key, take_net, e);
+	return setting_nets(r, key, &c->site.mynetworks, &c->site.n_mynetworks,
+	    e);
 }
 
 static void
 print_networks(const void *at, struct buf *b)
 {
 	const struct smtp_conf *c = at;
-	char text[ENDPOINT_TEXT_MAX];
 
-	for (size_t i = 0; i < c->site.n_mynetworks; i++)
-		(void)buf_printf(b, "%s%s", i ? " " : "",
-		    network_text(&c->site.mynetworks[i], text));
+	setting_print_nets(c->site.mynetworks, c->site.n_mynetworks, b);
 }
 
 /* A domain in ASCII or UTF-8, folded to lower case in place. */
@@ -365,12 +352,8 @@ static int
 read_mixed(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
-	struct lex_token t;
-
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	return setting_one_of(&t, mixed_words, "way of mixing", at, e);
+	return setting_choice(r, key, mixed_words, "way of mixing", at, e);
 }
 
 static void
@@ -391,8 +374,7 @@ read_style(struct reader *r, const struct setting *s,
 	unsigned place;
 
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, styles, "log style", &place, e) < 0)
+	if (setting_choice(r, key, styles, "log style", &place, e) < 0)
 		return -1;
 	d->log_own = place != 1;
 	d->log_postfix = place == 0 ? NULL : "postfix";
@@ -428,12 +410,10 @@ read_verdicts(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
 	static const char *const words[] = { "no", "json", NULL };
-	struct lex_token t;
 	unsigned place;
 
 	(void)s;
-	if (setting_value(r, key, &t, e) < 0 ||
-	    setting_one_of(&t, words, "form of verdicts", &place, e) < 0)
+	if (setting_choice(r, key, words, "form of verdicts", &place, e) < 0)
 		return -1;
 	*(bool *)at = place == 1;
 	return 0;
@@ -728,16 +708,13 @@ config_each(const struct config *c, config_take *take, void *arg)
 	const struct config_origins *o = c->origins;
 
 	settings_each(top_table, o ? &o->top : NULL, NULL, c, take, arg);
-	if (o != NULL)
+	if (o != NULL) {
 		config_blocks_each(&c->smtp, o, take, arg);
-	if (o != NULL)
 		config_routes_each(&c->smtp, o, take, arg);
-	if (o != NULL)
 		config_listen_each(c, o, take, arg);
-	if (o != NULL)
 		config_milters_each(&c->engine, o, take, arg);
-	if (o != NULL)
 		config_classes_each(&c->keeper.settings, o, take, arg);
+	}
 	modules_each(&c->modules, take, arg);
 }
 

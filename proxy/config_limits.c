@@ -1,38 +1,22 @@
 /* config_limits - see config_limits.h. */
 #include "proxy/config_limits.h"
 
-#include "proxy/endpoint.h"
-
 int
 config_read_exceptions(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
 	struct smtp_limits *l = at;
-	struct lex_token t;
 
 	(void)s;
-	do {
-		struct site_net *nets = setting_grow(
-		    r, l->exceptions, l->n_exceptions, sizeof(*nets));
-
-		l->exceptions = nets;
-		if (setting_value(r, key, &t, e) < 0 ||
-		    setting_net(&t, &nets[l->n_exceptions++], e) < 0 ||
-		    lex_peek(r->lex, &t, e) < 0)
-			return -1;
-	} while (!lex_is(&t, ";"));
-	return 0;
+	return setting_nets(r, key, &l->exceptions, &l->n_exceptions, e);
 }
 
 void
 config_print_exceptions(const void *at, struct buf *b)
 {
 	const struct smtp_limits *l = at;
-	char text[ENDPOINT_TEXT_MAX];
 
-	for (size_t i = 0; i < l->n_exceptions; i++)
-		(void)buf_printf(b, "%s%s", i ? " " : "",
-		    network_text(&l->exceptions[i], text));
+	setting_print_nets(l->exceptions, l->n_exceptions, b);
 }
 
 static const char *const pregreet_words[] = { [PREGREET_DROP] = "drop",

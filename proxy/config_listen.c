@@ -155,13 +155,10 @@ static void
 print_told(const struct site_net *nets, size_t n, const char *how,
     struct buf *b)
 {
-	char text[ENDPOINT_TEXT_MAX];
-
 	if (n == 0)
 		return;
-	(void)buf_puts(b, buf_len(b) > 0 ? " from" : "from");
-	for (size_t i = 0; i < n; i++)
-		(void)buf_printf(b, " %s", network_text(&nets[i], text));
+	(void)buf_puts(b, buf_len(b) > 0 ? " from " : "from ");
+	setting_print_nets(nets, n, b);
 	(void)buf_printf(b, " %s", how);
 }
 

@@ -477,3 +477,31 @@ setting_net(const struct lex_token *t, struct site_net *net, struct error *e)
 	return wrong ? lex_error(e, &t->pos, "\"%s\" %s", VIS(t->text), wrong)
 		     : 0;
 }
+
+int
+setting_nets(struct reader *r, const struct lex_token *key,
+    const struct site_net **nets, size_t *n, struct error *e)
+{
+	struct lex_token t;
+
+	do {
+		struct site_net *all = setting_grow(r, *nets, *n, sizeof(*all));
+
+		*nets = all;
+		if (setting_value(r, key, &t, e) < 0 ||
+		    setting_net(&t, &all[(*n)++], e) < 0 ||
+		    lex_peek(r->lex, &t, e) < 0)
+			return -1;
+	} while (!lex_is(&t, ";"));
+	return 0;
+}
+
+void
+setting_print_nets(const struct site_net *nets, size_t n, struct buf *b)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		(void)buf_printf(b, "%s%s", i > 0 ? " " : "",
+		    network_text(&nets[i], text));
+}

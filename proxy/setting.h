@@ -110,6 +110,11 @@ int setting_choice(struct reader *, const struct lex_token *key,
     struct error *e);
 /* An address or network. */
 int setting_net(const struct lex_token *, struct site_net *, struct error *e);
+/* One or more of them up to the ";", behind those that are there; and how they
+ * are written. */
+int setting_nets(struct reader *, const struct lex_token *key,
+    const struct site_net **nets, size_t *n, struct error *e);
+void setting_print_nets(const struct site_net *, size_t n, struct buf *);
 
 /* The plain kinds, by the type of the member. */
 setting_read setting_read_count;    /* unsigned */
