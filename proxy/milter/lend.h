@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "base/must.h"
 
 /* Lies in what it is about. */
 struct letter {
@@ -52,9 +53,20 @@ struct turn {
 	struct fiber *who; /* waits, where it is a fiber */
 };
 
-void turn_init(struct turn *, struct lend *);
+static inline void
+turn_init(struct turn *t, struct lend *l)
+{
+	*t = (struct turn){ .of = l };
+	atomic_init(&t->back, 1);
+}
+
 /* The thread, before it posts. */
-void turn_take(struct turn *);
+static inline void
+turn_take(struct turn *t)
+{
+	must(atomic_exchange(&t->back, 0) == 1);
+}
+
 /* The loop: touch nothing of it afterwards. */
 void turn_give_back(struct turn *);
 /* False: not back after so long (0: without end); wait again. */

@@ -81,19 +81,6 @@ lend_post_slowly(struct lend *l, struct letter *x)
 }
 
 void
-turn_init(struct turn *t, struct lend *l)
-{
-	*t = (struct turn){ .of = l };
-	atomic_init(&t->back, 1);
-}
-
-void
-turn_take(struct turn *t)
-{
-	must(atomic_exchange(&t->back, 0) == 1);
-}
-
-void
 turn_give_back(struct turn *t)
 {
 	must(atomic_exchange(&t->back, 1) == 0);

@@ -176,19 +176,6 @@ lend_post_slowly(struct lend *l, struct letter *x)
 	post(l, x, true);
 }
 
-void
-turn_init(struct turn *t, struct lend *l)
-{
-	*t = (struct turn){ .of = l };
-	atomic_init(&t->back, 1);
-}
-
-void
-turn_take(struct turn *t)
-{
-	must(atomic_exchange(&t->back, 0) == 1);
-}
-
 /* The thread may free it as soon as it can see: waking an address that nobody
  * waits at wakes nobody. */
 void
