@@ -1,13 +1,11 @@
 /* auth - see auth.h. */
 #include "smtp/auth.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/must.h"
 #include "smtp/command.h"
 #include "smtp/limits.h"
 

@@ -235,12 +235,10 @@ hop_init(struct hop *hop, struct smtp *smtp, const struct smtp_upstream *conf,
 	hop->tls = make_tls(conf);
 	for (size_t i = 0; i < conf->n_servers; i++)
 		add_server(hop, &conf->servers[i]);
-	if (conf->maildir != NULL) /* our own: it takes any bytes */
-		hop->known = (struct keywords){ .known = true,
-			.eight_bit = true, .smtputf8 = true, .status = true };
-	/* RFC 6152 is all but everywhere; of DSN a domain without it would
-	 * have to be told about first (RFC 3461 5.2.2). */
-	if (conf->mx)
+	/* A maildir is our own and takes any bytes. Of the world's mail hosts
+	 * all but all have RFC 6152; of DSN a domain without it would have to
+	 * be told about first (RFC 3461 5.2.2). */
+	if (conf->maildir != NULL || conf->mx)
 		hop->known = (struct keywords){ .known = true,
 			.eight_bit = true, .smtputf8 = true, .status = true };
 }

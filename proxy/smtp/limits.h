@@ -5,8 +5,8 @@
  *
  * Clients of mynetworks, hosts that may say for whom they speak, and
  * limit_exceptions are not counted by net (Postfix's
- * smtpd_client_event_limit_exceptions). Called by listener, session, the
- * commands and data.
+ * smtpd_client_event_limit_exceptions). Called by listener, session and its
+ * states.
  */
 #ifndef SMTP_LIMITS_H
 #define SMTP_LIMITS_H

@@ -7,8 +7,6 @@
  * follows in the buffer, the batch is sent and the answers are waited for.
  * RFC 5321 3.3, RFC 2920 3.1 and 3.2.
  */
-#include <stdio.h>
-
 #include "base/must.h"
 #include "smtp/auth.h"
 #include "smtp/lmtp.h"

@@ -1,5 +1,5 @@
 /* pace - see pace.h. */
-#include "smtp/limits.h"
+#include "smtp/session.h"
 
 static uint64_t
 now_ms(const struct session *s)

@@ -33,7 +33,7 @@ bool pace_owes(const struct session *);
 bool pace_line_is_late(struct session *);
 /* A line came. */
 void pace_line_came(struct session *);
-/* Between mails: it may go on? */
+/* Between mails: has it lasted as long as it may? */
 bool pace_session_is_over(const struct session *);
 
 /* A message begins, or its next chunk. */

@@ -1,7 +1,6 @@
 /* peers - see peers.h. */
 #include "smtp/peers.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/ip.h"

@@ -1,7 +1,8 @@
 /*
  * probe - what next hops announce, asked before a client does. One short
  * connection at the start and whenever what is known is older than a minute
- * (each dial renews it too). Called by listener and session; the hop owns it.
+ * (each dial renews it too). Called by listener, hop and route; a server of the
+ * hop owns it.
  */
 #ifndef SMTP_PROBE_H
 #define SMTP_PROBE_H

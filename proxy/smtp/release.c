@@ -24,6 +24,9 @@
 
 enum release_state { DIAL, ANSWERS, GO_AHEAD, LAST_WORD, MAILDIR, REPORTED };
 
+/* To all of the message: it may be there (RFC 1047). */
+static const struct pn_str no_answer = PN_STR("The next hop did not answer");
+
 struct release {
 	uint32_t magic;
 	LIST_ENTRY(release) all;
@@ -94,13 +97,6 @@ set_all_failed(struct release *r)
 	const struct reply *why = upstream_failure(r->up);
 
 	set_all(r, why->code, why->text);
-}
-
-/* No answer to all of the message: it may be there (RFC 1047). */
-static void
-set_all_unknown(struct release *r)
-{
-	set_all(r, 0, PN_STR_V("The next hop did not answer"));
 }
 
 static void
@@ -249,7 +245,7 @@ last_words(struct release *r)
 	if (r->heard < r->outcome.n && upstream_at(r->up) == UPSTREAM_READY)
 		return false;
 	if (upstream_body_sent(r->up))
-		set_rest(r, 0, PN_STR_V("The next hop did not answer"));
+		set_rest(r, 0, no_answer);
 	else
 		set_all_failed(r);
 	return true;
@@ -264,7 +260,7 @@ last_word(struct release *r)
 		if (upstream_at(r->up) == UPSTREAM_READY)
 			return false;
 		if (upstream_body_sent(r->up))
-			set_all_unknown(r);
+			set_all(r, 0, no_answer);
 		else
 			set_all_failed(r);
 	} else {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "smtp/auth.h"

@@ -47,16 +47,21 @@ client_of(const struct session *s)
 	return s->t != NULL ? &s->t->client : &s->base->client;
 }
 
-/* "; from=<> to=<> proto=ESMTP helo=<>" */
+/* Postfix has two words for it. */
+static const char *
+protocol(const struct client *c)
+{
+	return pn_str_caseeq(c->helo_verb, PN_STR_V("EHLO")) ? "ESMTP" : "SMTP";
+}
+
+/* "from=<> to=<> proto=ESMTP helo=<>" */
 static const char *
 envelope_text(const struct session *s, struct pn_str to, char *out, size_t size)
 {
 	const struct client *c = client_of(s);
 
 	(void)snprintf(out, size, "from=<%s> to=<%s> proto=%s helo=<%s>",
-	    VIS(s->t->envelope.path), VIS(to),
-	    pn_str_caseeq(c->helo_verb, PN_STR_V("EHLO")) ? "ESMTP" : "SMTP",
-	    VIS(c->helo));
+	    VIS(s->t->envelope.path), VIS(to), protocol(c), VIS(c->helo));
 	return out;
 }
 #define ENVELOPE(s, to) envelope_text((s), (to), (char[1400]){ 0 }, 1400)
@@ -273,8 +278,7 @@ shape_early(const struct session *s, const struct transaction *t, uint16_t code)
 	    "%s: reject: %.*s from %s: %u %s %s: %s; proto=%s"
 	    " helo=<%s>",
 	    t->id, PN_STR_ARG(s->verb.n ? s->verb : PN_STR_V("CONNECT")),
-	    PEER(c), code, r->status, text, VIS(r->text),
-	    pn_str_caseeq(c->helo_verb, PN_STR_V("EHLO")) ? "ESMTP" : "SMTP",
+	    PEER(c), code, r->status, text, VIS(r->text), protocol(c),
 	    VIS(c->helo));
 }
 

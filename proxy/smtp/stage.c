@@ -3,8 +3,6 @@
  * delay that a rule wants, and refuse at once what an `early` rule refuses.
  * Called by session, mail and data.
  */
-#include <stdio.h>
-
 #include "smtp/session.h"
 
 static void

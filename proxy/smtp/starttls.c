@@ -8,7 +8,6 @@
 #include "smtp/starttls.h"
 
 #include "base/log.h"
-#include "base/mem.h"
 #include "smtp/auth.h"
 #include "smtp/command.h"
 #include "smtp/limits.h"

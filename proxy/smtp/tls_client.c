@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/must.h"
 #include "smtp/tls_inside.h"
 
 struct tls_client {

@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/must.h"
 #include "smtp/tls.h"
 
@@ -46,7 +45,6 @@ handshake(struct wire *w, bool late)
 {
 	struct timeval left = left_of(w);
 
-	/* A byte now and then must not put off the end. */
 	if (late || loop_now_ms(w->loop) >= w->limit_ms) {
 		tls_set_why(w->tls, "it took too long");
 		handshake_ended(w, WIRE_INSECURE);

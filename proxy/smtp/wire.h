@@ -4,7 +4,7 @@
  * calls as can be: EV_READ stays armed for life, sending is tried at once,
  * EV_WRITE is added on EAGAIN alone.
  *
- * Embedded in session, upstream and probe, each the owner of its own. The one
+ * Embedded in session and upstream, each the owner of its own. The one
  * callback records what happened; it gets EV_READ, EV_WRITE, EV_TIMEOUT
  * (nothing came for so long).
  */
