@@ -2,22 +2,17 @@
 
 kill9 knows the steps of a message; this one does not. Eight clients send
 without pause, to a next hop (once a maildir, once an SMTP server) and to the
-quarantine, one recipient and two, while workers, inspectors, the keeper and now and then the master are killed. In the
-end each attempt must have left what its client heard: promise 1 of the design.
-The random numbers are printed and may be given again (POSTERN_SEED).
+quarantine, one recipient and two, while workers, inspectors, the keeper and now
+and then the master are killed. In the end each attempt must have left what its
+client heard: promise 1 of the design.
 """
 
 import collections
 import os
-import random
-import re
-import signal
 import sys
-import threading
-import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../lib"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import blows
 import maildir
 import net
 import tap
@@ -32,29 +27,15 @@ rule held { when subject contains "hold me"; then quarantine class tests; }
 """
 
 
-class Client(threading.Thread):
-    """Sends until it is told to stop; .attempts: (marker, copies due, code)."""
+class Client(blows.Client):
+    """.attempts: (marker, copies due, code)."""
 
-    def __init__(self, address, number, stop, copies_each):
-        super().__init__(daemon=True)
-        self.address, self.number, self.stop = address, number, stop
+    def __init__(self, address, number, copies_each):
+        super().__init__(address, number)
         self.copies_each = copies_each  # does each recipient get a copy?
-        self.attempts = []
         self.n = 0
-        self.start()
-
-    def run(self):
-        while not self.stop.is_set():
-            try:
-                with net.Client(self.address, timeout=60) as c:
-                    for _ in range(5):
-                        if not self.one(c):
-                            break
-            except (net.Cut, OSError, IndexError):
-                time.sleep(0.05)
 
     def one(self, c):
-        """A mail; False: the session is over."""
         self.n += 1
         held = self.n % 2
         rcpts = ["one@example.com", "two@example.com"][:1 + self.n % 3 // 2]
@@ -71,38 +52,11 @@ class Client(threading.Thread):
         return code // 100 in (2, 4) and code != 421
 
 
-def pids(daemon, role):
-    """From the log: under load the keeper is too busy to tell at once."""
-    if role == "master":
-        return [daemon.pid]
-    log = daemon.log()
-    gone = set(re.findall(r"ev=child state=(?:exited|killed) .*?pid=(\d+)", log))
-    return [int(pid) for pid in re.findall(
-        r"ev=child state=started role=%s pid=(\d+)" % role, log) if pid not in gone]
-
-
-def kill_one(daemon, dice, killed):
-    role = dice.choices(("worker", "inspector", "keeper", "master"), (6, 6, 4, 1))[0]
-    try:
-        os.kill(dice.choice(pids(daemon, role)), signal.SIGKILL)
-    except (IndexError, ProcessLookupError):
-        return      # being forked again
-    killed[role] += 1
-    if role == "master":
-        daemon.process.wait(10)
-        if not tap.until(lambda: not daemon.running(), 30):
-            raise RuntimeError("children outlive their master")
-        daemon.start()
-
-
 def copies(daemon, sink):
     """How often each marker is at the next hop and in the quarantine."""
     found = collections.Counter()
     texts = maildir.mails(daemon.maildir) + [m.raw for m in sink.messages]
-    for folder, _, files in os.walk(os.path.join(daemon.state, "quarantine")):
-        for name in files:
-            with open(os.path.join(folder, name), "rb") as f:
-                texts.append(f.read())
+    texts += blows.kept(daemon)
     for text in texts:
         at = text.find(b"marker-")
         found[text[at:text.index(b"\n", at)].strip()] += 1
@@ -117,37 +71,22 @@ def chaos(t, dice, name):
                      listen="listen smtp 127.0.0.1:%d { upstream up; }" % port,
                      upstream="maildir" if name == "maildir"
                      else "server %s; identity xclient;" % sink.server)
-    stop, killed = threading.Event(), collections.Counter()
-    clients = [Client(("127.0.0.1", port), i, stop, name == "maildir")
-               for i in range(CLIENTS)]
-    began = time.monotonic()
+    killed = collections.Counter()
+    clients = [Client(("127.0.0.1", port), i, name == "maildir") for i in range(CLIENTS)]
+
+    def strike():
+        role = dice.choices(("worker", "inspector", "keeper", "master"), (6, 6, 4, 1))[0]
+        killed[role] += blows.kill(daemon, dice, role)
 
     def enough():
         got = sum(a[2] == 250 for c in clients for a in list(c.attempts))
-        return got > ENOUGH and len(killed) >= 3
-    while time.monotonic() < began + SECONDS or (
-            not enough() and time.monotonic() < began + 3 * SECONDS):
-        time.sleep(dice.uniform(0.05, 0.4))
-        kill_one(daemon, dice, killed)
-    stop.set()
-    for c in clients:
-        c.join(70)
-    t.ok(not any(c.is_alive() for c in clients), "%s: every client comes to an end" % name,
-         daemon.log()[-3000:])
-    # A whole start and stop: what recovers, recovers; what drains, drains. A
-    # keeper that was killed so often waits a few seconds, and mail with it.
-    codes = []
-
-    def taken():
-        codes.append(net.send(
-            ("127.0.0.1", port), "ada@client.example", ["one@example.com"],
-            b"Subject: last\r\n\r\nmarker-last\r\n", timeout=60).code)
-        return codes[-1] == 250
-    t.ok(tap.until(taken, 40, 0.5) and set(codes) <= {250, 451},
-         "and a last mail is taken", codes, daemon.log()[-3000:])
-    t.same(daemon.terminate(), 0, "SIGTERM ends it all", daemon.log()[-2000:])
-    daemon.start()
-    t.same(daemon.terminate(), 0, "and it starts once more")
+        return got > ENOUGH and len(+killed) >= 3
+    t.ok(blows.battle(clients, dice, strike, enough, SECONDS),
+         "%s: every client comes to an end" % name, daemon.log()[-3000:])
+    blows.last_mail(t, daemon, "and a last mail is taken",
+                    ("127.0.0.1", port), "ada@client.example", ["one@example.com"],
+                    b"Subject: last\r\n\r\nmarker-last\r\n")
+    blows.end_twice(t, daemon)
 
     found = copies(daemon, sink)
     heard, cut, wrong = collections.Counter(), [0, 0], []
@@ -162,7 +101,7 @@ def chaos(t, dice, name):
     t.note("killed: %r; heard: %r" % (dict(killed), dict(heard)))
     t.note("%d connections were cut with a mail under way: %d left nothing, %d all"
            % (sum(cut), *cut))
-    t.ok(heard[250] > ENOUGH and len(killed) >= 3,
+    t.ok(heard[250] > ENOUGH and len(+killed) >= 3,
          "%s: %d mails got through, %d processes were killed"
          % (name, heard[250], sum(killed.values())))
     t.ok(not wrong, "%s: each of %d attempts left what its client heard"
@@ -171,9 +110,7 @@ def chaos(t, dice, name):
 
 
 def test(t):
-    seed = int(os.environ.get("POSTERN_SEED") or random.randrange(1 << 32))
-    t.note("POSTERN_SEED=%d" % seed)
-    dice = random.Random(seed)
+    dice = blows.dice(t)
     chaos(t, dice, "maildir")
     chaos(t, dice, "relay")
 

@@ -8,21 +8,15 @@ heard. A 250 is one copy at the next hop with all of its changes or one with the
 keeper, never none, never two, never half a change; anything else has left
 nothing at the next hop, and with the keeper one copy at most, which is there when
 postern or its word was lost after it had been written.
-
-The random numbers are printed and may be given again (POSTERN_SEED).
 """
 
 import collections
 import os
-import random
 import re
-import signal
 import sys
-import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-import net
+import blows
 import tap
 from milter_sides import PostfixSide
 from postern import Postern
@@ -44,23 +38,8 @@ PART = (b"Content-Type: multipart/mixed; boundary=b\r\nMIME-Version: 1.0\r\n\r\n
         b"--b\r\nContent-Type: application/octet-stream; name=\"a.bin\"\r\n\r\nSECRET\r\n--b--\r\n")
 
 
-class Client(threading.Thread):
-    """Sends until it is told to stop; .attempts: (kind, marker, code)."""
-
-    def __init__(self, address, number, stop):
-        super().__init__(daemon=True)
-        self.address, self.number, self.stop = address, number, stop
-        self.attempts = []
-        self.start()
-
-    def run(self):
-        while not self.stop.is_set():
-            try:
-                with net.Client(self.address, timeout=60) as c:
-                    for _ in range(4):
-                        self.one(c)
-            except (net.Cut, OSError, IndexError):
-                time.sleep(0.05)
+class Client(blows.Client):
+    """.attempts: (kind, marker, code)."""
 
     def one(self, c):
         n = len(self.attempts)
@@ -73,33 +52,7 @@ class Client(threading.Thread):
             PART % (marker, filling) if kind == "changed" else
             b"\r\n" + marker + b"\r\n" + filling)).code
         self.attempts[n] = (kind, marker, code)
-
-
-def pids(daemon, role):
-    if role == "master":
-        return [daemon.pid]
-    log = daemon.log()
-    gone = set(re.findall(r"ev=child state=(?:exited|killed) .*?pid=(\d+)", log))
-    return [int(pid) for pid in re.findall(
-        r"ev=child state=started role=%s pid=(\d+)" % role, log) if pid not in gone]
-
-
-def strike(daemon, dice, struck):
-    role = dice.choices(("milter", "inspector", "keeper", "reload", "master"),
-                        (6, 4, 5, 3, 1))[0]
-    struck[role] += 1
-    try:
-        if role == "reload":
-            daemon.reload()
-            return
-        os.kill(dice.choice(pids(daemon, role)), signal.SIGKILL)
-    except (IndexError, ProcessLookupError):
-        return      # being forked again
-    if role == "master":
-        daemon.process.wait(10)
-        if not tap.until(lambda: not daemon.running(), 30):
-            raise RuntimeError("children outlive their master")
-        daemon.start()
+        return True
 
 
 def markers(texts):
@@ -108,13 +61,6 @@ def markers(texts):
         for marker in re.findall(rb"marker-\d+-\d+\.", text)[:1]:
             found[marker].append(text)
     return found
-
-
-def kept(daemon):
-    for folder, _, files in os.walk(os.path.join(daemon.state, "quarantine")):
-        for name in files:
-            with open(os.path.join(folder, name), "rb") as f:
-                yield f.read()
 
 
 def changed(message):
@@ -148,9 +94,7 @@ def judge(attempts, sent, held):
 
 
 def test(t):
-    seed = int(os.environ.get("POSTERN_SEED") or random.randrange(1 << 32))
-    t.note("POSTERN_SEED=%d" % seed)
-    dice = random.Random(seed)
+    dice = blows.dice(t)
     path = t.path("door.sock")
     postfix = PostfixSide(t, [("postern", "unix:" + path)],
                           main="milter_default_action = tempfail\n"
@@ -160,44 +104,37 @@ def test(t):
     daemon = Postern(t, name="door", policy=POLICY, extra="drain_timeout 5s;",
                      upstream="server %s; identity none;" % postfix.sink.server,
                      listen="listen milter unix:%s { upstream up; mode 0666; }" % path)
-    stop, struck = threading.Event(), collections.Counter()
-    clients = [Client(postfix.address, i, stop) for i in range(CLIENTS)]
-    began = time.monotonic()
+    struck = collections.Counter()
+    clients = [Client(postfix.address, i) for i in range(CLIENTS)]
+
+    def strike():
+        role = dice.choices(("milter", "inspector", "keeper", "reload", "master"),
+                            (6, 4, 5, 3, 1))[0]
+        if role == "reload":
+            daemon.reload()
+            struck[role] += 1
+        else:
+            struck[role] += blows.kill(daemon, dice, role)
 
     def enough():
         heard = collections.Counter(a[2] for c in clients for a in list(c.attempts))
-        return heard[250] > 50 and heard[554] > 10 and len(struck) >= 3
-    while time.monotonic() < began + SECONDS or (
-            not enough() and time.monotonic() < began + 3 * SECONDS):
-        time.sleep(dice.uniform(0.05, 0.4))
-        strike(daemon, dice, struck)
-    stop.set()
-    for c in clients:
-        c.join(70)
-    t.ok(not any(c.is_alive() for c in clients), "every client comes to an end",
-         daemon.log()[-3000:])
-    codes = []
-
-    def taken():
-        codes.append(net.send(postfix.address, "ada@a.example", ["one@example.com"],
-                              b"Subject: held\r\n\r\nlast\r\n", timeout=60).code)
-        return codes[-1] == 250
-    t.ok(tap.until(taken, 40, 0.5) and set(codes) <= {250, 451},
-         "and a last mail is kept", codes, daemon.log()[-3000:])
+        return heard[250] > 50 and heard[554] > 10 and len(+struck) >= 3
+    t.ok(blows.battle(clients, dice, strike, enough, SECONDS),
+         "every client comes to an end", daemon.log()[-3000:])
+    blows.last_mail(t, daemon, "and a last mail is kept", postfix.address, "ada@a.example",
+                    ["one@example.com"], b"Subject: held\r\n\r\nlast\r\n")
     t.ok(postfix.postfix.settle(60), "Postfix has nothing left", postfix.log()[-2000:])
-    t.same(daemon.terminate(), 0, "SIGTERM ends it all", daemon.log()[-2000:])
-    daemon.start()
-    t.same(daemon.terminate(), 0, "and it starts once more")
+    blows.end_twice(t, daemon)
 
     attempts = [a for c in clients for a in c.attempts]
     sent = collections.defaultdict(list)
     for m in postfix.sink.messages:
         for marker in markers([m.raw]):
             sent[marker].append(m)
-    wrong = list(judge(attempts, sent, markers(kept(daemon))))
+    wrong = list(judge(attempts, sent, markers(blows.kept(daemon))))
     heard = collections.Counter(code for _, _, code in attempts)
     t.note("struck: %r; heard: %r" % (dict(struck), dict(heard)))
-    t.ok(heard[250] > 50 and heard[554] > 10 and len(struck) >= 3,
+    t.ok(heard[250] > 50 and heard[554] > 10 and len(+struck) >= 3,
          "%d mails got through, %d blows" % (heard[250], sum(struck.values())))
     t.ok(not wrong, "each of %d attempts left what its client heard" % len(attempts),
          "%d did not" % len(wrong), *wrong[:8])

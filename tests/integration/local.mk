@@ -1,5 +1,5 @@
 # Tests with real servers; python3 and its standard library alone.
-EXTRA_DIST += tests/lib/certs.py tests/lib/dns.py tests/lib/dnssec.py tests/lib/dovecot.py tests/lib/fault.py tests/lib/maildir.py \
+EXTRA_DIST += tests/lib/blows.py tests/lib/certs.py tests/lib/dns.py tests/lib/dnssec.py tests/lib/dovecot.py tests/lib/fault.py tests/lib/maildir.py \
 	tests/lib/memory.py tests/lib/milter.py tests/lib/milter_cases.py \
 	tests/lib/milter_fuzz.py tests/lib/milterd.py \
 	tests/lib/mtas.py tests/lib/net.py tests/lib/nexthop.py tests/lib/postern.py tests/lib/postfix.py \
