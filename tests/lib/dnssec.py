@@ -21,7 +21,6 @@ import hashlib
 import socket
 import struct
 import subprocess
-import threading
 import time
 
 import dns
@@ -35,7 +34,7 @@ def address(ip):
 
 
 def name(text):
-    return dns._wire(text)
+    return dns.wire(text)
 
 
 def mx(preference, host):
@@ -61,7 +60,7 @@ def _base32hex(raw):
                                          "0123456789abcdefghijklmnopqrstuv"))
 
 
-class Signed:
+class Signed(dns.Server):
     def __init__(self, t, zone):
         self.zone, self.records, self.asked, self.signatures = zone, {}, [], {}
         self.forged, self.stripped, self.broken, self.silent = set(), set(), set(), set()
@@ -76,11 +75,8 @@ class Signed:
         self.soa = name("ns." + zone) + name("root." + zone) + struct.pack(">5I", 1, 3600, 600, 86400, 60)
         self.records[zone, DNSKEY] = [self.dnskey]
         self.records[zone, SOA] = [self.soa]
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
-        self.port = self.sock.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-        t.defer(self.sock.close)
+        super().__init__()
+        t.defer(self.close)
 
     @staticmethod
     def _openssl(*args, **kw):
@@ -165,16 +161,14 @@ class Signed:
                     answers += self._set(owner, k, rdatas, self._is_signed(owner, k))
                     if k == kind:
                         return 0, answers, []
-                    owner, _ = dns._name(rdatas[0], 0)
+                    owner, _ = dns.name_at(rdatas[0], 0)
                     break
             else:
                 rcode, proof = self._denial(owner, kind)
                 return rcode, answers, proof
         return 0, answers, []
 
-    def _packet(self, packet):
-        owner, at = dns._name(packet, 12)
-        kind = struct.unpack(">H", packet[at:at + 2])[0]
+    def respond(self, packet, owner, kind, question):
         self.asked.append((owner, kind))
         got = self._answer(owner, kind)
         if got is None:
@@ -182,14 +176,4 @@ class Signed:
         rcode, answers, proof = got
         opt = b"\0" + struct.pack(">HHIH", 41, 4096, 0x8000, 0)
         return packet[:2] + struct.pack(">HHHHH", 0x8180 | rcode, 1, len(answers), len(proof), 1) \
-            + packet[12:at + 4] + b"".join(answers + proof) + opt
-
-    def _serve(self):
-        while True:
-            try:
-                packet, peer = self.sock.recvfrom(4096)
-            except OSError:
-                return
-            answer = self._packet(packet)
-            if answer is not None:
-                self.sock.sendto(answer, peer)
+            + question + b"".join(answers + proof) + opt
