@@ -60,7 +60,7 @@ offers "${c[@]}" promote --policy "" : default sales
 offers "${c[@]}" history --rule n : no-programs new-one
 offers "${c[@]}" history --action re : reject redirect
 offers "${c[@]}" history --since "" : ""
-offers "${c[@]}" history --s : --since --subject
+offers "${c[@]}" history --s : --server --since --subject
 offers "${c[@]}" map "" : partners
 offers "${c[@]}" map partners "" : ""
 offers "${c[@]}" facts part.ma : part.magic
