@@ -218,7 +218,8 @@ bool
 upstream_at_rest(const struct upstream *u)
 {
 	return u != NULL &&
-	    (u->at_rest || (u->outstanding == 0 && upstream_may_serve(u)));
+	    (u->at_rest || upstream_at(u) == UPSTREAM_DOWN ||
+		(u->outstanding == 0 && upstream_may_serve(u)));
 }
 
 const struct server *
@@ -534,8 +535,10 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 		upstream_fail_lost(u, "it takes a message that it has not seen");
 		return false;
 	}
-	if (u->writing)
+	if (u->writing) {
 		u->out_of_step = true;
+		wire_drop(&u->wire);
+	}
 	u->writing = false;
 	/* What was wrong with others' mails is no answer to this one. */
 	if (u->again.on && u->at == UPSTREAM_READY && r->code / 100 == 4 &&

@@ -69,8 +69,8 @@ enum upstream_at upstream_at(const struct upstream *);
 /* What the client hears where it is not READY: why it FAILED, else that the
  * connection was lost. */
 const struct reply *upstream_failure(const struct upstream *);
-/* READY, and of no more use for this client than for others, or asked nothing
- * for a while: to be given back. NULL is fine. */
+/* Of no more use for this client than for others, or for anybody, or asked
+ * nothing for a while: to be given back. NULL is fine. */
 bool upstream_at_rest(const struct upstream *);
 
 /*

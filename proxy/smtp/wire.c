@@ -157,6 +157,17 @@ wire_close(struct wire *w)
 }
 
 void
+wire_drop(struct wire *w)
+{
+	static const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	buf_clear(&w->out);
+	(void)event_del(&w->wr);
+	/* If it cannot be, it is sent, as it would have been. */
+	(void)setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void
 wire_shut(struct wire *w)
 {
 	if (w->tls != NULL)

@@ -53,6 +53,9 @@ void wire_pause(struct wire *);
  * this call.
  */
 void wire_secure(struct wire *, struct tls *, uint64_t timeout_ms);
+/* Nothing that waits is to be sent any more: it is thrown away, here and, with
+ * wire_close(), by the kernel, and the peer sees a reset. */
+void wire_drop(struct wire *);
 /* We will say no more; what the peer says can still be read. */
 void wire_shut(struct wire *);
 
