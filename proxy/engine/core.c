@@ -66,10 +66,12 @@ static int
 helo_facts(struct transaction *t)
 {
 	const struct client *c = &t->client;
-	/* An MTA does not tell it to milters. */
+	/* Few MTAs tell it to milters, and not always. */
+	bool known = t->door == DOOR_SMTP ||
+	    c->tls_verified != CLIENT_CERT_UNTOLD;
 	struct value verified = { .type = VALUE_BOOL,
-		.state = t->door == DOOR_SMTP ? VALUE_KNOWN : VALUE_UNKNOWN,
-		.number = c->tls_verified };
+		.state = known ? VALUE_KNOWN : VALUE_UNKNOWN,
+		.number = c->tls_verified == CLIENT_CERT_VERIFIED };
 	struct value bits = { .type = VALUE_NUMBER, .number = c->tls_bits,
 		.state = c->tls_bits > 0 ? VALUE_KNOWN : VALUE_ABSENT };
 

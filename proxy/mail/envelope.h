@@ -66,7 +66,11 @@ struct client {
 	struct pn_str tls_subject;  /* of its certificate; "" it showed none */
 	struct pn_str tls_issuer;
 	struct pn_str tls_fingerprint; /* SHA-256 in hex */
-	bool tls_verified;          /* its certificate, by our CAs */
+	enum client_cert {
+		CLIENT_CERT_UNTOLD,     /* by an MTA; or there is none */
+		CLIENT_CERT_UNVERIFIED,
+		CLIENT_CERT_VERIFIED    /* by our CAs, or the MTA's */
+	} tls_verified;
 	struct pn_str login;        /* "" not logged in */
 	struct pn_str listener;     /* as configured, "*:25" */
 	struct pn_str to_ip;        /* ours that it connected to; "" not asked

@@ -98,6 +98,36 @@ peer_client(struct client *c, struct arena *a, const struct peer_told *told)
 	    copy(&c->reverse_name, a, ptr);
 }
 
+/*
+ * Sendmail says in {verify} how it went, and names whoever's certificate it
+ * was. Postfix names them of those alone that its CAs vouch for; where it names
+ * nobody there may be one, or it was not asked to tell.
+ */
+static enum client_cert
+cert_state(const struct peer_tls_told *told)
+{
+	static const struct pn_str postfix = PN_STR("Postfix");
+
+	if (told->verify.p != NULL)
+		return pn_str_eq(told->verify, PN_STR_V("OK"))
+		    ? CLIENT_CERT_VERIFIED
+		    : CLIENT_CERT_UNVERIFIED;
+	return pn_str_starts(told->mta, postfix) && told->subject.p != NULL
+	    ? CLIENT_CERT_VERIFIED
+	    : CLIENT_CERT_UNTOLD;
+}
+
+int
+peer_tls(struct client *c, struct arena *a, const struct peer_tls_told *told)
+{
+	c->tls_bits = number(told->bits);
+	c->tls_verified = cert_state(told);
+	return copy(&c->tls_version, a, told->version) |
+	    copy(&c->tls_cipher, a, told->cipher) |
+	    copy(&c->tls_subject, a, told->subject) |
+	    copy(&c->tls_issuer, a, told->issuer);
+}
+
 /* ---- envelope ---- */
 
 struct path {

@@ -23,6 +23,20 @@ struct peer_told {
 /* ip, port and names. -1 at the arena's cap. */
 int peer_client(struct client *, struct arena *, const struct peer_told *);
 
+/* Macros of xxfi_helo, and {v} of xxfi_connect; .p NULL: the MTA did not tell. */
+struct peer_tls_told {
+	struct pn_str version; /* {tls_version} */
+	struct pn_str cipher;  /* {cipher} */
+	struct pn_str bits;    /* {cipher_bits} */
+	struct pn_str subject; /* {cert_subject} */
+	struct pn_str issuer;  /* {cert_issuer} */
+	struct pn_str verify;  /* {verify} */
+	struct pn_str mta;     /* v */
+};
+
+/* All of TLS that is told. -1 at the arena's cap. */
+int peer_tls(struct client *, struct arena *, const struct peer_tls_told *);
+
 /*
  * A path, "<ada@example.com>" or without brackets, and its parameters, as the
  * MTA took them. What our own reading of paths would refuse stays the path;

@@ -184,8 +184,11 @@ static const struct {
 	const char *ours;
 	bool theirs;
 } places[SYMBOL_LISTS] = {
-	{ SMFIM_CONNECT, "{client_port} {client_ptr} {client_resolve}", true },
-	{ SMFIM_HELO, "{tls_version} {cipher}", true },
+	{ SMFIM_CONNECT, "v {client_port} {client_ptr} {client_resolve}", true },
+	{ SMFIM_HELO,
+	    "{tls_version} {cipher} {cipher_bits} {cert_subject} {cert_issuer} "
+	    "{verify}",
+	    true },
 	{ SMFIM_ENVFROM, "{auth_authen} {mail_addr}", true },
 	{ SMFIM_ENVRCPT, "{rcpt_addr}", true },
 	{ SMFIM_EOM, "i", false },
@@ -264,6 +267,22 @@ on_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 	return go_on(c, SMFIP_NR_CONN);
 }
 
+static int
+take_tls(SMFICTX *ctx, struct client *client, struct arena *a)
+{
+	struct peer_tls_told told = {
+		.version = macro(ctx, PN_STR_V("tls_version")),
+		.cipher = macro(ctx, PN_STR_V("cipher")),
+		.bits = macro(ctx, PN_STR_V("cipher_bits")),
+		.subject = macro(ctx, PN_STR_V("cert_subject")),
+		.issuer = macro(ctx, PN_STR_V("cert_issuer")),
+		.verify = macro(ctx, PN_STR_V("verify")),
+		.mta = macro(ctx, PN_STR_V("v")),
+	};
+
+	return peer_tls(client, a, &told);
+}
+
 static sfsistat
 on_helo(SMFICTX *ctx, char *name)
 {
@@ -273,8 +292,7 @@ on_helo(SMFICTX *ctx, char *name)
 
 	FAULT("ehlo");
 	client->helo = arena_str(a, pn_str_of(name));
-	(void)copy_macro(ctx, "tls_version", a, &client->tls_version);
-	(void)copy_macro(ctx, "cipher", a, &client->tls_cipher);
+	(void)take_tls(ctx, client, a);
 	(void)take_macros(ctx, c->milter->conf, a, &c->base->macros);
 	c->named = true;
 	if (c->next > STAGE_HELO)

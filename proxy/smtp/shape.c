@@ -158,9 +158,9 @@ shape_tls(const struct session *s)
 		return;
 	tls_text(s->wire.tls, text, sizeof(text));
 	log_postfix("smtpd", "%s TLS connection established from %s: %s",
-	    c->tls_verified	      ? "Trusted"
-	    : c->tls_subject.n > 0 ? "Untrusted"
-				   : "Anonymous",
+	    c->tls_verified == CLIENT_CERT_VERIFIED ? "Trusted"
+	    : c->tls_subject.n > 0		    ? "Untrusted"
+						    : "Anonymous",
 	    PEER(c), text);
 }
 

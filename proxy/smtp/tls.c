@@ -303,7 +303,9 @@ tell_cert(const struct tls *t, struct client *c, struct arena *a)
 
 	if (x == NULL)
 		return 0;
-	c->tls_verified = SSL_get_verify_result(t->ssl) == X509_V_OK;
+	c->tls_verified = SSL_get_verify_result(t->ssl) == X509_V_OK
+	    ? CLIENT_CERT_VERIFIED
+	    : CLIENT_CERT_UNVERIFIED;
 	if (tell_name(&c->tls_subject, X509_get_subject_name(x), a) < 0 ||
 	    tell_name(&c->tls_issuer, X509_get_issuer_name(x), a) < 0)
 		return -1;
@@ -319,7 +321,7 @@ tls_tell(const struct tls *t, struct client *c, struct arena *a)
 	c->tls_version = pn_str_of(SSL_get_version(t->ssl));
 	c->tls_cipher = pn_str_of(SSL_get_cipher_name(t->ssl));
 	c->tls_bits = (unsigned)SSL_get_cipher_bits(t->ssl, NULL);
-	c->tls_verified = false;
+	c->tls_verified = CLIENT_CERT_UNVERIFIED;
 	c->tls_subject = c->tls_issuer = c->tls_fingerprint = c->tls_sni =
 	    (struct pn_str){ 0 };
 	if (sni != NULL &&

@@ -27,7 +27,7 @@ DOOR = ("id", "time", "listener", "helo.verb", "queue")
 KEYS = ("client", "name", "helo", "from", "to", "rcpts", "action", "rule", "policy", "score",
         "would", "onward", "copy", "note")
 # A fact that is false where we shake hands, and unknown where an MTA does: it
-# tells no milter whether the certificate was verified.
+# tells a milter that a certificate was verified, but not that none was.
 HANDSHAKE = "tls.cert.verified"
 # Facts that the header tells.
 HEADER = {"subject", "from", "reply-to", "to", "cc"}

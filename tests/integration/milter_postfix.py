@@ -14,6 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import certs
 import net
 import tap
 from milter_cases import HEAD, POLICY, SAME, mail, plain
@@ -33,6 +34,9 @@ virtual_mailbox_maps = static:all/
 
 MANY = 'rule many { when subject contains "many"; then reject 550 5.7.1 "%s"; }' % (
     "$subject " * 40)
+
+CERT = 'rule cert { when subject contains "cert-"; then header add X-Cert ' \
+    '"$tls.cert.verified|$tls.bits|$tls.cert.subject|$tls.cert.issuer"; }'
 
 
 def steps(subject, body=b"body\r\n", sender="<ada@a.example>", rcpts=("<one@example.com>",)):
@@ -236,6 +240,24 @@ def told(t, postfix, daemon, certificate):
     t.ok(b"\r\nX-Tls: TLSv1.3 " + cipher in raw, "TLS version and cipher", ok, reply, raw)
 
 
+def certificates(t, postfix, ca):
+    """Postfix names whose a certificate is where its CAs vouch for it; and of names the common one."""
+    known, stranger = ca.issue("client", "client.example"), certs.Authority(t, "foreign").issue("x", "client.example")
+    for what, cert, want in (("one of its CA", known, b"yes|256|client.example|ca"),
+                             ("a stranger's", stranger, b"unknown|256||"), ("none", None, b"unknown|256||")):
+        marker = b"shown-%s." % what[:3].encode()
+        with net.Client(postfix.address, source="127.0.0.9") as c:
+            c.cmd("STARTTLS")
+            context = certs.context(own=cert)
+            c.sock = context.wrap_socket(c.sock)
+            c.cmd("EHLO mx.helo")
+            reply = c.mail("ada@a.example", ["one@example.com"], mail(b"cert-" + marker))
+        postfix.settle()
+        raw = b"".join(m.raw for m in postfix.sink.messages if marker in m.raw)
+        got = re.findall(rb"\r\nX-Cert: (.*)\r\n", raw)
+        t.same(got, [want], "the client's certificate, %s" % what, reply, raw[:900])
+
+
 def make_certificate(t):
     key, cert = t.path("key.pem"), t.path("cert.pem")
     subprocess.run(
@@ -248,11 +270,12 @@ def make_certificate(t):
 def test(t):
     path = t.path("door.sock")
     key, cert = make_certificate(t)
+    ca = certs.Authority(t)
     tls = ("smtpd_tls_security_level = may\nsmtpd_tls_key_file = %s\n"
-           "smtpd_tls_cert_file = %s\n" % (key, cert))
+           "smtpd_tls_cert_file = %s\nsmtpd_tls_ask_ccert = yes\nsmtpd_tls_CAfile = %s\n" % (key, cert, ca.cert))
     postfix = PostfixSide(t, [], main=MAIN + tls)
     daemon = Postern(
-        t, name="door", policy=POLICY + MANY,
+        t, name="door", policy=POLICY + MANY + CERT,
         upstream="server %s; identity none;" % postfix.sink.server,
         listen="listen milter inet:0@127.0.0.1 { upstream up; }\n"
         "listen milter unix:%s { upstream up; mode 0666; }" % path)
@@ -268,6 +291,7 @@ def test(t):
         sendmail(t, how, postfix)
     spelling(t, postfix)
     told(t, postfix, daemon, cert)
+    certificates(t, postfix, ca)
     old_protocols(t, postfix, proxy)
     t.same(re.findall(r".*(?:warning|error|fatal|panic): .*milter.*", postfix.postfix.whole_log()), [],
            "Postfix has nothing to complain of")

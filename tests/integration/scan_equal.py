@@ -64,7 +64,7 @@ CLIENT, NAME, HELO, SENDER = ("127.0.0.9", "nine.client.example", "scan.client.e
 # in the client's place and as a fact, which of HELO and EHLO was said, of which
 # no MTA tells, and what the MTA calls the mail.
 RUN = ("id", "time")
-# No milter is told whether a certificate was verified.
+# Without one, no milter is told whether a certificate was verified.
 DOOR = RUN + ("listener", "helo.verb", "queue", "tls.cert.verified")
 
 # What became of a mail: code and text of the refusal, id; octets and recipients

@@ -256,6 +256,59 @@ test_no_room(void **state)
 	arena_free(a);
 }
 
+static const struct {
+	const char *name;
+	struct peer_tls_told told;
+	const char *subject, *issuer;
+	enum client_cert verified;
+	unsigned bits;
+} handshakes[] = {
+	{ "in clear", { .mta = PN_STR("Postfix 3.7.11") }, "", "",
+	    CLIENT_CERT_UNTOLD, 0 },
+	{ "Postfix, one that it verified",
+	    { .version = PN_STR("TLSv1.3"), .bits = PN_STR("256"),
+		.subject = PN_STR("client.example"), .issuer = PN_STR("ca"),
+		.mta = PN_STR("Postfix 3.7.11") },
+	    "client.example", "ca", CLIENT_CERT_VERIFIED, 256 },
+	{ "Postfix, one that has no common name",
+	    { .subject = PN_STR(""), .mta = PN_STR("Postfix") }, "", "",
+	    CLIENT_CERT_VERIFIED, 0 },
+	{ "Sendmail, verified",
+	    { .subject = PN_STR("/C=DE/CN=client"), .verify = PN_STR("OK"),
+		.issuer = PN_STR("/CN=ca") },
+	    "/C=DE/CN=client", "/CN=ca", CLIENT_CERT_VERIFIED, 0 },
+	{ "Sendmail, anybody's",
+	    { .subject = PN_STR("/CN=client"), .verify = PN_STR("FAIL"),
+		.mta = PN_STR("Postfix, it says") },
+	    "/CN=client", "", CLIENT_CERT_UNVERIFIED, 0 },
+	{ "Sendmail, none", { .verify = PN_STR("NO") }, "", "",
+	    CLIENT_CERT_UNVERIFIED, 0 },
+	{ "an MTA that says no more",
+	    { .subject = PN_STR("/CN=client"), .mta = PN_STR("8.17.1") },
+	    "/CN=client", "", CLIENT_CERT_UNTOLD, 0 },
+	{ "bits that are none", { .bits = PN_STR("many") }, "", "",
+	    CLIENT_CERT_UNTOLD, 0 },
+};
+
+/* Nothing of what was told before TLS began, or began anew, is left. */
+static void
+test_handshakes(void **state)
+{
+	struct arena *a = *state;
+	struct client c = { 0 };
+
+	for (size_t i = 0; i < PN_COUNT(handshakes); i++) {
+		print_message("%s\n", handshakes[i].name);
+		assert_int_equal(peer_tls(&c, a, &handshakes[i].told), 0);
+		assert_str(c.tls_version,
+		    handshakes[i].told.version.n > 0 ? "TLSv1.3" : "");
+		assert_str(c.tls_subject, handshakes[i].subject);
+		assert_str(c.tls_issuer, handshakes[i].issuer);
+		assert_int_equal(c.tls_verified, handshakes[i].verified);
+		assert_int_equal(c.tls_bits, handshakes[i].bits);
+	}
+}
+
 int
 main(void)
 {
@@ -263,6 +316,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_clients, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_unix_client, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_handshakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_readings, setup, teardown),
 		cmocka_unit_test(test_no_room),
