@@ -14,6 +14,7 @@
 #include "proxy/config_keeper.h"
 #include "proxy/config_limits.h"
 #include "proxy/config_listen.h"
+#include "proxy/config_loop.h"
 #include "proxy/config_milter.h"
 #include "proxy/config_route.h"
 #include "proxy/config_tls.h"
@@ -677,6 +678,7 @@ config_read(struct config *c, struct arena *arena, const char *path,
 	if (defaults(&r, e) < 0 || read_file(&r, path, e) < 0 ||
 	    config_resolve_routes(&r, e) < 0 ||
 	    config_route_listeners(&r, e) < 0 ||
+	    config_refuse_loops(&r, e) < 0 ||
 	    config_settle_dane(&r, e) < 0)
 		return -1;
 	config_gather_maildirs(&r);

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "base/suggest.h"
 #include "mail/domain.h"
+#include "proxy/config_loop.h"
 #include "proxy/config_tls.h"
 #include "proxy/endpoint.h"
 
@@ -133,6 +134,7 @@ read_server(struct reader *r, const struct setting *s,
 	server.name = setting_text(r, t.text);
 	if (read_server_words(r, &server, e) < 0)
 		return -1;
+	config_keep_server(r, u, &t);
 	all = setting_grow(r, u->servers, u->n_servers, sizeof(*all));
 	all[u->n_servers++] = server;
 	u->servers = all;

@@ -7,6 +7,7 @@ libconfig_la_SOURCES = \
 	proxy/config_keeper.c proxy/config_keeper.h \
 	proxy/config_limits.c proxy/config_limits.h \
 	proxy/config_listen.c proxy/config_listen.h \
+	proxy/config_loop.c proxy/config_loop.h \
 	proxy/config_route.c proxy/config_route.h \
 	proxy/config_milter.c proxy/config_milter.h \
 	proxy/config_tls.c proxy/config_tls.h \

@@ -15,6 +15,7 @@
 
 struct reader;
 struct route_block;
+struct server_at;
 struct setting;
 
 /* The value, up to the ";" that the caller takes. at: the member. */
@@ -70,6 +71,8 @@ struct reader {
 	struct lex_token *routes;	  /* [conf->smtp.n_listeners]: the name
 					     of the upstream or route, not looked
 					     up yet */
+	struct server_at *servers;	  /* of all upstreams */
+	size_t n_servers;
 	struct route_block *route_blocks; /* [conf->smtp.n_routes] */
 	struct lex_token *milter_routes;  /* [conf->milter.n_listeners] */
 };

@@ -41,6 +41,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/resolve.c proxy/smtp/resolve.h \
 	proxy/smtp/route.c proxy/smtp/route.h \
 	proxy/smtp/sasl.c proxy/smtp/sasl.h \
+	proxy/smtp/self.c proxy/smtp/self.h \
 	proxy/smtp/session.c proxy/smtp/session.h \
 	proxy/smtp/shape.c \
 	proxy/smtp/smtp.h \

@@ -6,7 +6,6 @@
 #include "smtp/resolve.h"
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,6 +15,7 @@
 #include "engine/dns.h"
 #include "engine/engine.h"
 #include "smtp/door.h"
+#include "smtp/self.h"
 
 #define RESOLVE_MAGIC 0x7265736fu
 
@@ -75,56 +75,6 @@ resolve_cancel(struct resolve *r)
 
 /* ---- the end ---- */
 
-static bool
-same_host(const struct sockaddr_storage *a, const struct sockaddr *b)
-{
-	const struct sockaddr_in *four = (const void *)a;
-	const struct sockaddr_in6 *six = (const void *)a;
-
-	if (b == NULL || a->ss_family != b->sa_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return four->sin_addr.s_addr ==
-		    ((const struct sockaddr_in *)(const void *)b)
-			->sin_addr.s_addr;
-	return memcmp(&six->sin6_addr,
-		   &((const struct sockaddr_in6 *)(const void *)b)->sin6_addr,
-		   sizeof(six->sin6_addr)) == 0;
-}
-
-static bool
-is_of_this_machine(const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in *four = (const void *)a;
-	struct ifaddrs *all = NULL;
-	bool ours = a->ss_family == AF_INET &&
-	    ntohl(four->sin_addr.s_addr) >> 24 == 127;
-
-	if (!ours && getifaddrs(&all) == 0)
-		for (const struct ifaddrs *i = all; i != NULL && !ours;
-		     i = i->ifa_next)
-			ours = same_host(a, i->ifa_addr);
-	freeifaddrs(all);
-	return ours;
-}
-
-static bool
-is_any(const struct sockaddr_storage *a)
-{
-	return a->ss_family == AF_INET
-	    ? ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr ==
-		htonl(INADDR_ANY)
-	    : IN6_IS_ADDR_UNSPECIFIED(
-		  &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
-}
-
-/* The port stands at the same place for both families. */
-static uint16_t
-port_of(const struct sockaddr_storage *a)
-{
-	return ntohs(((const struct sockaddr_in *)(const void *)a)->sin_port);
-}
-
 /* Would it come back to one of our listeners? */
 static bool
 is_ours(const struct resolve *r, const struct address *a)
@@ -133,15 +83,9 @@ is_ours(const struct resolve *r, const struct address *a)
 
 	if (strcasecmp(a->host->name, c->hostname) == 0)
 		return true;
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		const struct sockaddr_storage *l = &c->listeners[i].addr;
-
-		if (l->ss_family == a->addr.ss_family &&
-		    port_of(l) == a->host->port &&
-		    (same_host(l, (const struct sockaddr *)&a->addr) ||
-			(is_any(l) && is_of_this_machine(&a->addr))))
+	for (size_t i = 0; i < c->n_listeners; i++)
+		if (self_is_reached(&c->listeners[i].addr, &a->addr))
 			return true;
-	}
 	return false;
 }
 

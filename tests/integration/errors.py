@@ -97,6 +97,10 @@ SETTINGS = [
      'unknown identity "proxy-v2", did you mean "proxy-v1"?'),
     ("upstream x { server 127.0.0.1:25; identity none; tls fingerprint 12:34; }", "1:66",
      '"12:34" is no SHA-256 fingerprint (64 hexadecimal digits)'),
+    ("upstream x { server 127.0.0.1:2599; identity none; }\n"
+     "listen smtp *:2599 { upstream x; }", "1:21",
+     "mail loops back to ourselves: server \"127.0.0.1:2599\" is our own listener *:2599, "
+     "which leads to upstream \"x\""),
     ("listen stmp 127.0.0.1:25 { upstream mta; }", "1:8", 'unknown protocol "stmp", did you mean "smtp"?'),
     ("upstream x { server 127.0.0.1:25; }", "1:10", 'upstream "x" has no identity line (write xclient, proxy, tproxy, xforward or none)'),
     ("upstream x { deliver maildri /x; }", "1:22", 'unknown way to deliver "maildri", did you mean "maildir"?'),

@@ -650,6 +650,88 @@ who_must_log_in_can(void **state)
 	}
 }
 
+#define HOP "identity none; }\n"
+
+/* error: its beginning, or NULL: this is none. */
+static const struct {
+	const char *text, *error;
+} loops[] = {
+	{ "listen smtp 127.0.0.1:25 { upstream a; }\n"
+	  "upstream a { server 127.0.0.1:25; " HOP,
+	    "2:21: mail loops back to ourselves: server \"127.0.0.1:25\" is "
+	    "our own listener 127.0.0.1:25, which leads to upstream \"a\"" },
+	{ "upstream a { server 127.0.0.9:25; " HOP
+	  "listen smtp *:25 { upstream a; }", "1:21: mail loops" },
+	{ "upstream a { server 0.0.0.0:25; " HOP
+	  "listen smtp *:25 { upstream a; }", "1:21: mail loops" },
+	{ "upstream a { server [::1]:25; " HOP
+	  "listen smtp [::]:25 { upstream a; }", "1:21: mail loops" },
+	{ "upstream a { server [::ffff:127.0.0.1]:25; " HOP
+	  "listen smtp *:25 { upstream a; }", "1:21: mail loops" },
+	{ "upstream a { server 192.0.2.1:25; server 127.0.0.1:25 priority 9; " HOP
+	  "listen smtp *:25 { upstream a; }", "1:42: mail loops" },
+	{ "upstream a { deliver lmtp 127.0.0.1:24; }\n"
+	  "listen lmtp 127.0.0.1:24 { upstream a; }", "1:27: mail loops" },
+	{ "upstream a { server 127.0.0.1:25; " HOP
+	  "upstream b { deliver maildir /b; }\n"
+	  "route r { example.com b; default a; }\n"
+	  "listen smtp *:25 { route r; }", "1:21: mail loops" },
+	{ "upstream a { server 127.0.0.1:25; " HOP
+	  "upstream b { deliver maildir /b; }\n"
+	  "route r { map m; default b; }\n"
+	  "listen smtp *:25 { route r; }", "1:21: mail loops" },
+	{ "upstream a { server 127.0.0.1:26; " HOP
+	  "upstream b { server 127.0.0.1:27; " HOP
+	  "upstream c { server 127.0.0.1:25; " HOP
+	  "listen smtp *:25 { upstream a; }\n"
+	  "listen smtp *:26 { upstream b; }\n"
+	  "listen smtp *:27 { upstream c; }", "1:21: mail loops" },
+	/* Not so. */
+	{ "upstream a { server 127.0.0.2:25; " HOP
+	  "listen smtp 127.0.0.1:25 { upstream a; }", NULL },
+	{ "upstream a { server 127.0.0.1:26; " HOP
+	  "listen smtp *:25 { upstream a; }", NULL },
+	{ "upstream a { server 192.0.2.1:25; " HOP
+	  "listen smtp *:25 { upstream a; }", NULL },
+	{ "upstream a { server 127.0.0.1:25; " HOP
+	  "listen smtp [::]:25 { upstream a; }", NULL },
+	{ "upstream a { server localhost:25; " HOP
+	  "listen smtp *:25 { upstream a; }", NULL },
+	{ "upstream a { server unix:/run/x; " HOP
+	  "listen smtp *:25 { upstream a; }", NULL },
+	{ "upstream a { server 127.0.0.1:25; " HOP
+	  "upstream b { server 127.0.0.1:2525; " HOP
+	  "listen smtp *:25 { upstream b; }\n"
+	  "listen smtp *:26 { upstream a; }", NULL }, /* twice, and ends */
+	{ "upstream a { server 127.0.0.1:25; " HOP
+	  "upstream b { server 127.0.0.1:26; " HOP
+	  "upstream c { server 127.0.0.1:2525; " HOP
+	  "route r { example.com c; default c; }\n"
+	  "listen smtp *:25 { route r; }\n"
+	  "listen smtp *:26 { upstream a; }\n"
+	  "listen smtp *:27 { upstream b; }", NULL },
+};
+
+static void
+mail_does_not_come_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(loops); i++) {
+		const char *want = loops[i].error;
+		struct reading r = read_text(loops[i].text);
+		bool ok = want == NULL
+		    ? r.status == 0
+		    : r.status == -1 &&
+			strncmp(r.error.text, "t.conf:", 7) == 0 &&
+			strncmp(r.error.text + 7, want, strlen(want)) == 0;
+
+		if (!ok)
+			fail_msg("%s\n  got %d %s", loops[i].text, r.status,
+			    r.error.text);
+		arena_free(r.arena);
+	}
+}
+
 static void
 includes_are_relative_to_their_file(void **state)
 {
@@ -732,6 +814,7 @@ main(void)
 		cmocka_unit_test(an_error_points_at_the_word),
 		cmocka_unit_test(each_slip_has_its_words),
 		cmocka_unit_test(who_must_log_in_can),
+		cmocka_unit_test(mail_does_not_come_back),
 		cmocka_unit_test(includes_are_relative_to_their_file),
 		cmocka_unit_test(a_missing_file_is_named),
 	};
