@@ -143,7 +143,8 @@ def by_server(t, ca):
 
     daemon = Postern(t, listen=listen, upstream=ups, name="dane", start=False, log_level="debug",
                      extra="trust_anchor %s;" % t.write("anchor.key", "; ours\n" + zone.anchor))
-    daemon.configure(None, dns=zone.port)
+    # One answer is signed after the other, in Python, for all of them at once.
+    daemon.configure(None, dns=zone.port, dns_timeout="10s")
     daemon.start()
     for c, listener in zip(cases, daemon.listening()):
         reply = net.send(listener, "a@b.example", ["ada@example.com"], MAIL % b"dane")
@@ -227,7 +228,8 @@ def by_mx(t, ca):
     daemon = Postern(t, upstream="upstream up { mx port %d; connect_timeout 9s; tls dane; }" % port, name="mx",
                      start=False, log_level="debug", extra="log_style both; trust_anchor %s;" % t.write(
                          "anchor-mx.key", zone.anchor))
-    daemon.configure(None, dns=zone.port)
+    # One answer is signed after the other, in Python, for all of them at once.
+    daemon.configure(None, dns=zone.port, dns_timeout="10s")
     daemon.start()
     seen = {label: (0, 0) for label in hosts}
     for domain, code, label, how in cases:

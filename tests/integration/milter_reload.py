@@ -266,7 +266,7 @@ def postfix_restarts(t, pf, daemon, ways):
     t.ok(tap.until(lambda: conversations(daemon) == 6, 10), "six conversations",
          conversations(daemon))
     pf.stop()
-    for pid in smtpds(pf):
+    for pid in pf.smtpds():
         os.kill(pid, signal.SIGKILL)    # they would wait for their clients
     t.ok(tap.until(lambda: conversations(daemon) == 0, 10),
          "Postfix stops: no conversation is left", conversations(daemon))
@@ -277,21 +277,6 @@ def postfix_restarts(t, pf, daemon, ways):
            for a in ways]
     t.same([r.code for r in got], [250, 250], "Postfix is back: mail is judged")
     t.same(daemon.status()["deaths"]["milter"], 8, "and no milter died of it")
-
-
-def smtpds(pf):
-    """Its smtpd processes."""
-    got = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/cmdline" % pid, "rb") as f:
-                words = f.read()
-            queue = os.readlink("/proc/%s/cwd" % pid)
-        except OSError:
-            continue
-        if words.startswith(b"smtpd") and queue == os.path.join(pf.dir, "queue"):
-            got.append(int(pid))
-    return got
 
 
 def postern_restarts(t, pf, daemon, sink, ways):

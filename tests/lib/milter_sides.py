@@ -215,7 +215,7 @@ class PosternSide(Side):
         """The reply came when the sink had it."""
 
     def held(self):
-        return len(self.daemon.quarantine())
+        return self.daemon.quarantined(b"")
 
     def log(self):
         return self.daemon.log()

@@ -150,7 +150,7 @@ class OpenDkim(Milter):
         super().__init__(t, name)
         own = ""
         if mode == "s":
-            subprocess.run(["openssl", "genrsa", "-out", self.path("key.pem"), "2048"],
+            subprocess.run(["openssl", "genrsa", "-out", self.path("key.pem"), "1024"],
                            check=True, capture_output=True, timeout=60)
             own = "Domain client.example\nSelector %s\nKeyFile %s\n" \
                 "Canonicalization %s\n" % (name, self.path("key.pem"), canon)

@@ -79,7 +79,7 @@ spool {dir}/spool;
 state {dir}/state;
 control unix:{dir}/control;
 dns 127.0.0.1:{dns};
-dns_timeout 2s;
+dns_timeout {dns_timeout};
 log {log_target};
 log_level {log_level};
 {listeners}
@@ -132,7 +132,7 @@ class Postern:
         os.makedirs(self.maildir, exist_ok=True)
         self._give(self.maildir, 2)
         self.values = dict(
-            dir=self.dir, dns=self.dns.port, workers=workers, extra=extra,
+            dir=self.dir, dns=self.dns.port, dns_timeout="2s", workers=workers, extra=extra,
             log_level=log_level, log_target=log_target,
             users="user %s; inspect_user %s; keeper_user %s;" % self.users
             if self.users else "",
