@@ -98,7 +98,7 @@ decide(struct transaction *t, struct verdict *v, struct pn_str what)
 static void
 change(struct transaction *t, struct pn_str what)
 {
-	static struct envelope onward;
+	struct envelope *onward;
 	struct rcpt *r, *next;
 
 	if (pn_str_eq(what, PN_STR_V("keep")))
@@ -108,24 +108,25 @@ change(struct transaction *t, struct pn_str what)
 				  "sender sender-null", 60, what.p, what.n) ==
 		NULL)
 		return;
-	must(envelope_copy(&onward, &t->envelope, t->arena) == 0);
-	t->onward = &onward;
+	t->onward = onward = arena_alloc(t->arena, sizeof(*onward));
+	must(onward != NULL &&
+	    envelope_copy(onward, &t->envelope, t->arena) == 0);
 	t->verdict.action = VERDICT_TAG;
-	for (r = TAILQ_FIRST(&onward.rcpts); r != NULL; r = next) {
+	for (r = TAILQ_FIRST(&onward->rcpts); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, next);
 		if (pn_str_eq(what, PN_STR_V("redirect")) ||
 		    (pn_str_eq(what, PN_STR_V("rcpt-remove")) &&
 			pn_str_eq(r->local, PN_STR_V("b"))))
-			envelope_remove_rcpt(&onward, r);
+			envelope_remove_rcpt(onward, r);
 	}
 	if (pn_str_starts(what, PN_STR_V("sender")))
-		must(envelope_set_sender(&onward, t->arena,
+		must(envelope_set_sender(onward, t->arena,
 			 what.n > 6 ? PN_STR_V("")
 				    : PN_STR_V("other@example.com")) == 0);
 	if (pn_str_eq(what, PN_STR_V("rcpt-remove")) ||
 	    pn_str_starts(what, PN_STR_V("sender")))
 		return;
-	r = envelope_add_address(&onward, t->arena,
+	r = envelope_add_address(onward, t->arena,
 	    pn_str_eq(what, PN_STR_V("abroad"))
 		? PN_STR_V("new@elsewhere.example")
 		: PN_STR_V("new@example.com"));
