@@ -205,7 +205,9 @@ upstream_tls_after_ehlo(struct upstream *u)
 	} else if (!u->keywords.starttls) {
 		do_without(u, "it does not offer STARTTLS");
 	} else {
-		upstream_command(u, WANTED, "STARTTLS\r\n");
+		/* Ahead of a mail's commands that wait to be told again. */
+		(void)buf_puts(&u->queue, "STARTTLS\r\n");
+		upstream_expect(u, WANTED);
 		u->step = STEP_STARTTLS;
 	}
 }
