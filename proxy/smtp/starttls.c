@@ -3,7 +3,9 @@
  *
  * What a client sent in clear behind STARTTLS never counts: it could be
  * anybody's between us (CVE-2011-0411). Nor does what it said before: it
- * greets anew (RFC 3207 4.2). An identity that a listed MTA gave stays.
+ * greets anew (RFC 3207 4.2). The client that a listed MTA named stays, as in
+ * Postfix, but not its login: Postfix forgets it where it offers AUTH in clear,
+ * we do everywhere.
  */
 #include "smtp/starttls.h"
 
@@ -174,7 +176,7 @@ forget(struct session *s)
 	mail_end(s);
 	auth_forget(s);
 	mail_drop(s);
-	c->helo = c->helo_verb = (struct pn_str){ 0 };
+	c->helo = c->helo_verb = c->login = (struct pn_str){ 0 };
 	s->offered = (struct keywords){ 0 };
 	s->greeted = false;
 }
