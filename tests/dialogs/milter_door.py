@@ -279,8 +279,9 @@ def macros(t):
     m = door.mta()
     want = {s: set(n.split()) for s, n in m.symlists.items()}
     theirs = {"{auth_type}", "i", "{daemon_name}"}
-    t.ok(want["connect"] == theirs | {"{client_port}", "{client_ptr}", "{client_resolve}"} and
-         want["helo"] == theirs | {"{tls_version}", "{cipher}"} and
+    t.ok(want["connect"] == theirs | {"v", "{client_port}", "{client_ptr}", "{client_resolve}"} and
+         want["helo"] == theirs | {"{tls_version}", "{cipher}", "{cipher_bits}", "{cert_subject}", "{cert_issuer}",
+                                   "{verify}"} and
          want["mail"] == theirs | {"{auth_authen}", "{mail_addr}"} and
          want["rcpt"] == theirs | {"{rcpt_addr}"} and want["eom"] == {"i"},
          "macros by stage", want)
