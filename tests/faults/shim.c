@@ -361,26 +361,26 @@ copy_file_range(
 
 /* ---- what makes it last ---- */
 
+/* Noted and not done: the record is the disk, and the true one is slow. */
+static int
+synced(int fd)
+{
+	if (syscall(SYS_fcntl, fd, F_GETFD) < 0)
+		return -1;
+	note("sync", fd, 0, NULL, NULL, 0);
+	return 0;
+}
+
 int
 fsync(int fd)
 {
-	NEXT(int, "fsync", int);
-	int got = next(fd);
-
-	if (got == 0)
-		note("sync", fd, 0, NULL, NULL, 0);
-	return got;
+	return synced(fd);
 }
 
 int
 fdatasync(int fd)
 {
-	NEXT(int, "fdatasync", int);
-	int got = next(fd);
-
-	if (got == 0)
-		note("sync", fd, 0, NULL, NULL, 0);
-	return got;
+	return synced(fd);
 }
 
 /* ---- what is promised ---- */
