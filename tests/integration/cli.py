@@ -227,7 +227,7 @@ def asking(t, daemon):
                        r"  master +\d+ +[\d.]+ MiB +\n", done.stdout, re.M)
          and re.search(r"^started    \d{4}-\d\d-\d\dT[\d:]{8}Z$", done.stdout, re.M)
          and re.search(r"^workers\n  worker +generation +sessions +sessions_total +messages_total +bytes_total\n"
-                       r"( +\d+){5} +0 B$", done.stdout, re.M)
+                       r"( +\d+){5} +\d+ B$", done.stdout, re.M)
          and "{" not in done.stdout, "status for people", done.stdout)
     reply = net.send(daemon.address, "mallory@client.example", ["one@example.com"], HOLD)
     ref = reply.text.rpartition("[ref ")[2].rstrip("]")
