@@ -339,6 +339,7 @@ is_named(const struct upstream *u, const struct client *c)
 /*
  * XFORWARD may name another one for each mail; what the connection itself told
  * the next hop stays as it is. Behind one address there may be many clients.
+ * Where EHLO alone tells of them, a login counts for more than that.
  */
 bool
 upstream_is_for(const struct upstream *u, const struct client *c)
@@ -347,9 +348,10 @@ upstream_is_for(const struct upstream *u, const struct client *c)
 	struct pn_str helo = c->helo.n > 0 ? c->helo
 					   : pn_str_of(u->conf.hostname);
 
-	if (by == IDENTITY_NONE || by == IDENTITY_XFORWARD)
+	if (by == IDENTITY_XFORWARD || (by == IDENTITY_NONE && u->engaged))
 		return true;
-	return source_is(&u->source, c) && pn_str_eq(helo, buf_str(&u->told)) &&
+	return pn_str_eq(helo, buf_str(&u->told)) &&
+	    (by == IDENTITY_NONE || source_is(&u->source, c)) &&
 	    (by != IDENTITY_XCLIENT || is_named(u, c));
 }
 
