@@ -502,17 +502,10 @@ why_ended(const struct upstream *u)
 				  : "it closed the connection";
 }
 
-/*
- * Take the next reply off the wire, whatever it belongs to. A refusal that
- * comes while the body is written ends the writing: the rest would be read as
- * commands. "250" to half a message is no answer to it.
- */
-bool
-upstream_next_reply(struct upstream *u, struct reply_lines *r,
-    enum expected *kind)
+/* The next reply off the wire. False: there is none yet, or it FAILED. */
+static bool
+take_off(struct upstream *u, struct reply_lines *r)
 {
-	if (u->outstanding == 0 || !sure_of_replies(u))
-		return false;
 	switch (reply_take(&u->wire.in, r)) {
 	case REPLY_NONE:
 		if (u->ended)
@@ -527,6 +520,17 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(u->id, "upstream-says", "text=\"%s\"",
 		    is_secret(u) ? "(to AUTH)" : VIS(r->raw));
+	return true;
+}
+
+/*
+ * Has it seen what it answers? A refusal that comes while the body is written
+ * ends the writing: the rest would be read as commands. "250" to half a message
+ * is no answer to it. False: FAILED.
+ */
+static bool
+is_in_time(struct upstream *u, const struct reply_lines *r)
+{
 	if (*buf_data(&u->expected) == SECRET && buf_len(&u->wire.out) > 0) {
 		upstream_fail_lost(u, "it answers AUTH before it was said");
 		return false;
@@ -540,6 +544,17 @@ upstream_next_reply(struct upstream *u, struct reply_lines *r,
 		wire_drop(&u->wire);
 	}
 	u->writing = false;
+	return true;
+}
+
+/* Whatever it belongs to. */
+bool
+upstream_next_reply(struct upstream *u, struct reply_lines *r,
+    enum expected *kind)
+{
+	if (u->outstanding == 0 || !sure_of_replies(u) || !take_off(u, r) ||
+	    !is_in_time(u, r))
+		return false;
 	/* What was wrong with others' mails is no answer to this one. */
 	if (u->again.on && u->at == UPSTREAM_READY && r->code / 100 == 4 &&
 	    again_dial(u))
