@@ -463,23 +463,13 @@ unexpected(struct milter_talk *k, char what)
 }
 
 /* The answer to the callback at hand, or one word of it. */
+/* What it was asked, it has answered. */
 static void
-take(struct milter_talk *k, const struct milter_packet *p)
+take_answer(struct milter_talk *k, const struct milter_packet *p,
+    const struct milter_said *s)
 {
-	struct milter_said s;
-
-	if (!milter_read_answer(p, &s)) {
-		unexpected(k, p->what);
-		return;
-	}
-	if (s.what == MILTER_PROGRESS)
-		return;
-	if (is_change(k, &s)) {
-		change(k, &s);
-		return;
-	}
 	k->awaited = false;
-	switch (s.what) {
+	switch (s->what) {
 	case MILTER_SKIP:
 		if (k->at == AT_END_OF_BODY) {
 			unexpected(k, p->what);
@@ -509,11 +499,24 @@ take(struct milter_talk *k, const struct milter_packet *p)
 		shut_down(k);
 		break;
 	case MILTER_REPLY_CODE:
-		refuse_with(k, s.value);
+		refuse_with(k, s->value);
 		break;
 	default:
 		unexpected(k, p->what);
 	}
+}
+
+static void
+take(struct milter_talk *k, const struct milter_packet *p)
+{
+	struct milter_said s;
+
+	if (!milter_read_answer(p, &s))
+		unexpected(k, p->what);
+	else if (is_change(k, &s))
+		change(k, &s);
+	else if (s.what != MILTER_PROGRESS)
+		take_answer(k, p, &s);
 }
 
 /* ---- steps ---- */
