@@ -1,11 +1,10 @@
 /*
- * config - see config.h. The table of postern.conf's words, the readers of the
- * few that are more than one plain value, files and includes. Upstreams are
- * read by config_blocks.c, listeners by config_listen.c.
+ * config - see config.h. The table of postern.conf's words, files and includes.
+ * Values that are more than one plain word are read by config_values.c, upstreams
+ * by config_blocks.c, listeners by config_listen.c.
  */
 #include "proxy/config.h"
 
-#include <ctype.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -18,413 +17,9 @@
 #include "proxy/config_milter.h"
 #include "proxy/config_route.h"
 #include "proxy/config_tls.h"
-#include "proxy/endpoint.h"
+#include "proxy/config_values.h"
 
 #define IN(member) offsetof(struct config, member)
-
-/* ---- networks, domains ---- */
-
-static bool
-at_end(struct reader *r, struct lex_token *t, struct error *e)
-{
-	return lex_peek(r->lex, t, e) == 0 && lex_is(t, ";");
-}
-
-/* One or more values, up to the ";". */
-static int
-each_value(struct reader *r, const struct lex_token *key,
-    int (*take)(struct reader *, const struct lex_token *, struct error *),
-    struct error *e)
-{
-	struct lex_token t;
-
-	do {
-		if (setting_value(r, key, &t, e) < 0 || take(r, &t, e) < 0)
-			return -1;
-	} while (!at_end(r, &t, e));
-	return 0;
-}
-
-static int
-read_networks(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct smtp_conf *c = at;
-
-	(void)s;
-	c->site.mynetworks = NULL;
-	c->site.n_mynetworks = 0;
-	return setting_nets(r, key, &c->site.mynetworks, &c->site.n_mynetworks,
-	    e);
-}
-
-static void
-print_networks(const void *at, struct buf *b)
-{
-	const struct smtp_conf *c = at;
-
-	setting_print_nets(c->site.mynetworks, c->site.n_mynetworks, b);
-}
-
-/* A domain in ASCII or UTF-8, folded to lower case in place. */
-static bool
-fold_domain(char *s)
-{
-	for (; *s != '\0'; s++) {
-		if (*s >= 'A' && *s <= 'Z')
-			*s |= 32;
-		else if (strchr("@/:*%+[] \t\r\n\"\\", *s) != NULL)
-			return false;
-	}
-	return true;
-}
-
-static int
-take_domain(struct reader *r, const struct lex_token *t, struct error *e)
-{
-	struct smtp_conf *c = &r->conf->smtp;
-	char *domain = (char *)setting_text(r, t->text);
-	const char **all =
-	    setting_grow(r, c->site.relay_domains, c->site.n_relay_domains, sizeof(*all));
-
-	if (t->text.n == 0 || t->text.p[0] == '.' || !fold_domain(domain))
-		return lex_error(
-		    e, &t->pos, "\"%s\" is not a domain", VIS(t->text));
-	all[c->site.n_relay_domains++] = domain;
-	c->site.relay_domains = all;
-	return 0;
-}
-
-static int
-read_domains(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	(void)s;
-	(void)at;
-	return each_value(r, key, take_domain, e);
-}
-
-static void
-print_domains(const void *at, struct buf *b)
-{
-	const struct smtp_conf *c = at;
-
-	for (size_t i = 0; i < c->site.n_relay_domains; i++)
-		(void)buf_printf(b, "%s%s", i ? " " : "", c->site.relay_domains[i]);
-}
-
-/* ---- single values with a shape of their own ---- */
-
-static int
-read_hostname(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct lex_token t;
-	char *name;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	name = (char *)setting_text(r, t.text);
-	if (t.text.n == 0 || t.text.p[0] == '.' || !fold_domain(name))
-		return lex_error(
-		    e, &t.pos, "\"%s\" is not a host name", VIS(t.text));
-	*(const char **)at = name;
-	return 0;
-}
-
-static int
-read_workers(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct lex_token t;
-
-	if (lex_peek(r->lex, &t, e) < 0)
-		return -1;
-	if (!lex_is(&t, "auto"))
-		return setting_read_count(r, s, key, at, e);
-	*(unsigned *)at = cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
-	return lex_next(r->lex, &t, e);
-}
-
-static int
-read_control(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	static const struct pn_str unix_ = PN_STR("unix:/");
-	struct lex_token t;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	/* sun_path holds 108 bytes with its NUL. */
-	if (!pn_str_starts(t.text, unix_) || t.text.n - 5 > 107)
-		return lex_error(e, &t.pos,
-		    "\"%s\" is not unix:/PATH of at most 107 bytes",
-		    VIS(t.text));
-	*(const char **)at = setting_text(r, pn_str_sub(t.text, 5, t.text.n));
-	return 0;
-}
-
-static void
-print_control(const void *at, struct buf *b)
-{
-	(void)buf_puts(b, "unix:");
-	setting_print_word(at, b);
-}
-
-/* libunbound writes 127.0.0.1@5353, operators 127.0.0.1:5353. */
-static int
-read_resolver(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct sockaddr_storage addr;
-	socklen_t n;
-	struct lex_token t;
-	const char *wrong;
-	char text[ENDPOINT_TEXT_MAX], *colon;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	wrong = endpoint_parse_default(t.text, 53, &addr, &n);
-	if (wrong != NULL)
-		return lex_error(e, &t.pos, "\"%s\" %s", VIS(t.text), wrong);
-	(void)endpoint_text(&addr, text);
-	colon = strrchr(text, ':');
-	*colon = '@';
-	if (text[0] == '[') {
-		memmove(colon - 1, colon, strlen(colon) + 1);
-		memmove(text, text + 1, strlen(text));
-	}
-	*(const char **)at = setting_text(r, pn_str_of(text));
-	return 0;
-}
-
-static void
-print_resolver(const void *at, struct buf *b)
-{
-	const char *s = *(const char *const *)at;
-	int host;
-
-	if (s == NULL)
-		return;
-	host = (int)(strrchr(s, '@') - s);
-	(void)buf_printf(
-	    b, strchr(s, ':') ? "[%.*s]:%s" : "%.*s:%s", host, s, s + host + 1);
-}
-
-static void
-print_optional_path(const void *at, struct buf *b)
-{
-	if (*(const char *const *)at != NULL)
-		setting_print_word(at, b);
-}
-
-/* RFC 5322 3.6.8, but for what nobody should choose. */
-static int
-read_field_name(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	struct lex_token t;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	for (size_t i = 0; i < t.text.n; i++)
-		if (!isalnum((unsigned char)t.text.p[i]) && t.text.p[i] != '-')
-			t.text.n = 0;
-	if (t.text.n == 0 || t.text.n > 64)
-		return lex_error(e, &t.pos, "the name of a header field is of "
-		    "letters, digits and \"-\", at most 64");
-	*(const char **)at = setting_text(r, t.text);
-	return 0;
-}
-
-static void
-print_field_name(const void *at, struct buf *b)
-{
-	const char *name = *(const char *const *)at;
-
-	(void)buf_puts(b, name ? name : ""); /* no cap; "": not printed */
-}
-
-static int
-read_log(struct reader *r, const struct setting *s, const struct lex_token *key,
-    void *at, struct error *e)
-{
-	static const char *const facilities[] = { "mail", "daemon", "local0",
-		"local1", "local2", "local3", "local4", "local5", "local6",
-		"local7", NULL };
-	struct lex_token t;
-	const char *target;
-	unsigned place;
-
-	(void)s;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	if (pn_str_eq(t.text, PN_STR_V("syslog"))) {
-		if (setting_value(r, key, &t, e) < 0 ||
-		    setting_one_of(
-			&t, facilities, "syslog facility", &place, e) < 0)
-			return -1;
-		target = arena_printf(r->arena, "syslog %s", facilities[place]);
-		must(target != NULL);
-	} else if (pn_str_eq(t.text, PN_STR_V("stderr")) ||
-		   pn_str_starts(t.text, PN_STR_V("/"))) {
-		target = setting_text(r, t.text);
-	} else {
-		return lex_error(e, &t.pos,
-		    "a log is stderr, syslog FACILITY or /PATH, not \"%s\"",
-		    VIS(t.text));
-	}
-	*(const char **)at = target;
-	return 0;
-}
-
-static void
-print_log(const void *at, struct buf *b)
-{
-	const char *s = *(const char *const *)at;
-
-	if (strncmp(s, "syslog ", 7) == 0)
-		(void)buf_puts(b, s);
-	else
-		setting_print_word(at, b);
-}
-
-static const char *const levels[] = { [LOG_LEVEL_ERROR] = "error",
-	[LOG_LEVEL_WARN] = "warn",
-	[LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_DEBUG] = "debug",
-	NULL };
-
-#define MAP_CHECK_LEAST_MS 100
-
-static int
-read_map_check(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	if (setting_read_duration(r, s, key, at, e) < 0)
-		return -1;
-	if (*(uint64_t *)at > 0 && *(uint64_t *)at < MAP_CHECK_LEAST_MS)
-		return lex_error(e, &key->pos,
-		    "\"map_check\" must be at least %dms, or 0: never",
-		    MAP_CHECK_LEAST_MS);
-	return 0;
-}
-
-static int
-read_level(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	(void)s;
-	return setting_choice(r, key, levels, "log level", at, e);
-}
-
-static void
-print_level(const void *at, struct buf *b)
-{
-	(void)buf_puts(b, levels[*(const unsigned *)at]);
-}
-
-static const char *const bare_words[] = { [BARE_REJECT] = "reject",
-	[BARE_NORMALISE] = "normalise", NULL };
-
-static int
-read_bare(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	(void)s;
-	return setting_choice(r, key, bare_words, "way with bare newlines", at, e);
-}
-
-static void
-print_bare(const void *at, struct buf *b)
-{
-	(void)buf_puts(b, bare_words[*(const unsigned *)at]);
-}
-
-static const char *const mixed_words[] = { [MIXED_DEFER] = "defer",
-	[MIXED_STRICTEST] = "strictest", NULL };
-
-static int
-read_mixed(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	(void)s;
-	return setting_choice(r, key, mixed_words, "way of mixing", at, e);
-}
-
-static void
-print_mixed(const void *at, struct buf *b)
-{
-	(void)buf_puts(b, mixed_words[*(const unsigned *)at]);
-}
-
-/* postern | postfix [NAME] | both [NAME] */
-static int
-read_style(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	static const char *const styles[] = { "postern", "postfix", "both",
-		NULL };
-	struct daemon_conf *d = at;
-	struct lex_token t;
-	unsigned place;
-
-	(void)s;
-	if (setting_choice(r, key, styles, "log style", &place, e) < 0)
-		return -1;
-	d->log_own = place != 1;
-	d->log_postfix = place == 0 ? NULL : "postfix";
-	if (place == 0 || at_end(r, &t, e))
-		return 0;
-	if (setting_value(r, key, &t, e) < 0)
-		return -1;
-	d->log_postfix = setting_text(r, t.text);
-	/* What the programs that read it take for a name. */
-	if (t.text.n == 0 || t.text.n > 32 ||
-	    strspn(d->log_postfix, "abcdefghijklmnopqrstuvwxyz"
-				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
-		t.text.n)
-		return lex_error(e, &t.pos, "\"%s\" is no name for a log line",
-		    VIS(t.text));
-	return 0;
-}
-
-static void
-print_style(const void *at, struct buf *b)
-{
-	const struct daemon_conf *d = at;
-
-	if (d->log_postfix == NULL)
-		(void)buf_puts(b, "postern");
-	else
-		(void)buf_printf(b, "%s %s", d->log_own ? "both" : "postfix",
-		    d->log_postfix);
-}
-
-static int
-read_verdicts(struct reader *r, const struct setting *s,
-    const struct lex_token *key, void *at, struct error *e)
-{
-	static const char *const words[] = { "no", "json", NULL };
-	unsigned place;
-
-	(void)s;
-	if (setting_choice(r, key, words, "form of verdicts", &place, e) < 0)
-		return -1;
-	*(bool *)at = place == 1;
-	return 0;
-}
-
-static void
-print_verdicts(const void *at, struct buf *b)
-{
-	(void)buf_puts(b, *(const bool *)at ? "json" : "no");
-}
 
 /* ---- files ---- */
 
@@ -458,24 +53,24 @@ read_include(struct reader *r, const struct setting *s,
 }
 
 static const struct setting top_table[] = {
-	{ "hostname", read_hostname, setting_print_word, IN(smtp.hostname),
-	    NULL, NULL, NULL, 0 },
+	{ "hostname", config_read_hostname, setting_print_word,
+	    IN(smtp.hostname), NULL, NULL, NULL, 0 },
 	{ "user", setting_read_word, setting_print_word, IN(daemon.user),
 	    "postern", NULL, NULL, 0 },
 	{ "inspect_user", setting_read_word, setting_print_word,
 	    IN(daemon.inspect_user), "postern-inspect", NULL, NULL, 0 },
 	{ "keeper_user", setting_read_word, setting_print_word,
 	    IN(daemon.keeper_user), "postern-keeper", NULL, NULL, 0 },
-	{ "workers", read_workers, setting_print_count, IN(daemon.workers),
-	    "auto", "1", "256", 0 },
-	{ "mynetworks", read_networks, print_networks, IN(smtp),
-	    "127.0.0.0/8 [::1]/128;", NULL, NULL, 0 },
-	{ "relay_domains", read_domains, print_domains, IN(smtp), NULL, NULL,
-	    NULL, 0 },
+	{ "workers", config_read_workers, setting_print_count,
+	    IN(daemon.workers), "auto", "1", "256", 0 },
+	{ "mynetworks", config_read_networks, config_print_networks,
+	    IN(smtp), "127.0.0.0/8 [::1]/128;", NULL, NULL, 0 },
+	{ "relay_domains", config_read_domains, config_print_domains,
+	    IN(smtp), NULL, NULL, NULL, 0 },
 	{ "message_size_limit", setting_read_size, setting_print_size,
 	    IN(smtp.message_size_limit), "50M", "64K", "1G", 0 },
-	{ "bare_newline", read_bare, print_bare, IN(smtp.bare_newline), "reject",
-	    NULL, NULL, 0 },
+	{ "bare_newline", config_read_bare, config_print_bare,
+	    IN(smtp.bare_newline), "reject", NULL, NULL, 0 },
 	/* RFC 5321 4.5.3.1.8: at least 100 */
 	{ "recipient_limit", setting_read_count, setting_print_count,
 	    IN(smtp.recipient_limit), "1000", "100", "50000", 0 },
@@ -546,7 +141,7 @@ static const struct setting top_table[] = {
 	    IN(smtp.hold_noop_ms), "60s", "1s", "1h", 0 },
 	{ "drain_timeout", setting_read_duration, setting_print_duration,
 	    IN(daemon.drain_timeout_ms), "5m", "100ms", "1d", 0 },
-	{ "map_check", read_map_check, setting_print_duration,
+	{ "map_check", config_read_map_check, setting_print_duration,
 	    IN(daemon.map_check_ms), "5s", NULL, "1d", 0 },
 	{ "inspect_deadline", setting_read_duration, setting_print_duration,
 	    IN(inspect.deadline_ms), "10s", "100ms", "10m", 0 },
@@ -578,28 +173,29 @@ static const struct setting top_table[] = {
 	    IN(keeper.settings.history_size), "1G", "0", NULL, 0 },
 	{ "history_text", setting_read_yesno, setting_print_yesno,
 	    IN(keeper.settings.history_text), "yes", NULL, NULL, 0 },
-	{ "control", read_control, print_control, IN(daemon.control),
-	    "unix:/run/postern/control", NULL, NULL, 0 },
-	{ "dns", read_resolver, print_resolver, IN(engine.dns_server), NULL,
-	    NULL, NULL, 0 },
-	{ "trust_anchor", setting_read_path, print_optional_path,
+	{ "control", config_read_control, config_print_control,
+	    IN(daemon.control), "unix:/run/postern/control", NULL, NULL, 0 },
+	{ "dns", config_read_resolver, config_print_resolver,
+	    IN(engine.dns_server), NULL, NULL, NULL, 0 },
+	{ "trust_anchor", setting_read_path, config_print_optional_path,
 	    IN(engine.trust_anchor), NULL, NULL, NULL, 0 },
 	{ "dns_timeout", setting_read_duration, setting_print_duration,
 	    IN(engine.dns_timeout_ms), "5s", "100ms", "5m", 0 },
-	{ "log", read_log, print_log, IN(daemon.log_target), "stderr", NULL,
-	    NULL, 0 },
-	{ "log_level", read_level, print_level, IN(daemon.log_level), "info",
-	    NULL, NULL, 0 },
-	{ "log_style", read_style, print_style, IN(daemon), "postern;", NULL,
-	    NULL, 0 },
-	{ "log_verdicts", read_verdicts, print_verdicts,
+	{ "log", config_read_log, config_print_log, IN(daemon.log_target),
+	    "stderr", NULL, NULL, 0 },
+	{ "log_level", config_read_level, config_print_level,
+	    IN(daemon.log_level), "info", NULL, NULL, 0 },
+	{ "log_style", config_read_style, config_print_style, IN(daemon),
+	    "postern;", NULL, NULL, 0 },
+	{ "log_verdicts", config_read_verdicts, config_print_verdicts,
 	    IN(engine.log_verdicts), "no", NULL, NULL, 0 },
 	{ "enforce", setting_read_yesno, setting_print_yesno,
 	    IN(engine.enforce), "yes", NULL, NULL, 0 },
-	{ "unavailable_header", read_field_name, print_field_name,
-	    IN(engine.unavailable_header), NULL, NULL, NULL, 0 },
-	{ "mixed", read_mixed, print_mixed, IN(engine.mixed), "defer", NULL,
+	{ "unavailable_header", config_read_field_name,
+	    config_print_field_name, IN(engine.unavailable_header), NULL, NULL,
 	    NULL, 0 },
+	{ "mixed", config_read_mixed, config_print_mixed, IN(engine.mixed),
+	    "defer", NULL, NULL, 0 },
 	{ "trace_accept_percent", setting_read_count, setting_print_count,
 	    IN(engine.trace_accept_percent), "1", "0", "100", 0 },
 	{ "upstream", config_read_upstream, NULL, IN(smtp), NULL, NULL, NULL,

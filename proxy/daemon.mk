@@ -6,6 +6,7 @@ libconfig_la_SOURCES = \
 	proxy/config_blocks.c proxy/config_blocks.h \
 	proxy/config_keeper.c proxy/config_keeper.h \
 	proxy/config_limits.c proxy/config_limits.h \
+	proxy/config_values.c proxy/config_values.h \
 	proxy/config_listen.c proxy/config_listen.h \
 	proxy/config_loop.c proxy/config_loop.h \
 	proxy/config_route.c proxy/config_route.h \

@@ -20,7 +20,7 @@ main	proxy/main.c
 master	proxy/master.[ch] proxy/single.[ch] proxy/child.[ch] proxy/listen.[ch] proxy/users.[ch] proxy/notify.[ch] proxy/generation.[ch] proxy/spawn.[ch] proxy/reload.[ch] proxy/running.[ch] proxy/watch.[ch]
 worker	proxy/worker.[ch]
 check	proxy/check.[ch]
-policy	proxy/policy.[ch] proxy/config.[ch] proxy/config_blocks.[ch] proxy/config_keeper.[ch] proxy/config_limits.[ch] proxy/config_listen.[ch] proxy/config_loop.[ch] proxy/config_milter.[ch] proxy/config_tls.[ch] proxy/config_route.[ch] proxy/setting.[ch] proxy/endpoint.[ch] proxy/modules.[ch]
+policy	proxy/policy.[ch] proxy/config.[ch] proxy/config_blocks.[ch] proxy/config_keeper.[ch] proxy/config_limits.[ch] proxy/config_listen.[ch] proxy/config_loop.[ch] proxy/config_milter.[ch] proxy/config_tls.[ch] proxy/config_route.[ch] proxy/config_values.[ch] proxy/setting.[ch] proxy/endpoint.[ch] proxy/modules.[ch]
 base	proxy/base/*.[ch]
 mail	proxy/mail/*.[ch]
 pool	proxy/inspect/pool.[ch]
