@@ -97,6 +97,8 @@ void show_text(FILE *, struct pn_str);
 void show_lines(FILE *, struct pn_str);
 /* A member of an object; "" when it is none or no string. */
 struct pn_str member(const json_t *object, const char *key);
+/* Is that text this one? */
+bool member_is(const json_t *object, const char *key, const char *want);
 /* Any scalar, as text. */
 void show_value(FILE *, const json_t *);
 /* Microseconds since the epoch, "2026-11-23T04:12:27Z". */

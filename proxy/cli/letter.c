@@ -10,7 +10,7 @@
 static bool
 is_action(const json_t *m, const char *want)
 {
-	return pn_str_eq(member(m, "action"), pn_str_of(want));
+	return member_is(m, "action", want);
 }
 
 /* "refused", "deferred", "held", "accepted": by what the client heard. */

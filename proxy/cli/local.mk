@@ -21,7 +21,7 @@ postern_SOURCES = \
 	proxy/cli/promote.c \
 	proxy/cli/quarantine.c \
 	proxy/cli/render.c proxy/cli/render.h \
-	proxy/cli/render_action.c \
+	proxy/cli/render_action.c proxy/cli/render_expr.c \
 	proxy/cli/replay.c \
 	proxy/cli/scan.c proxy/cli/scan.h \
 	proxy/cli/scanner.c proxy/cli/scanner.h \

@@ -10,183 +10,6 @@
 #include "cli/cli.h"
 #include "cli/render.h"
 
-#define STEP 2 /* columns an expression's part is set in */
-
-static bool
-is(const json_t *object, const char *key, const char *want)
-{
-	return pn_str_eq(member(object, key), pn_str_of(want));
-}
-
-static void
-indent(FILE *f, int columns)
-{
-	(void)fprintf(f, "%*s", columns, "");
-}
-
-/* ---- expressions ---- */
-
-/* What parts of an expression are told with. */
-struct telling {
-	FILE *f;
-	const json_t *found; /* facts of the message's parts and addresses */
-};
-
-static void render_expr(
-    const struct telling *t, const json_t *e, const char *lead, int at);
-
-static void
-render_result(FILE *f, const json_t *e)
-{
-	(void)fputs(": ", f);
-	show_value(f, json_object_get(e, "result"));
-}
-
-/* "direction is inbound: true" needs no value, nor does "part.encrypted". */
-static bool
-says_its_value(const json_t *e)
-{
-	struct pn_str test = member(e, "test"), value = member(e, "value");
-	size_t at = test.n - value.n;
-
-	if (!is(e, "result", "true") || value.n == 0)
-		return false;
-	if (pn_str_eq(value, PN_STR_V("yes")) &&
-	    memchr(test.p, ' ', test.n) == NULL)
-		return true;
-	return test.n > value.n + 4 &&
-	       pn_str_eq(pn_str_sub(test, at - 4, 4), PN_STR_V(" is ")) &&
-	       pn_str_eq(pn_str_sub(test, at, value.n), value);
-}
-
-static void
-render_test(FILE *f, const json_t *e)
-{
-	const json_t *captures = json_object_get(e, "captures");
-	const char *key;
-	json_t *v;
-
-	show_text(f, member(e, "test"));
-	if (json_object_get(e, "result") != NULL)
-		render_result(f, e);
-	if (member(e, "limit").n > 0) {
-		(void)fputs(", for ", f);
-		show_text(f, member(e, "limit"));
-	}
-	if (says_its_value(e)) {
-		/* Nothing new. */
-	} else if (json_object_get(e, "value") != NULL) {
-		(void)fputs(", it is \"", f);
-		show_value(f, json_object_get(e, "value"));
-		(void)fputc('"', f);
-	} else if (json_object_get(e, "value_is") != NULL) {
-		(void)fputs(", it is ", f);
-		show_value(f, json_object_get(e, "value_is"));
-	}
-	json_object_foreach((json_t *)captures, key, v)
-	{
-		(void)fprintf(f, ", %s=\"", key);
-		show_value(f, v);
-		(void)fputc('"', f);
-	}
-	(void)fputc('\n', f);
-}
-
-/* By what a person knows the nth thing of a kind: its path, or host. */
-static struct pn_str
-name_of(const json_t *found, const char *thing, json_int_t nth)
-{
-	const char *key = strcmp(thing, "url") == 0 ? "url.host" : "part.path";
-	const json_t *fact, *number;
-	size_t i;
-
-	json_array_foreach(found, i, fact)
-	{
-		number = json_object_get(fact, thing);
-		if (json_is_integer(number) &&
-		    json_integer_value(number) == nth &&
-		    member(fact, key).n > 0)
-			return member(fact, key);
-	}
-	return (struct pn_str){ NULL, 0 };
-}
-
-/* "number 3 of 5, tools.zip/run.exe", or "of 5" where none decided. */
-static void
-render_decider(const struct telling *t, const json_t *e, const char *thing)
-{
-	const json_t *nth = json_object_get(e, "decided_by");
-	struct pn_str name;
-
-	if (json_object_get(e, "of") == NULL)
-		return;
-	if (nth != NULL) /* people count from one */
-		(void)fprintf(t->f, ", number %lld",
-		    (long long)json_integer_value(nth) + 1);
-	(void)fputs(nth != NULL ? " of " : ", of ", t->f);
-	show_value(t->f, json_object_get(e, "of"));
-	if (nth == NULL)
-		return;
-	name = name_of(t->found, thing, json_integer_value(nth));
-	if (name.n > 0) {
-		(void)fputs(", ", t->f);
-		show_text(t->f, name);
-	}
-}
-
-static void
-render_quantifier(
-    const struct telling *t, const json_t *e, const char *word, int at)
-{
-	(void)fprintf(t->f, "%s ", word);
-	show_text(t->f, member(e, word));
-	if (is(e, "at", "top"))
-		(void)fputs(" at top", t->f);
-	render_result(t->f, e);
-	render_decider(t, e, json_string_value(json_object_get(e, word)));
-	(void)fputc('\n', t->f);
-	render_expr(t, json_object_get(e, "that"), "", at + STEP);
-}
-
-static void
-render_list(
-    const struct telling *t, const json_t *list, const char *word, int at)
-{
-	const json_t *e;
-	size_t i;
-
-	(void)fprintf(t->f, "%s\n",
-	    strcmp(word, "and") == 0 ? "all of" : "one of");
-	json_array_foreach(list, i, e) render_expr(t, e, "", at + STEP);
-}
-
-static void
-render_expr(
-    const struct telling *t, const json_t *e, const char *lead, int at)
-{
-	static const char *const quantifiers[] = { "any", "all", "no" };
-
-	if (!json_is_object(e))
-		return;
-	indent(t->f, at);
-	(void)fputs(lead, t->f);
-	for (size_t i = 0; i < PN_COUNT(quantifiers); i++)
-		if (json_is_string(json_object_get(e, quantifiers[i]))) {
-			render_quantifier(t, e, quantifiers[i], at);
-			return;
-		}
-	if (json_is_array(json_object_get(e, "and"))) {
-		render_list(t, json_object_get(e, "and"), "and", at);
-	} else if (json_is_array(json_object_get(e, "or"))) {
-		render_list(t, json_object_get(e, "or"), "or", at);
-	} else if (json_is_object(json_object_get(e, "not"))) {
-		(void)fputs("not\n", t->f);
-		render_expr(t, json_object_get(e, "not"), "", at + STEP);
-	} else {
-		render_test(t->f, e);
-	}
-}
-
 /* ---- rules ---- */
 
 /* A rule's clause: the actions one under the other, as it lists them. */
@@ -257,7 +80,7 @@ render_own_word(FILE *f, const json_t *done, struct pn_str said)
 static void
 render_what_was_done(FILE *f, const json_t *done, struct pn_str said)
 {
-	if (is(done, "action", "tag"))
+	if (member_is(done, "action", "tag"))
 		(void)fputs(", and changed the message", f);
 	else if (!pn_str_eq(said, PN_STR_V("accept")) &&
 	    !pn_str_eq(said, PN_STR_V("continue")))
@@ -271,7 +94,7 @@ render_said(
     FILE *f, const json_t *trace, const json_t *stage, const json_t *rule)
 {
 	const json_t *done = json_array_get(json_object_get(rule, "actions"), 0);
-	bool passes = is(done, "action", "accept") || is(done, "action", "tag");
+	bool passes = member_is(done, "action", "accept") || member_is(done, "action", "tag");
 
 	(void)fputs("  ", f);
 	show_text(f, member(rule, "rule"));
@@ -304,13 +127,13 @@ render_rule(
 	show_text(f, member(rule, "rule"));
 	(void)fputs(": ", f);
 	show_text(f, member(rule, "result"));
-	if (is(rule, "mode", "shadow"))
+	if (member_is(rule, "mode", "shadow"))
 		(void)fputs(" in shadow", f);
 	render_stage(f, trace, stage);
 	(void)fputs(" (", f);
 	render_place(f, trace, stage, rule);
 	(void)fputs(")\n", f);
-	if (is(rule, "result", "skipped"))
+	if (member_is(rule, "result", "skipped"))
 		return; /* it saw nothing */
 	render_expr(&t, json_object_get(rule, "when"), "when ", 4);
 	render_expr(&t, json_object_get(rule, "unless"), "unless ", 4);
@@ -361,8 +184,8 @@ refuses(const json_t *rule)
 	size_t i;
 
 	json_array_foreach(json_object_get(rule, "actions"), i,
-	    a) if (is(a, "action", "reject") ||
-		   is(a, "action", "tempfail")) return true;
+	    a) if (member_is(a, "action", "reject") ||
+		   member_is(a, "action", "tempfail")) return true;
 	return false;
 }
 
@@ -390,23 +213,23 @@ would_have(const json_t *trace, const json_t *rule)
 static enum group
 group_of(const json_t *trace, const json_t *stage, const json_t *rule)
 {
-	if (is(rule, "result", "fired")) {
+	if (member_is(rule, "result", "fired")) {
 		if (decided(trace, stage, rule) &&
-		    !is(rule, "mode", "shadow"))
+		    !member_is(rule, "mode", "shadow"))
 			return DECIDED;
 		if (would_have(trace, rule))
 			return WOULD;
-		return is(rule, "mode", "shadow") ? SHADOW : FIRED;
+		return member_is(rule, "mode", "shadow") ? SHADOW : FIRED;
 	}
 	/* A rule's `on unknown` decides as well as its `then`. */
-	if (is(rule, "result", "unknown"))
+	if (member_is(rule, "result", "unknown"))
 		return json_array_size(json_object_get(rule, "actions")) > 0 &&
 			       decided(trace, stage, rule)
 			   ? DECIDED
 			   : UNKNOWN;
-	if (is(rule, "result", "allowed"))
-		return is(rule, "mode", "shadow") ? SHADOW : ALLOWED;
-	return is(rule, "result", "silent") ? SILENT : SKIPPED;
+	if (member_is(rule, "result", "allowed"))
+		return member_is(rule, "mode", "shadow") ? SHADOW : ALLOWED;
+	return member_is(rule, "result", "silent") ? SILENT : SKIPPED;
 }
 
 /* The rules of one group. Returns how many there were. */
@@ -538,11 +361,9 @@ render_score(FILE *f, const json_t *trace)
 /* ---- the message ---- */
 
 static void
-render_people(FILE *f, const json_t *trace)
+render_envelope(FILE *f, const json_t *trace)
 {
-	const json_t *client = json_object_get(trace, "client"), *r;
-	static const char *const known[] = { "name", "helo", "login",
-		"listener" };
+	const json_t *r;
 	size_t i;
 
 	(void)fputs("from     <", f);
@@ -565,16 +386,31 @@ render_people(FILE *f, const json_t *trace)
 		show_value(f, json_object_get(r, "code"));
 		(void)fputc('\n', f);
 	}
+}
+
+static void
+render_client(FILE *f, const json_t *client)
+{
+	static const char *const known[] = { "name", "helo", "login",
+		"listener" };
+
 	(void)fputs("client  ", f);
 	if (member(client, "ip").n > 0)
 		(void)fputc(' ', f);
 	show_text(f, member(client, "ip"));
-	for (i = 0; i < PN_COUNT(known); i++)
+	for (size_t i = 0; i < PN_COUNT(known); i++)
 		if (member(client, known[i]).n > 0) {
 			(void)fprintf(f, " %s=", known[i]);
 			show_text(f, member(client, known[i]));
 		}
 	(void)fputc('\n', f);
+}
+
+static void
+render_people(FILE *f, const json_t *trace)
+{
+	render_envelope(f, trace);
+	render_client(f, json_object_get(trace, "client"));
 	if (member(trace, "upstream").n > 0) {
 		(void)fputs("upstream ", f);
 		show_text(f, member(trace, "upstream"));
@@ -673,7 +509,7 @@ has_come(const json_t *trace)
 	size_t n = json_array_size(stages);
 
 	return json_integer_value(json_object_get(trace, "size")) > 0 ||
-	    (n > 0 && is(json_array_get(stages, n - 1), "stage", "message"));
+	    (n > 0 && member_is(json_array_get(stages, n - 1), "stage", "message"));
 }
 
 /* What decided is neither a rule nor somebody's word: perhaps his silence. */

@@ -77,6 +77,12 @@ member(const json_t *object, const char *key)
 	return (struct pn_str){ json_string_value(v), json_string_length(v) };
 }
 
+bool
+member_is(const json_t *object, const char *key, const char *want)
+{
+	return pn_str_eq(member(object, key), pn_str_of(want));
+}
+
 void
 show_value(FILE *f, const json_t *v)
 {
