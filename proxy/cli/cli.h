@@ -79,6 +79,9 @@ struct lex;
 int skip_item(void *arg, struct lex *, const char *base_dir, struct error *e);
 /* All but the policy, into the arena. 0, or the exit code. */
 int read_settings(const struct cli *, struct arena *, struct config *);
+/* With keys and certificates: conf->secrets is the caller's, whatever comes. */
+int read_settings_and_keys(
+    const struct cli *, struct arena *, struct config *);
 
 /* ---- folder.c: messages in files ---- */
 

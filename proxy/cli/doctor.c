@@ -323,7 +323,7 @@ cli_doctor(const struct cli *c, int argc, char **argv)
 	if (argc != 1)
 		return cli_usage(c);
 	arena = arena_new(CLI_ARENA_MAX);
-	code = read_settings(c, arena, &conf);
+	code = read_settings_and_keys(c, arena, &conf);
 	if (code == 0) {
 		d.all = json_array();
 		examine(&d, &conf);
@@ -331,6 +331,7 @@ cli_doctor(const struct cli *c, int argc, char **argv)
 		json_decref(d.all);
 		code = d.failed > 0 ? WRONG : EX_OK;
 	}
+	arena_free(conf.secrets);
 	arena_free(arena);
 	return code;
 }

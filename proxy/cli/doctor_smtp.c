@@ -1,161 +1,16 @@
 /*
- * doctor_smtp - does the MTA behind us see the client's address? Each server
- * is dialled and asked as a worker would: the channel that is configured must
- * be announced with ADDR, and taken. RFC 5321; Postfix XCLIENT, XFORWARD.
+ * doctor_smtp - does the MTA behind us see the client's address, under the TLS
+ * that its upstream wants? Each server is dialled and asked as a worker would:
+ * the channel that is configured must be announced with ADDR, and taken.
+ * RFC 5321, 3207; Postfix XCLIENT, XFORWARD.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netdb.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/io.h"
-#include "base/proxy_protocol.h"
 #include "cli/doctor.h"
-
-#define TIMEOUT_MS 10000
-#define REPLY_MAX 8192
+#include "cli/doctor_talk.h"
 
 /* Documentation's (RFC 5737): nobody's. */
 #define SOMEBODY "192.0.2.1"
-
-struct talk {
-	const struct smtp_server *server;
-	int sock;
-	char in[REPLY_MAX]; /* what it said and nobody has heard yet */
-	size_t n;
-	char reply[REPLY_MAX]; /* the last one, all lines, with its NUL */
-	struct error why;
-};
-
-/* The first address of its name: this program may wait. */
-static int
-look_up(struct talk *t, struct smtp_server *to)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found = NULL;
-	char port[8];
-	int failed;
-
-	(void)snprintf(port, sizeof(port), "%u", to->port);
-	failed = getaddrinfo(to->host, port, &hints, &found);
-	if (failed != 0)
-		return error_set(&t->why, "%s", gai_strerror(failed));
-	memcpy(&to->addr, found->ai_addr, found->ai_addrlen);
-	to->addr_len = found->ai_addrlen;
-	freeaddrinfo(found);
-	return 0;
-}
-
-static int
-dial(struct talk *t)
-{
-	struct smtp_server looked_up = *t->server, *to = &looked_up;
-	struct pollfd p = { .events = POLLOUT };
-	socklen_t n = sizeof(int);
-	int failed = 0;
-
-	if (to->host != NULL && look_up(t, to) < 0)
-		return -1;
-	t->sock = socket(to->addr.ss_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (t->sock < 0)
-		return error_set(&t->why, "%s", strerror(errno));
-	p.fd = t->sock;
-	if (connect(t->sock, (const struct sockaddr *)&to->addr, to->addr_len) <
-		0 &&
-	    errno != EINPROGRESS)
-		return error_set(&t->why, "%s", strerror(errno));
-	if (poll(&p, 1, TIMEOUT_MS) != 1)
-		return error_set(&t->why, "no connection within 10 s");
-	if (getsockopt(t->sock, SOL_SOCKET, SO_ERROR, &failed, &n) < 0)
-		return error_set(&t->why, "%s", strerror(errno));
-	return failed != 0 ? error_set(&t->why, "%s", strerror(failed)) : 0;
-}
-
-static bool
-has_header(enum smtp_identity by)
-{
-	return by == IDENTITY_PROXY || by == IDENTITY_PROXY_V1;
-}
-
-/* As a worker begins: somebody's connection, where a header says whose. */
-static int
-begin(struct talk *t, enum smtp_identity by)
-{
-	struct sockaddr_storage somebody = { .ss_family = AF_INET };
-	struct sockaddr_in *four = (void *)&somebody;
-	struct buf b = { 0 };
-	ssize_t sent, due;
-
-	if (!has_header(by))
-		return 0;
-	four->sin_port = htons(4711);
-	if (inet_pton(AF_INET, SOMEBODY, &four->sin_addr) != 1)
-		return error_set(&t->why, "%s is no address", SOMEBODY);
-	proxy_header_put(&b, by == IDENTITY_PROXY_V1 ? 1 : 2, &somebody,
-	    &somebody);
-	due = (ssize_t)buf_len(&b);
-	sent = send(t->sock, buf_data(&b), (size_t)due, MSG_NOSIGNAL);
-	buf_fini(&b);
-	return sent == due ? 0
-			   : error_set(&t->why, "it takes no PROXY header");
-}
-
-/* The bytes of the first reply, up to its last line ("250 ..."); 0: it is not
- * whole. */
-static size_t
-first_reply(const char *in, size_t n)
-{
-	const char *line = in, *lf;
-
-	while ((lf = memchr(line, '\n', n - (size_t)(line - in))) != NULL) {
-		if (lf - line < 4 || line[3] != '-')
-			return (size_t)(lf - in) + 1;
-		line = lf + 1;
-	}
-	return 0;
-}
-
-/* The reply's code, or -1. What came behind it waits: it may be the answer to
- * something that was no question. */
-static int
-hear(struct talk *t)
-{
-	struct pollfd p = { .fd = t->sock, .events = POLLIN };
-	size_t n;
-
-	while ((n = first_reply(t->in, t->n)) == 0) {
-		ssize_t got;
-
-		if (t->n == REPLY_MAX - 1)
-			return error_set(&t->why, "its reply does not end");
-		if (poll(&p, 1, TIMEOUT_MS) != 1)
-			return error_set(&t->why, "silent for 10 s");
-		got = io_read(t->sock, t->in + t->n, REPLY_MAX - 1 - t->n);
-		if (got <= 0)
-			return error_set(&t->why, "it closed the connection");
-		t->n += (size_t)got;
-	}
-	memcpy(t->reply, t->in, n);
-	t->reply[n] = '\0';
-	t->n -= n;
-	memmove(t->in, t->in + n, t->n);
-	return (int)strtol(t->reply, NULL, 10);
-}
-
-static int
-say(struct talk *t, const char *fmt, const char *arg)
-{
-	char line[512];
-	int n = snprintf(line, sizeof(line), fmt, arg);
-
-	if (send(t->sock, line, (size_t)n, MSG_NOSIGNAL) != n)
-		return error_set(&t->why, "it closed the connection");
-	return hear(t);
-}
 
 /* Does a line of the reply begin with it? */
 static bool
@@ -209,7 +64,7 @@ try_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
     const char *what)
 {
 	bool xclient = u->identity == IDENTITY_XCLIENT;
-	int code = say(t, "%s ADDR=" SOMEBODY " NAME=[UNAVAILABLE]\r\n",
+	int code = talk_say(t, "%s ADDR=" SOMEBODY " NAME=[UNAVAILABLE]\r\n",
 	    xclient ? "XCLIENT" : "XFORWARD");
 
 	if (code == 220 || code == 250)
@@ -225,6 +80,12 @@ try_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 		doctor_say(d, FAIL, what, advice_for(u->identity),
 		    "%s announces the client's identity and refuses it with %d",
 		    t->server->name, code);
+}
+
+static bool
+has_header(enum smtp_identity by)
+{
+	return by == IDENTITY_PROXY || by == IDENTITY_PROXY_V1;
 }
 
 /*
@@ -255,25 +116,126 @@ judge_header(
 		    t->server->name, code);
 }
 
-/* The handshake is a worker's; without STARTTLS it comes to none. */
+/* ---- TLS ---- */
+
 static void
-judge_tls(struct doctor *d, const struct talk *t, const struct smtp_upstream *u,
-    const char *what)
+say_tls(struct doctor *d, const struct talk *t, enum finding f,
+    const char *advice, const char *found, const char *why)
 {
-	if (u->tls.level <= TLS_MAY)
-		return;
-	if (!offers(t->reply, "STARTTLS"))
-		doctor_say(d, FAIL, what, "switch TLS on there",
-		    "%s offers no STARTTLS: mail gets 451 4.7.4",
-		    t->server->name);
-	else
-		doctor_say(d, WARN, what,
-		    "see `postern status`, servers: where it is away, ev=tls "
-		    "in the log says why",
-		    "%s offers STARTTLS; its certificate is not looked at "
-		    "here",
-		    t->server->name);
+	char what[128];
+
+	(void)snprintf(what, sizeof(what), "tls %s", t->upstream->name);
+	doctor_say(d, f, what, advice, "%s %s%s", t->server->name, found, why);
 }
+
+/* At `may` mail goes on in clear, and where DANE finds no records. */
+static enum finding
+without(const struct talk *t)
+{
+	switch (t->upstream->tls.level) {
+	case TLS_NONE:
+	case TLS_MAY:
+		return FINE;
+	case TLS_DANE:
+		return WARN;
+	case TLS_ENCRYPT:
+	case TLS_VERIFY:
+	case TLS_FINGERPRINT:
+		break;
+	}
+	return FAIL;
+}
+
+static void
+say_without(struct doctor *d, const struct talk *t, const char *how)
+{
+	enum finding f = without(t);
+
+	say_tls(d, t, f, f == FINE ? "" : "switch TLS on there", how,
+	    f == FINE	    ? ": mail goes there in clear"
+		: f == WARN ? ": mail gets 451 4.7.4 where it has TLSA records"
+			    : ": mail gets 451 4.7.4");
+}
+
+/* The handshake is done: with whom? */
+static void
+judge_peer(struct doctor *d, struct talk *t)
+{
+	const char *why = talk_check(t);
+	char with[200], not[300];
+
+	(void)snprintf(with, sizeof(with), "speaks %s, ", t->secret);
+	(void)snprintf(not, sizeof(not), "and is not whom we want: %s: mail "
+	    "gets 451 4.7.5", why != NULL ? why : "");
+	if (why != NULL)
+		say_tls(d, t, FAIL,
+		    "its certificate, or the upstream's `tls` line: ca, name, "
+		    "fingerprint",
+		    with, not);
+	else if (t->upstream->tls.level == TLS_DANE)
+		say_tls(d, t, WARN,
+		    "where its records do not match, ev=tls in the log says so",
+		    with, "what DNSSEC says of it is not looked at here");
+	else if (t->upstream->tls.level == TLS_VERIFY ||
+	    t->upstream->tls.level == TLS_FINGERPRINT)
+		say_tls(d, t, FINE, "", with, "verified");
+	else
+		say_tls(d, t, FINE, "", with,
+		    "whoever it is: nothing is verified at this level");
+}
+
+/* True: what is said now goes through TLS. */
+static bool
+handshake(struct doctor *d, struct talk *t)
+{
+	static const char *const advice[] = {
+		[FINE] = "mail goes there in clear",
+		[WARN] = "where it has TLSA records mail gets 451 4.7.5",
+		[FAIL] = "mail gets 451 4.7.5: see that server's log"
+	};
+	enum finding f = without(t);
+
+	if (talk_secure(t) == 0) {
+		judge_peer(d, t);
+		return true;
+	}
+	if (t->n > 0)
+		say_tls(d, t, FAIL,
+		    "mail gets 451 4.4.1: look who is between us",
+		    "says more in clear behind its answer to STARTTLS", "");
+	else if (t->client == NULL)
+		say_tls(d, t, WARN, "run it as the user that starts posternd",
+		    "was not asked for TLS, which cannot be begun here: ",
+		    t->why.text);
+	else
+		say_tls(d, t, f == FINE ? WARN : f, advice[f],
+		    "fails at the TLS handshake: ", t->why.text);
+	return false;
+}
+
+/* After EHLO. The code of the reply that counts now: this one's, or that to
+ * another EHLO; 0: the connection is of no more use. */
+static int
+starttls(struct doctor *d, struct talk *t, const char *hello, int code)
+{
+	const struct smtp_upstream *u = t->upstream;
+
+	if (u->tls.level == TLS_NONE || u->tls.wrapped)
+		return code;
+	if (!offers(t->reply, "STARTTLS")) {
+		say_without(d, t, "offers no STARTTLS");
+		return code;
+	}
+	if (talk_say(t, "%s\r\n", "STARTTLS") != 220) {
+		say_without(d, t, "offers STARTTLS and refuses it");
+		return without(t) == FAIL ? 0 : talk_say(t, "%s", hello);
+	}
+	if (handshake(d, t))
+		return talk_say(t, "%s", hello);
+	return 0;
+}
+
+/* ---- all of it ---- */
 
 static void
 judge_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
@@ -306,52 +268,71 @@ judge_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 }
 
 static void
-converse(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
-    const char *hostname, const char *what)
+judge_answer(struct doctor *d, struct talk *t, int code, const char *what)
 {
-	int code = hear(t);
+	const char *advice = "see that server's log";
 
-	if (code == 220)
-		code = say(t, u->lmtp ? "LHLO %s\r\n" : "EHLO %s\r\n",
-		    hostname);
-	if (has_header(u->identity)) {
-		judge_header(d, t, code, what);
-		return;
-	}
-	if (code != 250 && code != 220 && code > 0)
-		doctor_say(d, FAIL, what, "see that server's log",
-		    "%s answers %d", t->server->name, code);
+	if (code > 0 && code != 250 && code != 220)
+		doctor_say(d, FAIL, what, advice, "%s answers %d",
+		    t->server->name, code);
 	else if (code < 0)
-		doctor_say(d, FAIL, what, "see that server's log", "%s: %s",
-		    t->server->name, t->why.text);
-	else {
-		judge_tls(d, t, u, what);
-		judge_identity(d, t, u, what);
-	}
+		doctor_say(d, FAIL, what, advice, "%s: %s", t->server->name,
+		    t->why.text);
+	else
+		judge_identity(d, t, t->upstream, what);
+}
+
+/* As a worker until it would say MAIL. False: no TLS came of it, and more can
+ * be seen only on another connection, in clear. */
+static bool
+converse(struct doctor *d, struct talk *t, const char *hostname,
+    const char *what, bool tls)
+{
+	const struct smtp_upstream *u = t->upstream;
+	char hello[300];
+	int code;
+
+	(void)snprintf(hello, sizeof(hello), "%s %s\r\n",
+	    u->lmtp ? "LHLO" : "EHLO", hostname);
+	if (u->tls.wrapped && !handshake(d, t))
+		return true;
+	code = talk_hear(t);
+	if (code == 220)
+		code = talk_say(t, "%s", hello);
+	if (has_header(u->identity) && tls)
+		judge_header(d, t, code, what);
+	if (code == 250 && tls)
+		code = starttls(d, t, hello, code);
+	if (code == 0)
+		return false;
+	if (!has_header(u->identity))
+		judge_answer(d, t, code, what);
+	return true;
 }
 
 static void
 check_server(struct doctor *d, const struct smtp_upstream *u,
     const struct smtp_server *server, const char *hostname)
 {
-	struct talk t = { .server = server, .sock = -1 };
 	char what[128];
 
 	(void)snprintf(what, sizeof(what), "upstream %s", u->name);
-	if (u->tls.wrapped) {
-		doctor_say(d, WARN, what, "send a mail through it",
-		    "%s speaks TLS from the first byte, which this does not",
-		    server->name);
-		return;
+	for (int tls = 1; tls >= 0; tls--) {
+		struct talk t = { .upstream = u, .server = server, .sock = -1 };
+		bool done = true;
+
+		if (talk_dial(&t, SOMEBODY) < 0) {
+			doctor_say(d, FAIL, what, "is it running there?",
+			    "%s: %s", server->name, t.why.text);
+		} else {
+			done = converse(d, &t, hostname, what, tls);
+			if (done) /* whatever it answers */
+				(void)talk_say(&t, "%s\r\n", "QUIT");
+		}
+		talk_end(&t);
+		if (done || u->tls.level != TLS_MAY)
+			return;
 	}
-	if (dial(&t) < 0 || begin(&t, u->identity) < 0) {
-		doctor_say(d, FAIL, what, "is it running there?", "%s: %s",
-		    server->name, t.why.text);
-	} else {
-		converse(d, &t, u, hostname, what);
-		(void)say(&t, "%s\r\n", "QUIT"); /* whatever it answers */
-	}
-	io_close(t.sock);
 }
 
 void

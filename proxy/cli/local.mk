@@ -9,6 +9,7 @@ postern_SOURCES = \
 	proxy/cli/doctor_dns.c \
 	proxy/cli/doctor_milter.c \
 	proxy/cli/doctor_smtp.c \
+	proxy/cli/doctor_talk.c proxy/cli/doctor_talk.h \
 	proxy/cli/explain.c \
 	proxy/cli/facts.c \
 	proxy/cli/folder.c \

@@ -36,7 +36,7 @@ skip_item(void *arg, struct lex *l, const char *base_dir, struct error *e)
 }
 
 int
-read_settings(const struct cli *c, struct arena *arena, struct config *conf)
+read_settings_and_keys(const struct cli *c, struct arena *arena, struct config *conf)
 {
 	static const char *const words[] = { "set", "map", "people", "policy",
 		NULL };
@@ -46,7 +46,15 @@ read_settings(const struct cli *c, struct arena *arena, struct config *conf)
 	struct error e;
 	int done = config_read(conf, arena, c->conf, &items, &e);
 
+	return done < 0 ? cli_fail(EX_CONFIG, "%s", e.text) : 0;
+}
+
+int
+read_settings(const struct cli *c, struct arena *arena, struct config *conf)
+{
+	int code = read_settings_and_keys(c, arena, conf);
+
 	arena_free(conf->secrets); /* of no use here but for its errors */
 	conf->secrets = NULL;
-	return done < 0 ? cli_fail(EX_CONFIG, "%s", e.text) : 0;
+	return code;
 }

@@ -118,6 +118,13 @@ void tls_memory_forget(struct tls_memory *);
 
 struct tls_client *tls_client_new(const struct tls_next *, struct error *e);
 void tls_client_free(struct tls_client *);
+/*
+ * What the server's certificate must bear: the level's own name, or that by
+ * which the server is known (host), or of one that is an address ("[::1]:25",
+ * server) that one, in out ("::1").
+ */
+const char *tls_next_name(const struct tls_next *, const char *host,
+    const char *server, char *out, size_t size);
 /* name: the server's, or its address in text. Borrows memory. */
 struct tls *tls_connect(struct tls_client *, int fd, const char *name,
     struct tls_memory *);

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,25 @@ set_names(struct tls *t, const char *name, enum tls_level level)
 	if (level == TLS_DANE)
 		return SSL_dane_enable(t->ssl, name) > 0;
 	return level != TLS_VERIFY || SSL_set1_host(t->ssl, name) == 1;
+}
+
+const char *
+tls_next_name(const struct tls_next *next, const char *host,
+    const char *server, char *out, size_t size)
+{
+	const char *end = strrchr(server, ':');
+	int n = end != NULL ? (int)(end - server) : (int)strlen(server);
+
+	if (next->name != NULL)
+		return next->name;
+	if (host != NULL)
+		return host;
+	if (server[0] == '[' && n > 2) {
+		server++;
+		n -= 2;
+	}
+	(void)snprintf(out, size, "%.*s", n, server);
+	return out;
 }
 
 struct tls *

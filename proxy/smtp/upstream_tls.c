@@ -32,23 +32,11 @@ level_of(const struct upstream *u)
 					   : conf_of(u)->level;
 }
 
-/* ... or "::1" of "[::1]:25" */
 const char *
 upstream_tls_host(const struct upstream *u, char *out, size_t size)
 {
-	const char *name = u->server->name, *end = strrchr(name, ':');
-	int n = end != NULL ? (int)(end - name) : (int)strlen(name);
-
-	if (conf_of(u)->name != NULL)
-		return conf_of(u)->name;
-	if (u->server->host != NULL)
-		return u->server->host;
-	if (name[0] == '[' && n > 2) {
-		name++;
-		n -= 2;
-	}
-	(void)snprintf(out, size, "%.*s", n, name);
-	return out;
+	return tls_next_name(
+	    conf_of(u), u->server->host, u->server->name, out, size);
 }
 
 void

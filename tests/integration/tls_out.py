@@ -2,6 +2,7 @@
 wrong, and to fake ones that inject, refuse or break the handshake.
 What a level wants and does not get never goes in clear."""
 
+import json
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ import certs
 import net
 import nexthop
 import tap
-from postern import Postern
+from postern import Postern, run
 from postfix import Postfix
 
 MAIN = """
@@ -25,6 +26,22 @@ smtpd_tls_CAfile = {ca}
 """
 WRAPPED = "%s:%d inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n"
 MAIL = b"Subject: %s\r\n\r\nx\r\n"
+
+
+def doctor(t, daemon, want, without=()):
+    """What postern doctor finds at each upstream: result, and words of it."""
+    text = open(daemon.conf).read()
+    for name in without:
+        text = re.sub(r"(?m)^(listen .*upstream %s;|upstream %s \{).*\n" % (name, name), "", text)
+    done = run(("-c", t.write("doctor-%s.conf" % daemon.name, text), "doctor", "--json"))
+    t.ok(done.stdout, "doctor has findings", done)
+    got = {c["check"]: (c["result"], c["found"] + " " + c["advice"])
+           for c in json.loads(done.stdout)["checks"]}
+    for name, (result, words) in want.items():
+        found = got.get("tls " + name, ("", ""))
+        t.ok(found[0] == result and re.search(words, found[1]), "doctor: %s: %s" % (name, result),
+             found, done.stderr)
+    return got
 
 
 def try_fakes(t, ca, cert):
@@ -51,6 +68,16 @@ def try_fakes(t, ca, cert):
         t.ok(repr(reply).startswith(code), "%s, %s: the client hears %s" % (level, how, code), reply)
         t.same((fake.mails(False), fake.mails(True)), (int(where == "clear"), int(where == "tls")),
                "... and the mail goes %s" % (where or "nowhere"), fake.heard)
+    clear, tls = "mail goes there in clear", r"speaks TLSv1\.[23] with cipher \S+ \(\d+/\d+ bits\)"
+    got = doctor(t, daemon, {
+        "ok-may": ("ok", tls), "ok-encrypt": ("ok", tls + ".* nothing is verified"),
+        "none-may": ("ok", clear), "none-encrypt": ("fail", "no STARTTLS: mail gets 451 4.7.4"),
+        "refuse-may": ("ok", "refuses it: " + clear), "refuse-encrypt": ("fail", "refuses it: .*4.7.4"),
+        "break-may": ("warn", clear), "break-encrypt": ("fail", "handshake: .*451 4.7.5"),
+        "inject-may": ("fail", "more in clear .*4.4.1"), "inject-encrypt": ("fail", "more in clear"),
+    }, without=("silent-may", "silent-encrypt"))
+    t.ok("upstream break-may" in got and "upstream break-encrypt" not in got,
+         "where mail goes on in clear, so does doctor", got)
     log = daemon.log()
     t.ok(re.search(r"level=error .*ev=tls upstream=inject-may .*result=injection dropped=14", log),
          "an injection is an error in the log", log[-600:])
@@ -103,6 +130,16 @@ def try_postfix(t, ca, foreign):
              mine[:1])
     mine = [m for m in got if b"Subject: own\n" in m]
     t.ok(mine and b"postern.example" in mine[0], "our own certificate is shown", mine[:1])
+    doctor(t, daemon, {
+        "may": ("ok", "TLSv1.3"), "encrypt": ("ok", "nothing is verified"), "verify": ("ok", "TLSv1.3 .*verified"),
+        "verify-name": ("fail", "[Hh]ostname mismatch.*451 4.7.5"), "verify-address": ("fail", "mismatch"),
+        "verify-ca": ("fail", "not whom we want: "), "verify-system": ("fail", "not whom we want: "),
+        "fingerprint": ("ok", "verified"), "fingerprint-key": ("ok", "verified"),
+        "fingerprint-other": ("fail", "another fingerprint"), "own": ("ok", "TLSv1.3"),
+        "wrapped": ("ok", "verified")})
+    got = doctor(t, daemon, {})
+    t.ok("sees the client's address (XCLIENT)" in got["upstream verify"][1]
+         and got["upstream wrapped"][0] == "ok", "and what comes under TLS is looked at, too", got)
     t.ok(re.search(r"upstream=verify .*result=ok .*resumed=yes", daemon.log()), "a session is resumed")
     t.ok(re.search(r"Verified TLS connection established to 127.0.0.1:\d+: TLSv1.3 with cipher", daemon.log()),
          "Postfix's line of it")
