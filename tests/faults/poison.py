@@ -134,7 +134,7 @@ def test(t):
                 "the build has fault hooks", build):
         return
     daemon = postern.Postern(t, policy=POLICY, build_dir=build,
-                             extra="inspect_deadline 1s;")
+                             extra="inspect_deadline 3s;")
     poison(t, daemon, "crash")
     poison(t, daemon, "loop")
     probe(t, daemon)
