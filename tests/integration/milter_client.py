@@ -492,16 +492,16 @@ def conditions(t):
 def limits(t):
     """Long replies, long fields, large bodies, progress, and no enforcing."""
     m = Milterd(t)
-    more = "content_timeout 400ms;"
+    more = "content_timeout 2s;"
     w = World(t, "limits", block("m", m.server, more), top="spool_memory 64K; spool_memory_all 0;\n")
     lines = ["550-5.7.1 %02d %s" % (i, "x" * 480) for i in range(31)] + ["550 5.7.1 end"]
     m.script = at("eom", reply("\r\n".join(lines)))
     r = w.mail()
     t.same(r.raw.decode().splitlines()[:31] if r.raw.count(b"\n") == 32 else r.raw, lines[:31],
            "a reply of 32 lines, all of it")
-    m.script = at("eom", [0.25, PROGRESS, 0.25, PROGRESS, 0.25, CONTINUE])
+    m.script = at("eom", [1.2, PROGRESS, 1.2, PROGRESS, 1.2, CONTINUE])
     t.same(w.mail().code, 250, "progress is an answer for a while")
-    m.script = at("eom", [0.25, 0.25, 0.25, CONTINUE])
+    m.script = at("eom", [1.2, 1.2, 1.2, CONTINUE])
     t.same(w.mail().code, 451, "without it time is over", w.daemon.log()[-500:])
     m.script = None
     m.forget()

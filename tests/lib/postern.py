@@ -116,7 +116,7 @@ class Postern:
         self.env = dict(os.environ, **(env or {}))
         self.args = list(args)
         self.wrap = list(wrap)
-        self.process = None
+        self.process, self.ended = None, False
         self.dns = dns.Dns(hosts)
         t.defer(self.dns.close)
         if upstream == "maildir":
@@ -168,6 +168,7 @@ class Postern:
                 self.wrap + [os.path.join(self.build, "posternd"), "-c", self.conf]
                 + self.args, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.env, cwd=self.dir)
+        self.ended = False
         if wait:
             self.wait_ready()
         return self
@@ -260,8 +261,8 @@ class Postern:
             return None
 
     def end(self):
-        """Whatever is left of it, by pid."""
-        if self.process is None:
+        """Whatever is left of it, by pid. Harmless twice."""
+        if self.process is None or self.ended:
             return
         if self.process.poll() is None:
             self.terminate(5)
@@ -273,7 +274,7 @@ class Postern:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(10)
-        tap.until(lambda: not self.running(), 5)
+        self.ended = tap.until(lambda: not self.running(), 5)
 
     # the command line, and what is kept
 
