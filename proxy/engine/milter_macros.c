@@ -112,6 +112,31 @@ daemon_part(struct pn_str listener, bool port)
 	return pn_str_eq(host, PN_STR_V("*")) ? none : some(host);
 }
 
+/* Of a distinguished name (RFC 2253), escaped as it stands there. */
+static struct pn_str
+common_name(struct pn_str dn)
+{
+	size_t from = 0, to = 0;
+
+	for (; from < dn.n; from = ++to) {
+		struct pn_str part;
+
+		while (to < dn.n && dn.p[to] != ',' && dn.p[to] != '+')
+			to += dn.p[to] == '\\' ? 2 : 1;
+		part = pn_str_sub(dn, from, to - from);
+		if (pn_str_starts(part, PN_STR_V("CN=")))
+			return some(pn_str_sub(part, 3, part.n));
+	}
+	return none;
+}
+
+/* As Postfix: of a certificate that nobody vouches for nothing is told. */
+static struct pn_str
+vouched(const struct client *c, struct pn_str dn)
+{
+	return c->tls_verified == CLIENT_CERT_VERIFIED ? common_name(dn) : none;
+}
+
 /* What is known of a session, its mail and its recipient. */
 struct about {
 	const struct transaction *t;
@@ -141,9 +166,12 @@ VALUE(get_client_port, pn_str_of(arena_printf(t->arena, "%u", c->port)))
 VALUE(get_tls_version, some(c->tls_version))
 VALUE(get_cipher, some(c->tls_cipher))
 VALUE(get_login, some(c->login))
-/* The one way in which we hear of a login, and as Postfix says it: filters sign
- * for whom an {auth_type} is told. */
-VALUE(get_auth_type, c->login.n > 0 ? PN_STR_V("XCLIENT") : none)
+/* Filters sign for whom it is told. */
+VALUE(get_auth_type, c->login.n > 0 ? or_unknown(c->login_type) : none)
+VALUE(get_cipher_bits, c->tls_bits > 0
+	? pn_str_of(arena_printf(t->arena, "%u", c->tls_bits)) : none)
+VALUE(get_cert_subject, vouched(c, c->tls_subject))
+VALUE(get_cert_issuer, vouched(c, c->tls_issuer))
 VALUE(get_i, t->envelope.address.p ? pn_str_of(t->id) : none)
 /* Empty, but told, of the null sender. */
 VALUE(get_mail_addr, t->envelope.address)
@@ -172,6 +200,9 @@ static const struct {
 	{ PN_STR("client_port"), get_client_port },
 	{ PN_STR("tls_version"), get_tls_version },
 	{ PN_STR("cipher"), get_cipher },
+	{ PN_STR("cipher_bits"), get_cipher_bits },
+	{ PN_STR("cert_subject"), get_cert_subject },
+	{ PN_STR("cert_issuer"), get_cert_issuer },
 	{ PN_STR("auth_authen"), get_login },
 	{ PN_STR("auth_type"), get_auth_type },
 	{ PN_STR("mail_addr"), get_mail_addr },

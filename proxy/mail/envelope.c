@@ -198,7 +198,8 @@ client_copy(struct client *c, const struct client *from, struct arena *a)
 	struct pn_str *const texts[] = { &c->ip, &c->name, &c->reverse_name,
 		&c->helo, &c->helo_verb, &c->tls_version, &c->tls_cipher,
 		&c->tls_sni, &c->tls_subject, &c->tls_issuer,
-		&c->tls_fingerprint, &c->login, &c->listener, &c->to_ip };
+		&c->tls_fingerprint, &c->login, &c->login_type, &c->listener,
+		&c->to_ip };
 
 	*c = *from;
 	for (size_t i = 0; i < PN_COUNT(texts); i++) {

@@ -72,6 +72,8 @@ struct client {
 		CLIENT_CERT_VERIFIED    /* by our CAs, or the MTA's */
 	} tls_verified;
 	struct pn_str login;        /* "" not logged in */
+	struct pn_str login_type;   /* a SASL mechanism, or "XCLIENT"; "" not
+				       known. Not packed. */
 	struct pn_str listener;     /* as configured, "*:25" */
 	struct pn_str to_ip;        /* ours that it connected to; "" not asked
 				       for. Not packed: it is of now alone. */

@@ -223,25 +223,33 @@ fail_out_of_step(struct session *s)
 	return fail(s);
 }
 
+static void
+log_in(struct client *c, struct pn_str name, struct pn_str type)
+{
+	c->login = name;
+	c->login_type = type;
+}
+
 static enum turn
 succeed(struct session *s, const struct reply_lines *r)
 {
 	struct sasl *sasl = &s->login->sasl;
 	struct pn_str name = arena_str(s->base->arena, sasl_login(sasl));
+	struct pn_str type = arena_str(
+	    s->base->arena, pn_str_of(sasl->mechanism));
 
-	if (name.p == NULL) { /* no memory for the name: nobody logged in */
+	if (name.p == NULL || type.p == NULL) { /* no memory for the name: nobody logged in */
 		mail_drop(s);
 		return fail(s);
 	}
-	s->base->client.login = name;
+	log_in(&s->base->client, name, type);
 	if (s->t != NULL) /* XFORWARD made it, for the mail to come */
-		s->t->client.login = name;
+		log_in(&s->t->client, name, type);
 	s->logged_in = true;
-	memcpy(s->mechanism, sasl->mechanism, sizeof(s->mechanism));
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(session_id(s), "login",
 		    "client=%.*s mechanism=%s login=\"%s\"",
-		    PN_STR_ARG(s->base->client.ip), s->mechanism, VIS(name));
+		    PN_STR_ARG(s->base->client.ip), sasl->mechanism, VIS(name));
 	session_pass_on(s, r);
 	settle(s, LOGIN_OK);
 	return TURN_AGAIN;
@@ -364,9 +372,8 @@ auth_forget(struct session *s)
 {
 	auth_end(s);
 	if (s->logged_in)
-		s->base->client.login = (struct pn_str){ 0 };
+		log_in(&s->base->client, PN_STR_V(""), PN_STR_V(""));
 	s->logged_in = false;
-	s->mechanism[0] = '\0';
 }
 
 bool

@@ -122,7 +122,6 @@ struct session {
 	struct upstream *up;
 	struct login *login;      /* AUTH under way (auth.c); NULL none */
 	bool logged_in;           /* by AUTH: `up` is where, and no other */
-	char mechanism[SASL_MECHANISM_MAX + 1]; /* ... how; else "" */
 	struct pn_str node;       /* ETRN: of whom */
 	struct answers answers;
 	struct pn_str held;       /* a line that must wait for the answers */

@@ -416,8 +416,9 @@ shape_message(const struct session *s, uint16_t code)
 		return;
 	if (s->logged_in)
 		log_postfix("smtpd",
-		    "%s: client=%s, sasl_method=%s, sasl_username=%s", t->id,
-		    PEER(&t->client), s->mechanism, VIS(t->client.login));
+		    "%s: client=%s, sasl_method=%.*s, sasl_username=%s", t->id,
+		    PEER(&t->client), PN_STR_ARG(t->client.login_type),
+		    VIS(t->client.login));
 	else
 		log_postfix(
 		    "smtpd", "%s: client=%s", t->id, PEER(&t->client));

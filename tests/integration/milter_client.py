@@ -12,6 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import certs
 import net
 import tap
 from milterd import *
@@ -363,6 +364,27 @@ def macros(t):
            "and what the configuration says")
 
 
+def macros_of_tls(t):
+    ca, foreign = certs.Authority(t), certs.Authority(t, "foreign")
+    door, own = ca.issue("door", "mx.example"), ca.issue("own", "client.example")
+    m = Milterd(t, name="tls")
+    w = World(t, "tls", block("m", m.server), listen="listen smtp 127.0.0.1:0 { upstream up;"
+              " client_certificates ask ca %s; tls may cert %s key %s; }"
+              % (ca.cert, door.cert, door.key))
+    names = {"{cert_subject}": "client.example", "{cert_issuer}": "ca"}
+    for who, more, what in ((own, names, "and the names in its certificate"),
+                            (foreign.issue("s", "s.example"), {}, "of one nobody knows, none"),
+                            (None, {}, "without one, none")):
+        with certs.Client(w.daemon.address, own=who) as c:
+            c.starttls()
+            w.more(c)
+        m.settle()
+        got = m.conns[-1].macros("helo")
+        cipher = got.pop("{cipher}")
+        t.ok(cipher.startswith("TLS_"), "the cipher is told", cipher)
+        t.same(got, dict(more, **{"{tls_version}": "TLSv1.3", "{cipher_bits}": "256"}), what)
+
+
 FAILURES = [(stage, how) for stage in ("options",) + EARLY + LATE
             for how in ("dies", "silent", "nonsense", "trickle", "cut")]
 WRONG = {"dies": DIE, "silent": SILENCE, "nonsense": packet(b"!"),
@@ -584,6 +606,7 @@ def test(t):
     sessions(t)
     protocols(t)
     macros(t)
+    macros_of_tls(t)
     unavailable(t)
     judged(t)
     conditions(t)

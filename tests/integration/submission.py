@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import net
 import tap
 from dovecot import Passwords
+from milterd import Milterd
 from postern import Postern, SOURCE
 from postfix import Postfix
 
@@ -261,11 +262,15 @@ def test(t):
     port = net.free_port()
     pf = Postfix(t, "submission", services=smtpd(port, auth.socket),
                  main="\ndefault_transport = discard\n")
+    milter = Milterd(t)
     daemon = Postern(t, log_level="debug", policy=POLICY, listen=" ",
-                     extra="log_style both;", upstream=conf(port, certificate(t)))
+                     extra="log_style both; milter m { server %s; }" % milter.server, upstream=conf(port, certificate(t)))
     as_documented(t, daemon, pf)
     for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5"):
         by_smtplib(t, daemon, pf, mechanism)
+        told = milter.conns[-1].macros("mail")
+        t.same((told.get("{auth_type}"), told.get("{auth_authen}")), (mechanism, "ada"),
+               "smtplib: %s: a milter hears of it" % mechanism)
         by_swaks(t, daemon.address, mechanism)
     scram(t, daemon)
     refusals(t, daemon, pf)
