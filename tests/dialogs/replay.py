@@ -550,6 +550,17 @@ class Client:
             return False
         return self.sock.recv(4, socket.MSG_PEEK)[:3] in (b"421", b"")
 
+    def leave(self):
+        """It is gone when the server has seen it, which then closes, too."""
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+            self.sock.settimeout(2)
+            while self.sock.recv(65536):
+                pass
+        except OSError:
+            pass
+        self.sock.close()
+
     def closed(self, cut):
         try:
             more = self.got or self.sock.recv(65536)
@@ -720,7 +731,7 @@ class Play:
                 self.clients.pop().sock.close()
                 self.clients.append(Client(self.port, self.slowly))
         elif kind == "C-":
-            self.clients.pop().sock.close()
+            self.clients.pop().leave()
         elif kind == "U<":
             verb, reply = text.split(" ", 1)
             sink.replies[verb].append(reply)
