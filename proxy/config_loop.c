@@ -4,9 +4,9 @@
  * many Received fields (Postfix: "mail loops back to myself"). Called by
  * config.c and config_blocks.c.
  *
- * Addresses as written alone: names are looked up by workers. What a map of a
- * route names is not known here, and may be any upstream. A listener that
- * leads elsewhere may be a server of another: mail passes twice, and ends.
+ * Addresses as written alone: names are looked up by workers, which leave out
+ * what comes straight back (smtp/resolve.c). A listener that leads elsewhere may
+ * be a server of another: mail passes twice, and ends.
  */
 #include "proxy/config_loop.h"
 
@@ -28,17 +28,6 @@ config_keep_server(struct reader *r, const struct smtp_upstream *u,
 		.upstream = r->conf->smtp.n_upstreams,
 		.server = u->n_servers,
 		.at = t->pos };
-}
-
-static bool
-leads_to(const struct smtp_listener *l, const struct smtp_upstream *u)
-{
-	if (l->route == NULL)
-		return l->upstream == u;
-	for (size_t i = 0; i < l->route->n_lines; i++)
-		if (l->route->lines[i].upstream == u)
-			return true;
-	return l->route->n_maps > 0 || l->route->otherwise == u;
 }
 
 static bool comes_to(const struct smtp_conf *, const struct smtp_listener *,
@@ -69,12 +58,12 @@ comes_to(const struct smtp_conf *c, const struct smtp_listener *l,
 {
 	const struct smtp_listener *by;
 
-	if (leads_to(l, u))
+	if (self_leads_to(l, u))
 		return true;
 	for (size_t i = 0; i < c->n_upstreams; i++) {
 		const struct smtp_upstream *on = &c->upstreams[i];
 
-		if (seen[i] || !leads_to(l, on))
+		if (seen[i] || !self_leads_to(l, on))
 			continue;
 		seen[i] = true;
 		for (size_t k = 0; k < on->n_servers; k++)

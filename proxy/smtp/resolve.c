@@ -75,18 +75,23 @@ resolve_cancel(struct resolve *r)
 
 /* ---- the end ---- */
 
+static const struct smtp_listener *
+listener_reached(const struct smtp_conf *c, const struct sockaddr_storage *to)
+{
+	for (size_t i = 0; i < c->n_listeners; i++)
+		if (self_is_reached(&c->listeners[i].addr, to))
+			return &c->listeners[i];
+	return NULL;
+}
+
 /* Would it come back to one of our listeners? */
 static bool
 is_ours(const struct resolve *r, const struct address *a)
 {
 	const struct smtp_conf *c = r->hop->smtp->conf;
 
-	if (strcasecmp(a->host->name, c->hostname) == 0)
-		return true;
-	for (size_t i = 0; i < c->n_listeners; i++)
-		if (self_is_reached(&c->listeners[i].addr, &a->addr))
-			return true;
-	return false;
+	return strcasecmp(a->host->name, c->hostname) == 0 ||
+	    listener_reached(c, &a->addr) != NULL;
 }
 
 /* RFC 5321 5.1: ourselves, and those that are no better than we are. False:
@@ -104,6 +109,31 @@ drop_ourselves(struct resolve *r)
 	for (size_t i = 0; i < r->n_found; i++)
 		if (r->found[i].host->priority < mine)
 			r->found[kept++] = r->found[i];
+	r->n_found = kept;
+	return kept > 0;
+}
+
+/* A name of ours among the servers: mail would come to this next hop again, and
+ * a session with ourselves waits for itself. False: none is left. */
+static bool
+drop_loops(struct resolve *r)
+{
+	const struct smtp_conf *c = r->hop->smtp->conf;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n_found; i++) {
+		const struct address *a = &r->found[i];
+		const struct smtp_listener *l = listener_reached(c, &a->addr);
+
+		if (l != NULL && self_leads_to(l, r->hop->conf))
+			log_error("", "resolve",
+			    "upstream=%s server=%s:%u error=\"mail loops back "
+			    "to ourselves: it is our own listener %s\"",
+			    r->hop->conf->name, a->host->name, a->host->port,
+			    l->name);
+		else
+			r->found[kept++] = *a;
+	}
 	r->n_found = kept;
 	return kept > 0;
 }
@@ -155,6 +185,11 @@ finish(struct resolve *r)
 	if (r->domain[0] != '\0' && !drop_ourselves(r)) {
 		fail(r, (struct reply){ 554, "5.4.6",
 			PN_STR("Mail for the domain loops back to this host") });
+		return;
+	}
+	if (r->domain[0] == '\0' && !drop_loops(r)) {
+		fail(r, (struct reply){ 451, "4.4.1",
+			PN_STR("The next hop is not available") });
 		return;
 	}
 	for (size_t i = 0; i < r->n_found; i++) {

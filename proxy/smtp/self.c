@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "smtp/smtp.h"
+
 static bool
 same_host(const struct sockaddr_storage *a, const struct sockaddr *b)
 {
@@ -93,4 +95,15 @@ self_is_reached(const struct sockaddr_storage *listener,
 	    port_of(listener) == port_of(&a) && port_of(&a) != 0 &&
 	    (same_host(listener, (const struct sockaddr *)&a) ||
 		(is_any(listener) && is_of_this_machine(&a)));
+}
+
+bool
+self_leads_to(const struct smtp_listener *l, const struct smtp_upstream *u)
+{
+	if (l->route == NULL)
+		return l->upstream == u;
+	for (size_t i = 0; i < l->route->n_lines; i++)
+		if (l->route->lines[i].upstream == u)
+			return true;
+	return l->route->n_maps > 0 || l->route->otherwise == u;
 }

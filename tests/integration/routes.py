@@ -27,6 +27,8 @@ listen smtp 127.0.0.1:0 { route ways; identity from 127.0.0.1 xclient; }
 listen smtp 127.0.0.1:%(port)d { upstream out; }
 listen smtp 127.0.0.1:0 { upstream far; }
 listen smtp 127.0.0.1:0 { upstream drained; }
+listen smtp 127.0.0.1:%(own)d { upstream ourselves; }
+listen smtp 127.0.0.1:%(lonely)d { upstream lonely; }
 """
 UPSTREAMS = """
 upstream pool { server %(a)s; server %(b)s weight 3; server %(c)s priority 1; identity none;
@@ -41,6 +43,9 @@ route ways { a.example pool; .b.example named; map transport; default out;
 upstream refusing { server %(refusing)s; identity none; }
 upstream gone { server 127.0.0.1:1; identity none; }
 upstream box { deliver maildir %(box)s; }
+upstream ourselves { server us.lab.example:%(own)d; identity none;
+    server mta.lab.example:%(named)s priority 9; connect_timeout 1s; }
+upstream lonely { server us.lab.example:%(lonely)d; identity none; }
 """
 
 
@@ -181,7 +186,7 @@ def mail_hosts(t, daemon, port, sinks):
         ("fails.lab.example", "MX"): "servfail",
         ("silent.lab.example", "MX"): None,
         ("half.lab.example", "MX"): ["10 lost.lab.example", "20 mx2.lab.example"], ("lost.lab.example", "A"): "servfail",
-        ("loops.lab.example", "MX"): ["10 us.lab.example", "20 mx1.lab.example"], ("us.lab.example", "A"): ["127.0.0.1"],
+        ("loops.lab.example", "MX"): ["10 us.lab.example", "20 mx1.lab.example"],
         ("worse.lab.example", "MX"): ["10 mx1.lab.example", "20 us.lab.example", "30 mx2.lab.example"],
         ("xn--bcher-kva.lab.example", "MX"): ["10 mx2.lab.example"],
         ("cares.lab.example", "MX"): ["10 mx5.lab.example"], ("mx5.lab.example", "AAAA"): ["::1"],
@@ -224,6 +229,17 @@ def mail_hosts(t, daemon, port, sinks):
                      ["x@one.example", "y@two.example"], BODY % b"mx-smart.")
     t.same((reply.code, sinks[2].holding(b"mx-smart.")), (250, 1),
            "mx of a given domain, for all recipients")
+
+
+def our_own_names(t, daemon, own, lonely, named):
+    """A server whose name leads to the listener that it is the server of."""
+    t.same((one(("127.0.0.1", own), "x@a.example", b"not-us.").code, named.holding(b"not-us.")),
+           (250, 1), "a server that is ourselves, by name, is passed over")
+    got = net.send(("127.0.0.1", lonely), "a@client.example", ["x@a.example"], BODY % b"never.")
+    t.ok(str(got).startswith("451 4.4.1"), "where it is the only one, clients hear 451", got)
+    t.ok(daemon.wait_log(r"level=error .*ev=resolve upstream=lonely server=us\.lab\.example:%d "
+                         r"error=.*our own listener 127\.0\.0\.1:%d" % (lonely, lonely)),
+         "and the log says why", daemon.log()[-1500:])
 
 
 def named_in_log(t, daemon, pool, named, host, refusing):
@@ -288,14 +304,16 @@ def test(t):
         t.defer(s.close)
     refusing = Sink(script=lambda session, stage, line: b"550 5.1.1 no\r\n" if stage == "rcpt" else None)
     t.defer(refusing.close)
-    values = dict(refusing=refusing.server, box=t.path("postern", "maildir"), a=a.server, b=b.server, c=c.server, w=w.server, named=named.address[1], port=port)
+    own, lonely = net.free_port(), net.free_port()
+    values = dict(own=own, lonely=lonely, refusing=refusing.server, box=t.path("postern", "maildir"), a=a.server, b=b.server, c=c.server, w=w.server, named=named.address[1], port=port)
     transport = t.write("transport", "@mapped.example named\nfast@one.lab.example pool\n")
     os.chmod(transport, 0o644)
     daemon = Postern(t, policy='rule h { when subject = "hold"; then quarantine; }',
                      upstream=UPSTREAMS % values, listen=LISTEN % values, start=False,
                      top="map transport = text:%s;\n" % transport, extra="map_check 300ms;")
     daemon.dns.records.update({
-        ("mta.lab.example", "A"): [HOSTS[4]], ("one.lab.example", "MX"): ["10 mx0.lab.example"]})
+        ("us.lab.example", "A"): ["127.0.0.1"], ("mta.lab.example", "A"): [HOSTS[4]],
+        ("one.lab.example", "MX"): ["10 mx0.lab.example"]})
     daemon.start()
     w.close()
     b = pools(t, daemon, a, b, c)
@@ -304,6 +322,7 @@ def test(t):
     after_a_reload(t, daemon)
     mail_hosts(t, daemon, port, sinks)
     routes(t, daemon, (a, b, c), named, sinks)
+    our_own_names(t, daemon, own, lonely, named)
     named_in_log(t, daemon, (a, b, c), named, sinks[0], refusing)
     with open(transport, "w") as f:
         f.write("@mapped.example pool\n")
