@@ -30,10 +30,29 @@ struct spot {
 	gid_t gid;	   /* of that name */
 };
 
+/* What to do about it, behind the system's words. */
+static const char *
+advice(int why)
+{
+	switch (why) {
+	case EADDRINUSE:
+		return " (another program has it: ss -lntp shows which)";
+	case EADDRNOTAVAIL:
+		return " (no interface of this machine has that address)";
+	case EACCES:
+		return " (ports below 1024 are root's: start as root)";
+	default:
+		return "";
+	}
+}
+
 static int
 failed(const struct spot *s, struct error *e)
 {
-	return error_set(e, "%s %s: %s", s->what, s->name, strerror(errno));
+	int why = errno;
+
+	return error_set(e, "%s %s: %s%s", s->what, s->name, strerror(why),
+	    s->addr->ss_family == AF_UNIX ? "" : advice(why));
 }
 
 /* What is written stays whole in the end: a milter's answers are small, and

@@ -258,24 +258,28 @@ label(const char *labels, const char *name)
 	return json_stringn(at, (size_t)(end - at));
 }
 
+/* Its row; a new one stands behind those of the same upstream. */
 static json_t *
 server_row(json_t *rows, const char *labels)
 {
 	json_t *upstream = label(labels, "upstream"), *row;
 	json_t *server = label(labels, "server");
-	size_t i;
+	size_t i, at = json_array_size(rows);
 
-	json_array_foreach(rows, i, row)
-		if (json_equal(json_object_get(row, "upstream"), upstream) &&
-		    json_equal(json_object_get(row, "server"), server)) {
+	json_array_foreach(rows, i, row) {
+		if (!json_equal(json_object_get(row, "upstream"), upstream))
+			continue;
+		at = i + 1;
+		if (json_equal(json_object_get(row, "server"), server)) {
 			json_decref(upstream);
 			json_decref(server);
 			return row;
 		}
+	}
 	row = json_object();
 	(void)json_object_set_new(row, "upstream", upstream);
 	(void)json_object_set_new(row, "server", server);
-	(void)json_array_append_new(rows, row);
+	(void)json_array_insert_new(rows, at, row);
 	return row;
 }
 

@@ -153,7 +153,8 @@ read_key(const struct tls_file *f, struct error *e)
 		ERR_clear_error();
 		(void)error_set(e,
 		    locked ? "the private key in %s needs a passphrase"
-			   : "%s holds no private key (PEM)",
+			   : "%s holds no private key (PEM; one in "
+			     "a file of its own: cert FILE key FILE)",
 		    f->path);
 	}
 	return k;

@@ -115,6 +115,30 @@ a_discarded_reload_leaves_nothing(void **state)
 }
 
 static void
+a_port_of_another_program_is_said(void **state)
+{
+	const struct smtp_listener any[] = { at("127.0.0.1:0") };
+	struct smtp_conf first = conf_of(any, 1), second;
+	struct doors a = door_of(&first), b = door_of(&second);
+	struct sockets s = { 0 }, others = { 0 };
+	struct smtp_listener taken = any[0];
+	struct error e;
+	int fd, fds[1];
+
+	(void)state;
+	assert_int_equal(sockets_open(&others, &a, &fd, &e), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&taken.addr,
+			     &taken.addr_len), 0);
+	taken.name = "there";
+	second = conf_of(&taken, 1);
+	assert_int_equal(sockets_open(&s, &b, fds, &e), -1);
+	assert_string_equal(e.text, "listen there: Address already in use "
+	    "(another program has it: ss -lntp shows which)");
+	sockets_discard(&others);
+	sockets_close_others(&s, NULL, 0);
+}
+
+static void
 what_cannot_be_bound_is_said(void **state)
 {
 	/* Of a documentation network: no machine has it. */
@@ -129,7 +153,8 @@ what_cannot_be_bound_is_said(void **state)
 	(void)state;
 	assert_int_equal(sockets_open(&s, &c, fds, &e), -1);
 	assert_string_equal(e.text,
-	    "listen 192.0.2.1:9925: Cannot assign requested address");
+	    "listen 192.0.2.1:9925: Cannot assign requested address "
+	    "(no interface of this machine has that address)");
 	assert_int_equal(s.n, 0);
 	sockets_close_others(&s, NULL, 0);
 }
@@ -285,6 +310,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_listener_keeps_its_socket),
 		cmocka_unit_test(a_discarded_reload_leaves_nothing),
+		cmocka_unit_test(a_port_of_another_program_is_said),
 		cmocka_unit_test(what_cannot_be_bound_is_said),
 		cmocka_unit_test(a_milters_socket_is_as_libmilter_needs_it),
 		cmocka_unit_test(a_socket_file_is_replaced_if_nobody_answers),
