@@ -432,6 +432,63 @@ lint_milters(const struct policy *p, struct buf *b)
 	return 1;
 }
 
+/* "x@example.com" and "example.com"; of ".example.com" nobody knows which. */
+static bool
+is_taken(const struct site *site, const char *key)
+{
+	const char *at = strrchr(key, '@');
+
+	return key[0] == '.' ||
+	    site_has_domain(site, pn_str_of(at != NULL ? at + 1 : key));
+}
+
+/* What ends in a mailbox is taken for relay_domains alone. */
+static size_t
+lint_route(const struct policy *p, size_t i, struct buf *b)
+{
+	const struct smtp_route *route = &p->smtp.routes[i];
+	struct error e;
+	size_t n = 0;
+
+	for (size_t k = 0; k < route->n_lines; k++) {
+		const struct smtp_route_line *line = &route->lines[k];
+
+		if (!line->upstream->delivers ||
+		    is_taken(&p->smtp.site, line->key))
+			continue;
+		(void)lex_error(&e, &p->origins->routes[i].at,
+		    "warning: mail for \"%s\" is refused: upstream \"%s\" "
+		    "takes that of relay_domains alone", line->key,
+		    line->upstream->name);
+		(void)buf_printf(b, "%s\n", e.text);
+		n++;
+	}
+	return n;
+}
+
+static size_t
+lint_relaying(const struct policy *p, struct buf *b)
+{
+	const struct smtp_conf *c = &p->smtp;
+	struct error e;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_routes; i++)
+		n += lint_route(p, i, b);
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct smtp_upstream *u = c->listeners[i].upstream;
+
+		if (u == NULL || !u->delivers || c->site.n_relay_domains > 0)
+			continue;
+		(void)lex_error(&e, &p->origins->listeners[i].at,
+		    "warning: all mail is refused here: upstream \"%s\" takes "
+		    "that of relay_domains alone, and there are none", u->name);
+		(void)buf_printf(b, "%s\n", e.text);
+		n++;
+	}
+	return n;
+}
+
 void
 policy_describe(const struct policy *p, struct buf *b)
 {
@@ -450,6 +507,7 @@ policy_describe(const struct policy *p, struct buf *b)
 	rules_describe(p->rules, b);
 	n = lint_listeners(p, b);
 	n += lint_milters(p, b);
+	n += lint_relaying(p, b);
 	n += config_lint_tls(&p->smtp, b);
 	n += rules_lint(p->rules, p->milter.n_listeners > 0, is_map_of_route,
 	    &p->smtp, b);

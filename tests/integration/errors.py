@@ -348,6 +348,11 @@ WARNINGS = [
     (then("hold"), ["1:26", 'rule "r" holds: without "listen milter" there is no MTA that does']),
     ("listen milter inet:0@127.0.0.1;\n" +
      "policy p { rule r { when macro(\"i\") = \"x\"; then hold; } }", None),
+    ("upstream box { deliver maildir /tmp/x; }\nrelay_domains a.example;\n"
+     "route r { b@a.example box; .c.example box; c.example box; d.example mta; }",
+     ["3:1", 'mail for "c.example" is refused: upstream "box" takes that of relay_domains alone']),
+    ("listen lmtp 127.0.0.1:0 { upstream box; }\nupstream box { deliver lmtp 127.0.0.1:24; }",
+     ["1:1", 'all mail is refused here: upstream "box" takes that of relay_domains alone']),
     (rule("size > 5"), None),
 ]
 
