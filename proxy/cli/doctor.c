@@ -83,23 +83,25 @@ check_networks(struct doctor *d, const struct config *c)
 		    "name your own networks alone",
 		    "a network of /%u is very large", widest);
 	else
-		doctor_say(d, FINE, "mynetworks", "", "%zu networks",
-		    site->n_mynetworks);
+		doctor_say(d, FINE, "mynetworks", "", "%zu network%s",
+		    site->n_mynetworks, site->n_mynetworks == 1 ? "" : "s");
 }
 
 static void
 check_domains(struct doctor *d, const struct config *c)
 {
-	bool maildir =
-	    c->keeper.maildirs != NULL && c->keeper.maildirs[0] != NULL;
+	size_t n = c->smtp.site.n_relay_domains;
+	bool delivers = false;
 
-	if (c->smtp.site.n_relay_domains > 0)
-		doctor_say(d, FINE, "relay_domains", "", "%zu domains",
-		    c->smtp.site.n_relay_domains);
-	else if (maildir)
+	for (size_t i = 0; i < c->smtp.n_upstreams; i++)
+		delivers |= c->smtp.upstreams[i].delivers;
+	if (n > 0)
+		doctor_say(d, FINE, "relay_domains", "", "%zu domain%s", n,
+		    n == 1 ? "" : "s");
+	else if (delivers)
 		doctor_say(d, FAIL, "relay_domains",
 		    "set it to the domains that mail is taken for",
-		    "none: the maildir refuses every recipient");
+		    "none: upstreams that deliver refuse every recipient");
 	else
 		doctor_say(d, WARN, "relay_domains",
 		    "set it to the domains that mail is taken for",
@@ -116,7 +118,8 @@ check_serving(struct doctor *d, const struct config *c)
 		    "write a `listen smtp` or `listen milter` line",
 		    "nothing listens");
 	else
-		doctor_say(d, FINE, "listen", "", "%zu listeners", listeners);
+		doctor_say(d, FINE, "listen", "", "%zu listener%s", listeners,
+		    listeners == 1 ? "" : "s");
 	if (!c->engine.enforce)
 		doctor_say(d, WARN, "enforce",
 		    "`enforce yes` when you are ready",
@@ -270,8 +273,9 @@ zones_of(struct doctor *d, const struct policy *p, const struct error *e)
 		    "%.*s", (int)strcspn(e->text, "\n"), e->text);
 		return NULL;
 	}
-	doctor_say(d, FINE, "policy", "", "it loads, %zu policies",
-	    rules_policies(p->rules));
+	doctor_say(d, FINE, "policy", "", "it loads, %zu polic%s",
+	    rules_policies(p->rules),
+	    rules_policies(p->rules) == 1 ? "y" : "ies");
 	fact = chain_find(&p->chain, "dnsbl");
 	return fact >= 0 ? p->chain.facts[fact].keys : NULL;
 }

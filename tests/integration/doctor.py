@@ -120,6 +120,11 @@ upstream up {""" % (away, net.free_port(), plain.server, liar.server, plain.serv
     if daemon.users:
         t.ok(got["spool"][0] == "fail" and "belongs to" in got["spool"][1], "fail: spool",
              got["spool"])
+    done = ask(bad.replace("upstream deaf {", "upstream box { deliver lmtp 127.0.0.1:1; }\n"
+                           "upstream deaf {"), "--json")
+    got = findings(done).get("relay_domains")
+    t.ok(got and got[0] == "fail" and "refuse every recipient" in got[1],
+         "fail: relay_domains, where mail ends in mailboxes", got, done.stderr)
     names.wild = True
     done = ask(good)
     t.ok(done.returncode == 1 and "fail  resolver " in done.stdout and " -> use a resolver of your own"
