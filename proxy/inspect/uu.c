@@ -7,6 +7,8 @@
  */
 #include "inspect/uu.h"
 
+#define RARE 64 /* times a letter is looked for */
+
 /* Is line (without its end) uuencoded data? *last: the empty one. */
 static bool
 is_uu_line(struct pn_str line, bool *last)
@@ -141,13 +143,32 @@ begins(const struct uu *u, struct pn_str s, struct pn_str *name, size_t *size,
 	    strchr(" \t-", s.p[5]) != NULL && uu_begin(s, name, size, base64);
 }
 
+/* As memmem(), which is slower than memchr() where the word's first letter is
+ * rare, and the faster where it is not. */
+static const char *
+find_word(struct pn_str s, struct pn_str word)
+{
+	const char *p;
+
+	for (int tries = 0; s.n >= word.n && tries < RARE; tries++) {
+		p = memchr(s.p, word.p[0], s.n);
+		if (p == NULL)
+			return NULL;
+		s = pn_str_sub(s, (size_t)(p - s.p), s.n);
+		if (pn_str_starts(s, word))
+			return p;
+		s = pn_str_sub(s, 1, s.n);
+	}
+	return s.n > 0 ? memmem(s.p, s.n, word.p, word.n) : NULL;
+}
+
 bool
 uu_next(struct uu *u, struct uu_file *out)
 {
 	const char *p;
 
-	while (u->at < u->text.n && (p = memmem(u->text.p + u->at,
-	    u->text.n - u->at, "begin", 5)) != NULL) {
+	while ((p = find_word(pn_str_sub(u->text, u->at, u->text.n),
+		    PN_STR_V("begin"))) != NULL) {
 		struct pn_str s = pn_str_sub(u->text, (size_t)(p - u->text.p),
 		    u->text.n);
 		bool base64, bare = s.n > 7 && p[6] == ' ' &&
@@ -175,7 +196,7 @@ uu_next_yenc(struct uu *u, struct uu_file *out)
 	struct pn_str s = pn_str_sub(u->text, u->at, u->text.n);
 	const char *p;
 
-	while (s.n > 0 && (p = memmem(s.p, s.n, "=ybegin ", 8)) != NULL) {
+	while ((p = find_word(s, PN_STR_V("=ybegin "))) != NULL) {
 		struct pn_str line = first_line(
 		    pn_str_sub(s, (size_t)(p - s.p), s.n));
 		const char *name = memmem(line.p, line.n, "name=", 5);
