@@ -462,7 +462,6 @@ unexpected(struct milter_talk *k, char what)
 	fail(k, why);
 }
 
-/* The answer to the callback at hand, or one word of it. */
 /* What it was asked, it has answered. */
 static void
 take_answer(struct milter_talk *k, const struct milter_packet *p,
@@ -506,6 +505,7 @@ take_answer(struct milter_talk *k, const struct milter_packet *p,
 	}
 }
 
+/* The answer to the callback at hand, or one word of it. */
 static void
 take(struct milter_talk *k, const struct milter_packet *p)
 {

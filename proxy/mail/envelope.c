@@ -192,6 +192,13 @@ envelope_unpack(struct envelope *e, struct unpack *u, struct arena *a)
 	return !u->failed;
 }
 
+void
+client_log_in(struct client *c, struct pn_str login, struct pn_str type)
+{
+	c->login = login;
+	c->login_type = type;
+}
+
 int
 client_copy(struct client *c, const struct client *from, struct arena *a)
 {

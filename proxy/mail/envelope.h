@@ -81,6 +81,8 @@ struct client {
 };
 
 void envelope_init(struct envelope *);
+/* Borrowed: as whom, and how. Both "": as nobody. */
+void client_log_in(struct client *, struct pn_str login, struct pn_str type);
 /* All its texts too; -1 at the arena's cap. */
 int client_copy(struct client *, const struct client *from, struct arena *);
 /* A zeroed rcpt at the end of the list; NULL at the arena's cap. */

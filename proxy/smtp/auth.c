@@ -223,13 +223,6 @@ fail_out_of_step(struct session *s)
 	return fail(s);
 }
 
-static void
-log_in(struct client *c, struct pn_str name, struct pn_str type)
-{
-	c->login = name;
-	c->login_type = type;
-}
-
 static enum turn
 succeed(struct session *s, const struct reply_lines *r)
 {
@@ -238,13 +231,13 @@ succeed(struct session *s, const struct reply_lines *r)
 	struct pn_str type = arena_str(
 	    s->base->arena, pn_str_of(sasl->mechanism));
 
-	if (name.p == NULL || type.p == NULL) { /* no memory for the name: nobody logged in */
+	if (name.p == NULL || type.p == NULL) { /* no memory: nobody logged in */
 		mail_drop(s);
 		return fail(s);
 	}
-	log_in(&s->base->client, name, type);
+	client_log_in(&s->base->client, name, type);
 	if (s->t != NULL) /* XFORWARD made it, for the mail to come */
-		log_in(&s->t->client, name, type);
+		client_log_in(&s->t->client, name, type);
 	s->logged_in = true;
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug(session_id(s), "login",
@@ -372,7 +365,7 @@ auth_forget(struct session *s)
 {
 	auth_end(s);
 	if (s->logged_in)
-		log_in(&s->base->client, PN_STR_V(""), PN_STR_V(""));
+		client_log_in(&s->base->client, PN_STR_V(""), PN_STR_V(""));
 	s->logged_in = false;
 }
 

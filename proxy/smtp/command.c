@@ -50,9 +50,8 @@ hello(struct session *s, struct pn_str name, struct pn_str verb)
 
 	FAULT("ehlo");
 	mail_end(s);
-	if (!s->logged_in && !dial_is_early(s)) {
+	if (!s->logged_in && !dial_is_early(s))
 		mail_give_back(s);
-	}
 	c->helo = arena_str(s->base->arena, name);
 	c->helo_verb = verb;
 	if (c->helo.p == NULL) {

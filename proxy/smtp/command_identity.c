@@ -50,7 +50,7 @@ command_do_xclient(struct session *s, struct pn_str arg)
 
 	t->client.helo = t->client.helo_verb = (struct pn_str){ 0 };
 	if (s->logged_in) /* that was the other client's */
-		t->client.login = t->client.login_type = (struct pn_str){ 0 };
+		client_log_in(&t->client, PN_STR_V(""), PN_STR_V(""));
 	if (!copied || !identity_read(arg, false, t->arena, &t->client, &r)) {
 		session_reply(s, &r);
 		transaction_free(t);

@@ -261,8 +261,7 @@ read_attribute(unsigned bit, struct pn_str v, struct arena *a,
 		c->helo = or_empty(v);
 		return true;
 	case ATTR_LOGIN:
-		c->login = or_empty(v);
-		c->login_type = PN_STR_V("XCLIENT");
+		client_log_in(c, or_empty(v), PN_STR_V("XCLIENT"));
 		return true;
 	case ATTR_REVERSE_NAME:
 		c->reverse_name = pn_str_caseeq(v, temporary)

@@ -257,9 +257,8 @@ choose(struct session *s, struct hop *hop)
 		    NULL))
 		return false;
 	if (s->hop != hop ||
-	    (s->up != NULL && !upstream_has_domain(s->up, s->domain))) {
+	    (s->up != NULL && !upstream_has_domain(s->up, s->domain)))
 		mail_give_back(s);
-	}
 	s->hop = hop;
 	s->routed = true;
 	s->opened = false;

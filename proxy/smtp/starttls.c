@@ -176,8 +176,8 @@ forget(struct session *s)
 	mail_end(s);
 	auth_forget(s);
 	mail_drop(s);
-	c->helo = c->helo_verb = c->login = c->login_type =
-	    (struct pn_str){ 0 };
+	c->helo = c->helo_verb = (struct pn_str){ 0 };
+	client_log_in(c, PN_STR_V(""), PN_STR_V(""));
 	s->offered = (struct keywords){ 0 };
 	s->greeted = false;
 }
