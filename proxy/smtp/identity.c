@@ -82,7 +82,7 @@ value_of(enum attribute a, const struct client *c, const char *ident,
 	case ATTR_DESTADDR:
 		return address(c->to_ip, scratch);
 	case ATTR_DESTPORT:
-		if (c->to_ip.n == 0)
+		if (c->to_ip.n == 0 || c->to_port == 0)
 			return unavailable;
 		(void)snprintf(scratch, 80, "%u", c->to_port);
 		return pn_str_of(scratch);
@@ -312,8 +312,14 @@ read_word(struct pn_str word, bool xforward, struct arena *a, struct client *c,
 
 /* Another address: what is not told anew was the old one's. */
 static void
-forget_names(struct client *c, unsigned seen)
+forget(struct client *c, unsigned seen)
 {
+	if ((seen & ATTR_DESTADDR) && !(seen & ATTR_DESTPORT))
+		c->to_port = 0;
+	if (!(seen & ATTR_ADDR))
+		return;
+	if (!(seen & ATTR_PORT))
+		c->port = 0;
 	if (!(seen & ATTR_REVERSE_NAME))
 		c->reverse_name = (struct pn_str){ 0 };
 	if (!(seen & ATTR_NAME)) {
@@ -342,7 +348,6 @@ identity_read(struct pn_str args, bool xforward, struct arena *a,
 		if (!read_word(word, xforward, a, c, &seen, r))
 			return false;
 	}
-	if (seen & ATTR_ADDR)
-		forget_names(c, seen);
+	forget(c, seen);
 	return true;
 }

@@ -188,6 +188,48 @@ attributes_in(void **state)
 	arena_free(a);
 }
 
+/* A port belongs to its address: with another, the one that was is wrong. */
+static void
+port_goes_with_its_address(void **state)
+{
+	static const struct {
+		const char *args;
+		bool xforward;
+		uint16_t port, to_port;
+	} cases[] = {
+		{ "ADDR=192.0.2.1", true, 0, 25 },
+		{ "ADDR=192.0.2.1 NAME=b.example", false, 0, 25 },
+		{ "PORT=7 ADDR=192.0.2.1", true, 7, 25 },
+		{ "ADDR=192.0.2.1 PORT=[UNAVAILABLE]", true, 0, 25 },
+		{ "NAME=b.example", true, 4711, 25 },
+		{ "DESTADDR=192.0.2.9", false, 4711, 0 },
+		{ "DESTADDR=192.0.2.9 DESTPORT=587", false, 4711, 587 },
+	};
+	struct arena *a = arena_new(1 << 20);
+	struct buf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct client c = six;
+		struct reply r = { 0 };
+
+		c.port = 4711;
+		c.to_ip = PN_STR_V("192.0.2.2");
+		c.to_port = 25;
+		if (!identity_read(pn_str_of(cases[i].args), cases[i].xforward,
+			a, &c, &r) ||
+		    c.port != cases[i].port || c.to_port != cases[i].to_port)
+			fail_msg("%s: %u %u", cases[i].args, c.port, c.to_port);
+		buf_clear(&b);
+		identity_xclient(&b, &c, ATTR_PORT | ATTR_DESTPORT);
+		assert_int_equal(pn_str_ends(buf_str(&b),
+				     PN_STR_V("DESTPORT=[UNAVAILABLE]\r\n")),
+		    cases[i].to_port == 0);
+	}
+	buf_fini(&b);
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -198,6 +240,7 @@ main(void)
 		cmocka_unit_test(xforward_knows_no_name_to_come),
 		cmocka_unit_test(xforward_in_lines_of_512),
 		cmocka_unit_test(attributes_in),
+		cmocka_unit_test(port_goes_with_its_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
