@@ -248,6 +248,23 @@ succeed(struct session *s, const struct reply_lines *r)
 	return TURN_AGAIN;
 }
 
+/*
+ * A client that could bind itself to its TLS says that it saw no way to, and a
+ * next hop that has one takes that for an attack (RFC 5802 6). What was said
+ * is under the client's proof: only who set the next hop up can help.
+ */
+static void
+warn_of_binding(const struct session *s, uint16_t code)
+{
+	if (s->login->sasl.missed_binding &&
+	    upstream_keywords(s->up)->auth_binds)
+		log_warn(session_id(s), "login",
+		    "upstream=%s mechanism=%s code=%u why=\"%s\"",
+		    s->hop->conf->name, s->login->sasl.mechanism, code,
+		    "it has mechanisms with channel binding (-PLUS), which "
+		    "cannot pass: switch them off there");
+}
+
 /* Its words go to the client alone: they may repeat what was sent. */
 static enum turn
 be_refused(struct session *s, const struct reply_lines *r)
@@ -259,8 +276,10 @@ be_refused(struct session *s, const struct reply_lines *r)
 		    "client=%.*s mechanism=%s result=refused code=%u",
 		    PN_STR_ARG(s->base->client.ip), s->login->sasl.mechanism,
 		    r->code);
-	if (!given_up)
+	if (!given_up) {
 		shape_login_refused(s, s->login->sasl.mechanism, r->code);
+		warn_of_binding(s, r->code);
+	}
 	if (s->login->why.code != 0)
 		session_reply(s, &s->login->why);
 	else

@@ -84,6 +84,7 @@ read_mechanisms(struct keywords *k, struct pn_str rest)
 	while ((w = word(&rest)).n > 0) {
 		size_t n = strlen(k->auth);
 
+		k->auth_binds |= sasl_binds(w);
 		if (!sasl_init(&unused, w) || !sasl_can_pass(w) ||
 		    keywords_have_mechanism(k, w) ||
 		    n + 1 + w.n >= sizeof(k->auth))

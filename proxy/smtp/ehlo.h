@@ -53,6 +53,7 @@ struct keywords {
 	unsigned xforward;
 	char auth[EHLO_AUTH_MAX]; /* "PLAIN LOGIN": mechanisms that can pass
 				     through us; "" none */
+	bool auth_binds; /* and one that cannot, ...-PLUS */
 	uint64_t when_ms;   /* loop_now_ms() of the answer */
 };
 

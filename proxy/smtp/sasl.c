@@ -247,6 +247,14 @@ keep_name(struct sasl *s, const struct mechanism *m, struct pn_str raw)
 	s->login[name.n] = '\0';
 }
 
+static void
+keep_first(struct sasl *s, const struct mechanism *m, struct pn_str raw)
+{
+	s->missed_binding =
+	    m->login == of_scram && pn_str_eq(up_to(raw, ','), PN_STR_V("y"));
+	keep_name(s, m, raw);
+}
+
 /* RFC 2831 2.1.2.1: no qop is auth alone. */
 static bool
 chooses_layer(const struct sasl *s, struct pn_str raw)
@@ -296,7 +304,7 @@ sasl_client(struct sasl *s, struct pn_str base64)
 	else if (chooses_layer(s, text))
 		is = SASL_LAYER;
 	else if (m != NULL && !nothing && s->seen++ == 0)
-		keep_name(s, m, text);
+		keep_first(s, m, text);
 	explicit_bzero(raw, sizeof(raw));
 	return is;
 }
@@ -311,13 +319,18 @@ sasl_login(struct sasl *s)
 }
 
 bool
-sasl_can_pass(struct pn_str mechanism)
+sasl_binds(struct pn_str mechanism)
 {
 	static const struct pn_str plus = PN_STR("-PLUS");
 
+	return mechanism.n > plus.n &&
+	    pn_str_caseeq(
+		pn_str_sub(mechanism, mechanism.n - plus.n, plus.n), plus);
+}
+
+bool
+sasl_can_pass(struct pn_str mechanism)
+{
 	return !pn_str_caseeq(mechanism, PN_STR_V("EXTERNAL")) &&
-	    !(mechanism.n > plus.n &&
-		pn_str_caseeq(pn_str_sub(mechanism, mechanism.n - plus.n,
-				  plus.n),
-		    plus));
+	    !sasl_binds(mechanism);
 }

@@ -24,6 +24,8 @@ struct sasl {
 	char mechanism[SASL_MECHANISM_MAX + 1]; /* in upper case */
 	unsigned seen;                    /* lines of the client's */
 	char login[SASL_LOGIN_MAX + 1];   /* "" not known (yet) */
+	bool missed_binding; /* it could have bound itself to the TLS, and
+				saw no mechanism that does (RFC 5802 6: y) */
 };
 
 enum sasl_line {
@@ -45,5 +47,7 @@ struct pn_str sasl_login(struct sasl *);
  * TLS of one hop (RFC 5929).
  */
 bool sasl_can_pass(struct pn_str mechanism);
+/* Is it one of those, ...-PLUS? */
+bool sasl_binds(struct pn_str mechanism);
 
 #endif

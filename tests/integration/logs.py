@@ -2,6 +2,7 @@
 count what really happened. And a verdict as a line of JSON.
 """
 
+import base64
 import json
 import os
 import re
@@ -159,7 +160,32 @@ def verdicts(t, daemon):
            "and everything else")
 
 
+def binding(t):
+    """What no relay can help is said to who can."""
+    sink = Sink(announce=("AUTH SCRAM-SHA-1 SCRAM-SHA-1-PLUS",),
+                script=lambda s, stage, line:
+                b"535 5.7.8 Error: authentication failed\r\n" if stage == "auth" else None)
+    t.defer(sink.close)
+    d = Postern(t, upstream="server %s; identity none;" % sink.server, name="binding",
+                listen="listen smtp 127.0.0.1:0 { upstream up; auth clear; }")
+    said = r"level=warn .*ev=login upstream=up mechanism=SCRAM-SHA-1 code=535 why=.*-PLUS"
+
+    def login(flag):
+        with net.Client(d.address) as c:
+            c.cmd("EHLO x")
+            first = base64.b64encode(flag + b",,n=ada,r=secret").decode()
+            t.same(c.cmd("AUTH SCRAM-SHA-1 " + first).code, 535, "%s is refused" % flag)
+
+    login(b"n")
+    login(b"y")
+    t.ok(d.wait_log(said), "-PLUS at the next hop, and a client that could: a warning", d.log())
+    t.same(len(re.findall(said, d.log())), 1, "but not of the client that could not")
+    t.same(len(re.findall(r"ev=login client=127\.0\.0\.1 .* result=refused code=535$",
+                          d.log(), re.M)), 2, "both were refused")
+
+
 def test(t):
+    binding(t)
     sink = Sink(script=unknown)
     t.defer(sink.close)
 

@@ -5,8 +5,8 @@
     sink.messages[0].raw
 
 `script` may bend it: script(session, stage, line) is called at the stages
-connect, ehlo, xclient, xforward, mail, rcpt, data, body (after the final dot), sent (after the
-250 to the body went out), quit; it returns None for the usual answer, reply bytes
+connect, ehlo, auth, xclient, xforward, mail, rcpt, data, body (after the final
+dot), sent (after the 250 to the body went out), quit; it returns None for the usual answer, reply bytes
 to give instead, or DIE to reset the connection at once.
 
 A message is in `messages` once its 250 is about to be sent: from then on the
@@ -201,6 +201,9 @@ class Sink:
                 if not self._take(s, mail, rcpts, wire):
                     return
                 mail, rcpts = None, []
+            elif verb == b"AUTH":
+                if self._say(s, "auth", line, b"502 5.5.1 Error: command not implemented\r\n") is None:
+                    return
             elif verb == b"BDAT":
                 wire = s.read_chunk(int(line.split(b" ")[1]))
                 if wire is None or not self._take(s, mail, rcpts, wire, True):

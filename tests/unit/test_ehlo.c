@@ -1,6 +1,8 @@
 /* ehlo: keywords read, and what of them is announced. */
 #include "cm.h"
 
+#include <stdio.h>
+
 #include "smtp/ehlo.h"
 
 static void
@@ -20,6 +22,32 @@ keywords_of_a_next_hop(void **state)
 	keywords_read(&k, PN_STR_V("250 alone\r\n"));
 	assert_true(k.known);
 	assert_false(k.has_size);
+}
+
+static void
+mechanisms_that_bind(void **state)
+{
+	static const struct {
+		const char *auth;
+		bool binds;
+		const char *pass;
+	} cases[] = {
+		{ "AUTH PLAIN SCRAM-SHA-1", false, "PLAIN SCRAM-SHA-1" },
+		{ "AUTH scram-sha-1-plus PLAIN", true, "PLAIN" },
+		{ "AUTH -PLUS PLAIN", false, "-PLUS PLAIN" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct keywords k;
+		char reply[80];
+
+		(void)snprintf(reply, sizeof(reply), "250-h\r\n250 %s\r\n",
+		    cases[i].auth);
+		keywords_read(&k, pn_str_of(reply));
+		assert_int_equal(k.auth_binds, cases[i].binds);
+		assert_string_equal(k.auth, cases[i].pass);
+	}
 }
 
 /* RFC 3030 3: of no use without CHUNKING; and who has it has 8BITMIME. */
@@ -82,6 +110,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keywords_of_a_next_hop),
+		cmocka_unit_test(mechanisms_that_bind),
 		cmocka_unit_test(binary_is_what_can_be_carried),
 		cmocka_unit_test(the_smaller_size),
 		cmocka_unit_test(the_announcement),

@@ -96,6 +96,38 @@ who_logs_in(void **state)
 	}
 }
 
+/* RFC 5802 6 */
+static void
+who_missed_channel_binding(void **state)
+{
+	static const struct {
+		const char *mechanism;
+		struct pn_str first;
+		bool missed;
+	} cases[] = {
+		{ "SCRAM-SHA-1", PN_STR("y,,n=ada,r=x"), true },
+		{ "SCRAM-SHA-256", PN_STR("y,a=root,n=ada,r=x"), true },
+		{ "SCRAM-SHA-256", PN_STR("n,,n=y,r=y"), false },
+		{ "SCRAM-SHA-256", PN_STR("yes,,n=ada,r=x"), false },
+		{ "SCRAM-SHA-256", PN_STR(""), false },
+		{ "LOGIN", PN_STR("y"), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct sasl s;
+		char text[100];
+
+		assert_true(sasl_init(&s, pn_str_of(cases[i].mechanism)));
+		assert_int_equal(sasl_client(&s, encode(cases[i].first, text)),
+		    SASL_PASSES);
+		assert_int_equal(s.missed_binding, cases[i].missed);
+		assert_int_equal(
+		    sasl_client(&s, encode(PN_STR_V("y,,"), text)), SASL_PASSES);
+		assert_int_equal(s.missed_binding, cases[i].missed);
+	}
+}
+
 /* Whatever stands in the authcid, and however long the rest is. */
 static void
 plain_there_and_back(void **state)
@@ -175,6 +207,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_logs_in),
+		cmocka_unit_test(who_missed_channel_binding),
 		cmocka_unit_test(plain_there_and_back),
 		cmocka_unit_test(what_is_no_response),
 		cmocka_unit_test(names_of_mechanisms),
