@@ -151,3 +151,11 @@ count_server(struct count *c, const char *upstream, const char *server,
 		{ "server", pn_str_of(server) },
 		{ "state", pn_str_of(state) }));
 }
+
+struct stat_series *
+count_lookups(struct count *c, const char *upstream, const char *state)
+{
+	return stats_gauge(c->stats, "upstream_lookups",
+	    LABELS({ "upstream", pn_str_of(upstream) },
+		{ "state", pn_str_of(state) }));
+}

@@ -84,5 +84,8 @@ void count_upstream(struct count *, const char *upstream, const char *status);
 /* Is a next hop's server in that state here: 1 or 0. */
 struct stat_series *count_server(
     struct count *, const char *upstream, const char *server, const char *state);
+/* Are the look-ups of its mail hosts in that state here: 1 or 0. */
+struct stat_series *count_lookups(
+    struct count *, const char *upstream, const char *state);
 
 #endif

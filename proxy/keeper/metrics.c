@@ -356,6 +356,8 @@ help_of(const char *name)
 		    "Bytes in clear where a handshake was due: dropped." },
 		{ "upstream_failures_total",
 		    "Next hops that could not be reached, or fell silent." },
+		{ "upstream_lookups",
+		    "Workers to which mail hosts by MX are found, or not." },
 		{ "upstream_servers",
 		    "Workers to which a server of a next hop is so." },
 	};

@@ -196,6 +196,50 @@ server_release(struct server *s)
 	s->holds--;
 }
 
+/* ---- mail hosts ---- */
+
+static void
+show_lookups(struct hop *hop)
+{
+	static const char *const words[] = { [LOOKUPS_FOUND] = "found",
+		[LOOKUPS_FAILING] = "failing" };
+
+	for (size_t i = LOOKUPS_FOUND; i < LOOKUPS_STATES; i++) {
+		if (hop->looks[i] == NULL)
+			hop->looks[i] = count_lookups(&hop->smtp->count,
+			    hop->conf->name, words[i]);
+		stat_set(hop->looks[i], hop->lookups.state == i);
+	}
+	keep_tell_stats(hop->smtp->keep);
+}
+
+static void
+on_forget(int fd, short what, void *arg)
+{
+	struct hop *hop = arg;
+	bool shown = hop->lookups.state == LOOKUPS_FAILING;
+
+	(void)fd;
+	(void)what;
+	hop->lookups = (struct lookups){ 0 };
+	if (shown)
+		show_lookups(hop);
+}
+
+void
+hop_looked_up(struct hop *hop, const char *domain, bool answered)
+{
+	bool news = lookups_ended(&hop->lookups, domain,
+	    hop->conf->mx_domain != NULL, answered);
+
+	(void)event_del(&hop->forget);
+	if (!answered)
+		must(event_add(&hop->forget,
+			 loop_timeout(hop->smtp->loop, LOOKUPS_FORGET_MS)) == 0);
+	if (news)
+		show_lookups(hop);
+}
+
 /* ---- the hop ---- */
 
 /* Workers draw differently. Never 0, of which nothing comes. */
@@ -232,6 +276,8 @@ hop_init(struct hop *hop, struct smtp *smtp, const struct smtp_upstream *conf,
 	*hop = (struct hop){ .conf = conf, .smtp = smtp, .probed = probed };
 	hop->seed = seed_of(smtp->worker);
 	TAILQ_INIT(&hop->servers);
+	must(evtimer_assign(
+		 &hop->forget, loop_base(smtp->loop), on_forget, hop) == 0);
 	hop->tls = make_tls(conf);
 	for (size_t i = 0; i < conf->n_servers; i++)
 		add_server(hop, &conf->servers[i]);
@@ -250,6 +296,7 @@ hop_fini(struct hop *hop)
 
 	resolve_cancel(hop->resolve);
 	hop->resolve = NULL;
+	(void)event_del(&hop->forget);
 	while ((s = TAILQ_FIRST(&hop->servers)) != NULL)
 		server_free(s);
 	tls_client_free(hop->tls);

@@ -16,6 +16,7 @@
 
 #include "smtp/ehlo.h"
 #include "smtp/kept.h"
+#include "smtp/lookups.h"
 #include "smtp/outage.h"
 #include "smtp/smtp.h"
 
@@ -70,6 +71,9 @@ struct hop {
 	void (*probed)(struct hop *); /* a probe has ended */
 	struct resolve *resolve; /* under way, for probes; or NULL */
 	uint64_t resolved_ms;    /* when it was last begun; 0 never */
+	struct lookups lookups;  /* of mail hosts; `mx` alone */
+	struct event forget;     /* ... that they failed */
+	struct stat_series *looks[LOOKUPS_STATES];
 };
 
 void hop_init(struct hop *, struct smtp *, const struct smtp_upstream *,
@@ -79,6 +83,8 @@ void hop_fini(struct hop *);
 void hop_close_kept(struct hop *);
 /* Some of its servers are written by name. */
 bool hop_has_names(const struct hop *);
+/* A look-up of a domain's mail hosts has ended. answered: by whatever. */
+void hop_looked_up(struct hop *, const char *domain, bool answered);
 /* The server of that name at that address: known, or new. */
 struct server *hop_server(struct hop *, const char *host,
     const struct sockaddr_storage *, socklen_t, unsigned priority,

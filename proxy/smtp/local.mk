@@ -24,6 +24,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/line.c proxy/smtp/line.h \
 	proxy/smtp/listener.c \
 	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \
+	proxy/smtp/lookups.c proxy/smtp/lookups.h \
 	proxy/smtp/mail.c \
 	proxy/smtp/normal.c proxy/smtp/normal.h \
 	proxy/smtp/pace.c proxy/smtp/pace.h \

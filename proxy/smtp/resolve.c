@@ -161,6 +161,10 @@ end(struct resolve *r, const struct resolved *answer)
 		    "upstream=%s domain=%s code=%u status=%s",
 		    r->hop->conf->name, VIS(pn_str_of(r->domain)),
 		    answer->failure.code, answer->failure.status);
+	/* A literal asks nobody. */
+	if (r->hop->conf->mx && r->domain[0] != '[')
+		hop_looked_up(r->hop, r->domain,
+		    answer->failure.code == 0 || !r->temporary);
 	done(arg, answer);
 	resolve_cancel(r);
 }

@@ -110,7 +110,30 @@ def upstreams_away(t):
     t.ok(tap.until(lambda: look() == (200, "ok\n"), 45), "one that is back makes it ready", look())
 
 
+def lookups_failing(t):
+    """Mail hosts of the world: whether they can be looked up at all."""
+    where = ("127.0.0.1", net.free_port())
+    daemon = Postern(t, name="world", extra="metrics 127.0.0.1:%d;" % where[1],
+                     upstream="mx port %d; identity none; connect_timeout 1s;" % net.free_port())
+    look = lambda: http(where, "/ready")[::2]
+    failing = (503, "upstream up: no mail host can be looked up\n")
+
+    def mail(domain, records, code):
+        daemon.dns.records[(domain, "MX")] = records
+        reply = send(daemon, "hello", ["ada@" + domain])
+        t.ok(repr(reply).startswith(code), "%s: %s" % (domain, code), reply)
+
+    t.ok(tap.until(lambda: look() == (200, "ok\n"), 10), "mx: ready before any mail", look())
+    mail("one.lab.example", "servfail", "451 4.4.3")
+    t.same(look(), (200, "ok\n"), "mx: one domain without an answer is that domain's own")
+    mail("two.lab.example", "servfail", "451 4.4.3")
+    t.ok(tap.until(lambda: look() == failing, 20), "mx: two in a row are not", look())
+    mail("three.lab.example", [], "550 5.1.2")
+    t.ok(tap.until(lambda: look() == (200, "ok\n"), 20), "mx: an answer is an answer, if it is no", look())
+
+
 def test(t):
+    lookups_failing(t)
     upstreams_away(t)
     sink = Sink()
     t.defer(sink.close)

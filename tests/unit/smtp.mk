@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 smtp_tests = tests/unit/test_address tests/unit/test_line tests/unit/test_dot \
 	tests/unit/test_ehlo tests/unit/test_identity tests/unit/test_reply \
-	tests/unit/test_peers tests/unit/test_tls tests/unit/test_tls_hostile tests/unit/test_plan tests/unit/test_outage tests/unit/test_mx tests/unit/test_route tests/unit/test_bdat \
+	tests/unit/test_peers tests/unit/test_tls tests/unit/test_tls_hostile tests/unit/test_plan tests/unit/test_outage tests/unit/test_lookups tests/unit/test_mx tests/unit/test_route tests/unit/test_bdat \
 	tests/unit/test_sasl tests/unit/test_heading
 check_PROGRAMS += $(smtp_tests)
 TESTS += $(smtp_tests)
@@ -30,6 +30,8 @@ tests_unit_test_mx_SOURCES = tests/unit/test_mx.c
 tests_unit_test_mx_LDADD = libsmtp.la libmail.la libbase.la $(CMOCKA_LIBS)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_LDADD = libsmtp.la libengine.la librules.la libinspect.la libmail.la libbase.la $(EVENT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_lookups_SOURCES = tests/unit/test_lookups.c
+tests_unit_test_lookups_LDADD = libsmtp.la $(CMOCKA_LIBS)
 tests_unit_test_outage_SOURCES = tests/unit/test_outage.c
 tests_unit_test_outage_LDADD = libsmtp.la $(CMOCKA_LIBS)
 tests_unit_test_plan_SOURCES = tests/unit/test_plan.c

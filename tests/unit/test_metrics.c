@@ -237,6 +237,41 @@ an_upstream_without_a_server_is_not_ready(void **state)
 	metrics_free(m);
 }
 
+static void
+lookups(struct metrics_source *s, const char *state)
+{
+	say(s, "upstream_lookups", "upstream=\"world\",state=\"found\"", true,
+	    strcmp(state, "found") == 0);
+	say(s, "upstream_lookups", "upstream=\"world\",state=\"failing\"",
+	    true, strcmp(state, "failing") == 0);
+}
+
+static void
+the_world_is_ready_while_it_can_be_looked_up(void **state)
+{
+	struct metrics *m = metrics_new();
+	struct metrics_source *a = metrics_source_new(m, 1, 1);
+	struct metrics_source *b = metrics_source_new(m, 2, 1);
+
+	(void)state;
+	lookups(a, "");
+	reasons_are(m, "");
+	lookups(a, "found");
+	lookups(b, "failing");
+	reasons_are(m, ""); /* one worker finds them */
+	lookups(a, "failing");
+	reasons_are(m, "upstream world: no mail host can be looked up\n");
+	server(a, "mta", "x:25", "away");
+	reasons_are(m, "upstream mta: all its servers are away\n"
+	    "upstream world: no mail host can be looked up\n");
+	lookups(b, "");
+	lookups(a, "");
+	reasons_are(m, "upstream mta: all its servers are away\n");
+	metrics_source_end(a);
+	metrics_source_end(b);
+	metrics_free(m);
+}
+
 int
 main(void)
 {
@@ -248,6 +283,7 @@ main(void)
 		cmocka_unit_test(status_names_each_worker),
 		cmocka_unit_test(labels_are_read_one_by_one),
 		cmocka_unit_test(an_upstream_without_a_server_is_not_ready),
+		cmocka_unit_test(the_world_is_ready_while_it_can_be_looked_up),
 		cmocka_unit_test(a_disk_is_sick_before_it_is_full),
 	};
 
