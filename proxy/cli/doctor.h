@@ -23,6 +23,10 @@ void doctor_say(struct doctor *, enum finding, const char *what,
 
 /* doctor_smtp.c: does each next hop hear who is talking? */
 void doctor_upstreams(struct doctor *, const struct config *);
+/* doctor_dane.c: which TLSA records does the server at the talk's other end
+ * have? Sets what the talk is held to; false: a worker would not talk. */
+struct talk;
+bool doctor_dane(struct doctor *, const struct config *, struct talk *);
 /* doctor_milter.c: does each milter listener answer an MTA, each milter us? */
 void doctor_milters(struct doctor *, const struct config *);
 /* doctor_dns.c: is the resolver sane, does our name lead to us, do the lists

@@ -129,32 +129,20 @@ say_tls(struct doctor *d, const struct talk *t, enum finding f,
 }
 
 /* At `may` mail goes on in clear, and where DANE finds no records. */
-static enum finding
-without(const struct talk *t)
+static bool
+can_do_without(const struct talk *t)
 {
-	switch (t->upstream->tls.level) {
-	case TLS_NONE:
-	case TLS_MAY:
-		return FINE;
-	case TLS_DANE:
-		return WARN;
-	case TLS_ENCRYPT:
-	case TLS_VERIFY:
-	case TLS_FINGERPRINT:
-		break;
-	}
-	return FAIL;
+	return (t->level == TLS_NONE || t->level == TLS_MAY) &&
+	    !t->upstream->tls.wrapped;
 }
 
 static void
 say_without(struct doctor *d, const struct talk *t, const char *how)
 {
-	enum finding f = without(t);
+	bool can = can_do_without(t);
 
-	say_tls(d, t, f, f == FINE ? "" : "switch TLS on there", how,
-	    f == FINE	    ? ": mail goes there in clear"
-		: f == WARN ? ": mail gets 451 4.7.4 where it has TLSA records"
-			    : ": mail gets 451 4.7.4");
+	say_tls(d, t, can ? FINE : FAIL, "switch TLS on there", how,
+	    can ? ": mail goes there in clear" : ": mail gets 451 4.7.4");
 }
 
 /* The handshake is done: with whom? */
@@ -169,15 +157,14 @@ judge_peer(struct doctor *d, struct talk *t)
 	    "gets 451 4.7.5", why != NULL ? why : "");
 	if (why != NULL)
 		say_tls(d, t, FAIL,
-		    "its certificate, or the upstream's `tls` line: ca, name, "
-		    "fingerprint",
+		    t->level == TLS_DANE
+			? "its certificate, or its TLSA records"
+			: "its certificate, or the upstream's `tls` line: ca, "
+			  "name, fingerprint",
 		    with, not);
-	else if (t->upstream->tls.level == TLS_DANE)
-		say_tls(d, t, WARN,
-		    "where its records do not match, ev=tls in the log says so",
-		    with, "what DNSSEC says of it is not looked at here");
-	else if (t->upstream->tls.level == TLS_VERIFY ||
-	    t->upstream->tls.level == TLS_FINGERPRINT)
+	else if (t->level == TLS_DANE)
+		say_tls(d, t, FINE, "", with, "as its TLSA records have it");
+	else if (t->level == TLS_VERIFY || t->level == TLS_FINGERPRINT)
 		say_tls(d, t, FINE, "", with, "verified");
 	else
 		say_tls(d, t, FINE, "", with,
@@ -188,12 +175,7 @@ judge_peer(struct doctor *d, struct talk *t)
 static bool
 handshake(struct doctor *d, struct talk *t)
 {
-	static const char *const advice[] = {
-		[FINE] = "mail goes there in clear",
-		[WARN] = "where it has TLSA records mail gets 451 4.7.5",
-		[FAIL] = "mail gets 451 4.7.5: see that server's log"
-	};
-	enum finding f = without(t);
+	bool can = can_do_without(t);
 
 	if (talk_secure(t) == 0) {
 		judge_peer(d, t);
@@ -208,7 +190,9 @@ handshake(struct doctor *d, struct talk *t)
 		    "was not asked for TLS, which cannot be begun here: ",
 		    t->why.text);
 	else
-		say_tls(d, t, f == FINE ? WARN : f, advice[f],
+		say_tls(d, t, can ? WARN : FAIL,
+		    can ? "mail goes there in clear"
+			: "mail gets 451 4.7.5: see that server's log",
 		    "fails at the TLS handshake: ", t->why.text);
 	return false;
 }
@@ -228,7 +212,7 @@ starttls(struct doctor *d, struct talk *t, const char *hello, int code)
 	}
 	if (talk_say(t, "%s\r\n", "STARTTLS") != 220) {
 		say_without(d, t, "offers STARTTLS and refuses it");
-		return without(t) == FAIL ? 0 : talk_say(t, "%s", hello);
+		return can_do_without(t) ? talk_say(t, "%s", hello) : 0;
 	}
 	if (handshake(d, t))
 		return talk_say(t, "%s", hello);
@@ -311,27 +295,29 @@ converse(struct doctor *d, struct talk *t, const char *hostname,
 }
 
 static void
-check_server(struct doctor *d, const struct smtp_upstream *u,
-    const struct smtp_server *server, const char *hostname)
+check_server(struct doctor *d, const struct config *c,
+    const struct smtp_upstream *u, const struct smtp_server *server)
 {
 	char what[128];
+	bool goes_on = true; /* in clear */
 
 	(void)snprintf(what, sizeof(what), "upstream %s", u->name);
-	for (int tls = 1; tls >= 0; tls--) {
-		struct talk t = { .upstream = u, .server = server, .sock = -1 };
+	for (int tls = 1; tls >= 0 && goes_on; tls--) {
+		struct talk t = { .upstream = u, .server = server,
+			.level = u->tls.level, .sock = -1 };
 		bool done = true;
 
 		if (talk_dial(&t, SOMEBODY) < 0) {
 			doctor_say(d, FAIL, what, "is it running there?",
 			    "%s: %s", server->name, t.why.text);
-		} else {
-			done = converse(d, &t, hostname, what, tls);
+		} else if (u->tls.level != TLS_DANE || !tls ||
+		    doctor_dane(d, c, &t)) {
+			done = converse(d, &t, c->smtp.hostname, what, tls);
 			if (done) /* whatever it answers */
 				(void)talk_say(&t, "%s\r\n", "QUIT");
 		}
+		goes_on = !done && can_do_without(&t);
 		talk_end(&t);
-		if (done || u->tls.level != TLS_MAY)
-			return;
 	}
 }
 
@@ -342,7 +328,6 @@ doctor_upstreams(struct doctor *d, const struct config *c)
 		const struct smtp_upstream *u = &c->smtp.upstreams[i];
 
 		for (size_t k = 0; k < u->n_servers; k++)
-			check_server(
-			    d, u, &u->servers[k], c->smtp.hostname);
+			check_server(d, c, u, &u->servers[k]);
 	}
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/pack.h"
 #include "base/proxy_protocol.h"
 
 #define TIMEOUT_MS 10000
@@ -224,10 +225,27 @@ make_client(struct talk *t)
 	return t->client != NULL ? 0 : -1;
 }
 
+/* As upstream_dane_apply() does. */
+static void
+hold_to_tlsa(struct talk *t)
+{
+	struct pn_str all = buf_str(&t->tlsa);
+	struct unpack in = unpack_of(all.p, all.n);
+	unsigned n = 0;
+
+	while (in.n > 0 && !in.failed)
+		n += tls_add_tlsa(t->tls, unpack_str(&in));
+	if (n == 0)
+		t->level = TLS_ENCRYPT;
+	else if (t->upstream->tls.name == NULL && t->server->host != NULL)
+		tls_add_name(t->tls, t->server->host);
+}
+
 int
 talk_secure(struct talk *t)
 {
 	const struct tls_next *next = &t->upstream->tls;
+	bool dane = t->level == TLS_DANE;
 	char host[256];
 	enum tls_turn turn;
 
@@ -239,9 +257,12 @@ talk_secure(struct talk *t)
 	/* OpenSSL writes as to a file: that who has gone is an error alone. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	t->tls = tls_connect(t->client, t->sock,
-	    tls_next_name(next, t->server->host, t->server->name, host,
-		sizeof(host)),
+	    dane ? t->base
+		 : tls_next_name(next, t->server->host, t->server->name, host,
+		       sizeof(host)),
 	    &t->memory);
+	if (dane)
+		hold_to_tlsa(t);
 	while ((turn = tls_handshake(t->tls)) != TLS_DONE)
 		if (wait_turn(t, turn) < 0)
 			return -1;
@@ -262,6 +283,7 @@ talk_end(struct talk *t)
 	tls_memory_forget(&t->memory);
 	tls_client_free(t->client);
 	io_close(t->sock);
+	buf_fini(&t->tlsa);
 	t->tls = NULL;
 	t->client = NULL;
 	t->sock = -1;

@@ -15,11 +15,14 @@
 struct talk { /* zeroed but for these: */
 	const struct smtp_upstream *upstream;
 	const struct smtp_server *server;
+	enum tls_level level; /* the upstream's, or what DNSSEC makes of it */
 	int sock; /* -1 */
 
 	char in[TALK_REPLY_MAX]; /* what it said and nobody has heard yet */
 	size_t n;
 	char reply[TALK_REPLY_MAX]; /* the last one, all lines, with its NUL */
+	struct buf tlsa; /* packed: the records that it is held to */
+	char base[256];  /* ... whose they are */
 	struct tls_client *client;
 	struct tls_memory memory;
 	struct tls *tls;  /* NULL: in clear */

@@ -6,6 +6,7 @@ postern_SOURCES = \
 	proxy/cli/complete.c \
 	proxy/cli/conf.c \
 	proxy/cli/doctor.c proxy/cli/doctor.h \
+	proxy/cli/doctor_dane.c \
 	proxy/cli/doctor_dns.c \
 	proxy/cli/doctor_milter.c \
 	proxy/cli/doctor_smtp.c \

@@ -128,6 +128,9 @@ const char *tls_next_name(const struct tls_next *, const char *host,
 /* name: the server's, or its address in text. Borrows memory. */
 struct tls *tls_connect(struct tls_client *, int fd, const char *name,
     struct tls_memory *);
+/* Has the TLSA record a usage that mail has, and a form that we know (RFC 7672
+ * 3.1)? What is in it may be broken all the same. */
+bool tls_tlsa_usable(struct pn_str rdata);
 /*
  * One TLSA record, RFC 6698 2.1, before the handshake. False: not usable.
  * Once one was, the server must match one of them.

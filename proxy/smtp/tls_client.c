@@ -154,14 +154,25 @@ tls_connect(struct tls_client *c, int fd, const char *name,
 /* ---- DANE ---- */
 
 bool
+tls_tlsa_usable(struct pn_str r)
+{
+	const unsigned char *p = (const unsigned char *)r.p;
+
+	/* RFC 7672 3.1.3: what PKIX-TA(0) and PKIX-EE(1) mean for mail is not
+	 * defined. */
+	if (r.n < 4 || (p[0] != 2 && p[0] != 3) || p[1] > 1)
+		return false;
+	return (p[2] == 0) || (p[2] == 1 && r.n == 3 + 32) ||
+	    (p[2] == 2 && r.n == 3 + 64);
+}
+
+bool
 tls_add_tlsa(struct tls *t, struct pn_str r)
 {
 	const unsigned char *p = (const unsigned char *)r.p;
 	int added;
 
-	/* RFC 7672 3.1.3: what PKIX-TA(0) and PKIX-EE(1) mean for mail is not
-	 * defined. */
-	if (r.n < 4 || (p[0] != 2 && p[0] != 3))
+	if (!tls_tlsa_usable(r))
 		return false;
 	added = SSL_dane_tlsa_add(t->ssl, p[0], p[1], p[2], p + 3, r.n - 3);
 	ERR_clear_error();

@@ -99,18 +99,6 @@ set_base(struct upstream *u, const char *name)
 
 /* ---- TLSA ---- */
 
-/* RFC 7672 3.1: certificates and keys, of a usage that mail has. */
-static bool
-is_usable(struct pn_str r)
-{
-	const unsigned char *p = (const unsigned char *)r.p;
-
-	if (r.n < 4 || (p[0] != 2 && p[0] != 3) || p[1] > 1)
-		return false;
-	return (p[2] == 0) || (p[2] == 1 && r.n == 3 + 32) ||
-	    (p[2] == 2 && r.n == 3 + 64);
-}
-
 /* Kept with their lengths, until there is a connection to check. */
 static enum tls_level
 keep_records(struct upstream *u, const struct pn_dns *answer)
@@ -118,7 +106,7 @@ keep_records(struct upstream *u, const struct pn_dns *answer)
 	enum tls_level level = TLS_ENCRYPT;
 
 	for (size_t i = 0; i < answer->n; i++) {
-		if (!is_usable(answer->answers[i]))
+		if (!tls_tlsa_usable(answer->answers[i]))
 			continue;
 		pack_str(&u->dane.records, answer->answers[i]);
 		level = TLS_DANE;

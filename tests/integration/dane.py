@@ -5,6 +5,7 @@ either side; mail hosts by MX records that are signed, not signed or forged.
 Nothing that was not proven to be absent makes a mail go in clear."""
 
 import hashlib
+import json
 import os
 import re
 import ssl
@@ -16,7 +17,7 @@ import net
 import tap
 from dnssec import A, CNAME, MX, TLSA, Signed, address, mx, name
 from nexthop import Fake
-from postern import Postern
+from postern import Postern, run
 
 MAIL = b"Subject: %s\r\n\r\nx\r\n"
 HERE = address("127.0.0.1")
@@ -161,6 +162,38 @@ def by_server(t, ca):
         ".below." in n or not n.endswith(".dane.example"))]
     t.same(asked, [], "where nobody signs, nobody is asked for TLSA")
 
+    doctor(t, daemon, at)
+
+
+def doctor(t, daemon, at):
+    """What postern doctor says of some: it asks, and compares, as the worker did."""
+    want = (        # a case; of its records; of its certificate
+        ("ee-key", "ok", r"ee-key\S* has 1 TLSA record, validated: 3 1 1 [0-9a-f]{16}\.\.\.$", "ok", "as its TLSA"),
+        ("ee-cert", "ok", r"has 2 TLSA records, validated: .*3 0 1 ", "ok", "as its TLSA"),
+        ("mx", "ok", "validated: 2 0 1 ", "ok", "as its TLSA"),
+        ("ta-name", "ok", "validated: 2 0 1 ", "fail", "451 4.7.5"),
+        ("wrong", "ok", "validated: 3 1 1 0{16}", "fail", "451 4.7.5 .*or its TLSA records"),
+        ("clear", "ok", "validated: 3 1 1", "fail", "no STARTTLS: mail gets 451 4.7.4"),
+        ("unusable", "warn", r"validated: 1 1 1 \S+ \(not usable\): whoever", "ok", "nothing is verified"),
+        ("forged", "fail", "cannot be known, or the answer is forged", None, None),
+        ("nsec", "warn", "has no TLSA record, validated", "ok", "in clear"),
+        ("nsec-tls", "warn", "has no TLSA record, validated", "ok", "nothing is verified"),
+        ("a.below", "warn", "nobody signed", "ok", "in clear"),
+        ("alias", "ok", r"^real\.dane\.example has 1 TLSA", "ok", "as its TLSA"),
+        ("alias-own", "ok", r"^alias-own\.dane\.example has 1 TLSA", "ok", "as its TLSA"),
+        ("into-wrong", "ok", r"^into-wrong\.dane\.example has 1 TLSA", "fail", "451 4.7.5"),
+        ("from.example", "warn", "nobody signed", "ok", "in clear"))
+    text = re.sub(r"^(listen|upstream) .*\n", "", open(daemon.conf).read(), flags=re.M)
+    text += "".join("upstream %s { server %s; identity none; tls dane name %s; }\n" % (
+        short.replace(".", "-"), at[short].fake.address, at[short].host) for short, *_ in want)
+    done = run(("-c", t.write("doctor.conf", text), "doctor", "--json"))
+    got = {c["check"]: (c["result"], c["found"] + " " + c["advice"]) for c in json.loads(done.stdout or "{}")["checks"]}
+    for short, result, said, tls, so in want:
+        of = short.replace(".", "-")
+        found = got.get("dane " + of, ("", ""))
+        t.ok(found[0] == result and re.search(said, found[1].rstrip()), "doctor: %s: its records" % short, found)
+        found = got.get("tls " + of, (None, ""))
+        t.ok(found[0] == tls and (tls is None or re.search(so, found[1])), "doctor: %s: %s" % (short, so), found)
 
 
 def by_mx(t, ca):
