@@ -157,7 +157,8 @@ read_mx(struct reader *r, const struct setting *s, const struct lex_token *key,
 	u->mx_port = 25;
 	if (lex_peek(r->lex, &t, e) < 0)
 		return -1;
-	if (!lex_is(&t, ";") && !lex_is(&t, "port")) {
+	if ((t.kind == LEX_WORD || t.kind == LEX_STRING) &&
+	    !lex_is(&t, "port")) {
 		if (setting_value(r, key, &t, e) < 0)
 			return -1;
 		u->mx_domain = read_host(r, t.text);

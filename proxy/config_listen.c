@@ -373,10 +373,9 @@ milter_settings(struct reader *r, struct milter_block *b,
 
 	if (lex_peek(r->lex, &t, e) < 0)
 		return -1;
-	if (lex_is(&t, ";"))
-		return lex_next(r->lex, &t, e);
-	if (lex_expect(r->lex, "{", e) < 0)
-		return -1;
+	if (!lex_is(&t, "{"))
+		return lex_expect(r->lex, ";", e);
+	(void)lex_next(r->lex, &t, e); /* looked at already */
 	return settings_read(
 	    r, milter_table, &o->seen, "a listen block", b, e);
 }

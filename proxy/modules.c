@@ -279,10 +279,22 @@ take_line(struct block *b, const struct lex_token *key, struct error *e)
 	return o == NULL ? take_unavailable(b, e) : take_option(b, key, o, e);
 }
 
+static bool
+is_line(const struct block *b, const struct lex_token *t)
+{
+	return lex_is(t, "timeout") || lex_is(t, "on") ||
+	    find_option(b->module->chain.filter, t->text) != NULL;
+}
+
 static int
 read_line(struct block *b, const struct lex_token *key, struct error *e)
 {
-	if ((b->loads ? take_line(b, key, e) : read_words(b, key, e)) < 0)
+	struct lex_seen *seen = &b->reader->lex->seen;
+	int done = b->loads ? take_line(b, key, e) : read_words(b, key, e);
+
+	if (b->loads && is_line(b, &seen->first))
+		done = setting_ended(seen, key, done, e);
+	if (done < 0)
 		return -1;
 	add_line(b, key);
 	return lex_expect(b->reader->lex, ";", e);
@@ -439,10 +451,9 @@ static int
 read_block(struct block *b, struct error *e)
 {
 	struct lex *l = b->reader->lex;
-	int bare = lex_accept(l, ";", e);
+	int lines = lex_accept(l, "{", e);
 
-	if (bare < 0 || (bare == 0 &&
-	    (lex_expect(l, "{", e) < 0 || read_lines(b, e) < 0)))
+	if (lines < 0 || (lines ? read_lines(b, e) : lex_expect(l, ";", e)) < 0)
 		return -1;
 	return b->loads ? end_settings(b, e) : 0;
 }

@@ -286,6 +286,38 @@ unknown(const struct setting *table, const struct config_items *items,
 	    VIS(t->text), block ? " in " : "", block ? block : "", text);
 }
 
+static const struct setting *
+find(const struct setting *table, const struct lex_token *t)
+{
+	for (; table->name != NULL; table++)
+		if (pn_str_eq(t->text, pn_str_of(table->name)))
+			return table;
+	return NULL;
+}
+
+int
+setting_ended(struct lex_seen *seen, const struct lex_token *key, int done,
+    struct error *e)
+{
+	const struct lex_token *end = &seen->before_first;
+	const struct lex_pos *next = &seen->first.pos;
+	struct lex_pos at = lex_end(end);
+	bool bare = end->pos.line == key->pos.line &&
+	    end->pos.column == key->pos.column;
+
+	/* Behind an op a line may well go on. */
+	if (seen->told || next->line <= key->pos.line ||
+	    (end->kind != LEX_WORD && end->kind != LEX_STRING))
+		return done;
+	/* A list may have that very word as a member, further in. */
+	if (done == 0 && (bare || next->column > key->pos.column))
+		return 0;
+	seen->told = true;
+	return bare ? lex_error(e, &at, "\"%s\" needs a value here",
+			  VIS(key->text))
+		    : lex_missing(e, end, ";");
+}
+
 static int
 read_one(struct reader *r, const struct setting *table, const struct setting *s,
     struct settings_seen *seen, void *into, struct error *e)
@@ -304,15 +336,6 @@ read_one(struct reader *r, const struct setting *table, const struct setting *s,
 	if (s->read(r, s, &key, (char *)into + s->offset, e) < 0)
 		return -1;
 	return s->flags & SETTING_CLOSED ? 0 : lex_expect(r->lex, ";", e);
-}
-
-static const struct setting *
-find(const struct setting *table, const struct lex_token *t)
-{
-	for (; table->name != NULL; table++)
-		if (pn_str_eq(t->text, pn_str_of(table->name)))
-			return table;
-	return NULL;
 }
 
 static int
@@ -334,6 +357,16 @@ setting_folder(struct reader *r)
 	return setting_text(
 	    r, (struct pn_str){
 		   file, slash == file ? 1 : (size_t)(slash - file) });
+}
+
+static bool
+begins_setting(const struct setting *table, const struct config_items *items,
+    const struct lex_token *t)
+{
+	if (t->kind != LEX_WORD)
+		return lex_is(t, "}");
+	return find(table, t) != NULL ||
+	    (items != NULL && items->is_item(t->text));
 }
 
 int
@@ -363,6 +396,8 @@ settings_read(struct reader *r, const struct setting *table,
 			    items->arg, r->lex, setting_folder(r), e);
 		else
 			done = unknown(table, items, &t, block, e);
+		if (begins_setting(table, items, &r->lex->seen.first))
+			done = setting_ended(&r->lex->seen, &t, done, e);
 		if (done < 0)
 			return -1;
 	}

@@ -94,6 +94,14 @@ void settings_each(const struct setting *table, const struct settings_seen *,
 bool settings_seen(const struct setting *table, const struct settings_seen *,
     const char *name);
 
+/*
+ * done: of reading key's setting. The line at which that came to its end begins
+ * with a word that begins a setting: where key's has none and ran on into it,
+ * -1 and an error that tells what is missing at the end of key's. Else done.
+ */
+int setting_ended(struct lex_seen *, const struct lex_token *key, int done,
+    struct error *);
+
 /* A word or a string; the string's escapes are resolved into the arena. */
 int setting_value(struct reader *, const struct lex_token *key,
     struct lex_token *value, struct error *e);

@@ -111,6 +111,7 @@ parse_guarded(
 {
 	struct lex own;
 	struct parser p = { .b = b, .l = &own, .e = e };
+	int done;
 
 	if (b->rules == NULL || setjmp(b->full) != 0)
 		return error_set(e,
@@ -118,7 +119,9 @@ parse_guarded(
 		    "may have",
 		    l->file);
 	own = own_lexer(b, l);
-	if ((id != NULL ? parse_condition(&p, id) : parse_item(&p)) < 0)
+	done = id != NULL ? parse_condition(&p, id) : parse_item(&p);
+	l->seen = own.seen;
+	if (done < 0)
 		return -1;
 	l->at = own.at;
 	l->line = own.line;

@@ -176,8 +176,10 @@ parse_hold(struct parser *p, struct action *a)
 		return -1;
 	a->has_text = t.kind == LEX_STRING;
 	if (!a->has_text && !lex_is(&t, ",") && !lex_is(&t, ";"))
-		return parse_unexpected(p->e, &t,
-		    "a reason in quotes, \",\" or \";\"", NULL, 0);
+		return t.pos.line > a->pos.line
+			   ? lex_expect(p->l, ";", p->e)
+			   : parse_unexpected(p->e, &t,
+				 "a reason in quotes, \",\" or \";\"", NULL, 0);
 	return a->has_text ? parse_text_of(p, "the reason", a) : 0;
 }
 

@@ -100,6 +100,26 @@ op_length(const struct lex *l)
 	return c > 0 && strchr("{}();,=<>~", c) != NULL;
 }
 
+/* A parser that looked ahead may come by here again. */
+static int
+note(struct lex *l, const struct lex_token *t)
+{
+	struct lex_seen *s = &l->seen;
+
+	if (s->last.pos.file != NULL && s->last.pos.line == t->pos.line &&
+	    s->last.pos.column == t->pos.column) {
+		s->last = *t;
+		return 0;
+	}
+	if (s->first.pos.line != t->pos.line) {
+		s->first = *t;
+		s->before_first = s->last;
+	}
+	s->before = s->last;
+	s->last = *t;
+	return 0;
+}
+
 static int
 scan(struct lex *l, struct lex_token *t, struct error *e)
 {
@@ -107,18 +127,19 @@ scan(struct lex *l, struct lex_token *t, struct error *e)
 
 	begin(l, t);
 	if (l->at == l->text.n)
-		return 0;
+		return note(l, t);
 	if (peek_byte(l, 0) == '"')
-		return take_delimited(l, t, LEX_STRING, e);
+		return take_delimited(l, t, LEX_STRING, e) < 0 ? -1
+							       : note(l, t);
 	while (is_word_byte(peek_byte(l, n)))
 		n++;
 	if (n > 0) {
 		take(l, t, LEX_WORD, n);
-		return 0;
+		return note(l, t);
 	}
 	if ((n = op_length(l)) > 0) {
 		take(l, t, LEX_OP, n);
-		return 0;
+		return note(l, t);
 	}
 	return lex_error(e, &t->pos, "unexpected character \"%s\"",
 	    VIS(pn_str_sub(l->text, l->at, 1)));
@@ -158,7 +179,7 @@ lex_regex(struct lex *l, struct lex_token *t, struct error *e)
 		n++;
 	t->flags = pn_str_sub(l->text, l->at, n);
 	l->at += n;
-	return 0;
+	return note(l, t);
 }
 
 bool
@@ -179,6 +200,40 @@ describe(const struct lex_token *t, char *out, size_t size)
 	return out;
 }
 
+struct lex_pos
+lex_end(const struct lex_token *t)
+{
+	struct lex_pos end = t->pos;
+
+	/* A token ends on the line that it begins on. */
+	end.column += (unsigned)(t->kind == LEX_REGEX ? t->text.n + 2 + t->flags.n
+	    : t->kind == LEX_STRING		      ? t->text.n + 2
+						      : t->text.n);
+	return end;
+}
+
+int
+lex_missing(struct error *e, const struct lex_token *t, const char *what)
+{
+	struct lex_pos end = lex_end(t);
+	bool whole = t->text.n <= 60;
+
+	if (t->kind == LEX_REGEX) /* all backslashes */
+		return lex_error(e, &end, "missing \"%s\" after the regex",
+		    what);
+	return lex_error(e, &end, "missing \"%s\" after \"%s%s\"", what,
+	    VIS(whole ? t->text : pn_str_sub(t->text, 0, 57)),
+	    whole ? "" : "...");
+}
+
+/* t was expected to be another, which only a line before it can lack. */
+static bool
+is_behind_line(const struct lex *l, const struct lex_token *t)
+{
+	return l->seen.before.pos.file != NULL &&
+	    (t->kind == LEX_END || t->pos.line > l->seen.before.pos.line);
+}
+
 int
 lex_expect(struct lex *l, const char *text, struct error *e)
 {
@@ -187,10 +242,12 @@ lex_expect(struct lex *l, const char *text, struct error *e)
 
 	if (lex_next(l, &t, e) < 0)
 		return -1;
-	if (!lex_is(&t, text))
-		return lex_error(e, &t.pos, "\"%s\" must stand here, not %s",
-		    text, describe(&t, found, sizeof(found)));
-	return 0;
+	if (lex_is(&t, text))
+		return 0;
+	if ((l->seen.told = is_behind_line(l, &t)))
+		return lex_missing(e, &l->seen.before, text);
+	return lex_error(e, &t.pos, "\"%s\" must stand here, not %s", text,
+	    describe(&t, found, sizeof(found)));
 }
 
 int

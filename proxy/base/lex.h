@@ -43,6 +43,13 @@ struct lex {
 	size_t line_start;
 	struct lex_token peeked;
 	int has_peeked;
+	/* What was seen, taken or not. .pos.file NULL: nothing yet. */
+	struct lex_seen {
+		struct lex_token last, before; /* and the one before that */
+		struct lex_token first;	       /* on last's line, ... */
+		struct lex_token before_first; /* ... on a line before */
+		bool told; /* what is missing at a line's end */
+	} seen;
 };
 
 void lex_init(struct lex *, const char *file, struct pn_str text);
@@ -54,13 +61,18 @@ int lex_peek(struct lex *, struct lex_token *, struct error *);
 int lex_regex(struct lex *, struct lex_token *, struct error *);
 
 bool lex_is(const struct lex_token *, const char *op_or_word);
-/* The next token must be this op or word; it is taken. */
+/* The next token must be this op or word; it is taken. What is missing at a
+ * line's end is told there. */
 int lex_expect(struct lex *, const char *op_or_word, struct error *);
 /* If the next token is this op or word, take it: 1; else 0; -1 error. */
 int lex_accept(struct lex *, const char *op_or_word, struct error *);
 /* A string's value: escapes resolved, into out (at least text.n bytes). */
 struct pn_str lex_unescape(struct pn_str text, char *out);
 
+/* `missing "what" after "token"`, behind that token. Returns -1. */
+int lex_missing(struct error *, const struct lex_token *, const char *what);
+/* Behind the token, on its line. */
+struct lex_pos lex_end(const struct lex_token *);
 /* `file:line:column: ...` + line + caret. Returns -1. */
 int lex_error(struct error *, const struct lex_pos *, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

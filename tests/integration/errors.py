@@ -44,7 +44,7 @@ def then(text):
 # ---- settings ----
 SETTINGS = [
     ("hostnme mx.example.com;", "1:1", 'unknown setting "hostnme", did you mean "hostname"?'),
-    ("hostname mx.example.com", "2:1", '";" must stand here, not "upstream"'),
+    ("hostname mx.example.com", "1:24", 'missing ";" after "mx.example.com"'),
     ("hostname;", "1:9", '"hostname" needs a value'),
     ("workers many;", "1:9", '"many" is not a number'),
     ("workers 0;", "1:9", '"workers" must be at least 1'),
@@ -117,6 +117,47 @@ SETTINGS = [
     ("hostname \"mx", "1:10", 'this string is not closed'),
     ("}", "1:1", 'a setting begins with a word'),
     ("hostname mx?;", "1:12", 'unexpected character "?"'),
+]
+
+# ---- a ";" that is missing at the end of a line ----
+UNENDED = [
+    ("hostname \"mx\" # ours\n\nworkers 2;", "1:14", 'missing ";" after "mx"'),
+    ("hostname\nworkers 2;", "1:9", '"hostname" needs a value here'),
+    ("mynetworks 10.0.0.0/8\nworkers 2;", "1:22", 'missing ";" after "10.0.0.0/8"'),
+    ("relay_domains a.example\nworkers 2;", "1:24", 'missing ";" after "a.example"'),
+    ("include nowhere.conf\nworkers 2;", "1:21", 'missing ";" after "nowhere.conf"'),
+    ("upstream m {\n  server 127.0.0.1:25\n  identity none;\n}", "2:22",
+     'missing ";" after "127.0.0.1:25"'),
+    ("upstream m {\n  server 127.0.0.1:25;\n  identity none\n}", "3:16", 'missing ";" after "none"'),
+    ("upstream m {\n\tmx\n}", "2:4", 'missing ";" after "mx"'),
+    ("upstream m {\n\tserver\n}", "2:8", '"server" needs a value here'),
+    ("listen smtp 127.0.0.1:25 {\n  upstream mta;\n  tls none\n  auth none;\n}", "3:11",
+     'missing ";" after "none"'),
+    ("listen smtp 127.0.0.1:25\nworkers 2;", "1:25", 'missing "{" after "127.0.0.1:25"'),
+    ("listen milter inet:0@127.0.0.1\nworkers 2;", "1:31", 'missing ";" after "inet:0@127.0.0.1"'),
+    ("route r {\n  a.example mta\n  default mta;\n}", "2:16", 'missing ";" after "mta"'),
+    ("milter m {\n  server inet:127.0.0.1:1;\n  when login = \"x\"\n  obey all;\n}", "3:19",
+     'missing ";" after "x"'),
+    ("milter m {\n  server inet:127.0.0.1:1;\n  when client.early-talker\n  obey all;\n}", "3:27",
+     'missing ";" after "client.early-talker"'),
+    ("milter m {\n  server inet:127.0.0.1:1;\n  macros mail i\n  obey all;\n}", "3:16",
+     'missing ";" after "i"'),
+    ("module url\nmodule text;", "1:11", 'missing ";" after "url"'),
+    ("module url {\n  timeout 5s\n  on unavailable accept;\n}", "2:13", 'missing ";" after "5s"'),
+    ("set s = a b\nset t = c;", "1:12", 'missing ";" after "b"'),
+    ("set s = a b\nhostname mx.example.com;", "1:12", 'missing ";" after "b"'),
+    ("set s = a b\nlisten smtp 127.0.0.1:25 {\n  upstream mta;\n}", "1:12", 'missing ";" after "b"'),
+    ("map m = text:text\nworkers 2;", "1:18", 'missing ";" after "text:text"'),
+    ("people ceo {\n  name \"Ada\"\n  address a@b;\n}", "2:13", 'missing ";" after "Ada"'),
+    ("policy p {\n  rule r {\n    when subject ~ /x/i\n    then tag;\n  }\n}", "3:24",
+     'missing ";" after the regex'),
+    ("policy p {\n  rule r {\n    when ( size > 5 # so\n    then tag;\n  }\n}", "3:20",
+     'missing ")" after "5"'),
+    ("policy p {\n  rule r {\n    then tag\n  }\n}", "3:13", 'missing ";" after "tag"'),
+    ("policy p {\n  rule r {\n    then hold\n  }\n}", "3:14", 'missing ";" after "hold"'),
+    ("policy p {\n  rule r off\n}", "2:8", 'policy "p" has no "r"'),
+    ("policy p {\n  threshold tag 5\n}", "2:18", 'missing ";" after "5"'),
+    ("policy p {\n  rule r { then tag }\n}", "2:21", '";" must stand here, not "}"'),
 ]
 
 # ---- grammar ----
@@ -395,7 +436,7 @@ def test(t):
         return len(cases)
 
     n = sum(table(name, cases) for name, cases in [
-        ("settings", SETTINGS), ("grammar", GRAMMAR), ("names and types", NAMES),
+        ("settings", SETTINGS), ("lines without an end", UNENDED), ("grammar", GRAMMAR), ("names and types", NAMES),
         ("sets, maps, people", LISTS), ("policies and scores", POLICIES),
         ("conditions in settings", CONDITIONS), ("actions and tests", ACTIONS)])
     bad = []

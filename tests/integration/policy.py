@@ -32,7 +32,8 @@ TWINS = (
      r'"bloked".*"blocked"'),
     ("a thing", "no part (", "no prat (", "prat", r'"prat".*"part"'),
     ("an action", "then tempfail", "then tempfial", "tempfial", r'"tempfial".*"tempfail"'),
-    ("a missing semicolon", "class attachment;", "class attachment", "test \"a stranger", r";"),
+    ("a missing semicolon", "class attachment;", "class attachment", "\n",
+     r'missing ";" after "attachment"'),
     ("a module of later", "sender in partners", "sender in partners and dmarc is pass",
      "dmarc", r'fact "dmarc" needs module dmarc, which is not loaded'),
 )

@@ -47,6 +47,53 @@ an_error_shows_line_and_caret(void **state)
 	    "policy.conf:2:6: unexpected character \"?\"\n\tset ? x;\n\t    ^");
 }
 
+/* Behind which token, of which line and column, something is missing. */
+static void
+what_is_missing_is_missing_at_a_lines_end(void **state)
+{
+	static const struct {
+		const char *text, *says; /* its last token should be a ";" */
+	} cases[] = {
+		{ "a b\nc", "f:1:4: missing \";\" after \"b\"\na b\n   ^" },
+		{ "a\n\t\"b c\"  # d\n\nc",
+		    "f:2:7: missing \";\" after \"b c\"\n\t\"b c\"  # d\n\t     ^" },
+		{ "a b", "f:1:4: missing \";\" after \"b\"\na b\n   ^" },
+		{ "a b\n", "f:1:4: missing \";\" after \"b\"\na b\n   ^" },
+		{ "a b c", "f:1:5: \";\" must stand here, not \"c\"\na b c\n    ^" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct lex l;
+		struct lex_token t;
+		struct error e;
+
+		lex_init(&l, "f", pn_str_of(cases[i].text));
+		for (int n = 0; n < 2; n++)
+			assert_int_equal(lex_next(&l, &t, &e), 0);
+		assert_int_equal(lex_peek(&l, &t, &e), 0);
+		assert_int_equal(lex_expect(&l, ";", &e), -1);
+		assert_string_equal(e.text, cases[i].says);
+	}
+}
+
+/* A regex's end is behind its flags. */
+static void
+a_regex_ends_behind_its_flags(void **state)
+{
+	struct lex l;
+	struct lex_token t;
+	struct error e;
+
+	(void)state;
+	lex_init(&l, "f", PN_STR_V("/a\\/b/is\n"));
+	assert_int_equal(lex_regex(&l, &t, &e), 0);
+	assert_int_equal(lex_end(&t).column, 9);
+	assert_int_equal(lex_expect(&l, ";", &e), -1);
+	assert_string_equal(e.text,
+	    "f:1:9: missing \";\" after the regex\n/a\\/b/is\n        ^");
+}
+
 static void
 sizes_and_durations(void **state)
 {
@@ -70,6 +117,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokens_of_a_rule),
 		cmocka_unit_test(an_error_shows_line_and_caret),
+		cmocka_unit_test(what_is_missing_is_missing_at_a_lines_end),
+		cmocka_unit_test(a_regex_ends_behind_its_flags),
 		cmocka_unit_test(sizes_and_durations),
 	};
 
