@@ -318,11 +318,26 @@ setting_ended(struct lex_seen *seen, const struct lex_token *key, int done,
 		    : lex_missing(e, end, ";");
 }
 
+static void
+keep_place(struct reader *r, struct settings_seen *seen, size_t i,
+    const struct setting *s, const struct lex_pos *at)
+{
+	if (seen->at[i].line == 0) {
+		seen->at[i] = *at;
+		return;
+	}
+	if (s->flags & SETTING_CLOSED)
+		return; /* each has an origin of its own */
+	seen->again = setting_grow(
+	    r, seen->again, seen->n_again, sizeof(*seen->again));
+	seen->again[seen->n_again++] = (struct seen_again){ s, *at };
+}
+
 static int
 read_one(struct reader *r, const struct setting *table, const struct setting *s,
     struct settings_seen *seen, void *into, struct error *e)
 {
-	struct lex_pos *at = &seen->at[s - table];
+	const struct lex_pos *at = &seen->at[s - table];
 	struct lex_token key;
 
 	must(s - table < SETTINGS_MAX);
@@ -332,7 +347,7 @@ read_one(struct reader *r, const struct setting *table, const struct setting *s,
 		return lex_error(e, &key.pos,
 		    "\"%s\" is written twice, first at %s:%u", s->name,
 		    at->file, at->line);
-	*at = key.pos;
+	keep_place(r, seen, (size_t)(s - table), s, &key.pos);
 	if (s->read(r, s, &key, (char *)into + s->offset, e) < 0)
 		return -1;
 	return s->flags & SETTING_CLOSED ? 0 : lex_expect(r->lex, ";", e);
@@ -438,15 +453,27 @@ settings_print(const struct setting *table, const char *indent,
 	}
 }
 
+/* Of the nth value of the ith of the table; NULL: it is the default. */
+static const struct lex_pos *
+place_of(const struct settings_seen *seen, const struct setting *table, size_t i,
+    size_t nth)
+{
+	if (seen == NULL || seen->at[i].line == 0)
+		return NULL;
+	for (size_t k = 0; nth > 0 && k < seen->n_again; k++)
+		if (seen->again[k].setting == &table[i] && --nth == 0)
+			return &seen->again[k].at;
+	return &seen->at[i];
+}
+
 void
 settings_each(const struct setting *table, const struct settings_seen *seen,
     const char *block, const void *from, config_take *take, void *arg)
 {
 	for (const struct setting *s = table; s->name != NULL; s++) {
-		const struct lex_pos *at =
-		    seen != NULL ? &seen->at[s - table] : NULL;
 		struct buf values = { 0 };
 		struct pn_str rest;
+		size_t nth = 0;
 
 		if (s->print == NULL)
 			continue;
@@ -457,7 +484,8 @@ settings_each(const struct setting *table, const struct settings_seen *seen,
 			    &(struct config_line){ .block = block,
 				.name = s->name,
 				.value = next_value(s, &rest),
-				.at = at != NULL && at->line != 0 ? at : NULL });
+				.at = place_of(seen, table,
+				    (size_t)(s - table), nth++) });
 		while (rest.n > 0);
 		buf_fini(&values);
 	}

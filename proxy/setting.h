@@ -37,9 +37,14 @@ struct setting {
 	} flags;
 };
 
-/* Where each setting of a table was written; .line 0: nowhere. */
+/* Where each setting of a table was written first; .line 0: nowhere. */
 struct settings_seen {
 	struct lex_pos at[SETTINGS_MAX];
+	struct seen_again {
+		const struct setting *setting;
+		struct lex_pos at;
+	} * again; /* [n_again], in order: those that repeat, but for blocks */
+	size_t n_again;
 };
 
 /* A block's settings, and where the block itself begins. */

@@ -28,6 +28,9 @@ MORE = """\
 upstream mta {
     server 127.0.0.1:2525; identity xclient;
     reply_timeout 10m;
+    server 127.0.0.1:2526 weight 2; server 127.0.0.1:2527 drain;
+
+    server 127.0.0.1:2528 priority 1;
 }
 """
 
@@ -46,7 +49,9 @@ def conf(t):
     done = ask("-n")
     t.same(lines(done), ["hostname | %s:1" % path, "mynetworks | %s:2" % path,
                          "spool | %s:3" % path, "upstream | %s:1" % more,
-                         "server | %s:2" % more, "identity | %s:2" % more,
+                         "server | %s:2" % more, "server | %s:4" % more,
+                         "server | %s:4" % more, "server | %s:6" % more,
+                         "identity | %s:2" % more,
                          "reply_timeout | %s:3" % more, "listen | %s:4" % path,
                          "upstream | %s:4" % path],
            "conf -n: what is written, with file and line", done.stdout, done.stderr)
