@@ -56,6 +56,19 @@ suggest_try(struct suggest *s, struct pn_str candidate)
 	}
 }
 
+void
+suggest_starts(struct suggest *s, const char *candidate, char mark)
+{
+	const char *end = candidate;
+
+	while ((end = strchr(end, mark)) != NULL) {
+		suggest_try(s,
+		    (struct pn_str){ candidate, (size_t)(end - candidate) });
+		end++;
+	}
+	suggest_try(s, pn_str_of(candidate));
+}
+
 const char *
 suggest_text(const struct suggest *s, char *out, size_t size)
 {

@@ -12,6 +12,8 @@ struct suggest {
 
 struct suggest suggest_for(struct pn_str word);
 void suggest_try(struct suggest *, struct pn_str candidate);
+/* ... and what stands in it before each of these: "client" of "client.ip". */
+void suggest_starts(struct suggest *, const char *candidate, char mark);
 /* `, did you mean "best"?` or "" into out; returns out. */
 const char *suggest_text(const struct suggest *, char *out, size_t size);
 

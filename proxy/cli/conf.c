@@ -135,29 +135,42 @@ take(void *arg, const struct config_line *line)
 
 /* ---- names that match nothing ---- */
 
+struct guess {
+	struct suggest near;
+	struct arena *arena; /* lines are borrowed */
+};
+
+/* A block by its first words, too: "listen", "listen smtp". */
 static void
 suggest_line(void *arg, const struct config_line *line)
 {
-	struct suggest *near = arg;
+	struct guess *g = arg;
+	size_t distance = g->near.distance;
 
 	if (line->block == NULL)
-		suggest_try(near, pn_str_of(line->name));
+		suggest_try(&g->near, pn_str_of(line->name));
 	else if (line->name == NULL)
-		suggest_try(near, pn_str_of(line->block));
+		suggest_starts(&g->near, line->block, ' ');
+	if (g->near.distance < distance)
+		g->near.best = arena_str(g->arena, g->near.best);
 }
 
 static int
 complain(const struct config *conf, const char *name)
 {
-	struct suggest near = suggest_for(pn_str_of(name));
+	struct guess g = { .near = suggest_for(pn_str_of(name)) };
 	char text[96];
+	int code;
 
-	config_each(conf, suggest_line, &near);
 	/* A block that could stand there, and does not, is no mistake. */
 	if (strcmp(name, "listen") == 0 || strcmp(name, "upstream") == 0)
 		return EX_OK;
-	return cli_fail(EX_USAGE, "unknown setting \"%s\"%s", name,
-	    suggest_text(&near, text, sizeof(text)));
+	g.arena = arena_new(CLI_ARENA_MAX);
+	config_each(conf, suggest_line, &g);
+	code = cli_fail(EX_USAGE, "unknown setting \"%s\"%s", name,
+	    suggest_text(&g.near, text, sizeof(text)));
+	arena_free(g.arena);
+	return code;
 }
 
 static int

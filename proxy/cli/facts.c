@@ -88,7 +88,7 @@ complain(const struct chain *c, const char *name)
 	char text[96];
 
 	for (uint32_t i = 0; i < c->n_facts; i++)
-		suggest_try(&near, pn_str_of(c->facts[i].name));
+		suggest_starts(&near, c->facts[i].name, '.');
 	return cli_fail(EX_USAGE, "unknown fact \"%s\"%s", name,
 	    suggest_text(&near, text, sizeof(text)));
 }

@@ -75,7 +75,16 @@ def conf(t):
     done = ask("hostnam")
     t.ok(done.returncode == 64 and 'did you mean "hostname"' in done.stderr,
          "conf of no setting", done.stderr)
+    for wrong, meant in (("lisetn", "listen"), ("upstrem", "upstream"),
+                         ("upstream mat", "upstream mta"), ("listen smpt", "listen smtp")):
+        done = ask(wrong)
+        t.ok(done.returncode == 64 and 'did you mean "%s"?' % meant in done.stderr,
+             "conf of no block: " + wrong, done.stderr)
     t.same(ask("-n", "-d").returncode, 64, "conf -n -d")
+    for wrong, meant in (("clinet", "client"), ("clinet.ip", "client.ip"), ("sedner", "sender")):
+        done = run(("-c", path, "facts", wrong))
+        t.ok(done.returncode == 64 and 'did you mean "%s"?' % meant in done.stderr,
+             "facts of no name: " + wrong, done.stderr)
 
 
 POLICY = """\

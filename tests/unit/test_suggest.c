@@ -65,6 +65,27 @@ long_words_are_left_alone(void **state)
 	assert_int_equal(s.best.n, 64);
 }
 
+static void
+starts_are_candidates_too(void **state)
+{
+	static const struct {
+		const char *wrote, *best;
+	} cases[] = { { "clinet", "client" }, { "clinet.ip", "client.ip" },
+		{ "tls.crt", "tls.cert" }, { "tls.cert.isuer", "tls.cert.issuer" },
+		{ "sedner", "sender" }, { "nothing", "" } };
+	static const char *const names[] = { "client.ip", "tls.cert.issuer",
+		"sender" };
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct suggest s = suggest_for(pn_str_of(cases[i].wrote));
+
+		for (size_t w = 0; w < PN_COUNT(names); w++)
+			suggest_starts(&s, names[w], '.');
+		assert_str(s.best, cases[i].best);
+	}
+}
+
 int
 main(void)
 {
@@ -72,6 +93,7 @@ main(void)
 		cmocka_unit_test(slips),
 		cmocka_unit_test(the_nearest_wins_and_the_first_of_equals),
 		cmocka_unit_test(long_words_are_left_alone),
+		cmocka_unit_test(starts_are_candidates_too),
 	};
 
 	return cmocka_run_group_tests_name("suggest", tests, NULL, NULL);
