@@ -316,6 +316,22 @@ config_each(const struct config *c, config_take *take, void *arg)
 	modules_each(&c->modules, take, arg);
 }
 
+int
+config_wrap_place(const struct lex_pos *at, struct error *e)
+{
+	return error_wrap(e, "%s:%u:%u", at->file, at->line, at->column);
+}
+
+int
+config_wrap(const struct config_origins *o, const char *name, struct error *e)
+{
+	for (size_t i = 0; top_table[i].name != NULL; i++)
+		if (strcmp(top_table[i].name, name) == 0 &&
+		    o->top.at[i].line != 0)
+			return config_wrap_place(&o->top.at[i], e);
+	return -1;
+}
+
 void
 config_print(const struct config *c, struct buf *b)
 {

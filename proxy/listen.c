@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "proxy/endpoint.h"
+#include "proxy/setting.h"
 
 #define BACKLOG 1024
 
@@ -201,7 +202,7 @@ doors_count(const struct doors *d)
 struct doors
 policy_doors(const struct policy *p)
 {
-	return (struct doors){ &p->smtp, &p->milter };
+	return (struct doors){ &p->smtp, &p->milter, p->origins };
 }
 
 static bool
@@ -231,6 +232,20 @@ spot(const struct doors *d, size_t i)
 		.addr_len = m->addr_len,
 		.mode = m->mode,
 		.group = m->group };
+}
+
+/* file:line:column of the listener before what went wrong. Returns -1. */
+static int
+wrap(const struct doors *d, size_t i, struct error *e)
+{
+	const struct config_origins *o = d->origins;
+
+	if (o == NULL)
+		return -1;
+	return config_wrap_place(is_milter(d, i)
+				     ? &o->milters[i - count_smtp(d)].at
+				     : &o->listeners[i].at,
+	    e);
 }
 
 static bool
@@ -335,7 +350,7 @@ doors_check(const struct doors *d, struct error *e)
 		struct spot one = spot(d, i);
 
 		if (find_group(&one, e) < 0)
-			return -1;
+			return wrap(d, i, e);
 	}
 	return 0;
 }
@@ -381,7 +396,7 @@ sockets_open(
 		fds[i] = provide(s, d, i, fds, e);
 		if (fds[i] < 0 && e->text[0] != '\0') {
 			sockets_discard(s);
-			return -1;
+			return wrap(d, i, e);
 		}
 	}
 	return 0;

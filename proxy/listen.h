@@ -29,6 +29,8 @@ struct sockets {
 struct doors {
 	const struct smtp_conf *smtp;
 	const struct milter_conf *milter; /* NULL: none */
+	/* Where they are written, for errors. NULL: nobody knows. */
+	const struct config_origins *origins;
 };
 size_t doors_count(const struct doors *);
 struct doors policy_doors(const struct policy *);
@@ -57,7 +59,8 @@ void sockets_end(struct sockets *);
 /* In a child: close all but those (n 0: all). */
 void sockets_close_others(struct sockets *, const int *fds, size_t n);
 
-/* Unix stream socket, mode 0660; one that a dead process left is replaced. */
+/* Unix stream socket, mode 0660; one that a dead process left is replaced.
+ * Where it is written neither this nor the next can say: config_wrap(). */
 int listen_control(const char *path, struct error *e);
 
 /* TCP, for the keeper's HTTP; announced in the log. */

@@ -687,10 +687,10 @@ prepare(struct master *m, const struct policy *p, int *sockets, struct error *e)
 	    sockets_open(&m->sockets, &doors, sockets, e) < 0)
 		return -1;
 	if ((m->control = listen_control(c->control, e)) < 0)
-		return -1;
+		return config_wrap(p->origins, "control", e);
 	m->control_path = xstrdup(c->control);
 	if (c->metrics != NULL && (m->metrics = listen_metrics(c, e)) < 0)
-		return -1;
+		return config_wrap(p->origins, "metrics", e);
 	if (policy_is_transparent(p) && users_check_transparent(e) < 0)
 		return -1;
 	return users_drop_master(&m->users, policy_is_transparent(p), e);

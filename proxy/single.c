@@ -238,14 +238,18 @@ make(struct single *s, struct error *e)
 {
 	const struct policy *p = s->policy;
 
-	const struct doors doors = { &p->smtp, NULL };
+	const struct doors doors = { &p->smtp, NULL, p->origins };
 
 	if (check_listeners(p, e) < 0 || make_folders(s, e) < 0 ||
-	    sockets_open(&s->sockets, &doors, s->fds, e) < 0 ||
-	    (s->control = listen_control(p->daemon.control, e)) < 0 ||
-	    (p->daemon.metrics != NULL &&
-		(s->metrics = listen_metrics(&p->daemon, e)) < 0) ||
-	    make_worker(s, e) < 0)
+	    sockets_open(&s->sockets, &doors, s->fds, e) < 0)
+		return -1;
+	s->control = listen_control(p->daemon.control, e);
+	if (s->control < 0)
+		return config_wrap(p->origins, "control", e);
+	if (p->daemon.metrics != NULL &&
+	    (s->metrics = listen_metrics(&p->daemon, e)) < 0)
+		return config_wrap(p->origins, "metrics", e);
+	if (make_worker(s, e) < 0)
 		return -1;
 	s->term = evsignal_new(loop_base(s->loop), SIGTERM, on_signal, s);
 	s->intr = evsignal_new(loop_base(s->loop), SIGINT, on_signal, s);
@@ -272,7 +276,7 @@ single_run(const struct policy *p)
 {
 	struct single s = { .policy = p, .control = -1, .metrics = -1 };
 	const struct daemon_conf *c = &p->daemon;
-	const struct doors doors = { &p->smtp, NULL };
+	const struct doors doors = { &p->smtp, NULL, p->origins };
 	struct error e;
 
 	s.loop = loop_new();

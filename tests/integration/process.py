@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 import net
 import tap
-from postern import Postern
+from postern import Postern, run
 
 BODY = b"Subject: %s\r\n\r\nmarker %s\r\n"
 POLICY = 'rule refuse { when subject contains "refuse"; then reject 550 5.7.1 "%s"; }'
@@ -91,6 +91,37 @@ def bad_config(t, daemon):
     t.same(done.returncode, 0, "a good one is taken", done.stderr)
     t.ok(tap.until(lambda: b"550 5.7.1 third" in send(daemon, b"refuse").raw, 20),
          "and rules from then on")
+
+
+def taken(t, daemon):
+    """Where what cannot be bound is written is told, at a start and a reload."""
+    with open(daemon.conf) as f:
+        good = f.read()
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+        cases = (
+            ("listen smtp 127.0.0.1:%d { upstream up; }" % port, "listen", "Address already in use"),
+            ("listen smtp 192.0.2.1:2599 { upstream up; }", "listen", "Cannot assign requested"),
+            ("listen milter unix:/proc/self/no;", "listen milter", ""),
+            ("metrics 127.0.0.1:%d;" % port, "metrics", "Address already in use"),
+        )
+        other = t.folder("taken")
+        for text, what, why in cases:
+            place = r"postern\.conf:%d:3: %s \S+: %s" % (good.count("\n") + 1, what, why)
+            conf = t.write("taken/postern.conf", good.replace(daemon.dir, other) + "  " + text)
+            done = run(["-c", conf], program="posternd")
+            t.ok(done.returncode == 71 and re.search(place, done.stderr),
+                 "a start says where this is: " + text, done.returncode, done.stderr)
+        with open(daemon.conf, "w") as f:
+            f.write(good + "  " + cases[0][0])
+        done = daemon.cli("reload")
+        place = r"postern\.conf:%d:3: listen 127.0.0.1:%d: Address already" \
+            % (good.count("\n") + 1, port)
+        t.ok(done.returncode != 0 and re.search(place, done.stderr), "and so does a reload",
+             done.returncode, done.stdout, done.stderr)
+        t.ok(daemon.wait_log(place), "and its line in the log", daemon.log()[-2000:])
+    with open(daemon.conf, "w") as f:
+        f.write(good)
 
 
 def drain(t, daemon):
@@ -202,6 +233,7 @@ def test(t):
     users(t, daemon)
     forked_again(t, daemon)
     bad_config(t, daemon)
+    taken(t, daemon)
     drain(t, daemon)
     idle_drain(t, daemon)
     impatient(t, daemon)

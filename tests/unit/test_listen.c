@@ -31,7 +31,7 @@ conf_of(const struct smtp_listener *l, size_t n)
 static struct doors
 door_of(const struct smtp_conf *c)
 {
-	return (struct doors){ c, NULL };
+	return (struct doors){ c, NULL, NULL };
 }
 
 static const struct smtp_conf no_smtp;
@@ -179,7 +179,7 @@ a_milters_socket_is_as_libmilter_needs_it(void **state)
 		milter_at("unix:/tmp/test_listen.milter", 0640, NULL) };
 	struct smtp_conf smtp = conf_of(l, 1);
 	struct milter_conf milter = milters_of(m, 2);
-	struct doors d = { &smtp, &milter };
+	struct doors d = { &smtp, &milter, NULL };
 	struct sockets s = { 0 };
 	struct error e;
 	struct stat st;
@@ -208,7 +208,7 @@ static int
 open_one(struct sockets *s, const struct milter_listener *m, struct error *e)
 {
 	struct milter_conf c = milters_of(m, 1);
-	struct doors d = { &no_smtp, &c };
+	struct doors d = { &no_smtp, &c, NULL };
 	int fd, done = sockets_open(s, &d, &fd, e);
 
 	if (done == 0)
@@ -251,7 +251,8 @@ a_socket_file_is_replaced_if_nobody_answers(void **state)
 	assert_string_equal(e.text,
 	    "listen milter unix:/nowhere/m: No such file or directory");
 	assert_int_equal(doors_check(&(struct doors){ &no_smtp,
-	    &(struct milter_conf){ .listeners = &nobody, .n_listeners = 1 } },
+	    &(struct milter_conf){ .listeners = &nobody, .n_listeners = 1 },
+	    NULL },
 	    &e), -1);
 	assert_int_equal(open_one(&s, &nobody, &e), -1);
 	assert_string_equal(e.text, "listen milter unix:/tmp/test_listen.m2: "
