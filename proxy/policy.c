@@ -63,6 +63,18 @@ static const struct rules_absent absent[] = {
 
 /* ---- what rules may ask about ---- */
 
+/* Of ours but one is none; of others' nobody knows. */
+static bool
+may_be_below_zero(const struct chain *c, const struct chain_fact *f)
+{
+	if (f->module == CHAIN_CORE)
+		return f == &c->facts[FACT_SCORE];
+	for (size_t i = 0; i < PN_COUNT(builtin); i++)
+		if (builtin[i] == c->modules[f->module].filter)
+			return false;
+	return true;
+}
+
 static struct rules_decl
 declaration(const struct chain *c, const struct chain_fact *f)
 {
@@ -74,6 +86,7 @@ declaration(const struct chain *c, const struct chain_fact *f)
 		.keys = f->keys,
 		.braces = f->braces,
 		.many = f->many,
+		.below_zero = may_be_below_zero(c, f),
 		.module = f->module == CHAIN_CORE
 			      ? "core"
 			      : c->modules[f->module].filter->name,

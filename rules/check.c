@@ -148,6 +148,7 @@ with_score(struct rules_builder *b)
 {
 	static const struct rules_decl score = { .name = "score",
 		.type = VALUE_NUMBER,
+		.below_zero = true,
 		.module = "rules",
 		.help = "what the rules of the policy have added up" };
 	struct rules_decls *d = rules_alloc(b, sizeof(*d));

@@ -1,6 +1,6 @@
 /*
  * lint - what is allowed and cannot be meant: rules that never fire, or never
- * count; policies, lists and groups that nothing uses; thresholds out of
+ * count; tests that say nothing; policies, lists and groups that nothing uses; thresholds out of
  * reach; refusals that come before an allow; regexes that take too long.
  *
  * For posternd -t -v. A warning never keeps a policy from being used, and a
@@ -672,6 +672,7 @@ rules_lint(const struct rules *r, bool milter, rules_map_used *used,
 	look_at_lists(&l);
 	look_at_groups(&l);
 	look_at_patterns(&l);
+	lint_numbers(&l);
 	if (!milter)
 		lint_doors(&l);
 	print_warnings(&l, b);

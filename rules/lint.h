@@ -30,6 +30,9 @@ void lint_warn(struct lint *, const struct lex_pos *, const char *fmt, ...)
 /* lint_doors.c: what is for an MTA that asks us, where none does. */
 void lint_doors(struct lint *);
 
+/* lint_numbers.c: comparisons with less than there is. */
+void lint_numbers(struct lint *);
+
 /* ---- lint_logic.c: conditions as alternatives, each a row of literals ---- */
 
 /* A test or quantifier that must be true, or must be false. */

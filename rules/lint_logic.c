@@ -324,6 +324,8 @@ numbers_clash(struct clash *c, const struct literal *first)
 
 	if (is_score)
 		left = *c->score;
+	else if (!c->l->r->decls->facts[atom->fact].below_zero)
+		left.least = 0;
 	narrow(first, &left);
 	c->here = first;
 	c->there = NULL;

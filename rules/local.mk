@@ -13,5 +13,5 @@ librules_la_SOURCES = \
 	rules/condition.c rules/answers.c rules/judge.c rules/effects.c rules/score.c \
 	rules/explain.c rules/print.c rules/describe.c \
 	rules/lint.h rules/lint.c rules/lint_logic.c rules/lint_pattern.c \
-	rules/lint_doors.c
+	rules/lint_doors.c rules/lint_numbers.c
 librules_la_LIBADD = libbase.la $(PCRE2_LIBS) $(CDB_LIBS)

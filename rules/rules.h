@@ -48,6 +48,7 @@ struct rules_decl {
 				     nothing: macro("{i}") */
 	bool many;                /* may have several values; an atom is true if
 				     it is true of any of them */
+	bool below_zero;          /* VALUE_NUMBER: it may be */
 	const char *module;       /* who gives it */
 	const char *const *words; /* VALUE_WORD: NULL-terminated list */
 	const char *help;         /* one line for `postern facts` */

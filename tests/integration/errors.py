@@ -364,6 +364,10 @@ ACTIONS = [
 # ---- warnings ----
 WARNINGS = [
     (rule("size > 10 and size < 5"), ["1:40", 'rule "r" can never fire: size < 5 contradicts size > 10']),
+    (rule("size < 0"), ["1:26", 'rule "r" can never fire: size < 0 is true of nothing']),
+    (rule("mime.broken or size >= 0"), ["1:41", 'this is always true: "size" is never below 0']),
+    (rule("mime.broken or text.urls < 0"),
+     ["1:41", 'this is never true: "text.urls" is never below 0']),
     (rule("mime.broken and not mime.broken"), ["1:46", 'rule "r" can never fire: not mime.broken']),
     (rule("client.fcrdns is ok and client.fcrdns is none"),
      ["1:50", 'rule "r" can never fire: client.fcrdns is none contradicts client.fcrdns is ok']),

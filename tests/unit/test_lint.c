@@ -19,6 +19,27 @@ struct lint_case {
 
 static const struct lint_case cases[] = {
 	/* ---- never true ---- */
+	{ "policy p { rule r { when size < 0; then tag; } }",
+	    { "1:26: rule \"r\" can never fire: size < 0 is true of nothing" } },
+	{ "policy p { rule r { when mime.broken and size <= -1; then tag; } }",
+	    { "1:42: rule \"r\" can never fire: size <= -1 is true of nothing" } },
+	{ "policy p { rule r { when mime.broken or size < 0; then tag; } }",
+	    { "1:41: this is never true: \"size\" is never below 0" } },
+	{ "policy p { rule r { when mime.broken; unless size < 0; then tag; } }",
+	    { "1:46: this is never true: \"size\" is never below 0" } },
+	{ "policy p { rule r { when size >= 0 and size > -1; then tag; } }",
+	    { "1:26: this is always true: \"size\" is never below 0",
+		"1:40: this is always true: \"size\" is never below 0" } },
+	{ "policy p { rule r { when any part ( size >= 0 or depth = -5 ); "
+	  "then tag; } }",
+	    { "1:37: this is always true: \"part.size\" is never below 0",
+		"1:50: this is never true: \"part.depth\" is never below 0" } },
+	{ "policy p { rule r { when size > 0 and size <= 1; then tag; } "
+	  "rule s { when size = 0 or size != 0; then tag; } }",
+	    { NULL } },
+	{ "policy p { rule a { then score -5; } rule b { when score < 0; "
+	  "then header add X \"y\"; } threshold tag 0; }",
+	    { NULL } },
 	{ "policy p { rule r { when size > 10 and size < 5; then tag; } }",
 	    { "1:40: rule \"r\" can never fire: size < 5 contradicts size > "
 	      "10" } },
