@@ -159,6 +159,7 @@ do_quit(struct session *s, struct pn_str arg)
 {
 	(void)arg;
 	session_say(s, 221, "2.0.0", "Bye");
+	s->talks = false;
 	session_hang_up(s);
 }
 

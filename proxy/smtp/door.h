@@ -20,6 +20,7 @@
 
 struct session;
 struct release;
+struct lingerer;
 
 struct listener {
 	struct smtp *smtp;
@@ -46,6 +47,8 @@ struct smtp {
 	struct tls_tickets tickets;
 	TAILQ_HEAD(, session) sessions;
 	LIST_HEAD(, release) releases;
+	TAILQ_HEAD(, lingerer) lingering; /* the oldest first */
+	unsigned n_lingering;
 	struct shortage shortage;
 	unsigned n_sessions;
 	uint64_t all_sessions, all_messages;
@@ -56,7 +59,7 @@ struct smtp {
 	struct event said_drained; /* drained() comes from the loop alone */
 };
 
-/* A session or a release has gone. */
+/* A session, what lingered of one, or a release has gone. */
 void door_left(struct smtp *);
 /* Releases: registered with keep by smtp_new(), all freed by smtp_free(). */
 void release_register(struct smtp *);

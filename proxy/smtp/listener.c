@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "smtp/limits.h"
+#include "smtp/linger.h"
 #include "smtp/probe.h"
 #include "smtp/starttls.h"
 
@@ -23,6 +24,8 @@
 
 /* ---- accepting ---- */
 
+/* Closed at once: who was not greeted has nothing under way, and a flood is
+ * to hold no descriptors (session.c: closing). */
 static void
 turn_away(struct listener *l, int fd, const char *say)
 {
@@ -196,6 +199,7 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 	count_init(&s->count, keep_stats(keep));
 	TAILQ_INIT(&s->sessions);
 	LIST_INIT(&s->releases);
+	TAILQ_INIT(&s->lingering);
 	must(event_assign(&s->said_drained, loop_base(loop), -1, 0, on_drained,
 		 s) == 0);
 	s->hops = xcalloc(conf->n_upstreams, sizeof(*s->hops));
@@ -215,7 +219,7 @@ void
 door_left(struct smtp *s)
 {
 	if (s->draining && s->drained != NULL && s->n_sessions == 0 &&
-	    LIST_EMPTY(&s->releases))
+	    LIST_EMPTY(&s->releases) && TAILQ_EMPTY(&s->lingering))
 		event_active(&s->said_drained, EV_TIMEOUT, 0);
 }
 
@@ -247,6 +251,7 @@ smtp_free(struct smtp *s)
 	s->drained = NULL;
 	while ((x = TAILQ_FIRST(&s->sessions)) != NULL)
 		session_free(x);
+	linger_free_all(s);
 	release_free_all(s);
 	for (size_t i = 0; i < s->conf->n_upstreams; i++)
 		hop_fini(&s->hops[i]);

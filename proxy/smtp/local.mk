@@ -22,6 +22,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/kept.c proxy/smtp/kept.h \
 	proxy/smtp/limits.c proxy/smtp/limits.h \
 	proxy/smtp/line.c proxy/smtp/line.h \
+	proxy/smtp/linger.c proxy/smtp/linger.h \
 	proxy/smtp/listener.c \
 	proxy/smtp/lmtp.c proxy/smtp/lmtp.h \
 	proxy/smtp/lookups.c proxy/smtp/lookups.h \

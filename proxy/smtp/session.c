@@ -14,11 +14,10 @@
 #include "smtp/command.h"
 #include "smtp/etrn.h"
 #include "smtp/limits.h"
+#include "smtp/linger.h"
 #include "smtp/route.h"
 #include "smtp/starttls.h"
 
-#define LINGER_MS 2000
-#define LINGER_READS 64
 #define DRAIN_IDLE_MS 1000 /* a client that asks nothing for so long is idle */
 
 static enum turn greeting(struct session *);
@@ -63,7 +62,7 @@ static const struct {
 	[SESSION_REPEAT] = { .run = session_repeat },
 	[SESSION_GO_AHEAD] = { .run = session_go_ahead },
 	[SESSION_LAST_WORD] = { .run = session_last_word, .commits = true },
-	[SESSION_CLOSING] = { .run = closing, .reads = true },
+	[SESSION_CLOSING] = { .run = closing },
 };
 
 /* ---- events ---- */
@@ -387,9 +386,11 @@ session_free(struct session *s)
 	if (s->proxied == NULL) /* or else it never got as far as "connect" */
 		shape_disconnect(s);
 	transaction_free(s->base);
+	crowd_leave(smtp->seat, &s->hold);
+	if (s->lingers)
+		linger_on(smtp, wire_detach(&s->wire));
 	wire_close(&s->wire);
 	proxied_free(s->proxied);
-	crowd_leave(smtp->seat, &s->hold);
 	TAILQ_REMOVE(&smtp->sessions, s, all);
 	smtp->n_sessions--;
 	count_session(&smtp->count, false, smtp->n_sessions);
@@ -498,6 +499,7 @@ command(struct session *s)
 	struct pn_str line = s->held;
 	enum line_fault fault = LINE_GOOD;
 
+	s->talks = true;
 	if (pace_owes(s)) {
 		s->state = SESSION_TARPIT;
 		return TURN_AGAIN;
@@ -574,27 +576,20 @@ keywords(struct session *s)
 }
 
 /*
- * Our last words are out. What the client sent and we never read would make
- * the kernel answer with a reset, which can overtake them: read on for a while.
+ * Our last words are out. A client that was talking, and did not say QUIT, may
+ * have more on its way, whether we saw some of it or not; so it is waited for
+ * (linger.h).
+ *
+ * Not so one that is refused before its greeting, here or by listener: it has
+ * nothing to say before that (RFC 5321 3.1), and a flood of its kind is to cost
+ * no descriptor longer than that word. If it talked nevertheless and we saw it,
+ * it is waited for.
  */
 static enum turn
 closing(struct session *s)
 {
 	if (!wire_flush(&s->wire))
 		return s->wire.broken ? session_leave(s) : TURN_WAIT;
-	if (!s->lingering) {
-		if (!s->wire.paused && buf_len(&s->wire.in) == 0)
-			return session_leave(s);
-		s->lingering = 1;
-		wire_shut(&s->wire);
-		return session_wait(s, LINGER_MS);
-	}
-	if (s->readable) {
-		s->readable = false;
-		buf_clear(&s->wire.in);
-		if (wire_read(&s->wire) == WIRE_END ||
-		    ++s->lingering > LINGER_READS)
-			return session_leave(s);
-	}
-	return s->timed_out ? session_leave(s) : TURN_WAIT;
+	s->lingers = s->talks || s->wire.paused || buf_len(&s->wire.in) > 0;
+	return session_leave(s);
 }

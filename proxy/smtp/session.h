@@ -77,7 +77,7 @@ enum session_state {
 	SESSION_REPEAT,    /* its replies to MAIL and RCPT */
 	SESSION_GO_AHEAD,  /* 354 from the next hop, or its being there (BDAT) */
 	SESSION_LAST_WORD, /* its reply to the message */
-	SESSION_CLOSING    /* our last reply to be read */
+	SESSION_CLOSING    /* our last reply to be sent */
 };
 
 /* A reply that is due in its turn (RFC 2920: in the order of the commands). */
@@ -112,6 +112,7 @@ struct session {
 	struct transaction *base; /* the connection and HELO */
 	struct transaction *t;    /* the mail; NULL between mails */
 	bool turned_away;         /* by the banner: only QUIT is left to say */
+	bool talks;               /* it was greeted, and has not said QUIT */
 	bool greeted;             /* HELO or EHLO was said */
 	struct keywords offered;  /* of the next hop, at EHLO */
 	enum stage stage;         /* the next one that t runs */
@@ -158,7 +159,7 @@ struct session {
 	bool answered_each;       /* LMTP: of the client's recipients */
 
 	struct delay delay;       /* a rule's, before the reply */
-	unsigned lingering;       /* CLOSING: reads so far, from 1 */
+	bool lingers;             /* CLOSING: more of it may be on its way */
 };
 
 /* Takes fd, which is accepted and non-blocking, and what is held of the crowd. */

@@ -138,11 +138,13 @@ wire_open(struct wire *w, struct loop *loop, int fd, event_callback_fn on,
 		 w) == 0);
 }
 
-void
-wire_close(struct wire *w)
+int
+wire_detach(struct wire *w)
 {
-	if (w->fd < 0)
-		return;
+	int fd = w->fd;
+
+	if (fd < 0)
+		return fd;
 	(void)event_del(&w->rd); /* cannot fail for what is assigned */
 	(void)event_del(&w->wr);
 	if (w->tls != NULL)
@@ -150,10 +152,19 @@ wire_close(struct wire *w)
 	tls_free(w->tls);
 	w->tls = NULL;
 	w->security = WIRE_CLEAR;
-	(void)close(w->fd);
 	w->fd = -1;
 	buf_fini(&w->in);
 	buf_fini(&w->out);
+	return fd;
+}
+
+void
+wire_close(struct wire *w)
+{
+	int fd = wire_detach(w);
+
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 void
@@ -165,14 +176,6 @@ wire_drop(struct wire *w)
 	(void)event_del(&w->wr);
 	/* If it cannot be, it is sent, as it would have been. */
 	(void)setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
-void
-wire_shut(struct wire *w)
-{
-	if (w->tls != NULL)
-		tls_shut(w->tls);
-	(void)shutdown(w->fd, SHUT_WR); /* ENOTCONN: gone already */
 }
 
 /* What TLS holds is as good as bytes that came. */

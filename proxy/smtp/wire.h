@@ -43,6 +43,8 @@ void wire_open(struct wire *, struct loop *, int fd, event_callback_fn,
     void *arg);
 /* Frees everything; closes fd. A closed wire may be closed again. */
 void wire_close(struct wire *);
+/* ... but fd, which is the caller's now; TLS has said that it ends. */
+int wire_detach(struct wire *);
 /* Be told of what comes; EV_TIMEOUT when nothing did for so long. */
 void wire_wait(struct wire *, uint64_t timeout_ms);
 void wire_pause(struct wire *);
@@ -56,8 +58,6 @@ void wire_secure(struct wire *, struct tls *, uint64_t timeout_ms);
 /* Nothing that waits is to be sent any more: it is thrown away, here and, with
  * wire_close(), by the kernel, and the peer sees a reset. */
 void wire_drop(struct wire *);
-/* We will say no more; what the peer says can still be read. */
-void wire_shut(struct wire *);
 
 enum wire_got { WIRE_BYTES, WIRE_NOTHING, WIRE_END };
 

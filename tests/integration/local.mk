@@ -49,6 +49,7 @@ INTEGRATION = tests/dialogs/daemon.py tests/integration/milter_peers.py \
 	tests/integration/milter_reload.py \
 	tests/integration/errors.py \
 	tests/integration/limits.py \
+	tests/integration/last_words.py \
 	tests/integration/maps.py \
 	tests/integration/metrics.py \
 	tests/integration/milter_door.py \

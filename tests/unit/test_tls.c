@@ -93,8 +93,10 @@ send_on(struct end *e)
 			return;
 		e->left = pn_str_sub(e->left, n, e->left.n);
 	}
-	if (e->shut_after)
-		wire_shut(&e->wire);
+	if (e->shut_after) {
+		tls_shut(e->wire.tls);
+		assert_int_equal(shutdown(e->wire.fd, SHUT_WR), 0);
+	}
 	e->shut_after = false;
 }
 
