@@ -389,9 +389,3 @@ crowd_count(struct crowd_seat *s, const struct crowd_hold *h, unsigned kind,
 	} while (!atomic_compare_exchange_weak(&e->rates[kind], &was, next));
 	return (unsigned)(next & UINT32_MAX);
 }
-
-unsigned
-crowd_all(const struct crowd_seat *s)
-{
-	return atomic_load(&s->crowd->all);
-}

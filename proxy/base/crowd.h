@@ -68,7 +68,4 @@ void crowd_leave(struct crowd_seat *, struct crowd_hold *);
 unsigned crowd_count(struct crowd_seat *, const struct crowd_hold *,
     unsigned kind, uint64_t now_s, uint64_t window_s);
 
-/* How many there are of all workers. */
-unsigned crowd_all(const struct crowd_seat *);
-
 #endif

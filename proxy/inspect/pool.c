@@ -604,9 +604,3 @@ pool_cancel(struct pool_job *j)
 	j->arena = NULL;
 	j->pool->live--;
 }
-
-size_t
-pool_outstanding(const struct pool *p)
-{
-	return p->live;
-}

@@ -41,6 +41,5 @@ void pool_attach(struct pool *, int sock);
 struct pool_job *pool_submit(struct pool *, struct spool *, struct arena *,
     pool_done *, void *arg);
 void pool_cancel(struct pool_job *); /* the client left; done is not called */
-size_t pool_outstanding(const struct pool *);
 
 #endif

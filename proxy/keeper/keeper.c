@@ -489,7 +489,7 @@ open_state(struct keeper *k, struct error *e)
 	k->history = history_open(k->conf->state_dir, e);
 	if (k->history == NULL)
 		return -1;
-	k->state = state_open(k->conf->state_dir, e);
+	k->state = state_open(k->conf->state_dir, STATE_MAX, e);
 	return k->state == NULL ? -1 : 0;
 }
 

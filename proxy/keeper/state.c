@@ -22,12 +22,12 @@ struct state {
 };
 
 struct state *
-state_open(const char *state_dir, struct error *e)
+state_open(const char *state_dir, int64_t max, struct error *e)
 {
 	struct state *s = xcalloc(1, sizeof(*s));
 	char path[PATH_MAX];
 
-	s->max = STATE_MAX;
+	s->max = max;
 	(void)snprintf(path, sizeof(path), "%s/state.db", state_dir);
 	if (db_open(&s->db, path, DB_CHECKPOINTS, schema, e) == 0 &&
 	    db_number(s->db, e, &s->n, "SELECT COUNT(*) FROM counter") == 0)
@@ -46,12 +46,6 @@ state_close(struct state *s)
 	(void)state_flush(s, &ignored);
 	db_close(s->db);
 	free(s);
-}
-
-void
-state_limit(struct state *s, int64_t max)
-{
-	s->max = max;
 }
 
 int

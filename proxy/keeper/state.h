@@ -15,16 +15,15 @@
 #include "base/error.h"
 #include "mail/keep.h"
 
-#define STATE_MAX 1000000   /* counters; at more those that end next go first */
+#define STATE_MAX 1000000   /* counters that the keeper keeps */
 #define STATE_LIFE_MAX_MS (366ull * 86400000)
 #define STATE_FLUSH_MS 1000
 
 struct state;
 
-struct state *state_open(const char *state_dir, struct error *e);
+/* At most max counters: at more those that end next go first. */
+struct state *state_open(const char *state_dir, int64_t max, struct error *e);
 void state_close(struct state *); /* flushes */
-/* At most so many, for tests. */
-void state_limit(struct state *, int64_t max);
 
 /*
  * Add c->add to the counter and say what it is now, and how old. A counter

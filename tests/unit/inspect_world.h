@@ -114,6 +114,17 @@ struct told {
 	struct findings findings;
 };
 
+/* How often they were, together. */
+static inline unsigned
+told_of(const struct told *t, size_t n)
+{
+	unsigned times = 0;
+
+	for (size_t i = 0; i < n; i++)
+		times += t[i].times;
+	return times;
+}
+
 static inline void
 on_told(void *arg, enum pool_result result, const struct findings *f)
 {

@@ -31,7 +31,7 @@ counters_count_and_end(void **state)
 {
 	struct world *w = *state;
 	struct error e;
-	struct state *s = state_open(w->dir, &e);
+	struct state *s = state_open(w->dir, STATE_MAX, &e);
 	struct count c;
 
 	assert_non_null(s);
@@ -57,11 +57,11 @@ counters_outlive_the_keeper(void **state)
 {
 	struct world *w = *state;
 	struct error e;
-	struct state *s = state_open(w->dir, &e);
+	struct state *s = state_open(w->dir, STATE_MAX, &e);
 
 	assert_int_equal(count(s, "a", 4, 10000, SECOND).value, 4);
 	state_close(s);
-	s = state_open(w->dir, &e);
+	s = state_open(w->dir, STATE_MAX, &e);
 	assert_non_null(s);
 	assert_int_equal(count(s, "a", 1, 10000, 2 * SECOND).value, 5);
 	assert_int_equal(state_flush(s, &e), 0);
@@ -76,11 +76,10 @@ the_ones_that_end_next_make_room(void **state)
 {
 	struct world *w = *state;
 	struct error e;
-	struct state *s = state_open(w->dir, &e);
+	struct state *s = state_open(w->dir, 100, &e);
 	unsigned left = 0;
 	char key[16];
 
-	state_limit(s, 100);
 	for (unsigned i = 0; i < 150; i++) {
 		(void)snprintf(key, sizeof(key), "k%u", i);
 		assert_int_equal(
@@ -102,7 +101,7 @@ modules_keep_their_counters_apart(void **state)
 	struct world *w = *state;
 	struct keep_counter c = { PN_STR("n"), PN_STR("a"), 1, 1000 };
 	struct error e;
-	struct state *s = state_open(w->dir, &e);
+	struct state *s = state_open(w->dir, STATE_MAX, &e);
 	struct count got;
 
 	assert_int_equal(count(s, "a", 9, 1000, SECOND).value, 9);
