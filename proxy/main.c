@@ -12,10 +12,10 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "proxy/check.h"
-#include "proxy/config_tls.h"
 #include "proxy/listen.h"
 #include "proxy/master.h"
 #include "proxy/policy.h"
+#include "proxy/policy_names.h"
 #include "proxy/running.h"
 #include "proxy/single.h"
 
@@ -102,11 +102,11 @@ warn(const struct error *e)
 }
 
 static void
-warn_of_certificates(const struct policy *p)
+warn_of_more(const struct policy *p)
 {
 	struct buf b = { 0 };
 
-	(void)config_lint_tls(&p->smtp, &b);
+	(void)policy_warn(p, &b);
 	(void)io_write_all(STDERR_FILENO, buf_data(&b), buf_len(&b)); /* words */
 	buf_fini(&b);
 }
@@ -135,13 +135,15 @@ check(const struct policy *p, bool verbose)
 	running_warn(p->daemon.control);
 	if (doors_check(&doors, &e) < 0)
 		warn(&e);
-	warn_of_certificates(p);
 	if (run_tests(p, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		status = EX_CONFIG;
-	} else if (verbose) {
-		status = describe(p);
 	}
+	/* They are among what is described. */
+	if (!verbose || status != 0)
+		warn_of_more(p);
+	else
+		status = describe(p);
 	policy_free(p);
 	return status;
 }

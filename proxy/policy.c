@@ -11,8 +11,8 @@
 #include "base/must.h"
 #include "base/suggest.h"
 #include "proxy/config_milter.h"
-#include "proxy/config_tls.h"
 #include "filters/builtin.h"
+#include "proxy/policy_names.h"
 #include "proxy/setting.h"
 
 /* Address space until it is sealed: patterns' text, rules, maps, settings. */
@@ -521,7 +521,7 @@ policy_describe(const struct policy *p, struct buf *b)
 	n = lint_listeners(p, b);
 	n += lint_milters(p, b);
 	n += lint_relaying(p, b);
-	n += config_lint_tls(&p->smtp, b);
+	n += policy_warn(p, b);
 	n += rules_lint(p->rules, p->milter.n_listeners > 0, is_map_of_route,
 	    &p->smtp, b);
 	(void)buf_printf(b, "%zu warning%s\n", n, n == 1 ? "" : "s");

@@ -1,6 +1,7 @@
 /*
- * names - what a set of policies names, for those who list, complete or edit
- * it: policies, their own rules, sets and maps, each with where it stands.
+ * names - what a set of policies names, for those who list, complete, check or
+ * edit it: policies, their own rules, sets and maps, each with where it stands;
+ * and what is no policy's own, as the names of listeners.
  */
 #include "rules/tree.h"
 
@@ -15,6 +16,21 @@ take_rules(const struct policy *p, rules_name_take *take, void *arg)
 				      .pos = &r->pos,
 				      .shadow = r->shadow,
 				      .mode_here = r->own & CLAUSE_MODE });
+}
+
+void
+rules_texts(const struct rules *r, uint32_t fact, rules_text_take *take, void *arg)
+{
+	for (const struct atom *a = r->atoms; a != NULL; a = a->next) {
+		if (a->fact != fact)
+			continue;
+		if (a->op == OP_EQ || a->op == OP_NE)
+			take(arg, a->text, &a->values->pos);
+		for (size_t i = 0; i < a->n_lists; i++)
+			for (const struct word *w = a->lists[i]->members;
+			     a->lists[i]->name.n == 0 && w != NULL; w = w->next)
+				take(arg, w->text, &w->pos);
+	}
 }
 
 void

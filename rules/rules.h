@@ -132,6 +132,12 @@ bool rules_uses(const struct rules *, uint32_t fact);
 typedef void rules_key_take(void *arg, struct pn_str key);
 void rules_keys(const struct rules *, uint32_t fact, rules_key_take *,
     void *arg);
+/* Each text that a test of this fact, or a policy's `for`, compares it with, but
+ * for those of sets and maps; and where one that says so stands. */
+typedef void rules_text_take(void *arg, struct pn_str text,
+    const struct lex_pos *);
+void rules_texts(const struct rules *, uint32_t fact, rules_text_take *,
+    void *arg);
 /* Does any rule ask for any, all or no such thing (index into decls.things)? */
 bool rules_counts(const struct rules *, uint32_t thing);
 

@@ -3,7 +3,7 @@
 A table: a configuration, the place (line:column, of a map its file's name
 before it) and the beginning of the sentence. What is printed must be exactly
 that place and sentence, then the line, then a caret under the column; status
-78. Warnings are of -t -v: status 0.
+78. Warnings are of -t -v, some of -t alone: status 0.
 """
 
 import os
@@ -13,7 +13,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import tap
 from postern import run
 
-MTA = "upstream mta { server 127.0.0.1:2525; identity none; }\n"
+MTA = ("upstream mta { server 127.0.0.1:2525; identity none; }\n"
+       "listen smtp 127.0.0.1:2526 { upstream mta; }\n")
 FILES = {
     "text": "ada@example.com\n@example.org OK\n",
     "text-bad": "# partners\nada@example.com\n   bob at example.com\n",
@@ -22,6 +23,7 @@ FILES = {
     "cidr-if": "if 10.0.0.0/8\n10.1.0.0/16 x\nendif\n",
     "cidr-goes-on": "   goes on\n",
     "pcre": "/spam/ x\n",
+    "pcre-none": "# nothing yet\n",
     "pcre-bad": "/spam/ x\n/(ham/ x\n",
     "pcre-open": "/spam x\n",
     "pcre-group": "/(a)b/ $1 of $2\n",
@@ -400,6 +402,24 @@ WARNINGS = [
      ["1:1", 'all mail is refused here: upstream "box" takes that of relay_domains alone']),
     (rule("size > 5"), None),
 ]
+# ... that -t alone gives, too
+NAMES_OF_NOTHING = [
+    ("upstream old { server 127.0.0.1:2527; identity none; }",
+     ["1:1", 'upstream "old" is never used: no listener and no route leads there']),
+    ("upstream old { server 127.0.0.1:2527; identity none; }\nroute r { default old; }", None),
+    ("upstream box { deliver maildir /tmp/x; }\nlisten milter inet:0@127.0.0.1 { upstream box; }",
+     None),
+    ("upstream old { server 127.0.0.1:2527; identity none; }\nmap m = text:pcre-none;\n"
+     "route r { map m; }", None),
+    ("policy a for listener 127.0.0.1:2562 { }\npolicy b { }",
+     ["1:23", 'there is no listener "127.0.0.1:2562", did you mean "127.0.0.1:2526"?']),
+    ("policy a for rcpt @a.example and listener 127.0.0.1:2526 *:submission { }\npolicy b { }",
+     ["1:58", 'there is no listener "*:submission": 127.0.0.1:2526 may stand here']),
+    ("listen milter unix:/tmp/M;\npolicy a for listener UNIX:/tmp/m { }\npolicy b { }", None),
+    (rule('listener = "127.0.0.1:256"'),
+     ["1:37", 'there is no listener "127.0.0.1:256", did you mean "127.0.0.1:2526"?']),
+    (rule('listener != "127.0.0.1:2526" and not listener ~ /:25$/'), None),
+]
 
 
 def judge(conf, where, says, lines):
@@ -444,8 +464,18 @@ def test(t):
         ("sets, maps, people", LISTS), ("policies and scores", POLICIES),
         ("conditions in settings", CONDITIONS), ("actions and tests", ACTIONS)])
     bad = []
-    for text, warning in WARNINGS:
+    for text, warning in NAMES_OF_NOTHING:
+        done = check(text)
+        wrong = judge(conf, warning[0], "warning: " + warning[1], done.stderr.split("\n")) \
+            if warning else done.stderr
+        if done.returncode != 0 or wrong or done.stdout:
+            bad += [text, wrong, done.stderr, done.stdout]
+    t.ok(not bad, "%d warnings of -t" % len(NAMES_OF_NOTHING), *bad)
+    bad = []
+    for text, warning in WARNINGS + NAMES_OF_NOTHING:
         done = check(text, "-v")
+        if done.stderr:
+            bad += [text, "twice?", done.stderr]
         lines = done.stdout.rstrip("\n").split("\n")
         wanted = 1 if warning else 0
         wrong = None

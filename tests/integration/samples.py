@@ -19,6 +19,14 @@ def check(t, conf):
     return done.stdout
 
 
+def beside_postfix(t):
+    """Those of contrib/postfix that need no certificate."""
+    for name in ("in-front", "in-front-proxy", "milter", "proxy-filter"):
+        conf = os.path.join(postern.SOURCE, "contrib/postfix", name, "postern.conf")
+        done = postern.run(["-t", "-c", conf], program="posternd")
+        t.same((done.returncode, done.stderr), (0, ""), name + " is right")
+
+
 def test(t):
     # A copy: the daemon's users may not be let into the tree.
     folder = t.folder("sample")
@@ -28,6 +36,7 @@ def test(t):
     said = check(t, os.path.join(folder, "organisation/postern.conf"))
     t.ok(int(re.search(r"^(\d+) passed, 0 failed", said, re.M)[1]) >= 10,
          "the organisation's policy is tested", said)
+    beside_postfix(t)
 
 
 tap.run(test, 60)
