@@ -55,6 +55,7 @@ offers postern --j : --json
 offers "${c[@]}" q : quarantine
 offers "${c[@]}" quarantine re : release
 offers "${c[@]}" promote "" : new-one
+offers "${c[@]}" upstream mta "" : drain resume
 offers "${c[@]}" promote --po : --policy
 offers "${c[@]}" promote --policy "" : default sales
 offers "${c[@]}" history --rule n : no-programs new-one

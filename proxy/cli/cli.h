@@ -27,7 +27,7 @@ typedef int cli_run(const struct cli *, int argc, char **argv);
 cli_run cli_status, cli_reload, cli_scan, cli_test, cli_explain,
     cli_quarantine, cli_conf, cli_facts, cli_map, cli_history, cli_try,
     cli_drain, cli_top, cli_doctor, cli_promote,
-    cli_profile, cli_replay;
+    cli_profile, cli_replay, cli_upstream;
 
 /* `postern: ...` to stderr; returns code. */
 int cli_fail(int code, const char *fmt, ...)

@@ -34,7 +34,8 @@ postern_SOURCES = \
 	proxy/cli/status.c \
 	proxy/cli/test.c \
 	proxy/cli/top.c \
-	proxy/cli/try.c
+	proxy/cli/try.c \
+	proxy/cli/upstream.c
 postern_CPPFLAGS = $(AM_CPPFLAGS) -DSYSCONFDIR='"$(sysconfdir)"'
 postern_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 postern_LDADD = libpolicy.la libconfig.la libengine.la libfilters.la \

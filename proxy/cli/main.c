@@ -46,6 +46,11 @@ static const struct command {
 	    "Have the daemon take no more sessions and end when those that are open\n"
 	    "have, or drain_timeout has passed, as SIGTERM does.\n"
 	    "  --wait   until it has ended\n" },
+	{ "upstream", cli_upstream, "take a server out of use, and back",
+	    "usage: postern upstream NAME drain|resume [SERVER]\n\n"
+	    "Send no new mail to SERVER, as `status` calls it, or to any server of the\n"
+	    "upstream; or send it mail again. A reload or a restart begins as the\n"
+	    "configuration says.\n" },
 	{ "top", cli_top, "what goes on, again and again",
 	    "usage: postern top [--once] [--interval SECONDS]\n\n"
 	    "Show sessions, messages by what became of them, and the rules that fire\n"

@@ -79,6 +79,8 @@ struct keep {
 	struct event flush, grace, count;
 	keep_release *release;
 	void *release_arg;
+	keep_drain *drain;
+	void *drain_arg;
 };
 
 /* ---- tickets ---- */
@@ -666,6 +668,27 @@ keep_on_release(struct keep *k, keep_release *release, void *arg)
 	k->release_arg = arg;
 }
 
+void
+keep_on_drain(struct keep *k, keep_drain *drain, void *arg)
+{
+	MUST_BE(k, KEEP);
+	k->drain = drain;
+	k->drain_arg = arg;
+}
+
+static void
+take_drain(struct keep *k, struct unpack u)
+{
+	struct pn_str upstream = unpack_str(&u);
+	struct pn_str server = unpack_str(&u);
+	bool on = unpack_u8(&u) != 0;
+
+	if (!unpack_done(&u))
+		log_error("", "keeper-frame", "type=drain error=malformed");
+	else if (k->drain != NULL)
+		k->drain(k->drain_arg, upstream, server, on);
+}
+
 /* ---- the link ---- */
 
 static void
@@ -723,6 +746,8 @@ on_message(void *arg, uint32_t type, uint64_t id, const void *body, size_t n,
 		take_known(k, id);
 	else if (type == KEEP_RELEASED_OK)
 		take_released_ok(k, id);
+	else if (type == KEEP_DRAIN)
+		take_drain(k, unpack_of(body, n));
 	else
 		take_answer(k, type, id, unpack_of(body, n));
 }

@@ -39,6 +39,10 @@ typedef void keep_counted(void *arg, bool ok, uint32_t count);
 typedef void keep_release(void *arg, const struct keep_job *, uint64_t job,
     int fd, uint64_t size);
 
+/* An operator takes a server out of use (on), or back; server "": all. */
+typedef void keep_drain(void *arg, struct pn_str upstream,
+    struct pn_str server, bool on);
+
 #define KEEP_GRACE_MS 3000
 /* A keeper that is alive and does not answer. Less than the ten minutes that
  * a client waits for the reply to its dot (RFC 5321 4.5.3.2.6). */
@@ -48,6 +52,7 @@ struct keep *keep_new(struct loop *, int sock);
 void keep_free(struct keep *);
 void keep_attach(struct keep *, int sock);
 void keep_on_release(struct keep *, keep_release *, void *arg);
+void keep_on_drain(struct keep *, keep_drain *, void *arg);
 
 /*
  * type: KEEP_QUARANTINE or KEEP_MAILDIR, with KEEP_AGAIN if an earlier process

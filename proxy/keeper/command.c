@@ -193,6 +193,21 @@ drain(struct keeper *k, struct control_call *call, const json_t *request)
 	ask_master(k, call, MASTER_STOP, MASTER_STOPPING);
 }
 
+/* ---- what the workers are told ---- */
+
+static void
+upstream_drain(struct keeper *k, struct control_call *call, const json_t *request)
+{
+	drain_ask(k, call, request, true);
+}
+
+static void
+upstream_resume(
+    struct keeper *k, struct control_call *call, const json_t *request)
+{
+	drain_ask(k, call, request, false);
+}
+
 /* ---- what the keeper knows itself ---- */
 
 static struct pn_str
@@ -339,6 +354,8 @@ command_ask(void *arg, struct control_call *call, const char *cmd,
 		    const json_t *);
 	} commands[] = { { "status", status }, { "reload", reload },
 		{ "drain", drain },
+		{ "upstream.drain", upstream_drain },
+		{ "upstream.resume", upstream_resume },
 		{ "explain", explain }, { "history", ask_history },
 		 { "quarantine.list", list },
 		{ "quarantine.show", show }, { "quarantine.release", release },

@@ -77,6 +77,7 @@ struct keeper {
 	LIST_HEAD(, link) links;
 	LIST_HEAD(, release) releases;
 	LIST_HEAD(, question) questions;
+	TAILQ_HEAD(, order) orders; /* drain.c's */
 	LIST_HEAD(, asked_history) searches;
 };
 
@@ -99,6 +100,12 @@ control_ask command_ask;
 bool command_master_said(struct keeper *, uint32_t type, uint64_t id,
     struct unpack);
 void command_master_gone(struct keeper *);
+
+/* drain.c: a server, or all of an upstream's, out of use or back. */
+void drain_ask(struct keeper *, struct control_call *, const json_t *request,
+    bool drain);
+void drain_link_new(struct keeper *, const struct link *);
+void drain_forget_all(struct keeper *);
 
 /* release.c */
 void release_start(struct keeper *, struct pn_str id, struct control_call *);

@@ -314,6 +314,7 @@ keeper_add_worker(struct keeper *k, int sock, unsigned worker,
 	l->stats = metrics_source_new(k->metrics, worker, generation);
 	l->ipc = ipc_new(k->loop, sock, &ops, l);
 	LIST_INSERT_HEAD(&k->links, l, next);
+	drain_link_new(k, l);
 	release_link_new(k, l);
 }
 
@@ -523,6 +524,7 @@ keeper_new(struct loop *l, const struct keeper_start *start, struct error *e)
 	LIST_INIT(&k->releases);
 	LIST_INIT(&k->questions);
 	LIST_INIT(&k->searches);
+	TAILQ_INIT(&k->orders);
 	assign_events(k);
 	if (open_state(k, e) < 0) {
 		keeper_free(k);
@@ -563,6 +565,7 @@ keeper_free(struct keeper *k)
 	http_free(k->http);
 	control_free(k->control); /* first: nobody is answered any more */
 	ask_history_free_all(k);
+	drain_forget_all(k);
 	while ((q = LIST_FIRST(&k->questions)) != NULL) {
 		LIST_REMOVE(q, next);
 		free(q);

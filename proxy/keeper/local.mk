@@ -4,6 +4,7 @@ libkeeper_la_SOURCES = \
 	proxy/keeper/ask_history.c \
 	proxy/keeper/command.c \
 	proxy/keeper/control.c proxy/keeper/control.h \
+	proxy/keeper/drain.c \
 	proxy/keeper/db.c proxy/keeper/db.h \
 	proxy/keeper/files.c proxy/keeper/files.h \
 	proxy/keeper/history.c proxy/keeper/history.h \

@@ -12,6 +12,11 @@
  *   status                the master's object and what the keeper counts
  *   reload                read the configuration again
  *   drain                 end when every session has; answered at once
+ *   upstream.drain        no new mail for the server "server" of the upstream
+ *                         "upstream", as status calls them; for all of its
+ *                         servers without "server". Until the next reload
+ *   upstream.resume       it gets mail again; all: those that are not written
+ *                         with drain
  *   explain ID            history or quarantine: "message" with its "trace"
  *   history               "messages", newest first, and "more": true where
  *                         there are others behind the limit. All members may

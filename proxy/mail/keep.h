@@ -40,10 +40,13 @@ enum keep_type {
 	KEEP_COUNTED,        /* keeper -> worker: u64 value (two's complement),
 				u64 ms since its first add */
 	KEEP_RELEASED_OK,    /* keeper -> worker; id = job: committed, forget it */
-	KEEP_RELEASE_KNOWN   /* keeper -> worker; id = job: do you have it? Who
+	KEEP_RELEASE_KNOWN,  /* keeper -> worker; id = job: do you have it? Who
 				is at it says nothing; who is done tells again;
 				who never heard of it says _RELEASED with no
 				recipients */
+	KEEP_DRAIN           /* keeper -> worker: str upstream, str server ("": all
+				of them), u8: 1 no new mail goes there, 0 it
+				does again; not answered */
 };
 /*
  * Or'ed to KEEP_QUARANTINE and KEEP_MAILDIR: an earlier keeper died with this

@@ -93,7 +93,7 @@ add_server(struct hop *hop, const struct smtp_server *conf)
 	s->addr_len = conf->addr_len;
 	s->priority = conf->priority;
 	s->weight = conf->weight;
-	s->draining = conf->drain;
+	s->draining = s->drained = conf->drain;
 	show(s, false);
 }
 
@@ -169,6 +169,7 @@ hop_server(struct hop *hop, const char *host,
 		s->addr_len = n;
 		s->name = s->text = text_of(host, addr);
 		s->host = s->own_host = xstrdup(host);
+		s->draining = hop->draining;
 		show(s, false);
 		if (!hop->conf->mx)
 			keep_tell_stats(hop->smtp->keep);
@@ -370,6 +371,39 @@ server_answered(struct server *s, const struct keywords *k)
 	    s->hop->conf->name, s->name,
 	    (unsigned long long)lasted_ms / 1000);
 	keep_tell_stats(smtp->keep);
+}
+
+static void
+set_draining(struct server *s, bool on)
+{
+	if (s->draining == on)
+		return;
+	s->draining = on;
+	if (on)
+		kept_empty(&s->kept);
+	else if (!s->away)
+		look_after(s);
+	show(s, false);
+	log_info("", "server", "upstream=%s server=%s state=%s",
+	    s->hop->conf->name, s->name, on ? "draining" : "resumed");
+}
+
+void
+hop_drain(struct hop *hop, struct pn_str name, bool on)
+{
+	struct server *s;
+
+	if (hop->conf->n_servers == 0)
+		return; /* the world's, or a maildir */
+	if (name.n == 0)
+		hop->draining = on;
+	TAILQ_FOREACH (s, &hop->servers, next)
+		if (name.n == 0)
+			set_draining(s, on || s->drained);
+		else if (pn_str_eq(pn_str_of(s->name), name))
+			set_draining(s, on);
+	learn(hop);
+	keep_tell_stats(hop->smtp->keep);
 }
 
 static void

@@ -36,7 +36,8 @@ struct server {
 	socklen_t addr_len;
 	unsigned priority;      /* the lowest first */
 	unsigned weight;        /* among those of one priority */
-	bool draining;          /* gets no new mail */
+	bool draining;          /* gets no new mail, */
+	bool drained;           /* ... as it is written */
 	struct keywords known;  /* what it last announced */
 	bool wants_ehlo;        /* before XCLIENT */
 	bool breaks_tls;        /* said in the log: a handshake failed, and it
@@ -65,6 +66,7 @@ struct hop {
 	struct smtp *smtp;
 	struct servers servers; /* those found by name last, by use */
 	unsigned n_found;
+	bool draining;          /* as are servers that are yet to be found */
 	struct tls_client *tls; /* NULL: no TLS, or it could not be made */
 	struct keywords known;  /* what all of them announce, as far as known */
 	uint64_t seed;          /* of the draws among servers */
@@ -79,6 +81,9 @@ struct hop {
 void hop_init(struct hop *, struct smtp *, const struct smtp_upstream *,
     void (*probed)(struct hop *));
 void hop_fini(struct hop *);
+/* Its server of that name ("": all) gets no new mail, or again; all: those do
+ * that are not written with drain. */
+void hop_drain(struct hop *, struct pn_str server, bool on);
 /* No connection waits for a mail, and none will. */
 void hop_close_kept(struct hop *);
 /* Some of its servers are written by name. */

@@ -81,7 +81,8 @@ kept_give(struct upstream *u)
 
 	if (u == NULL)
 		return;
-	if (!upstream_may_serve(u) || u->server->kept.closed) {
+	if (!upstream_may_serve(u) || u->server->kept.closed ||
+	    u->server->draining) {
 		upstream_free(u);
 		return;
 	}
@@ -149,11 +150,17 @@ kept_warm(struct hop *hop)
 }
 
 void
-kept_close(struct kept *k)
+kept_empty(struct kept *k)
 {
 	struct upstream *u;
 
-	k->closed = true;
 	while ((u = TAILQ_FIRST(&k->all)) != NULL)
 		drop(u);
+}
+
+void
+kept_close(struct kept *k)
+{
+	k->closed = true;
+	kept_empty(k);
 }

@@ -38,6 +38,8 @@ struct upstream *kept_take(struct server *, struct pn_str helo);
 void kept_give(struct upstream *);
 /* As many as `warm` says shall wait at this hop's servers for the next mails. */
 void kept_warm(struct hop *);
+/* All are closed. */
+void kept_empty(struct kept *);
 /* All are closed, and from now on those that are given, too. */
 void kept_close(struct kept *);
 

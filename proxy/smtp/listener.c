@@ -179,6 +179,18 @@ on_drained(int fd, short what, void *arg)
 	s->drained(s->drained_arg);
 }
 
+/* An operator's order, by the keeper. */
+static void
+on_drain_order(void *arg, struct pn_str upstream, struct pn_str server, bool on)
+{
+	struct smtp *s = arg;
+
+	MUST_BE(s, SMTP);
+	for (size_t i = 0; i < s->conf->n_upstreams; i++)
+		if (pn_str_eq(pn_str_of(s->hops[i].conf->name), upstream))
+			hop_drain(&s->hops[i], server, on);
+}
+
 struct smtp *
 smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
     struct engine *engine, struct keep *keep, struct spool_pool *pool,
@@ -212,6 +224,8 @@ smtp_new(struct loop *loop, const struct smtp_conf *conf, const int *sockets,
 		init_listener(s, i, sockets[i]);
 	starttls_open(s);
 	release_register(s);
+	if (keep != NULL)
+		keep_on_drain(keep, on_drain_order, s);
 	return s;
 }
 

@@ -348,6 +348,14 @@ keep_on_release(struct keep *k, keep_release *f, void *arg)
 }
 
 void
+keep_on_drain(struct keep *k, keep_drain *f, void *arg)
+{
+	(void)k;
+	(void)f;
+	(void)arg;
+}
+
+void
 keep_released(struct keep *k, uint64_t job, const struct keep_outcome *o)
 {
 	(void)k;

@@ -33,6 +33,7 @@ INTEGRATION = tests/dialogs/daemon.py tests/integration/milter_peers.py \
 	tests/integration/cli.py \
 	tests/integration/operators_day.py \
 	tests/integration/doctor.py \
+	tests/integration/drain.py \
 	tests/integration/logs.py \
 	tests/integration/release.py \
 	tests/integration/release_retry.py \

@@ -15,6 +15,7 @@
 
 #include "base/ipc.h"
 #include "base/log.h"
+#include "engine/count.h"
 #include "engine/keep.h"
 #include "keeper/keeper.h"
 #include "mail/parcel.h"
@@ -813,6 +814,93 @@ begin_release(struct town *t, struct door *d)
 	return s;
 }
 
+struct drained {
+	unsigned n;
+	bool on;
+	char upstream[40], server[40];
+};
+
+static void
+on_drain(void *arg, struct pn_str upstream, struct pn_str server, bool on)
+{
+	struct drained *d = arg;
+
+	d->n++;
+	d->on = on;
+	(void)snprintf(d->upstream, sizeof(d->upstream), "%.*s",
+	    PN_STR_ARG(upstream));
+	(void)snprintf(
+	    d->server, sizeof(d->server), "%.*s", PN_STR_ARG(server));
+}
+
+static void
+assert_ordered(struct town *t, const char *question, int exit)
+{
+	struct buf b = { 0 };
+	json_t *answer = ask(t, question, &b);
+
+	assert_int_equal(number(answer, "exit"), exit);
+	json_decref(answer);
+	buf_fini(&b);
+	turn(t);
+}
+
+/* Of the same generation: it does as those beside it were told. */
+static struct keep *
+another_worker(struct town *t, unsigned generation, struct drained *d)
+{
+	struct error e;
+	struct keep *k;
+	int link[2];
+
+	assert_int_equal(ipc_pair(link, &e), 0);
+	k = keep_new(t->loop, link[0]);
+	keep_on_drain(k, on_drain, d);
+	keeper_add_worker(t->keeper, link[1], 7, generation, true);
+	turn(t);
+	return k;
+}
+
+static void
+who_comes_later_hears_what_is_drained(void **state)
+{
+	struct town *t = *state;
+	struct drained d = { 0 }, late = { 0 }, next = { 0 };
+	struct count c;
+	struct keep *k;
+
+	count_init(&c, keep_stats(t->keep));
+	stat_set(count_server(&c, "mta", "x:25", "up"), 1);
+	stat_set(count_server(&c, "mta", "gone:25", "up"), 0);
+	keep_tell_stats(t->keep);
+	keep_on_drain(t->keep, on_drain, &d);
+	turn(t);
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\"}\n", EX_USAGE);
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\",\"upstream\":"
+	    "\"other\"}\n", EX_NOINPUT);
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\",\"upstream\":\"mta\","
+	    "\"server\":\"gone:25\"}\n", EX_NOINPUT);
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\",\"upstream\":\"mta\","
+	    "\"server\":1}\n", EX_USAGE);
+	assert_int_equal(d.n, 0);
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\",\"upstream\":\"mta\","
+	    "\"server\":\"x:25\"}\n", 0);
+	assert_true(d.n == 1 && d.on);
+	assert_string_equal(d.upstream, "mta");
+	assert_string_equal(d.server, "x:25");
+	keep_free(another_worker(t, 1, &late));
+	assert_true(late.n == 1 && late.on);
+	/* The last word on all of them is the only one. */
+	assert_ordered(t, "{\"cmd\":\"upstream.resume\",\"upstream\":"
+	    "\"mta\"}\n", 0);
+	assert_true(d.n == 2 && !d.on && d.server[0] == '\0');
+	k = another_worker(t, 1, &late);
+	assert_true(late.n == 2 && !late.on);
+	keep_free(another_worker(t, 2, &next));
+	assert_int_equal(next.n, 0); /* it begins as it is configured */
+	keep_free(k);
+}
+
 static void
 a_release_is_relayed_and_committed(void **state)
 {
@@ -1322,6 +1410,7 @@ main(void)
 		TEST(history_is_asked_for),
 		TEST(who_searches_may_leave),
 		TEST(the_master_is_asked),
+		TEST(who_comes_later_hears_what_is_drained),
 		TEST(a_release_is_relayed_and_committed),
 		TEST(where_there_is_no_next_hop_it_stays),
 		TEST(a_milter_is_given_no_release),
