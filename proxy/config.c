@@ -316,8 +316,8 @@ config_each(const struct config *c, config_take *take, void *arg)
 	modules_each(&c->modules, take, arg);
 }
 
-int
-config_wrap_place(const struct lex_pos *at, struct error *e)
+static int
+wrap(const struct lex_pos *at, struct error *e)
 {
 	return error_wrap(e, "%s:%u:%u", at->file, at->line, at->column);
 }
@@ -328,8 +328,15 @@ config_wrap(const struct config_origins *o, const char *name, struct error *e)
 	for (size_t i = 0; top_table[i].name != NULL; i++)
 		if (strcmp(top_table[i].name, name) == 0 &&
 		    o->top.at[i].line != 0)
-			return config_wrap_place(&o->top.at[i], e);
+			return wrap(&o->top.at[i], e);
 	return -1;
+}
+
+int
+config_wrap_listener(const struct config_origins *o, bool milter, size_t i,
+    struct error *e)
+{
+	return wrap(milter ? &o->milters[i].at : &o->listeners[i].at, e);
 }
 
 void

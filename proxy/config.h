@@ -91,9 +91,10 @@ struct config_line {
  * without a name. */
 void config_each(const struct config *, config_take *, void *arg);
 /* file:line:column before what went wrong with a setting, unless that is a
- * default; or with what is written there. Both return -1. */
+ * default; or with the ith listener of a door. Both return -1. */
 int config_wrap(const struct config_origins *, const char *name, struct error *);
-int config_wrap_place(const struct lex_pos *, struct error *);
+int config_wrap_listener(const struct config_origins *, bool milter, size_t i,
+    struct error *);
 /* The settings in force, as a postern.conf that reads to the same. */
 void config_print(const struct config *, struct buf *);
 

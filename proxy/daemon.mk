@@ -19,7 +19,7 @@ libconfig_la_LIBADD = libsmtp.la
 libconfig_la_CPPFLAGS = $(AM_CPPFLAGS) -DPKGLIBDIR='"$(pkglibdir)"'
 libpolicy_la_SOURCES = \
 	proxy/policy.c proxy/policy.h \
-	proxy/policy_names.c proxy/policy_names.h \
+	proxy/policy_names.c \
 	proxy/check.c proxy/check.h \
 	proxy/users.c proxy/users.h
 libmaster_la_SOURCES = \

@@ -14,7 +14,6 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "proxy/endpoint.h"
-#include "proxy/setting.h"
 
 #define BACKLOG 1024
 
@@ -238,14 +237,12 @@ spot(const struct doors *d, size_t i)
 static int
 wrap(const struct doors *d, size_t i, struct error *e)
 {
-	const struct config_origins *o = d->origins;
+	bool milter = is_milter(d, i);
 
-	if (o == NULL)
+	if (d->origins == NULL)
 		return -1;
-	return config_wrap_place(is_milter(d, i)
-				     ? &o->milters[i - count_smtp(d)].at
-				     : &o->listeners[i].at,
-	    e);
+	return config_wrap_listener(
+	    d->origins, milter, milter ? i - count_smtp(d) : i, e);
 }
 
 static bool

@@ -15,7 +15,6 @@
 #include "proxy/listen.h"
 #include "proxy/master.h"
 #include "proxy/policy.h"
-#include "proxy/policy_names.h"
 #include "proxy/running.h"
 #include "proxy/single.h"
 

@@ -12,7 +12,6 @@
 #include "base/suggest.h"
 #include "proxy/config_milter.h"
 #include "filters/builtin.h"
-#include "proxy/policy_names.h"
 #include "proxy/setting.h"
 
 /* Address space until it is sealed: patterns' text, rules, maps, settings. */

@@ -44,7 +44,10 @@ bool policy_is_transparent(const struct policy *);
 /* In the process that loaded it alone. */
 void policy_free(const struct policy *);
 
-/* What posternd -t -v says: each setting in force, then each rule. */
+/* What posternd -t warns of (policy_names.c), certificates that expire among it:
+ * each with its line, into b, and how many. */
+size_t policy_warn(const struct policy *, struct buf *b);
+/* What posternd -t -v says, those warnings among it: each setting in force, then each rule. */
 void policy_describe(const struct policy *, struct buf *);
 
 #endif

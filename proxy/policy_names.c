@@ -3,7 +3,7 @@
  * upstream may wait for its day, and a policy may be written for several hosts.
  * Called by main.c and policy.c.
  */
-#include "proxy/policy_names.h"
+#include "proxy/policy.h"
 
 #include <stdlib.h>
 

@@ -20,7 +20,7 @@ main	proxy/main.c
 master	proxy/master.[ch] proxy/single.[ch] proxy/child.[ch] proxy/listen.[ch] proxy/users.[ch] proxy/notify.[ch] proxy/generation.[ch] proxy/spawn.[ch] proxy/reload.[ch] proxy/running.[ch] proxy/watch.[ch]
 worker	proxy/worker.[ch]
 check	proxy/check.[ch]
-policy	proxy/policy.[ch] proxy/config.[ch] proxy/config_blocks.[ch] proxy/config_keeper.[ch] proxy/config_limits.[ch] proxy/config_listen.[ch] proxy/config_loop.[ch] proxy/config_milter.[ch] proxy/config_tls.[ch] proxy/config_route.[ch] proxy/config_values.[ch] proxy/setting.[ch] proxy/endpoint.[ch] proxy/modules.[ch]
+policy	proxy/policy.[ch] proxy/policy_names.c proxy/config.[ch] proxy/config_blocks.[ch] proxy/config_keeper.[ch] proxy/config_limits.[ch] proxy/config_listen.[ch] proxy/config_loop.[ch] proxy/config_milter.[ch] proxy/config_tls.[ch] proxy/config_route.[ch] proxy/config_values.[ch] proxy/setting.[ch] proxy/endpoint.[ch] proxy/modules.[ch]
 base	proxy/base/*.[ch]
 mail	proxy/mail/*.[ch]
 pool	proxy/inspect/pool.[ch]
@@ -38,7 +38,7 @@ rules	rules/*.[ch]
 # Group, then which headers it may include besides its own folder's. pn_str.h
 # is the floor under everything.
 arrows='
-main	proxy/master.h proxy/listen.h proxy/running.h proxy/single.h proxy/check.h proxy/policy.h proxy/config_tls.h base/*
+main	proxy/master.h proxy/listen.h proxy/running.h proxy/single.h proxy/check.h proxy/policy.h base/*
 master	proxy/worker.h proxy/check.h proxy/policy.h proxy/config.h proxy/endpoint.h milter/* inspect/* keeper/* engine/* mail/* base/*
 worker	proxy/child.h proxy/users.h proxy/policy.h proxy/config.h keeper/keeper.h smtp/* milter/* engine/* inspect/* mail/* base/*
 check	proxy/users.h proxy/policy.h engine/* inspect/* rules/* mail/* base/*
