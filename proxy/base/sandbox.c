@@ -303,10 +303,9 @@ seccomp_inspector(struct error *e)
 	static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write),
 		SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close),
 		SCMP_SYS(close_range), SCMP_SYS(munmap), SCMP_SYS(mremap),
-		SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(setitimer),
+		SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(rt_sigreturn),
 		/* where it is not in the vDSO */
-		SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),
-		SCMP_SYS(exit_group),
+		SCMP_SYS(clock_gettime), SCMP_SYS(exit), SCMP_SYS(exit_group),
 		/* abort(3): to die of SIGABRT, not of the sandbox */
 		SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid), SCMP_SYS(gettid) };
 	/* Libraries look for files and live without. */

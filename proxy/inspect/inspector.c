@@ -8,6 +8,9 @@
  * answers) as long as this code still runs; when it does not, the process dies
  * and the worker's pool reads the id. Nothing is logged from inside the
  * sandbox, nothing is kept from one message to the next but memory.
+ *
+ * The deadline is the worker's: it has the master kill us (pool.c). Should
+ * both be gone while a message keeps us busy, our own clock ends it.
  */
 #include "inspect/inspector.h"
 
@@ -42,11 +45,11 @@ struct inspector {
 	const struct inspect_conf *conf;
 	struct inspect_channel *channel;
 	int sock;
-	bool armed; /* a deadline kills: not with --single */
 	struct rules_run *run;
 	struct arena *arena; /* of the message */
 	struct buf answer;
 	char *frame; /* IPC_MAX */
+	_Atomic uint64_t at; /* the last request that was begun */
 };
 
 /* ---- the channel ---- */
@@ -165,16 +168,6 @@ look(struct inspector *in, struct pn_str raw, struct findings *f)
 		f->defects |= PN_DEFECT_LIMIT;
 }
 
-static void
-deadline(const struct inspector *in, uint64_t ms)
-{
-	struct itimerval t = { .it_value = { (time_t)(ms / 1000),
-				   (suseconds_t)(ms % 1000 * 1000) } };
-
-	if (in->armed)
-		(void)setitimer(ITIMER_REAL, &t, NULL); /* cannot fail */
-}
-
 /* The message's bytes, wherever they are; false: not a request of ours. */
 static bool
 find_bytes(const struct inspector *in, struct unpack *u, struct pn_str *raw)
@@ -256,9 +249,8 @@ inspector_turn(struct inspector *in)
 	u = unpack_of(in->frame, (size_t)n);
 	must(type == INSPECT_REQUEST && find_bytes(in, &u, &raw));
 	atomic_store(in->channel->working_on, id);
-	deadline(in, in->conf->deadline_ms);
+	atomic_store(&in->at, id);
 	inspect(in, raw);
-	deadline(in, 0);
 	if (ipc_write(in->sock, INSPECT_ANSWER, id, buf_data(&in->answer),
 		buf_len(&in->answer), -1, &e) < 0)
 		return false;
@@ -300,6 +292,39 @@ warm_up(struct inspector *in)
 	inspect(in, PN_STR_V(mail));
 }
 
+/* The process's own: a handler is given nothing. */
+static const struct inspector *ticking;
+
+/* The same message as at the last tick has had a deadline's time of the
+ * processor, and nobody waits for it any more. */
+static void
+on_tick(int sig)
+{
+	static uint64_t last;
+	uint64_t id = atomic_load(&ticking->at);
+
+	(void)sig;
+	if (id != 0 && id == last)
+		abort();
+	last = id;
+}
+
+/* Ticks of processor time: none while there is nothing to do. */
+static void
+start_clock(const struct inspector *in)
+{
+	uint64_t ms = in->conf->deadline_ms;
+	const struct timeval t = { (time_t)(ms / 1000),
+		(suseconds_t)(ms % 1000 * 1000) };
+	const struct itimerval each = { t, t };
+	const struct sigaction tick = { .sa_handler = on_tick,
+		.sa_flags = SA_RESTART };
+
+	ticking = in;
+	must(sigaction(SIGPROF, &tick, NULL) == 0);
+	must(setitimer(ITIMER_PROF, &each, NULL) == 0);
+}
+
 /* What else was open in the master is none of its business. */
 static int
 keep_only(int sock)
@@ -323,7 +348,6 @@ settle_signals(void)
 
 	for (size_t i = 0; i < PN_COUNT(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
-	(void)signal(SIGALRM, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -353,11 +377,11 @@ inspector_main(
 	if (sandbox_seal_code(&e) < 0)
 		cannot(e.text);
 	in = inspector_new(conf, ch, sock);
+	start_clock(in);
 	warm_up(in);
 	if (sandbox_inspector(conf->max_memory, &e) < 0)
 		cannot(e.text);
 	must(keep_only(sock) == 0); /* last: up to here it can log */
-	in->armed = true;
 	while (inspector_turn(in))
 		;
 	_exit(0);

@@ -35,7 +35,6 @@
 #define OUTSTANDING 16 /* sent and unanswered at most; deeper gains nothing */
 #define DEATHS 3       /* seen by an innocent before it is tried alone */
 #define DOWN_MS (30 * 1000) /* without an inspector */
-#define GRACE_MS 1000	    /* the inspector's own timer comes first */
 #define NO_SLOT UINT32_MAX
 
 enum place { JOB_WAITING, JOB_SENT, JOB_FINISHED };
@@ -268,8 +267,7 @@ watch(struct pool *p)
 		(void)event_del(&p->overdue);
 	else
 		must(event_add(&p->overdue,
-			 loop_timeout(
-			     p->loop, p->conf->deadline_ms + GRACE_MS)) == 0);
+			 loop_timeout(p->loop, p->conf->deadline_ms)) == 0);
 }
 
 /* False: nothing more can be sent now. */
