@@ -21,8 +21,6 @@ struct host {
 	uint32_t room;             /* of result.facts */
 	uint32_t *start;           /* [n_ranks + 1] where each thing's facts begin */
 	uint32_t n_ranks;          /* things of all kinds, and the message */
-	int64_t raw, header, text, html, hidden; /* facts served from the
-					    view, or -1 */
 	size_t given;              /* bytes of what this module gave */
 	bool too_much;
 	struct {                   /* the last value found, for the nth after it */
@@ -313,16 +311,16 @@ get(void *arg, uint32_t fact, uint32_t thing, struct pn_str key, unsigned nth,
 	if (f->of_thing != (thing != RULES_MESSAGE) ||
 	    (f->of_thing && thing >= h->result.things[f->thing].n))
 		return;
-	if (fact == h->header) {
+	if (fact == h->chain->header) {
 		get_header(h, key, nth, out);
-	} else if (fact == h->raw) {
+	} else if (fact == h->chain->raw) {
 		out->state = nth == 0 ? VALUE_KNOWN : VALUE_ABSENT;
 		out->str = h->view->raw;
-	} else if (fact == h->text) {
+	} else if (fact == h->chain->text) {
 		get_text(h, texts_seen, nth, out);
-	} else if (fact == h->html) {
+	} else if (fact == h->chain->html) {
 		get_text(h, texts_source, nth, out);
-	} else if (fact == h->hidden) {
+	} else if (fact == h->chain->hidden) {
 		get_text(h, texts_hidden, nth, out);
 	} else if (fact == FACT_MIME_AMBIGUOUS) {
 		out->state = nth == 0 ? VALUE_KNOWN : VALUE_ABSENT;
@@ -374,11 +372,6 @@ host_run(struct view *v, const struct chain *chain)
 	r = &h->result;
 	h->view = v;
 	h->chain = chain;
-	h->raw = chain_find(chain, "raw");
-	h->header = chain_find(chain, "header");
-	h->text = chain_find(chain, "text");
-	h->html = chain_find(chain, "html");
-	h->hidden = chain_find(chain, "text.hidden");
 	h->last.fact = UINT32_MAX;
 	r->troubles = arena_alloc(v->arena,
 	    chain->n_modules * sizeof(*r->troubles));

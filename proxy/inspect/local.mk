@@ -13,6 +13,8 @@ libinspect_la_SOURCES = \
 	proxy/inspect/entity.c \
 	proxy/inspect/entity.h \
 	proxy/inspect/entity_names.c \
+	proxy/inspect/find.c \
+	proxy/inspect/find.h \
 	proxy/inspect/findings.c \
 	proxy/inspect/findings.h \
 	proxy/inspect/format.c \

@@ -181,10 +181,12 @@ pn_wanted(struct pn_mail *m, const char *name)
 {
 	const struct chain_fact *f = pn_mail_declared(m, name);
 
+	if (f != NULL)
+		return f->wanted;
 	for (unsigned i = 0; i < THINGS; i++)
 		if (strcmp(thing_names[i], name) == 0)
 			return m->chain->wanted[i];
-	return f != NULL && f->wanted;
+	return false;
 }
 
 static void

@@ -1,6 +1,8 @@
 /* type - see type.h. */
 #include "inspect/type.h"
 
+#include "inspect/find.h"
+
 const char type_executable[] = "executable", type_script[] = "script",
 	   type_zip[] = "zip", type_rar[] = "rar",
 	   type_sevenzip[] = "sevenzip", type_gzip[] = "gzip",
@@ -79,18 +81,34 @@ static const struct signature {
 static bool
 is_control(unsigned char c)
 {
-	return (c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' &&
-		   c != 27 && c != 26) ||
-	    c == 127;
+	return ((c < ' ') & (c != '\t') & (c != '\n') & (c != '\r') &
+		   (c != '\f') & (c != 27) & (c != 26)) |
+	    (c == 127);
 }
 
+/* In blocks, without a branch inside: a compiler takes many bytes at once. */
 static bool
 has_control(struct pn_str s)
 {
+	enum { BLOCK = 64 };
+	unsigned char any = 0;
+
+	for (; s.n >= BLOCK && any == 0; s = pn_str_sub(s, BLOCK, s.n))
+		for (size_t i = 0; i < BLOCK; i++)
+			any |= is_control((unsigned char)s.p[i]);
+	for (size_t i = 0; i < s.n && any == 0; i++)
+		any |= is_control((unsigned char)s.p[i]);
+	return any != 0;
+}
+
+static unsigned
+sum_of(struct pn_str s)
+{
+	unsigned sum = 0;
+
 	for (size_t i = 0; i < s.n; i++)
-		if (is_control((unsigned char)s.p[i]))
-			return true;
-	return false;
+		sum += (unsigned char)s.p[i];
+	return sum;
 }
 
 /* The header's sum, counted with blanks where it stands itself: so the
@@ -98,19 +116,20 @@ has_control(struct pn_str s)
 bool
 type_is_tar(struct pn_str s)
 {
-	unsigned sum = 8 * ' ', want = 0;
+	unsigned want = 0;
 	size_t i = 148;
 
 	if (s.n < 512)
 		return false;
+	if (pn_str_starts(pn_str_sub(s, 257, 5), PN_STR_V("ustar")))
+		return true;
 	while (i < 156 && s.p[i] == ' ')
 		i++;
 	for (; i < 156 && s.p[i] >= '0' && s.p[i] <= '7'; i++)
 		want = want * 8 + (unsigned)(s.p[i] - '0');
-	for (i = 0; i < 512; i++)
-		sum += i >= 148 && i < 156 ? 0 : (unsigned char)s.p[i];
-	return sum == want || pn_str_starts(pn_str_sub(s, 257, 5),
-	    PN_STR_V("ustar"));
+	/* No text, nearly always, has a number there. */
+	return want != 0 && want == 8 * ' ' + sum_of(pn_str_sub(s, 0, 148)) +
+	    sum_of(pn_str_sub(s, 156, 512 - 156));
 }
 
 /*
@@ -205,7 +224,7 @@ type_of(struct pn_str s)
 	if (type_is_tar(s))
 		return type_other;
 	/* Readers of PDF look for its mark in the first 1,024 bytes. */
-	if (memmem(s.p, s.n < 1024 ? s.n : 1024, "%PDF-", 5) != NULL)
+	if (find_word(pn_str_sub(s, 0, 1024), PN_STR_V("%PDF-")) != NULL)
 		return type_pdf;
 	kind = text_kind(s);
 	if (kind != NULL)

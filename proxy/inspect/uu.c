@@ -7,7 +7,7 @@
  */
 #include "inspect/uu.h"
 
-#define RARE 64 /* times a letter is looked for */
+#include "inspect/find.h"
 
 /* Is line (without its end) uuencoded data? *last: the empty one. */
 static bool
@@ -141,25 +141,6 @@ begins(const struct uu *u, struct pn_str s, struct pn_str *name, size_t *size,
 
 	return first && s.n >= 7 && s.p[5] != '\0' &&
 	    strchr(" \t-", s.p[5]) != NULL && uu_begin(s, name, size, base64);
-}
-
-/* As memmem(), which is slower than memchr() where the word's first letter is
- * rare, and the faster where it is not. */
-static const char *
-find_word(struct pn_str s, struct pn_str word)
-{
-	const char *p;
-
-	for (int tries = 0; s.n >= word.n && tries < RARE; tries++) {
-		p = memchr(s.p, word.p[0], s.n);
-		if (p == NULL)
-			return NULL;
-		s = pn_str_sub(s, (size_t)(p - s.p), s.n);
-		if (pn_str_starts(s, word))
-			return p;
-		s = pn_str_sub(s, 1, s.n);
-	}
-	return s.n > 0 ? memmem(s.p, s.n, word.p, word.n) : NULL;
 }
 
 bool

@@ -281,12 +281,14 @@ add_module(struct chain *c, const struct chain_module *module, struct arena *a,
 	*m = *module;
 	if (m->timeout_ms == 0)
 		m->timeout_ms = CHAIN_TIMEOUT_MS;
+	m->first_fact = c->n_facts;
 	c->n_modules++;
 	if (make_settings(m, a, e) < 0)
 		return -1;
 	for (const struct pn_fact_decl *d = f->facts; d && d->name; d++)
 		if (add_fact(c, index, d, a, e) < 0)
 			return -1;
+	m->n_facts = c->n_facts - m->first_fact;
 	return 0;
 }
 
@@ -348,6 +350,11 @@ chain_build_from(struct chain *c, const struct chain_module *modules,
 	for (size_t i = 0; i < n_modules; i++)
 		if (add_module(c, &modules[i], a, e) < 0)
 			return -1;
+	c->raw = chain_find(c, "raw");
+	c->header = chain_find(c, "header");
+	c->text = chain_find(c, "text");
+	c->html = chain_find(c, "html");
+	c->hidden = chain_find(c, "text.hidden");
 	return 0;
 }
 

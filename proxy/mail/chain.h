@@ -44,6 +44,7 @@ struct option_key;
 
 struct chain_module {
 	const struct pn_filter *filter;
+	uint32_t first_fact, n_facts; /* in chain.facts */
 	void *settings;           /* in the policy's arena */
 	uint64_t timeout_ms;      /* of all it asks in one stage */
 	enum chain_unavailable on_unavailable;
@@ -66,6 +67,9 @@ struct chain {
 	struct chain_fact *facts;
 	uint32_t n_facts;
 	bool wanted[THINGS];      /* false: no rule counts them */
+	/* Facts that lie in the message itself and are served from there: their
+	 * index, -1 where no module declares one. */
+	int64_t raw, header, text, html, hidden;
 };
 
 /* The core facts, in the order of enum core_fact, come first. */

@@ -75,15 +75,15 @@ pn_value_unknown(void)
 const struct chain_fact *
 pn_mail_declared(const struct pn_mail *m, const char *name)
 {
-	const struct chain *c = m->chain;
+	const struct chain_module *own = &m->chain->modules[m->module];
+	const struct chain_fact *facts = &m->chain->facts[own->first_fact];
 
-	for (uint32_t i = 0; i < c->n_facts; i++)
-		if (c->facts[i].name == name && c->facts[i].module == m->module)
-			return &c->facts[i];
-	for (uint32_t i = 0; i < c->n_facts; i++)
-		if (c->facts[i].module == m->module &&
-		    strcmp(c->facts[i].name, name) == 0)
-			return &c->facts[i];
+	for (uint32_t i = 0; i < own->n_facts; i++)
+		if (facts[i].name == name)
+			return &facts[i];
+	for (uint32_t i = 0; i < own->n_facts; i++)
+		if (strcmp(facts[i].name, name) == 0)
+			return &facts[i];
 	return NULL;
 }
 
