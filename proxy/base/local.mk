@@ -11,6 +11,7 @@ libbase_la_SOURCES = \
 	proxy/base/ipc.c proxy/base/ipc.h \
 	proxy/base/ip.c proxy/base/ip.h \
 	proxy/base/json.c proxy/base/json.h \
+	proxy/base/lanes.h \
 	proxy/base/lex.c proxy/base/lex.h \
 	proxy/base/log.c proxy/base/log.h \
 	proxy/base/loop.c proxy/base/loop.h \

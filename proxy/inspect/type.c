@@ -1,6 +1,7 @@
 /* type - see type.h. */
 #include "inspect/type.h"
 
+#include "base/lanes.h"
 #include "inspect/find.h"
 
 const char type_executable[] = "executable", type_script[] = "script",
@@ -78,27 +79,36 @@ static const struct signature {
 	{ 0, PN_STR("SQLite format 3"), type_other },
 };
 
+/* The control characters that no text has. */
 static bool
-is_control(unsigned char c)
+is_control(char c)
 {
-	return ((c < ' ') & (c != '\t') & (c != '\n') & (c != '\r') &
-		   (c != '\f') & (c != 27) & (c != 26)) |
-	    (c == 127);
+	return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r' &&
+		   c != '\f' && c != 26 && c != 27) ||
+	    c == 127;
 }
 
-/* In blocks, without a branch inside: a compiler takes many bytes at once. */
+static bool
+any_control(lanes c)
+{
+	lanes text = (c == lanes_of('\t')) | (c == lanes_of('\n')) |
+	    (c == lanes_of('\r')) | (c == lanes_of('\f')) |
+	    (c == lanes_of(26)) | (c == lanes_of(27));
+
+	return lanes_any(((c >= lanes_of(0)) & (c < lanes_of(' ')) & ~text) |
+	    (c == lanes_of(127)));
+}
+
 static bool
 has_control(struct pn_str s)
 {
-	enum { BLOCK = 64 };
-	unsigned char any = 0;
-
-	for (; s.n >= BLOCK && any == 0; s = pn_str_sub(s, BLOCK, s.n))
-		for (size_t i = 0; i < BLOCK; i++)
-			any |= is_control((unsigned char)s.p[i]);
-	for (size_t i = 0; i < s.n && any == 0; i++)
-		any |= is_control((unsigned char)s.p[i]);
-	return any != 0;
+	for (; s.n >= LANES; s = pn_str_sub(s, LANES, s.n))
+		if (any_control(lanes_at(s.p)))
+			return true;
+	for (size_t i = 0; i < s.n; i++)
+		if (is_control(s.p[i]))
+			return true;
+	return false;
 }
 
 static unsigned
