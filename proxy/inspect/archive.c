@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "inspect/charset.h"
+#include "inspect/find.h"
 #include "inspect/format.h"
 #include "inspect/part.h"
 #include "inspect/rar.h"
@@ -579,7 +580,7 @@ static bool
 ends_as_zip(struct pn_str s)
 {
 	s = pn_str_sub(s, s.n > TAIL ? s.n - TAIL : 0, TAIL);
-	return s.n > 0 && memmem(s.p, s.n, "PK\5\6", 4) != NULL;
+	return find_word(s, PN_STR_V("PK\5\6")) != NULL;
 }
 
 /* A zip, or what is opened as one; but a tape archive or an image of a disk

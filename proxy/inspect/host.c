@@ -11,6 +11,7 @@
 #include "mail/pn_mail.h"
 
 #define GIVEN_MAX (64u << 20) /* bytes of facts, a module and message */
+#define FACTS_AT_FIRST 32
 #define ALLOC_MAX (64u << 20) /* of pn_alloc(), likewise */
 
 /* What host_run() keeps beside its result. */
@@ -56,7 +57,7 @@ add_fact(struct host *h, uint32_t index, uint32_t thing, const struct value *v)
 	struct host_result *r = &h->result;
 
 	if (r->n_facts == h->room) {
-		uint32_t room = h->room == 0 ? 128 : h->room * 2;
+		uint32_t room = h->room == 0 ? FACTS_AT_FIRST : h->room * 2;
 		struct fact_of *more = arena_alloc(h->view->arena,
 		    room * sizeof(*more));
 

@@ -14,6 +14,7 @@
  * none is the head of another).
  */
 #include "inspect/charset.h"
+#include "inspect/find.h"
 #include "inspect/mime_fields.h"
 #include "inspect/uu.h"
 
@@ -568,8 +569,8 @@ read_text(struct reading *r, const struct place *place, enum encoding how,
 		return;
 	read_uu(r, place, body);
 	read_yenc(r, place, body);
-	if (memmem(body.p, body.n, "(This file must be converted with BinHex",
-		40) != NULL)
+	if (find_word(body, PN_STR_V("(This file must be converted with BinHex")) !=
+	    NULL)
 		note(r->view, PN_DEFECT_LIMIT);
 }
 
