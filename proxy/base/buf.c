@@ -70,19 +70,6 @@ buf_added(struct buf *b, size_t n)
 }
 
 bool
-buf_add(struct buf *b, const void *p, size_t n)
-{
-	char *to = buf_room(b, n);
-
-	if (to == NULL)
-		return false;
-	if (n > 0)
-		memcpy(to, p, n);
-	buf_added(b, n);
-	return true;
-}
-
-bool
 buf_add_str(struct buf *b, struct pn_str s)
 {
 	return buf_add(b, s.p, s.n);
@@ -97,20 +84,21 @@ buf_puts(struct buf *b, const char *cstr)
 bool
 buf_printf(struct buf *b, const char *fmt, ...)
 {
+	size_t here = b->mem != NULL ? b->size - b->end : 0;
 	va_list ap, again;
 	char *to;
 	int n;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(here > 0 ? b->mem + b->end : NULL, here, fmt, ap);
 	va_end(ap);
 	must(n >= 0);
 	to = buf_room(b, (size_t)n + 1);
-	if (to != NULL) {
+	if (to != NULL && (size_t)n >= here)
 		(void)vsnprintf(to, (size_t)n + 1, fmt, again);
+	if (to != NULL)
 		buf_added(b, (size_t)n);
-	}
 	va_end(again);
 	return to != NULL;
 }

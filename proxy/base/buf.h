@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "filters/pn_str.h"
 
@@ -43,8 +44,21 @@ void buf_drop(struct buf *, size_t n);
 /* Room for n more bytes at the end, NULL past the cap; then buf_added(). */
 char *buf_room(struct buf *, size_t n);
 void buf_added(struct buf *, size_t n);
-/* All or nothing; false (and .full) past the cap. */
-bool buf_add(struct buf *, const void *p, size_t n);
+/* All or nothing; false (and .full) past the cap. Inline: what is packed is
+ * added a few bytes at a time. */
+static inline bool
+buf_add(struct buf *b, const void *p, size_t n)
+{
+	char *to = b->mem != NULL && b->max == 0 && n <= b->size - b->end
+	    ? b->mem + b->end : buf_room(b, n);
+
+	if (to == NULL)
+		return false;
+	if (n > 0)
+		memcpy(to, p, n);
+	b->end += n;
+	return true;
+}
 bool buf_add_str(struct buf *, struct pn_str);
 bool buf_puts(struct buf *, const char *cstr);
 bool buf_printf(struct buf *, const char *fmt, ...)

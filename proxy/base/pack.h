@@ -12,10 +12,41 @@
 
 #include "base/buf.h"
 
-void pack_u8(struct buf *, uint8_t);
-void pack_u16(struct buf *, uint16_t);
-void pack_u32(struct buf *, uint32_t);
-void pack_u64(struct buf *, uint64_t);
+/* A full buf says so in .full. */
+static inline void
+pack_number(struct buf *b, uint64_t v, size_t bytes)
+{
+	unsigned char raw[8];
+
+	for (size_t i = 0; i < bytes; i++)
+		raw[i] = (unsigned char)(v >> (8 * i));
+	(void)buf_add(b, raw, bytes);
+}
+
+static inline void
+pack_u8(struct buf *b, uint8_t v)
+{
+	pack_number(b, v, 1);
+}
+
+static inline void
+pack_u16(struct buf *b, uint16_t v)
+{
+	pack_number(b, v, 2);
+}
+
+static inline void
+pack_u32(struct buf *b, uint32_t v)
+{
+	pack_number(b, v, 4);
+}
+
+static inline void
+pack_u64(struct buf *b, uint64_t v)
+{
+	pack_number(b, v, 8);
+}
+
 void pack_str(struct buf *, struct pn_str);
 
 struct unpack {
@@ -29,14 +60,51 @@ unpack_of(const void *p, size_t n)
 {
 	return (struct unpack){ p, n, false };
 }
-uint8_t unpack_u8(struct unpack *);
-uint16_t unpack_u16(struct unpack *);
-uint32_t unpack_u32(struct unpack *);
-uint64_t unpack_u64(struct unpack *);
-/* Points into the message. */
-struct pn_str unpack_str(struct unpack *);
 /* The receiver found a value that cannot be. */
 void unpack_fail(struct unpack *);
+
+static inline uint64_t
+unpack_number(struct unpack *u, size_t bytes)
+{
+	uint64_t v = 0;
+
+	if (u->failed || u->n < bytes) {
+		unpack_fail(u);
+		return 0;
+	}
+	for (size_t i = 0; i < bytes; i++)
+		v |= (uint64_t)u->p[i] << (8 * i);
+	u->p += bytes;
+	u->n -= bytes;
+	return v;
+}
+
+static inline uint8_t
+unpack_u8(struct unpack *u)
+{
+	return (uint8_t)unpack_number(u, 1);
+}
+
+static inline uint16_t
+unpack_u16(struct unpack *u)
+{
+	return (uint16_t)unpack_number(u, 2);
+}
+
+static inline uint32_t
+unpack_u32(struct unpack *u)
+{
+	return (uint32_t)unpack_number(u, 4);
+}
+
+static inline uint64_t
+unpack_u64(struct unpack *u)
+{
+	return unpack_number(u, 8);
+}
+
+/* Points into the message. */
+struct pn_str unpack_str(struct unpack *);
 /* All read, nothing left over, nothing failed. */
 bool unpack_done(const struct unpack *);
 
