@@ -1,4 +1,4 @@
-/* log - see log.h. The two statics are the process's one log, set at start. */
+/* log - see log.h. The static is the process's one log, set at start. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -23,6 +23,8 @@ static struct {
 	bool own;
 	char host[65];
 	char path[4096]; /* of the file; "": it is none */
+	time_t second; /* ... that is in: */
+	char time[24];
 } the_log = { .fd = STDERR_FILENO, .most = LOG_LEVEL_INFO, .own = true };
 
 static int
@@ -138,64 +140,130 @@ log_wants(enum log_level level)
 	return level <= the_log.most;
 }
 
-/* One write a line; a log that cannot be written must not stop mail. */
-static void
-write_text(const char *head, size_t head_n, const char *text, size_t n)
+/* ---- a line ---- */
+
+/* What a file gets: the time, who writes, and from text on what a message to
+ * syslog says. */
+struct line {
+	size_t n, text;
+	char p[2304];
+};
+
+/* A line that is too long is cut in front of its end. */
+static size_t
+room(const struct line *l)
 {
-	if (writev(the_log.fd,
-		(struct iovec[]){ { (char *)head, head_n },
-		    { (char *)text, n } },
-		2) < 0)
-		return;
+	return sizeof(l->p) - 1 - l->n;
 }
 
 static void
-write_line(enum log_level level, const char *program, const char *text,
-    size_t n)
+add(struct line *l, const char *s)
 {
-	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
-		LOG_DEBUG };
-	char head[256];
+	size_t n = strnlen(s, room(l));
+
+	memcpy(l->p + l->n, s, n);
+	l->n += n;
+}
+
+static void
+add_printed(struct line *l, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(l->p + l->n, room(l) + 1, fmt, ap);
+
+	if (n > 0)
+		l->n += (size_t)n < room(l) ? (size_t)n : room(l);
+}
+
+static void
+add_number(struct line *l, long v, int digits)
+{
+	char s[24], *p = s + sizeof(s) - 1;
+
+	*p = '\0';
+	for (; digits > 0 || v > 0; digits--, v /= 10)
+		*--p = (char)('0' + v % 10);
+	add(l, p);
+}
+
+/* 2026-01-31T09:30:00.123456Z; made anew once a second. */
+static void
+add_time(struct line *l)
+{
 	struct timespec now;
 	struct tm tm;
-	size_t head_n;
 
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec != the_log.second || the_log.time[0] == '\0') {
+		(void)gmtime_r(&now.tv_sec, &tm);
+		(void)strftime(the_log.time, sizeof(the_log.time),
+		    "%Y-%m-%dT%H:%M:%S.", &tm);
+		the_log.second = now.tv_sec;
+	}
+	add(l, the_log.time);
+	add_number(l, now.tv_nsec / 1000, 6);
+	add(l, "Z ");
+}
+
+static void
+begin(struct line *l, const char *program, const char *daemon)
+{
+	l->n = l->text = 0;
+	if (the_log.fd < 0)
+		return;
+	add_time(l);
+	add(l, the_log.host);
+	add(l, the_log.host[0] ? " " : "");
+	add(l, program);
+	add(l, daemon[0] ? "/" : "");
+	add(l, daemon);
+	add(l, "[");
+	add_number(l, the_log.pid > 0 ? the_log.pid : getpid(), 1);
+	add(l, "]: ");
+	l->text = l->n;
+}
+
+/* One write a line; a log that cannot be written must not stop mail. */
+static void
+end(struct line *l, int priority)
+{
 	if (the_log.fd < 0) {
-		syslog(priority[level], "%.*s", (int)n - 1, text);
+		syslog(priority, "%.*s", (int)(l->n - l->text), l->p + l->text);
 		return;
 	}
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &tm);
-	head_n = strftime(head, sizeof(head), "%Y-%m-%dT%H:%M:%S", &tm);
-	head_n += (size_t)snprintf(head + head_n, sizeof(head) - head_n,
-	    ".%06ldZ %s%s%s[%d]: ", now.tv_nsec / 1000, the_log.host,
-	    the_log.host[0] ? " " : "", program,
-	    (int)(the_log.pid > 0 ? the_log.pid : getpid()));
-	write_text(head, head_n, text, n);
+	l->p[l->n] = '\n';
+	if (write(the_log.fd, l->p, l->n + 1) < 0)
+		return;
 }
 
 void
 log_line(enum log_level level, const char *id, const char *event,
     const char *fmt, ...)
 {
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	char line[2048];
+	static const struct {
+		const char *name;
+		int priority;
+	} levels[] = { { "level=error proc=", LOG_ERR },
+		{ "level=warn proc=", LOG_WARNING },
+		{ "level=info proc=", LOG_INFO },
+		{ "level=debug proc=", LOG_DEBUG } };
+	struct line l;
 	va_list ap;
-	int n;
 
 	if (level > the_log.most)
 		return;
-	n = snprintf(line, sizeof(line), "%s%s%slevel=%s proc=%s ev=%s ",
-	    id[0] ? "id=" : "", id, id[0] ? " " : "", names[level],
-	    the_log.role[0] ? the_log.role : "-", event);
+	begin(&l, the_log.program[0] ? the_log.program : "postern", "");
+	add(&l, id[0] ? "id=" : "");
+	add(&l, id);
+	add(&l, id[0] ? " " : "");
+	add(&l, levels[level].name);
+	add(&l, the_log.role[0] ? the_log.role : "-");
+	add(&l, " ev=");
+	add(&l, event);
+	add(&l, " ");
 	va_start(ap, fmt);
-	n += vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	add_printed(&l, fmt, ap);
 	va_end(ap);
-	if ((size_t)n > sizeof(line) - 2)
-		n = sizeof(line) - 2;
-	line[n] = '\n';
-	write_line(level, the_log.program[0] ? the_log.program : "postern",
-	    line, (size_t)n + 1);
+	end(&l, levels[level].priority);
 }
 
 void
@@ -230,23 +298,22 @@ log_wants_postfix(void)
 void
 log_postfix(const char *daemon, const char *fmt, ...)
 {
-	char line[2048], program[64];
+	char program[64];
+	struct line l;
 	va_list ap;
-	int n;
 
 	if (!log_wants_postfix())
 		return;
-	(void)snprintf(program, sizeof(program), "%s/%s", the_log.postfix,
-	    daemon);
+	begin(&l, the_log.postfix, daemon);
 	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
+	add_printed(&l, fmt, ap);
 	va_end(ap);
-	if ((size_t)n > sizeof(line) - 2)
-		n = sizeof(line) - 2;
-	line[n] = '\n';
-	if (the_log.fd < 0)
+	if (the_log.fd < 0) {
+		(void)snprintf(program, sizeof(program), "%s/%s",
+		    the_log.postfix, daemon);
 		openlog(program, LOG_PID | LOG_NDELAY, the_log.facility);
-	write_line(LOG_LEVEL_INFO, program, line, (size_t)n + 1);
+	}
+	end(&l, LOG_INFO);
 	if (the_log.fd < 0) /* it keeps the pointer, and the socket open */
 		openlog(the_log.program, LOG_PID | LOG_NDELAY,
 		    the_log.facility);
@@ -255,10 +322,12 @@ log_postfix(const char *daemon, const char *fmt, ...)
 void
 log_object(struct pn_str json)
 {
+	struct iovec line[] = { { (void *)json.p, json.n }, { (void *)"\n", 1 } };
+
 	if (the_log.fd < 0)
 		syslog(LOG_INFO, "@cee: %.*s", PN_STR_ARG(json));
-	else
-		write_text(json.p, json.n, "\n", 1);
+	else if (writev(the_log.fd, line, PN_COUNT(line)) < 0)
+		return; /* as end() */
 }
 
 const char *
