@@ -11,6 +11,7 @@ inspect_tests = \
 	tests/unit/test_inspector \
 	tests/unit/test_pool \
 	tests/unit/test_texts \
+	tests/unit/test_type \
 	tests/unit/test_urls \
 	tests/unit/test_view
 inspect_libs = libinspect.la libmail.la libbase.la $(CMOCKA_LIBS)
@@ -49,6 +50,9 @@ tests_unit_test_html_LDADD = $(inspect_libs)
 
 tests_unit_test_texts_SOURCES = tests/unit/test_texts.c
 tests_unit_test_texts_LDADD = $(inspect_libs)
+
+tests_unit_test_type_SOURCES = tests/unit/test_type.c
+tests_unit_test_type_LDADD = $(inspect_libs)
 
 tests_unit_test_urls_SOURCES = tests/unit/test_urls.c
 tests_unit_test_urls_LDADD = $(inspect_libs)
