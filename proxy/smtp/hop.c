@@ -152,6 +152,57 @@ make_room(struct hop *hop)
 	}
 }
 
+/* What an operator said of one: it may go, or be found here later than
+ * elsewhere. */
+struct drain_order {
+	LIST_ENTRY(drain_order) next;
+	bool on;
+	char server[];
+};
+
+static void
+forget_orders(struct hop *hop)
+{
+	struct drain_order *o;
+
+	while ((o = LIST_FIRST(&hop->orders)) != NULL) {
+		LIST_REMOVE(o, next);
+		free(o);
+	}
+}
+
+static struct drain_order *
+order_of(struct hop *hop, struct pn_str server)
+{
+	struct drain_order *o;
+
+	LIST_FOREACH (o, &hop->orders, next)
+		if (pn_str_eq(pn_str_of(o->server), server))
+			return o;
+	return NULL;
+}
+
+static void
+keep_order(struct hop *hop, struct pn_str server, bool on)
+{
+	struct drain_order *o = order_of(hop, server);
+
+	if (o == NULL) {
+		o = xcalloc(1, sizeof(*o) + server.n + 1);
+		memcpy(o->server, server.p, server.n);
+		LIST_INSERT_HEAD(&hop->orders, o, next);
+	}
+	o->on = on;
+}
+
+static bool
+is_to_drain(struct hop *hop, const char *server)
+{
+	const struct drain_order *o = order_of(hop, pn_str_of(server));
+
+	return o != NULL ? o->on : hop->draining;
+}
+
 struct server *
 hop_server(struct hop *hop, const char *host,
     const struct sockaddr_storage *addr, socklen_t n, unsigned priority,
@@ -169,7 +220,7 @@ hop_server(struct hop *hop, const char *host,
 		s->addr_len = n;
 		s->name = s->text = text_of(host, addr);
 		s->host = s->own_host = xstrdup(host);
-		s->draining = hop->draining;
+		s->draining = is_to_drain(hop, s->name);
 		show(s, false);
 		if (!hop->conf->mx)
 			keep_tell_stats(hop->smtp->keep);
@@ -300,6 +351,7 @@ hop_fini(struct hop *hop)
 	(void)event_del(&hop->forget);
 	while ((s = TAILQ_FIRST(&hop->servers)) != NULL)
 		server_free(s);
+	forget_orders(hop);
 	tls_client_free(hop->tls);
 }
 
@@ -327,17 +379,33 @@ hop_is_new(const struct hop *hop)
 	return false;
 }
 
-/* What a client may be promised, whichever of them it comes to. */
+static bool
+all_drain(const struct hop *hop)
+{
+	const struct server *s;
+
+	TAILQ_FOREACH (s, &hop->servers, next)
+		if (!s->draining)
+			return false;
+	return true;
+}
+
+/*
+ * What a client may be promised, whichever of them it comes to. Where it comes
+ * to none for now, what they will take again: a sender that is promised less
+ * sends its mail back, or changes it, rather than wait.
+ */
 static void
 learn(struct hop *hop)
 {
+	bool none = all_drain(hop);
 	const struct server *s;
 
 	if (hop->conf->mx)
 		return; /* anybody's: what most of them announce */
 	hop->known = (struct keywords){ 0 };
 	TAILQ_FOREACH (s, &hop->servers, next)
-		if (s->known.known && !s->draining)
+		if (s->known.known && (none || !s->draining))
 			keywords_join(&hop->known, &s->known);
 }
 
@@ -395,8 +463,12 @@ hop_drain(struct hop *hop, struct pn_str name, bool on)
 
 	if (hop->conf->n_servers == 0)
 		return; /* the world's, or a maildir */
-	if (name.n == 0)
+	if (name.n > 0) {
+		keep_order(hop, name, on);
+	} else {
 		hop->draining = on;
+		forget_orders(hop);
+	}
 	TAILQ_FOREACH (s, &hop->servers, next)
 		if (name.n == 0)
 			set_draining(s, on || s->drained);

@@ -66,7 +66,8 @@ struct hop {
 	struct smtp *smtp;
 	struct servers servers; /* those found by name last, by use */
 	unsigned n_found;
-	bool draining;          /* as are servers that are yet to be found */
+	bool draining;          /* as are servers that are yet to be found, */
+	LIST_HEAD(, drain_order) orders; /* ... but for these */
 	struct tls_client *tls; /* NULL: no TLS, or it could not be made */
 	struct keywords known;  /* what all of them announce, as far as known */
 	uint64_t seed;          /* of the draws among servers */

@@ -65,6 +65,10 @@ upstream world { mx; identity none; }""" % (a.server, b.server, c.server, n.addr
         t.same({r.code for r in replies}, {code}, "%s: answered with %d" % (mark.decode(), code), replies)
         return [s.holding(mark) for s in sinks]
 
+    def ehlo():
+        with net.Client(daemon.listening()[0]) as client:
+            return client.ehlo.lines
+
     become("as the configuration says", up, up)
     send(b"before.", 4)
     t.same(order("pool", "drain", a.server), "draining\n", "it says so")
@@ -80,8 +84,10 @@ upstream world { mx; identity none; }""" % (a.server, b.server, c.server, n.addr
     got = send(b"resumed.", 24)
     t.ok(got[0] > 0 and got[1] > 0 and sum(got) == 24, "and has its share", got)
 
+    promised = ehlo()
     order("pool", "drain")
     become("all of an upstream", draining, draining)
+    t.same(ehlo(), promised, "a client is promised what it was before")
     t.same(send(b"none.", 2, 451), [0, 0, 0, 0], "mail waits at its senders")
     t.ok(tap.until(lambda: "upstream pool: all its servers are draining\n" in ready(where), 10),
          "/ready says so", ready(where))
@@ -98,6 +104,13 @@ upstream world { mx; identity none; }""" % (a.server, b.server, c.server, n.addr
     order("named", "drain", name)
     t.ok(tap.until(lambda: sum(servers(daemon, "named")[name][:2]) == 0, 10), "and drained by that",
          servers(daemon, "named"))
+    pid = next(p["pid"] for p in daemon.ask("status")["processes"] if p["role"] == "worker")
+    os.kill(pid, signal.SIGKILL)
+    t.ok(tap.until(lambda: pid not in [p["pid"] for p in daemon.ask("status")["processes"]], 20), "a worker dies")
+    t.same(send(b"hidden.", 8, 451, listener=1), [0, 0, 0, 0], "the one that follows finds it, and knows")
+    order("named", "drain")
+    order("named", "resume", name)
+    t.ok(tap.until(lambda: send(b"shown.", 1, listener=1)[3] > 0, 10), "one of all is back")
     order("named", "resume")
     order("named", "drain")
     t.same(send(b"unnamed.", 4, 451, listener=1), [0, 0, 0, 0], "all, also where a worker had yet to find it")
