@@ -31,6 +31,7 @@ struct check {
 	pid_t inspector;
 	struct event *budget, *child;
 	bool late, dead;
+	bool slow; /* a message took longer than the deadline */
 	/* of the test at hand */
 	const struct rules_test *test;
 	size_t size;
@@ -221,6 +222,11 @@ inspect(
 	if (job == NULL)
 		return error_set(e, "there is no inspector");
 	loop_run(c->loop);
+	if (c->slow) {
+		pool_cancel(job);
+		return error_set(e, "reading the message takes longer than "
+		    "inspect_deadline");
+	}
 	if (c->dead) {
 		pool_cancel(job);
 		return error_set(e, "the inspector died");
@@ -306,7 +312,7 @@ kill_inspector(void *arg)
 
 	if (c->inspector > 0)
 		(void)kill(c->inspector, SIGKILL);
-	c->late = true;
+	c->slow = true;
 	loop_stop(c->loop);
 }
 
@@ -396,7 +402,7 @@ run_all(struct check *c, struct buf *texts, const struct rules_test *tests,
 	struct error e;
 	int failed = 0;
 
-	for (size_t i = 0; i < n && !c->late && !c->dead; i++) {
+	for (size_t i = 0; i < n && !c->late && !c->dead && !c->slow; i++) {
 		bool passed;
 
 		c->test = &tests[i];

@@ -313,7 +313,8 @@ on_tick(int sig)
 static void
 start_clock(const struct inspector *in)
 {
-	uint64_t ms = in->conf->deadline_ms;
+	/* The worker is to be the first. */
+	uint64_t ms = in->conf->deadline_ms + INSPECT_START_MS;
 	const struct timeval t = { (time_t)(ms / 1000),
 		(suseconds_t)(ms % 1000 * 1000) };
 	const struct itimerval each = { t, t };

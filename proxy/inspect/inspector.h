@@ -16,6 +16,7 @@
 #include "rules/rules.h"
 
 #define INSPECT_SLOTS 2
+#define INSPECT_START_MS 1000 /* a new one may take to make itself ready */
 
 /*
  * A worker's inspectors. A message that travels inline never waits behind a

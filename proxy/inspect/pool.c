@@ -71,6 +71,7 @@ struct pool {
 	unsigned n_sent;
 	size_t live; /* jobs somebody waits for */
 	struct pool_job *slots[INSPECT_SLOTS];
+	bool answers; /* this inspector has, once */
 	bool down; /* longer than DOWN_MS */
 	struct event overdue, no_inspector, deliver;
 	char *scratch; /* INSPECT_INLINE_MAX */
@@ -267,7 +268,8 @@ watch(struct pool *p)
 		(void)event_del(&p->overdue);
 	else
 		must(event_add(&p->overdue,
-			 loop_timeout(p->loop, p->conf->deadline_ms)) == 0);
+			 loop_timeout(p->loop, p->conf->deadline_ms +
+			     (p->answers ? 0 : INSPECT_START_MS))) == 0);
 }
 
 /* False: nothing more can be sent now. */
@@ -367,6 +369,7 @@ inspector_gone(struct pool *p, struct pool_job *suspect)
 
 	ipc_free(p->ipc);
 	p->ipc = NULL;
+	p->answers = false;
 	(void)event_del(&p->overdue);
 	must(event_add(&p->no_inspector, loop_timeout(p->loop, DOWN_MS)) == 0);
 	if (suspect == NULL && !TAILQ_EMPTY(&p->sent) &&
@@ -470,6 +473,7 @@ take_answer(struct pool *p, struct pool_job *j, const void *body, size_t n)
 		give_up(p, j, "an answer that cannot be read");
 		return;
 	}
+	p->answers = true;
 	release_slot(j);
 	job_put(j, JOB_FINISHED);
 	watch(p);

@@ -335,6 +335,12 @@ def rude(t, build, run):
                        'crashed, or did not end"', daemon.log()),
              "and the log names the module", daemon.log()[-2000:])
     t.same(daemon.pids("worker"), workers, "no worker died of it")
+    eml = t.write("loop.eml", b"X-Rude: loop\r\n\r\nhello\r\n")
+    daemon.configure('rule i { when rude.inspect > 1; then tag; test "loop" file %s expect accept; }' % eml,
+                     extra="inspect_deadline 300ms;\nmodule rude %s { server %s; }" % (path, service.address))
+    done = daemon.check()
+    t.ok(done.returncode == 78 and "takes longer than inspect_deadline" in done.stderr,
+         "posternd -t says what became of a test", done.returncode, done.stderr)
 
 
 def left(t, build, run):
