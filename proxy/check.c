@@ -30,8 +30,7 @@ struct check {
 	struct rules_run *run;
 	pid_t inspector;
 	struct event *budget, *child;
-	bool late, dead;
-	bool slow; /* a message took longer than the deadline */
+	struct error ended; /* why no more can be tested; "": it can */
 	/* of the test at hand */
 	const struct rules_test *test;
 	size_t size;
@@ -222,19 +221,10 @@ inspect(
 	if (job == NULL)
 		return error_set(e, "there is no inspector");
 	loop_run(c->loop);
-	if (c->slow) {
+	if (c->ended.text[0] != '\0') {
 		pool_cancel(job);
-		return error_set(e, "reading the message takes longer than "
-		    "inspect_deadline");
-	}
-	if (c->dead) {
-		pool_cancel(job);
-		return error_set(e, "the inspector died");
-	}
-	if (c->late) {
-		pool_cancel(job);
-		return error_set(e, "the tests take longer than %d s",
-		    CHECK_BUDGET_MS / 1000);
+		*e = c->ended;
+		return -1;
 	}
 	return c->found ? 0 : error_set(e, "the inspector broke");
 }
@@ -284,7 +274,8 @@ on_budget(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	c->late = true;
+	(void)error_set(&c->ended, "the tests take longer than %d s",
+	    CHECK_BUDGET_MS / 1000);
 	loop_stop(c->loop);
 }
 
@@ -300,7 +291,7 @@ on_child(evutil_socket_t sig, short what, void *arg)
 	if (waitpid(c->inspector, NULL, WNOHANG) != c->inspector)
 		return;
 	c->inspector = -1;
-	c->dead = true;
+	(void)error_set(&c->ended, "the inspector died");
 	loop_stop(c->loop);
 }
 
@@ -312,7 +303,8 @@ kill_inspector(void *arg)
 
 	if (c->inspector > 0)
 		(void)kill(c->inspector, SIGKILL);
-	c->slow = true;
+	(void)error_set(&c->ended,
+	    "reading the message takes longer than inspect_deadline");
 	loop_stop(c->loop);
 }
 
@@ -378,7 +370,7 @@ end(struct check *c)
 	loop_free(c->loop);
 	inspect_channel_free(&c->channel);
 	/* Its socket has ended; the kill is for one that does not look, and
-	 * fails when it is another user's: then its own deadline ends it. */
+	 * fails when it is another user's: then its own clock ends it. */
 	if (c->inspector > 0) {
 		(void)kill(c->inspector, SIGKILL);
 		(void)waitpid(c->inspector, NULL, WNOHANG);
@@ -402,7 +394,7 @@ run_all(struct check *c, struct buf *texts, const struct rules_test *tests,
 	struct error e;
 	int failed = 0;
 
-	for (size_t i = 0; i < n && !c->late && !c->dead && !c->slow; i++) {
+	for (size_t i = 0; i < n && c->ended.text[0] == '\0'; i++) {
 		bool passed;
 
 		c->test = &tests[i];
