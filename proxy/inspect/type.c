@@ -81,14 +81,6 @@ static const struct signature {
 
 /* The control characters that no text has. */
 static bool
-is_control(char c)
-{
-	return (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r' &&
-		   c != '\f' && c != 26 && c != 27) ||
-	    c == 127;
-}
-
-static bool
 any_control(lanes c)
 {
 	lanes text = (c == lanes_of('\t')) | (c == lanes_of('\n')) |
@@ -102,13 +94,15 @@ any_control(lanes c)
 static bool
 has_control(struct pn_str s)
 {
+	char last[LANES];
+
 	for (; s.n >= LANES; s = pn_str_sub(s, LANES, s.n))
 		if (any_control(lanes_at(s.p)))
 			return true;
-	for (size_t i = 0; i < s.n; i++)
-		if (is_control(s.p[i]))
-			return true;
-	return false;
+	memset(last, ' ', sizeof(last));
+	if (s.n > 0)
+		memcpy(last, s.p, s.n);
+	return any_control(lanes_at(last));
 }
 
 static unsigned
@@ -137,7 +131,7 @@ type_is_tar(struct pn_str s)
 		i++;
 	for (; i < 156 && s.p[i] >= '0' && s.p[i] <= '7'; i++)
 		want = want * 8 + (unsigned)(s.p[i] - '0');
-	/* No text, nearly always, has a number there. */
+	/* The sum is made for what has a number there: hardly any text. */
 	return want != 0 && want == 8 * ' ' + sum_of(pn_str_sub(s, 0, 148)) +
 	    sum_of(pn_str_sub(s, 156, 512 - 156));
 }
