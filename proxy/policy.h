@@ -47,7 +47,8 @@ void policy_free(const struct policy *);
 /* What posternd -t warns of (policy_names.c), certificates that expire among it:
  * each with its line, into b, and how many. */
 size_t policy_warn(const struct policy *, struct buf *b);
-/* What posternd -t -v says, those warnings among it: each setting in force, then each rule. */
+/* What posternd -t -v says: each setting in force, each rule, and what is warned
+ * of, that among it. */
 void policy_describe(const struct policy *, struct buf *);
 
 #endif

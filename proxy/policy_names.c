@@ -45,7 +45,7 @@ is_named(const struct policy *p, const struct smtp_upstream *u)
 }
 
 static size_t
-lint_upstreams(const struct policy *p, struct buf *b)
+lint_upstream_names(const struct policy *p, struct buf *b)
 {
 	struct error e;
 	size_t n = 0;
@@ -93,7 +93,7 @@ look_at_listener(void *arg, struct pn_str text, const struct lex_pos *at)
 
 /* What policies are for, and what rules compare the fact with. */
 static size_t
-lint_listeners(const struct policy *p, struct buf *b)
+lint_listener_names(const struct policy *p, struct buf *b)
 {
 	struct looking l = { .b = b };
 	size_t n = 0;
@@ -112,8 +112,8 @@ lint_listeners(const struct policy *p, struct buf *b)
 size_t
 policy_warn(const struct policy *p, struct buf *b)
 {
-	size_t n = lint_upstreams(p, b);
+	size_t n = lint_upstream_names(p, b);
 
-	n += lint_listeners(p, b);
+	n += lint_listener_names(p, b);
 	return n + config_lint_tls(&p->smtp, b);
 }

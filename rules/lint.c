@@ -1,7 +1,8 @@
 /*
  * lint - what is allowed and cannot be meant: rules that never fire, or never
- * count; tests that say nothing; policies, lists and groups that nothing uses; thresholds out of
- * reach; refusals that come before an allow; regexes that take too long.
+ * count; tests that say nothing; policies, lists and groups that nothing uses;
+ * thresholds out of reach; refusals that come before an allow; regexes that
+ * take too long.
  *
  * For posternd -t -v. A warning never keeps a policy from being used, and a
  * policy without warnings may still be wrong.

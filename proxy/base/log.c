@@ -1,4 +1,5 @@
-/* log - see log.h. The static is the process's one log, set at start. */
+/* log - see log.h. The static is the process's one log, set at start; but for
+ * the time's text, which each second makes anew. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@ static struct {
 	bool own;
 	char host[65];
 	char path[4096]; /* of the file; "": it is none */
-	time_t second; /* ... that is in: */
-	char time[24];
+	char time[24]; /* "2026-01-31T09:30:00.", or "": none was made */
+	time_t second; /* that it stands for */
 } the_log = { .fd = STDERR_FILENO, .most = LOG_LEVEL_INFO, .own = true };
 
 static int
@@ -185,7 +186,7 @@ add_number(struct line *l, long v, int digits)
 	add(l, p);
 }
 
-/* 2026-01-31T09:30:00.123456Z; made anew once a second. */
+/* 2026-01-31T09:30:00.123456Z */
 static void
 add_time(struct line *l)
 {
