@@ -6,7 +6,8 @@ librules_la_SOURCES = \
 	rules/parse_rule.c rules/parse_policy.c rules/roster.c rules/parse_list.c \
 	rules/sets.c rules/nets.c rules/map.c rules/map_file.c rules/people.c \
 	rules/names.c rules/uses.c rules/profile.c rules/pattern.c \
-	rules/literal.h rules/literal.c rules/rarity.c rules/regex.c rules/prefilter.h \
+	rules/literal.h rules/literal.c rules/rarity.c rules/regex_inside.h \
+	rules/regex.c rules/regex_char.c rules/prefilter.h \
 	rules/prefilter.c rules/run.c rules/limited.c \
 	rules/atoms.c rules/ask.c rules/check.h rules/check.c rules/check_expr.c \
 	rules/check_action.c rules/check_test.c rules/place.c rules/text.c \
