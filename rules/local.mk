@@ -9,7 +9,8 @@ librules_la_SOURCES = \
 	rules/literal.h rules/literal.c rules/rarity.c rules/regex_inside.h \
 	rules/regex.c rules/regex_char.c rules/prefilter.h \
 	rules/prefilter.c rules/run.c rules/limited.c \
-	rules/atoms.c rules/ask.c rules/check.h rules/check.c rules/check_expr.c \
+	rules/fact.c rules/atoms_inside.h rules/atoms.c rules/operand.c \
+	rules/ask.c rules/check.h rules/check.c rules/check_expr.c \
 	rules/check_action.c rules/check_test.c rules/place.c rules/text.c \
 	rules/condition.c rules/answers.c rules/judge.c rules/effects.c rules/score.c \
 	rules/explain.c rules/print.c rules/describe.c \

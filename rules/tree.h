@@ -442,9 +442,7 @@ struct scope {
 	uint32_t thing; /* inside its quantifier, or NO_THING */
 };
 
-/* atoms.c; below: ask.c */
-int atom_make(struct rules_builder *, const struct scope *, const struct test *,
-    const struct atom **out, struct error *e);
+/* fact.c */
 /*
  * A fact by its written name, in scope: index, field, thing. -1 with the
  * error set (unknown, of an absent module, of a thing outside its quantifier).
@@ -456,13 +454,19 @@ struct fact_ref {
 };
 int fact_find(const struct rules_decls *, uint32_t thing,
     const struct word *name, struct fact_ref *out, struct error *e);
+bool fact_exists(const struct rules_decls *, uint32_t thing,
+    struct pn_str name, struct fact_ref *out);
 /* Without the braces that mean nothing. */
 struct pn_str key_bare(const struct rules_decl *, struct pn_str key);
 int key_known(const struct rules_decl *, const struct word *key,
     struct error *e);
-bool fact_exists(const struct rules_decls *, uint32_t thing,
-    struct pn_str name, struct fact_ref *out);
+
+/* atoms.c */
+int atom_make(struct rules_builder *, const struct scope *, const struct test *,
+    const struct atom **out, struct error *e);
 void atoms_number(struct rules_builder *);
+
+/* ask.c */
 /*
  * A fact's values one after the other, false when there is none more. Where a
  * limit ended it, the last is unknown.
