@@ -13,6 +13,8 @@ libengine_la_SOURCES = \
 	proxy/engine/host.c \
 	proxy/engine/judge.c \
 	proxy/engine/keep.c proxy/engine/keep.h \
+	proxy/engine/keep_asked.c proxy/engine/keep_inside.h \
+	proxy/engine/keep_tell.c \
 	proxy/engine/limits.c \
 	proxy/engine/map.c proxy/engine/map.h \
 	proxy/engine/missing.c \
