@@ -20,11 +20,13 @@ libengine_la_SOURCES = \
 	proxy/engine/missing.c \
 	proxy/engine/milter_apply.c \
 	proxy/engine/milter_facts.c \
+	proxy/engine/milter_hear.c \
 	proxy/engine/milter_link.c proxy/engine/milter_link.h \
 	proxy/engine/milter_macros.c \
 	proxy/engine/milter_message.c \
 	proxy/engine/milter_packet.c proxy/engine/milter_packet.h \
 	proxy/engine/milter_talk.c proxy/engine/milter_talk.h \
+	proxy/engine/milter_talk_inside.h \
 	proxy/engine/milter_tell.c \
 	proxy/engine/milters.c proxy/engine/milters.h \
 	proxy/engine/needs.c proxy/engine/needs.h \
