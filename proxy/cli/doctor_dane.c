@@ -12,51 +12,21 @@
 
 #include "base/pack.h"
 #include "cli/doctor.h"
+#include "cli/doctor_ask.h"
 #include "cli/doctor_talk.h"
-#include "engine/dns.h"
 
 #define SHOWN_MAX 8   /* records; more are counted */
 #define DIGITS_MAX 16 /* of each, in hex */
 
-struct dane_look {
-	struct loop *loop;
-	struct dns *dns;
-	uint64_t timeout_ms;
-	/* the answer at hand */
-	enum pn_dns_status status;
-	bool secure;
-	char canonical[256];
-	struct buf records; /* packed */
-	size_t n;
-	struct dns_ask *ask;
-};
-
 /* ---- asking ---- */
-
-static void
-on_answer(void *arg, const struct pn_dns *found)
-{
-	struct dane_look *l = arg;
-
-	l->status = found->status;
-	l->secure = dns_is_secure(l->ask);
-	(void)snprintf(l->canonical, sizeof(l->canonical), "%s",
-	    dns_canonical(l->ask));
-	buf_clear(&l->records);
-	l->n = found->n;
-	for (size_t i = 0; i < found->n; i++)
-		pack_str(&l->records, found->answers[i]);
-	loop_stop(l->loop);
-}
 
 /* False: it has no answer, or a forged one. */
 static bool
-look_up(struct dane_look *l, enum dns_type type, const char *name)
+look_up(struct asker *a, enum dns_type type, const char *name)
 {
-	l->ask = dns_ask(
-	    l->dns, type, pn_str_of(name), l->timeout_ms, on_answer, l);
-	loop_run(l->loop);
-	return l->status == PN_DNS_OK || l->status == PN_DNS_NONE;
+	enum pn_dns_status status = asker_ask(a, type, name);
+
+	return status == PN_DNS_OK || status == PN_DNS_NONE;
 }
 
 /* Of the connection that there is. */
@@ -80,21 +50,21 @@ enum dane_end {
 };
 
 static enum dane_end
-ask_tlsa(struct dane_look *l, struct talk *t, const char *base, unsigned port)
+ask_tlsa(struct asker *a, struct talk *t, const char *base, unsigned port)
 {
 	char name[300];
 
 	(void)snprintf(t->base, sizeof(t->base), "%s", base);
 	(void)snprintf(name, sizeof(name), "_%u._tcp.%s", port, base);
-	if (!look_up(l, DNS_TLSA, name))
+	if (!look_up(a, DNS_TLSA, name))
 		return DANE_UNKNOWN;
-	if (!l->secure)
+	if (!a->secure)
 		return DANE_UNSIGNED;
-	return l->status == PN_DNS_OK ? DANE_FOUND : DANE_NONE;
+	return a->status == PN_DNS_OK ? DANE_FOUND : DANE_NONE;
 }
 
 static enum dane_end
-find(struct dane_look *l, struct talk *t, const char *host)
+find(struct asker *a, struct talk *t, const char *host)
 {
 	enum dane_end end;
 	char canonical[256];
@@ -103,22 +73,22 @@ find(struct dane_look *l, struct talk *t, const char *host)
 
 	peer_of(t, &six, &port);
 	(void)snprintf(t->base, sizeof(t->base), "%s", host);
-	if (!look_up(l, six ? DNS_AAAA : DNS_A, host))
+	if (!look_up(a, six ? DNS_AAAA : DNS_A, host))
 		return DANE_UNKNOWN;
-	(void)snprintf(canonical, sizeof(canonical), "%s", l->canonical);
+	(void)snprintf(canonical, sizeof(canonical), "%s", a->canonical);
 	alias = strcasecmp(canonical, host) != 0;
-	if (l->secure) {
-		end = ask_tlsa(l, t, canonical, port);
+	if (a->secure) {
+		end = ask_tlsa(a, t, canonical, port);
 		if (!alias || end == DANE_FOUND || end == DANE_UNKNOWN)
 			return end;
 	} else if (!alias) {
 		return DANE_UNSIGNED;
-	} else if (!look_up(l, DNS_CNAME, host) || l->status != PN_DNS_OK) {
+	} else if (!look_up(a, DNS_CNAME, host) || a->status != PN_DNS_OK) {
 		return DANE_UNKNOWN;
-	} else if (!l->secure) {
+	} else if (!a->secure) {
 		return DANE_UNSIGNED;
 	}
-	return ask_tlsa(l, t, host, port);
+	return ask_tlsa(a, t, host, port);
 }
 
 /* ---- saying it ---- */
@@ -144,14 +114,11 @@ put_record(struct buf *b, struct pn_str r)
 
 /* Those that can be used bind us. */
 static void
-take(struct dane_look *l, struct talk *t, struct buf *shown)
+take(struct asker *a, struct talk *t, struct buf *shown)
 {
-	struct pn_str all = buf_str(&l->records);
-	struct unpack in = unpack_of(all.p, all.n);
-
 	t->level = TLS_ENCRYPT;
-	for (size_t i = 0; in.n > 0 && !in.failed; i++) {
-		struct pn_str r = unpack_str(&in);
+	for (size_t i = 0; i < a->n; i++) {
+		struct pn_str r = a->answers[i];
 
 		if (tls_tlsa_usable(r)) {
 			t->level = TLS_DANE;
@@ -167,23 +134,23 @@ take(struct dane_look *l, struct talk *t, struct buf *shown)
 }
 
 static void
-say_found(struct doctor *d, struct dane_look *l, struct talk *t,
+say_found(struct doctor *d, struct asker *a, struct talk *t,
     const char *what)
 {
 	struct buf shown = { 0 };
 
-	take(l, t, &shown);
+	take(a, t, &shown);
 	doctor_say(d, t->level == TLS_DANE ? FINE : WARN, what,
 	    "mail wants usage 2 or 3 (RFC 7672 3.1), best 3 1 1",
-	    "%s has %zu TLSA record%s, validated%.*s%s", t->base, l->n,
-	    l->n == 1 ? "" : "s", PN_STR_ARG(buf_str(&shown)),
+	    "%s has %zu TLSA record%s, validated%.*s%s", t->base, a->n,
+	    a->n == 1 ? "" : "s", PN_STR_ARG(buf_str(&shown)),
 	    t->level == TLS_DANE ? "" : ": whoever it is, but under TLS");
 	buf_fini(&shown);
 }
 
 /* What a worker makes of it. False: it dials nobody. */
 static bool
-judge(struct doctor *d, struct dane_look *l, struct talk *t, enum dane_end end,
+judge(struct doctor *d, struct asker *a, struct talk *t, enum dane_end end,
     const char *what)
 {
 	t->level = TLS_MAY;
@@ -209,7 +176,7 @@ judge(struct doctor *d, struct dane_look *l, struct talk *t, enum dane_end end,
 		    "%s has no TLSA record, validated", t->base);
 		break;
 	case DANE_FOUND:
-		say_found(d, l, t, what);
+		say_found(d, a, t, what);
 		break;
 	}
 	return true;
@@ -218,23 +185,19 @@ judge(struct doctor *d, struct dane_look *l, struct talk *t, enum dane_end end,
 bool
 doctor_dane(struct doctor *d, const struct config *c, struct talk *t)
 {
-	struct dane_look l = { .loop = loop_new(),
-		.timeout_ms = c->engine.dns_timeout_ms };
 	char scratch[256], what[128];
 	const char *host = tls_next_name(&t->upstream->tls, t->server->host,
 	    t->server->name, scratch, sizeof(scratch));
 	bool dials = false;
+	struct asker a;
 	struct error e;
 
 	(void)snprintf(what, sizeof(what), "dane %s", t->upstream->name);
-	l.dns = dns_new(l.loop, c->engine.dns_server, &e);
-	if (l.dns == NULL || dns_trust(l.dns, c->engine.dns_anchors, &e) < 0)
+	if (asker_open(&a, &c->engine, true, &e) < 0)
 		doctor_say(d, FAIL, what, "see `dns` and `trust_anchor`", "%s",
 		    e.text);
 	else
-		dials = judge(d, &l, t, find(&l, t, host), what);
-	dns_free(l.dns);
-	loop_free(l.loop);
-	buf_fini(&l.records);
+		dials = judge(d, &a, t, find(&a, t, host), what);
+	asker_close(&a);
 	return dials;
 }

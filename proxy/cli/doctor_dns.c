@@ -3,58 +3,14 @@
  * the settings that workers use (engine/dns). A resolver that invents answers
  * for names that do not exist makes every DNS list list everybody.
  */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/doctor.h"
-#include "engine/dns.h"
-
-#define ADDRESSES_MAX 8
-
-struct look {
-	struct loop *loop;
-	struct dns *dns;
-	uint64_t timeout_ms;
-	enum pn_dns_status status;
-	char answers[ADDRESSES_MAX][256];
-	size_t n;
-};
-
-static void
-on_answer(void *arg, const struct pn_dns *found)
-{
-	struct look *l = arg;
-
-	l->status = found->status;
-	l->n = found->n < ADDRESSES_MAX ? found->n : ADDRESSES_MAX;
-	for (size_t i = 0; i < l->n; i++)
-		(void)snprintf(l->answers[i], sizeof(l->answers[i]), "%.*s",
-		    PN_STR_ARG(found->answers[i]));
-	loop_stop(l->loop);
-}
-
-static enum pn_dns_status
-look_up(struct look *l, enum dns_type type, const char *name)
-{
-	l->n = 0;
-	(void)dns_ask(
-	    l->dns, type, pn_str_of(name), l->timeout_ms, on_answer, l);
-	loop_run(l->loop);
-	return l->status;
-}
-
-static const char *
-status_text(enum pn_dns_status s)
-{
-	static const char *const texts[] = { [PN_DNS_OK] = "an answer",
-		[PN_DNS_NONE] = "no such name",
-		[PN_DNS_TEMPORARY] = "a temporary failure",
-		[PN_DNS_TIMEOUT] = "no answer in time" };
-
-	return texts[s];
-}
+#include "cli/doctor_ask.h"
 
 /* ---- the resolver ---- */
 
@@ -71,12 +27,12 @@ make_name(char name[64])
 
 /* Does it work well enough for the other questions? */
 static bool
-check_resolver(struct doctor *d, struct look *l, const char *server)
+check_resolver(struct doctor *d, struct asker *a, const char *server)
 {
 	char name[64];
 
 	make_name(name);
-	switch (look_up(l, DNS_A, name)) {
+	switch (asker_ask(a, DNS_A, name)) {
 	case PN_DNS_NONE:
 		doctor_say(d, FINE, "resolver", "",
 		    "%s says of a name that does not exist that it does not",
@@ -87,7 +43,7 @@ check_resolver(struct doctor *d, struct look *l, const char *server)
 		    "use a resolver of your own (`dns`), not one that leads "
 		    "people to a search page",
 		    "%s has an address (%s) for a name that does not exist",
-		    server, l->answers[0]);
+		    server, a->answers[0].p);
 		return true;
 	case PN_DNS_TEMPORARY:
 	case PN_DNS_TIMEOUT:
@@ -95,21 +51,21 @@ check_resolver(struct doctor *d, struct look *l, const char *server)
 	}
 	doctor_say(d, FAIL, "resolver",
 	    "see `dns` in the configuration, and resolv.conf", "%s: %s", server,
-	    status_text(l->status));
+	    asker_status(a->status));
 	return false;
 }
 
 /* ---- our own name ---- */
 
 static void
-check_reverse(struct doctor *d, struct look *l, const char *hostname)
+check_reverse(struct doctor *d, struct asker *a, const char *hostname)
 {
-	char address[sizeof(l->answers[0])];
+	char address[INET6_ADDRSTRLEN];
 
-	(void)snprintf(address, sizeof(address), "%s", l->answers[0]);
-	(void)look_up(l, DNS_PTR, address);
-	for (size_t i = 0; i < l->n; i++)
-		if (strcasecmp(l->answers[i], hostname) == 0) {
+	(void)snprintf(address, sizeof(address), "%s", a->answers[0].p);
+	(void)asker_ask(a, DNS_PTR, address);
+	for (size_t i = 0; i < a->n; i++)
+		if (strcasecmp(a->answers[i].p, hostname) == 0) {
 			doctor_say(d, FINE, "hostname", "",
 			    "%s is %s, and back", hostname, address);
 			return;
@@ -117,11 +73,11 @@ check_reverse(struct doctor *d, struct look *l, const char *hostname)
 	doctor_say(d, WARN, "hostname",
 	    "whoever has the address should let it lead to the name",
 	    "%s is %s, but that is %s", hostname, address,
-	    l->n > 0 ? l->answers[0] : "nobody in DNS");
+	    a->n > 0 ? a->answers[0].p : "nobody in DNS");
 }
 
 static void
-check_hostname(struct doctor *d, struct look *l, const char *hostname)
+check_hostname(struct doctor *d, struct asker *a, const char *hostname)
 {
 	if (strchr(hostname, '.') == NULL) {
 		doctor_say(d, WARN, "hostname",
@@ -129,33 +85,33 @@ check_hostname(struct doctor *d, struct look *l, const char *hostname)
 		    "\"%s\" is no full name", hostname);
 		return;
 	}
-	if (look_up(l, DNS_A, hostname) != PN_DNS_OK)
-		(void)look_up(l, DNS_AAAA, hostname);
-	if (l->status == PN_DNS_OK && l->n > 0)
-		check_reverse(d, l, hostname);
+	if (asker_ask(a, DNS_A, hostname) != PN_DNS_OK)
+		(void)asker_ask(a, DNS_AAAA, hostname);
+	if (a->status == PN_DNS_OK && a->n > 0)
+		check_reverse(d, a, hostname);
 	else
 		doctor_say(d, WARN, "hostname",
 		    "set `hostname` to what the machine is called in DNS",
-		    "%s has no address: %s", hostname, status_text(l->status));
+		    "%s has no address: %s", hostname, asker_status(a->status));
 }
 
 /* ---- lists: RFC 5782 5 ---- */
 
 static void
-check_zone(struct doctor *d, struct look *l, const char *zone)
+check_zone(struct doctor *d, struct asker *a, const char *zone)
 {
 	char what[128], name[320];
 	enum pn_dns_status listed, other;
 
 	(void)snprintf(what, sizeof(what), "list %s", zone);
 	(void)snprintf(name, sizeof(name), "2.0.0.127.%s", zone);
-	listed = look_up(l, DNS_A, name);
+	listed = asker_ask(a, DNS_A, name);
 	(void)snprintf(name, sizeof(name), "1.0.0.127.%s", zone);
-	other = look_up(l, DNS_A, name);
+	other = asker_ask(a, DNS_A, name);
 	if (other == PN_DNS_OK)
 		doctor_say(d, FAIL, what,
 		    "take the list out: it lists everybody",
-		    "it lists 127.0.0.1 (%s)", l->answers[0]);
+		    "it lists 127.0.0.1 (%s)", a->answers[0].p);
 	else if (listed == PN_DNS_OK)
 		doctor_say(
 		    d, FINE, what, "", "it lists 127.0.0.2 and not 127.0.0.1");
@@ -163,7 +119,7 @@ check_zone(struct doctor *d, struct look *l, const char *zone)
 		doctor_say(d, FAIL, what,
 		    "many lists refuse public resolvers: use one of your own",
 		    "it does not list 127.0.0.2, as each list does: %s",
-		    status_text(listed));
+		    asker_status(listed));
 }
 
 /* As `dns` has it: the library writes 127.0.0.1@53. */
@@ -187,24 +143,19 @@ void
 doctor_dns(struct doctor *d, const struct config *c, const char *const *zones)
 {
 	const char *server = c->engine.dns_server;
-	struct look l = { .loop = loop_new(),
-		.timeout_ms = c->engine.dns_timeout_ms };
+	struct asker a;
 	char name[128];
 	struct error e;
 
 	server_text(server, name, sizeof(name));
-	l.dns = dns_new(l.loop, server, &e);
-	if (l.dns == NULL)
+	if (asker_open(&a, &c->engine, false, &e) < 0)
 		doctor_say(d, FAIL, "resolver",
 		    "see `dns` in the configuration, and resolv.conf", "%s",
 		    e.text);
-	else
-		dns_know_hosts(l.dns);
-	if (l.dns != NULL && check_resolver(d, &l, name)) {
-		check_hostname(d, &l, c->smtp.hostname);
+	else if (check_resolver(d, &a, name)) {
+		check_hostname(d, &a, c->smtp.hostname);
 		for (; zones != NULL && *zones != NULL; zones++)
-			check_zone(d, &l, *zones);
+			check_zone(d, &a, *zones);
 	}
-	dns_free(l.dns);
-	loop_free(l.loop);
+	asker_close(&a);
 }

@@ -4,13 +4,18 @@
  * the channel that is configured must be announced with ADDR, and taken.
  * RFC 5321, 3207; Postfix XCLIENT, XFORWARD.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/doctor.h"
+#include "cli/doctor_find.h"
 #include "cli/doctor_talk.h"
 
 /* Documentation's (RFC 5737): nobody's. */
 #define SOMEBODY "192.0.2.1"
+#define WHAT_MAX 128
+#define DOMAINS_MAX 3 /* of an upstream, whose mail hosts are dialled */
 
 /* Does a line of the reply begin with it? */
 static bool
@@ -122,7 +127,7 @@ static void
 say_tls(struct doctor *d, const struct talk *t, enum finding f,
     const char *advice, const char *found, const char *why)
 {
-	char what[128];
+	char what[WHAT_MAX];
 
 	(void)snprintf(what, sizeof(what), "tls %s", t->upstream->name);
 	doctor_say(d, f, what, advice, "%s %s%s", t->server->name, found, why);
@@ -228,7 +233,7 @@ judge_identity(struct doctor *d, struct talk *t, const struct smtp_upstream *u,
 	const char *keyword =
 	    u->identity == IDENTITY_XCLIENT ? "XCLIENT" : "XFORWARD";
 
-	if (u->delivers)
+	if (u->delivers || u->mx)
 		doctor_say(
 		    d, FINE, what, "", "%s answers us", t->server->name);
 	else if (u->identity == IDENTITY_TPROXY)
@@ -295,23 +300,34 @@ converse(struct doctor *d, struct talk *t, const char *hostname,
 }
 
 static void
-check_server(struct doctor *d, const struct config *c,
-    const struct smtp_upstream *u, const struct smtp_server *server)
+name_it(const struct smtp_upstream *u, char what[WHAT_MAX])
 {
-	char what[128];
+	(void)snprintf(what, WHAT_MAX, "upstream %s", u->name);
+}
+
+/* False: nobody took the connection; why tells. */
+static bool
+check_server(struct doctor *d, const struct config *c,
+    const struct smtp_upstream *u, const struct found *f,
+    const struct smtp_server *server, struct error *why)
+{
+	char what[WHAT_MAX];
 	bool goes_on = true; /* in clear */
 
-	(void)snprintf(what, sizeof(what), "upstream %s", u->name);
+	name_it(u, what);
 	for (int tls = 1; tls >= 0 && goes_on; tls--) {
 		struct talk t = { .upstream = u, .server = server,
+			.domain = f->domain,
+			.mx_name = f->mx_is_secure ? f->mx_name : NULL,
 			.level = u->tls.level, .sock = -1 };
 		bool done = true;
 
 		if (talk_dial(&t, SOMEBODY) < 0) {
-			doctor_say(d, FAIL, what, "is it running there?",
-			    "%s: %s", server->name, t.why.text);
-		} else if (u->tls.level != TLS_DANE || !tls ||
-		    doctor_dane(d, c, &t)) {
+			*why = t.why;
+			talk_end(&t);
+			return false;
+		}
+		if (u->tls.level != TLS_DANE || !tls || doctor_dane(d, c, &t)) {
 			done = converse(d, &t, c->smtp.hostname, what, tls);
 			if (done) /* whatever it answers */
 				(void)talk_say(&t, "%s\r\n", "QUIT");
@@ -319,15 +335,140 @@ check_server(struct doctor *d, const struct config *c,
 		goes_on = !done && can_do_without(&t);
 		talk_end(&t);
 	}
+	return true;
+}
+
+/* Where one takes no connection, mail goes to another of these. */
+static void
+check_found(struct doctor *d, const struct config *c,
+    const struct smtp_upstream *u, const struct found *f)
+{
+	struct error *why = xcalloc(f->n, sizeof(*why));
+	bool any = false;
+	char what[WHAT_MAX];
+
+	for (size_t i = 0; i < f->n; i++)
+		if (check_server(d, c, u, f, &f->all[i].server, &why[i]))
+			any = true;
+	name_it(u, what);
+	for (size_t i = 0; i < f->n; i++)
+		if (why[i].text[0] != '\0')
+			doctor_say(d, any ? WARN : FAIL, what,
+			    "is it running there?", "%s: %s",
+			    f->all[i].server.name, why[i].text);
+	free(why);
+}
+
+/* ---- mail hosts ---- */
+
+static void
+check_domain(struct doctor *d, const struct config *c, struct asker *a,
+    const struct smtp_upstream *u, const char *domain, struct found *f)
+{
+	char what[WHAT_MAX];
+
+	name_it(u, what);
+	if (find_mail_hosts(a, &c->smtp, u->mx_port, domain, f) < 0) {
+		doctor_say(d, FAIL, what, "ask with `dig MX`", "%s",
+		    f->why.text);
+		return;
+	}
+	if (u->tls.level == TLS_DANE && f->domain != NULL && !f->mx_is_secure)
+		doctor_say(d, WARN, what, "sign the domain (DNSSEC)",
+		    "nobody signed which mail hosts %s has: anybody may "
+		    "name others",
+		    domain);
+	check_found(d, c, u, f);
+}
+
+/* Does mail for the domain go there, whoever sends it? What maps and defaults
+ * of routes say is only seen with a recipient. */
+static bool
+leads_there(const struct smtp_conf *c, const struct smtp_upstream *u,
+    const char *domain)
+{
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct smtp_route *r = c->listeners[i].route;
+
+		if (c->listeners[i].upstream == u)
+			return true;
+		for (size_t k = 0; r != NULL && k < r->n_lines; k++)
+			if (r->lines[k].upstream == u &&
+			    strcasecmp(r->lines[k].key, domain) == 0)
+				return true;
+	}
+	return false;
+}
+
+static void
+check_relay_domains(struct doctor *d, const struct config *c,
+    struct asker *a, const struct smtp_upstream *u, struct found *f)
+{
+	const struct site *site = &c->smtp.site;
+	size_t n = 0;
+	char what[WHAT_MAX];
+
+	for (size_t i = 0; i < site->n_relay_domains; i++) {
+		if (!leads_there(&c->smtp, u, site->relay_domains[i]))
+			continue;
+		if (n++ < DOMAINS_MAX)
+			check_domain(d, c, a, u, site->relay_domains[i], f);
+	}
+	name_it(u, what);
+	if (n == 0)
+		doctor_say(d, FINE, what, "",
+		    "mail goes to the mail hosts of any domain: none is "
+		    "dialled");
+	else if (n > DOMAINS_MAX)
+		doctor_say(d, FINE, what, "",
+		    "%zu more of relay_domains are not looked up",
+		    n - DOMAINS_MAX);
+}
+
+/* ---- all upstreams ---- */
+
+static void
+check_servers(struct doctor *d, const struct config *c, struct asker *a,
+    const struct smtp_upstream *u, struct found *f)
+{
+	char what[WHAT_MAX];
+
+	name_it(u, what);
+	for (size_t i = 0; i < u->n_servers; i++) {
+		if (find_server(a, &u->servers[i], f) == 0)
+			check_found(d, c, u, f);
+		else
+			doctor_say(d, FAIL, what, "ask with `dig`, and see "
+			    "`dns`", "%s", f->why.text);
+	}
+}
+
+static void
+check_upstream(struct doctor *d, const struct config *c,
+    const struct smtp_upstream *u)
+{
+	struct found *f = xcalloc(1, sizeof(*f));
+	char what[WHAT_MAX];
+	struct asker a;
+	struct error e;
+
+	name_it(u, what);
+	if (asker_open(&a, &c->engine, u->mx && u->tls.level == TLS_DANE, &e) < 0)
+		doctor_say(d, FAIL, what, "see `dns` and `trust_anchor`", "%s",
+		    e.text);
+	else if (u->mx_domain != NULL)
+		check_domain(d, c, &a, u, u->mx_domain, f);
+	else if (u->mx)
+		check_relay_domains(d, c, &a, u, f);
+	else
+		check_servers(d, c, &a, u, f);
+	asker_close(&a);
+	free(f);
 }
 
 void
 doctor_upstreams(struct doctor *d, const struct config *c)
 {
-	for (size_t i = 0; i < c->smtp.n_upstreams; i++) {
-		const struct smtp_upstream *u = &c->smtp.upstreams[i];
-
-		for (size_t k = 0; k < u->n_servers; k++)
-			check_server(d, c, u, &u->servers[k]);
-	}
+	for (size_t i = 0; i < c->smtp.n_upstreams; i++)
+		check_upstream(d, c, &c->smtp.upstreams[i]);
 }

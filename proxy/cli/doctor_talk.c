@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,35 +19,14 @@
 
 /* ---- dialling ---- */
 
-/* The first address of its name: this program may wait. */
-static int
-look_up(struct talk *t, struct smtp_server *to)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found = NULL;
-	char port[8];
-	int failed;
-
-	(void)snprintf(port, sizeof(port), "%u", to->port);
-	failed = getaddrinfo(to->host, port, &hints, &found);
-	if (failed != 0)
-		return error_set(&t->why, "%s", gai_strerror(failed));
-	memcpy(&to->addr, found->ai_addr, found->ai_addrlen);
-	to->addr_len = found->ai_addrlen;
-	freeaddrinfo(found);
-	return 0;
-}
-
 static int
 connect_to(struct talk *t)
 {
-	struct smtp_server looked_up = *t->server, *to = &looked_up;
+	const struct smtp_server *to = t->server;
 	struct pollfd p = { .events = POLLOUT };
 	socklen_t n = sizeof(int);
 	int failed = 0;
 
-	if (to->host != NULL && look_up(t, to) < 0)
-		return -1;
 	t->sock = socket(to->addr.ss_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (t->sock < 0)
@@ -225,6 +203,20 @@ make_client(struct talk *t)
 	return t->client != NULL ? 0 : -1;
 }
 
+/* As upstream_dane.c does. */
+static void
+add_names(struct talk *t)
+{
+	if (t->domain == NULL) {
+		if (t->server->host != NULL)
+			tls_add_name(t->tls, t->server->host);
+		return;
+	}
+	tls_add_name(t->tls, t->domain);
+	if (t->mx_name != NULL)
+		tls_add_name(t->tls, t->mx_name);
+}
+
 /* As upstream_dane_apply() does. */
 static void
 hold_to_tlsa(struct talk *t)
@@ -237,8 +229,8 @@ hold_to_tlsa(struct talk *t)
 		n += tls_add_tlsa(t->tls, unpack_str(&in));
 	if (n == 0)
 		t->level = TLS_ENCRYPT;
-	else if (t->upstream->tls.name == NULL && t->server->host != NULL)
-		tls_add_name(t->tls, t->server->host);
+	else if (t->upstream->tls.name == NULL)
+		add_names(t);
 }
 
 int

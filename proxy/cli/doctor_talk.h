@@ -14,7 +14,10 @@
 
 struct talk { /* zeroed but for these: */
 	const struct smtp_upstream *upstream;
-	const struct smtp_server *server;
+	const struct smtp_server *server; /* at this address */
+	const char *domain;  /* its MX led to it, or NULL */
+	const char *mx_name; /* ... and where the domain's CNAMEs end, validated;
+				or NULL */
 	enum tls_level level; /* the upstream's, or what DNSSEC makes of it */
 	int sock; /* -1 */
 

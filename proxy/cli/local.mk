@@ -6,8 +6,10 @@ postern_SOURCES = \
 	proxy/cli/complete.c \
 	proxy/cli/conf.c \
 	proxy/cli/doctor.c proxy/cli/doctor.h \
+	proxy/cli/doctor_ask.c proxy/cli/doctor_ask.h \
 	proxy/cli/doctor_dane.c \
 	proxy/cli/doctor_dns.c \
+	proxy/cli/doctor_find.c proxy/cli/doctor_find.h \
 	proxy/cli/doctor_milter.c \
 	proxy/cli/doctor_smtp.c \
 	proxy/cli/doctor_talk.c proxy/cli/doctor_talk.h \

@@ -277,6 +277,35 @@ def by_mx(t, ca):
     t.ok(re.search(r"Trusted TLS connection established to by-far\.dane", log) and
          not re.search(r"Verified TLS connection established to by-far", log),
          "... but not where anybody may have named it", log[-1500:])
+    doctor_by_mx(t, daemon, port)
+
+
+def doctor_by_mx(t, daemon, port):
+    """What postern doctor says of mail hosts: the MX itself, its host's records, its certificate."""
+    want = (        # a domain; of its MX; of the records; of the certificate
+        ("one.dane.example", None, r"^by-domain\S+ has 1 TLSA", ("ok", "as its TLSA")),
+        ("alias.dane.example", None, r"^by-domain\S+ has 1 TLSA", ("ok", "as its TLSA")),
+        ("other.dane.example", None, r"^by-alias\S+ has 1 TLSA", ("ok", "as its TLSA")),
+        ("nobody.dane.example", None, r"^nobody\S+ has 1 TLSA", ("fail", "451 4.7.5")),
+        ("far.example", "anybody may", r"^by-far\S+ has 1 TLSA", ("ok", "as its TLSA")),
+        ("near.example", "anybody may", r"^by-far\S+ has 1 TLSA", ("fail", "451 4.7.5")),
+        ("itself.dane.example", None, r"^itself\S+ has 1 TLSA", ("ok", "as its TLSA")),
+        ("forged.dane.example", "451 4.4.3", None, None),
+        ("forged-host.dane.example", "451 4.4.3", None, None))
+    text = re.sub(r"^(listen|upstream) .*\n", "", open(daemon.conf).read(), flags=re.M)
+    text += "".join("upstream %s { mx %s port %d; tls dane; }\n" % (d.split(".")[0], d, port) for d, *_ in want)
+    done = run(("-c", t.write("doctor-mx.conf", text), "doctor", "--json"))
+    checks = json.loads(done.stdout or '{"checks": []}')["checks"]
+    for domain, of_mx, records, tls in want:
+        short = domain.split(".")[0]
+        said = {k: [(c["result"], c["found"]) for c in checks if c["check"] == k + " " + short]
+                for k in ("upstream", "dane", "tls")}
+        t.ok(any(of_mx in found for r, found in said["upstream"] if r != "ok") if of_mx
+             else [r for r, _ in said["upstream"]] == ["ok"], "doctor: mx of %s" % domain, said)
+        t.ok(len(said["dane"]) == 1 and re.search(records, said["dane"][0][1]) if records else not said["dane"],
+             "doctor: ... its host's records", said)
+        t.ok(len(said["tls"]) == 1 and said["tls"][0][0] == tls[0] and tls[1] in said["tls"][0][1] if tls
+             else not said["tls"], "doctor: ... its certificate", said)
 
 
 def test(t):

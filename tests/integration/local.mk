@@ -32,7 +32,7 @@ INTEGRATION = tests/dialogs/daemon.py tests/integration/milter_peers.py \
 	tests/integration/policies_postfix.py \
 	tests/integration/cli.py \
 	tests/integration/operators_day.py \
-	tests/integration/doctor.py \
+	tests/integration/doctor.py tests/integration/doctor_hosts.py \
 	tests/integration/drain.py \
 	tests/integration/logs.py \
 	tests/integration/release.py \
