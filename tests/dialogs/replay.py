@@ -74,6 +74,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import dns  # noqa: E402
 from postern import users  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -349,7 +350,7 @@ class Door:
 CONF = """
 hostname postern.example; relay_domains example.com;
 {users}
-workers 1; {nets} {limits}
+workers 1; {nets} {limits} dns 127.0.0.1:{dns};
 spool {dir}/spool; state {dir}/state; control unix:{dir}/control;
 log stderr; log_level {level};
 listen {door} 127.0.0.1:0 {{ {to} {listed} {auth} }}
@@ -391,6 +392,12 @@ route r {{
 """
 
 
+@functools.cache
+def resolver():
+    """For all: what this machine's says, or cannot say, is of no account."""
+    return dns.Dns({"127.0.0.1": "localhost"})
+
+
 class Daemon:
     """posternd, with rules that do what the door's engine does."""
 
@@ -429,7 +436,7 @@ class Daemon:
         options = {"size": "1000000"}
         options.update(w.split("=", 1) for w in script.door.split())
         conf = CONF.format(
-            users=who, dir=self.dir, level="debug" if verbose else "info",
+            users=who, dir=self.dir, dns=resolver().port, level="debug" if verbose else "info",
             nets="mynetworks %s;" % ("127.0.0.0/8" if options.get("mynetworks") else "192.0.2.0/24"),
             limits="".join(self.LIMITS[k] % self.unit(k, v) + "; "
                            for k, v in options.items() if k in self.LIMITS),
