@@ -3,7 +3,8 @@
  * byte the text they are asked of. What the prefilter and the sliced search
  * say is what PCRE2 says when it is simply called, or unknown.
  *
- * Covers: rules/regex.c rules/literal.c rules/prefilter.c rules/pattern.c
+ * Covers: rules/regex.c rules/regex_char.c rules/literal.c
+ * rules/prefilter.c rules/pattern.c
  */
 #include "base/must.h"
 #include "tests/unit/plain_pcre.h"

@@ -5,13 +5,13 @@
  * same text; any frame is refused or judged. A text that begins with no item is
  * a condition of a setting (`EXPR;`).
  *
- * Covers: proxy/base/lex.c rules/parse.c rules/parse_words.c rules/parse_expr.c
- * rules/parse_rule.c rules/parse_policy.c rules/parse_action.c
- * rules/parse_list.c rules/roster.c rules/check.c rules/check_expr.c
- * rules/check_action.c rules/check_test.c rules/place.c rules/atoms.c
- * rules/ask.c rules/text.c rules/answers.c rules/sets.c rules/nets.c
- * rules/print.c rules/describe.c rules/judge.c rules/effects.c
- * rules/score.c rules/explain.c
+ * Covers: proxy/base/lex.c rules/parse.c rules/parse_words.c
+ * rules/parse_expr.c rules/parse_rule.c rules/parse_policy.c
+ * rules/parse_action.c rules/parse_list.c rules/roster.c rules/check.c
+ * rules/check_expr.c rules/check_action.c rules/check_test.c rules/place.c
+ * rules/fact.c rules/atoms.c rules/operand.c rules/ask.c rules/text.c
+ * rules/answers.c rules/sets.c rules/nets.c rules/print.c rules/describe.c
+ * rules/judge.c rules/effects.c rules/score.c rules/explain.c
  */
 #include <sys/mman.h>
 #include <unistd.h>
