@@ -35,8 +35,11 @@ libinspect_la_SOURCES = \
 	proxy/inspect/mailbox.c \
 	proxy/inspect/mailbox.h \
 	proxy/inspect/mime.c \
+	proxy/inspect/mime_boundary.c \
 	proxy/inspect/mime_fields.c \
 	proxy/inspect/mime_fields.h \
+	proxy/inspect/mime_inside.h \
+	proxy/inspect/mime_leaf.c \
 	proxy/inspect/param.c \
 	proxy/inspect/param.h \
 	proxy/inspect/part.h \
