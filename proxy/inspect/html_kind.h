@@ -1,6 +1,6 @@
 /*
  * html_kind - what html knows of each element: how it stands on a page, what it
- * closes. HTML 13.2.6, as far as it decides what is seen. For html.c alone.
+ * closes. HTML 13.2.6, as far as it decides what is seen. For html alone.
  */
 #ifndef INSPECT_HTML_KIND_H
 #define INSPECT_HTML_KIND_H

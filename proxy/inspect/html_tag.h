@@ -1,6 +1,6 @@
 /*
  * html_tag - one tag of a page and the attributes that html asks for: HTML
- * 13.2.5.6 to 13.2.5.40. For html.c; css.c has the same blanks.
+ * 13.2.5.6 to 13.2.5.40. For html; css has the same blanks.
  */
 #ifndef INSPECT_HTML_TAG_H
 #define INSPECT_HTML_TAG_H

@@ -26,10 +26,13 @@ libinspect_la_SOURCES = \
 	proxy/inspect/host_inside.h \
 	proxy/inspect/html.c \
 	proxy/inspect/html.h \
+	proxy/inspect/html_inside.h \
 	proxy/inspect/html_kind.c \
 	proxy/inspect/html_kind.h \
+	proxy/inspect/html_links.c \
 	proxy/inspect/html_tag.c \
 	proxy/inspect/html_tag.h \
+	proxy/inspect/html_tree.c \
 	proxy/inspect/inspector.c \
 	proxy/inspect/inspector.h \
 	proxy/inspect/mailbox.c \

@@ -3,7 +3,8 @@
  * out is UTF-8 within its caps, each link lies in the text.
  *
  * Covers: proxy/inspect/html.c proxy/inspect/html_kind.c
- * proxy/inspect/html_tag.c proxy/inspect/css.c proxy/inspect/entity.c
+ * proxy/inspect/html_links.c proxy/inspect/html_tag.c
+ * proxy/inspect/html_tree.c proxy/inspect/css.c proxy/inspect/entity.c
  * proxy/inspect/clean.c
  */
 #include "base/must.h"
