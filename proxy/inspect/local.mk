@@ -8,6 +8,8 @@ libinspect_la_SOURCES = \
 	proxy/inspect/clean.h \
 	proxy/inspect/css.c \
 	proxy/inspect/css.h \
+	proxy/inspect/css_inside.h \
+	proxy/inspect/css_sheet.c \
 	proxy/inspect/decode.c \
 	proxy/inspect/decode.h \
 	proxy/inspect/entity.c \

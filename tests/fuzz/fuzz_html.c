@@ -4,8 +4,8 @@
  *
  * Covers: proxy/inspect/html.c proxy/inspect/html_kind.c
  * proxy/inspect/html_links.c proxy/inspect/html_tag.c
- * proxy/inspect/html_tree.c proxy/inspect/css.c proxy/inspect/entity.c
- * proxy/inspect/clean.c
+ * proxy/inspect/html_tree.c proxy/inspect/css.c proxy/inspect/css_sheet.c
+ * proxy/inspect/entity.c proxy/inspect/clean.c
  */
 #include "base/must.h"
 #include "base/utf8.h"
