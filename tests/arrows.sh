@@ -65,7 +65,7 @@ openssl/*	proxy/smtp/tls*.[ch] proxy/engine/engine.* proxy/inspect/pool.* filter
 libmilter/*	proxy/milter/*
 pcre2.h	rules/pattern.*
 unbound*	proxy/engine/dns.*
-archive*	proxy/inspect/archive.*
+archive*	proxy/inspect/archive_unpack.*
 sqlite3.h	proxy/keeper/* proxy/engine/state.*
 libpq-fe.h	proxy/keeper/* proxy/engine/state.*
 hiredis/*	proxy/keeper/* proxy/engine/state.*

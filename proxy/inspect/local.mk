@@ -2,6 +2,8 @@
 noinst_LTLIBRARIES += libinspect.la
 libinspect_la_SOURCES = \
 	proxy/inspect/archive.c \
+	proxy/inspect/archive_inside.h \
+	proxy/inspect/archive_unpack.c \
 	proxy/inspect/charset.c \
 	proxy/inspect/charset.h \
 	proxy/inspect/clean.c \

@@ -2,14 +2,15 @@
  * fuzz_mime - a whole message through the view, the built-in modules and what
  * rules ask of them. Limits are small, so that each is met.
  *
- * Covers: proxy/inspect/archive.c proxy/inspect/decode.c
- * proxy/inspect/format.c proxy/inspect/header.c proxy/inspect/host.c
- * proxy/inspect/mailbox.c proxy/inspect/mime.c proxy/inspect/mime_boundary.c
- * proxy/inspect/mime_fields.c proxy/inspect/mime_leaf.c proxy/inspect/uu.c
- * proxy/inspect/param.c proxy/inspect/rar.c proxy/inspect/tnef.c
- * proxy/inspect/type.c proxy/inspect/view.c proxy/inspect/zip.c
- * proxy/inspect/text.c proxy/base/utf8.c filters/attachment.c
- * filters/header.c filters/text.c filters/url.c
+ * Covers: proxy/inspect/archive.c proxy/inspect/archive_unpack.c
+ * proxy/inspect/decode.c proxy/inspect/format.c proxy/inspect/header.c
+ * proxy/inspect/host.c proxy/inspect/mailbox.c proxy/inspect/mime.c
+ * proxy/inspect/mime_boundary.c proxy/inspect/mime_fields.c
+ * proxy/inspect/mime_leaf.c proxy/inspect/uu.c proxy/inspect/param.c
+ * proxy/inspect/rar.c proxy/inspect/tnef.c proxy/inspect/type.c
+ * proxy/inspect/view.c proxy/inspect/zip.c proxy/inspect/text.c
+ * proxy/base/utf8.c filters/attachment.c filters/header.c filters/text.c
+ * filters/url.c
  */
 #include <stdlib.h>
 
