@@ -55,11 +55,15 @@ dial(const struct cli *c, int *sock)
 	if (code != 0)
 		return code;
 	*sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*sock < 0 || connect(*sock, (struct sockaddr *)&a, sizeof(a)) < 0)
-		return cli_fail(errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE,
-		    "%s: %s (is posternd running?)", a.sun_path,
-		    strerror(errno));
-	return 0;
+	if (*sock >= 0 &&
+	    connect(*sock, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return 0;
+	if (errno == EACCES)
+		return cli_fail(EX_NOPERM,
+		    "%s: %s (it answers root and the daemon's own user)",
+		    a.sun_path, strerror(errno));
+	return cli_fail(EX_UNAVAILABLE, "%s: %s (is posternd running?)",
+	    a.sun_path, strerror(errno));
 }
 
 /* ---- question and answer ---- */

@@ -270,6 +270,11 @@ def garbage(t, daemon):
         shutil.copy(os.path.join(build(), "postern"), t.folder("bin"))
         done = run(["-c", daemon.conf, "status"], t.path("bin"), user="nobody")
         t.ok(done.returncode in (69, 77), "nobody may not ask", done.returncode, done.stderr)
+        done = run(["-c", daemon.conf, "status"], t.path("bin"), user="nobody",
+                   group="nogroup", extra_groups=[])
+        t.ok(done.returncode == 77 and "answers root" in done.stderr,
+             "nor does the socket let him in, which is no word on who runs",
+             done.returncode, done.stderr)
 
 
 def test(t):
