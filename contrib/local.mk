@@ -22,6 +22,13 @@ EXTRA_DIST += contrib/setup contrib/check contrib/quickstart \
 dist_man_MANS += contrib/man/postern-rules.5 contrib/man/postern-filter.3 \
 	contrib/man/postern-quarantine.7 contrib/man/postern-postfix.7 \
 	contrib/man/posternd.8 contrib/man/postern.conf.5
+# Folders that are ours alone go too, unless somebody keeps something there: a
+# module of his own.
+uninstall-hook:
+	for d in '$(DESTDIR)$(docdir)' '$(DESTDIR)$(pkglibdir)' \
+	    '$(DESTDIR)$(pkgincludedir)'; do \
+		[ ! -d "$$d" ] || find "$$d" -depth -type d -empty -delete; \
+	done
 include contrib/systemd/local.mk
 include contrib/debian/local.mk
 include contrib/postfix/local.mk
