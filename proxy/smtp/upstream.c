@@ -201,12 +201,20 @@ is_idle(const struct upstream *u)
 	    buf_len(&u->wire.out) == 0 && buf_len(&u->wire.in) == 0;
 }
 
+/* What was verified holds for each mail that comes to this server; but by DANE a
+ * mail host was verified for one domain, by records that may have changed. */
+static bool
+is_anyones(const struct smtp_upstream *c)
+{
+	return !c->dial_connect && !(c->mx && c->tls.level == TLS_DANE);
+}
+
 bool
 upstream_may_serve(const struct upstream *u)
 {
 	const struct smtp_upstream *c = u->conf.hop->conf;
 
-	return c->reuse && !c->dial_connect && !c->mx && !u->refused && !u->engaged &&
+	return c->reuse && is_anyones(c) && !u->refused && !u->engaged &&
 	    (c->identity == IDENTITY_NONE ||
 		c->identity == IDENTITY_XFORWARD) &&
 	    u->mails < MAILS_MAX && u->junk < JUNK_MAX && is_idle(u);

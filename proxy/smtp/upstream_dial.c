@@ -397,11 +397,73 @@ dial_first(struct upstream *u)
 		upstream_fail_dial(u, "all its servers are away");
 }
 
+/* A kept connection, for the client that was introduced here. */
+static void
+serve_next(struct upstream *u)
+{
+	u->at_rest = false;
+	log_debug(u->id, "upstream-kept", "server=%s mails=%u", u->server->name,
+	    u->mails);
+	u->handed_on = true;
+	if (u->conf.hop->conf->identity != IDENTITY_XCLIENT &&
+	    pn_str_eq(u->helo, buf_str(&u->told)))
+		return;
+	u->at = UPSTREAM_DIALLING;
+	u->renewing = true;
+	if (u->conf.hop->conf->identity == IDENTITY_XCLIENT)
+		upstream_identify(u);
+	else
+		say_ehlo(u, STEP_EHLO);
+	if (u->at == UPSTREAM_DIALLING)
+		upstream_pump(u);
+}
+
+/* All that there is of the connection itself. */
+static void
+take_over(struct upstream *u, struct upstream *kept)
+{
+	wire_take(&u->wire, &kept->wire, upstream_on_wire, u);
+	server_hold(kept->server);
+	server_release(u->server);
+	u->server = kept->server;
+	u->dialled_ms = kept->dialled_ms;
+	u->without_tls = kept->without_tls;
+	u->keywords = kept->keywords;
+	buf_clear(&u->told);
+	(void)buf_add_str(&u->told, buf_str(&kept->told));
+	u->mails = kept->mails;
+	u->junk = kept->junk;
+	u->at = UPSTREAM_READY;
+	u->step = STEP_READY;
+	kept->at = UPSTREAM_DOWN;
+	upstream_free(kept);
+	upstream_arm(u);
+}
+
+/* Of the mail host whose turn it is, as MX has it now. */
+static bool
+take_kept_of_mx(struct upstream *u)
+{
+	struct upstream *kept = u->wants_kept && u->plan.n > 0
+	    ? kept_take(u->plan.servers[0], u->helo)
+	    : NULL;
+
+	u->wants_kept = false;
+	if (kept == NULL)
+		return false;
+	plan_fini(&u->plan);
+	take_over(u, kept);
+	serve_next(u);
+	u->wake_due |= u->at == UPSTREAM_READY;
+	return true;
+}
+
 static void
 dial_these(struct upstream *u, struct server *const *found, size_t n)
 {
 	plan_make(&u->plan, u->conf.hop, found, n);
-	dial_first(u);
+	if (!take_kept_of_mx(u))
+		dial_first(u);
 }
 
 /* Those without a name can be dialled all the same. */
@@ -472,24 +534,11 @@ adopt(struct upstream *u, const struct upstream_conf *conf,
 {
 	u->conf = *conf;
 	introduce(u, client, helo, id);
-	u->at_rest = false;
-	log_debug(u->id, "upstream-kept", "server=%s mails=%u", u->server->name,
-	    u->mails);
-	u->handed_on = true;
-	if (u->conf.hop->conf->identity != IDENTITY_XCLIENT &&
-	    pn_str_eq(helo, buf_str(&u->told)))
-		return;
-	u->at = UPSTREAM_DIALLING;
-	u->renewing = true;
-	if (u->conf.hop->conf->identity == IDENTITY_XCLIENT)
-		upstream_identify(u);
-	else
-		say_ehlo(u, STEP_EHLO);
-	if (u->at == UPSTREAM_DIALLING)
-		upstream_pump(u);
+	serve_next(u);
 }
 
-/* Names are not looked up for it: who was kept was found a moment ago. */
+/* Names are not looked up for it: who was kept was found a moment ago. Nor is
+ * MX, which tells who may be taken at all. */
 static struct upstream *
 take_kept_of_names(const struct hop *hop, struct pn_str helo)
 {
@@ -497,7 +546,7 @@ take_kept_of_names(const struct hop *hop, struct pn_str helo)
 	struct server *s;
 
 	TAILQ_FOREACH (s, &hop->servers, next)
-		if (u == NULL && !s->away && !s->draining)
+		if (u == NULL && !hop->conf->mx && !s->away && !s->draining)
 			u = kept_take(s, helo);
 	return u;
 }
@@ -525,6 +574,7 @@ upstream_get(const struct upstream_conf *conf, const char *domain,
 	upstream_set_domain(u, domain);
 	begin(u, client, helo, id);
 	u->plan = plan;
+	u->wants_kept = conf->hop->conf->mx;
 	if (names)
 		dial_any(u);
 	else

@@ -91,6 +91,7 @@ struct upstream {
 	char *domain;                /* of the recipients; or NULL */
 	struct plan plan;            /* servers that are left while dialling */
 	struct server *server;       /* the one at hand */
+	bool wants_kept;             /* once it is known whom MX names */
 	bool without_tls;            /* its handshake had failed, and it may */
 	struct dane dane;
 	uint64_t dialled_ms;         /* it, */

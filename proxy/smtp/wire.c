@@ -159,6 +159,20 @@ wire_detach(struct wire *w)
 }
 
 void
+wire_take(struct wire *w, struct wire *from, event_callback_fn on, void *arg)
+{
+	struct tls *tls = from->tls;
+	enum wire_tls security = from->security;
+
+	must(security != WIRE_HANDSHAKE && buf_len(&from->in) == 0 &&
+	    buf_len(&from->out) == 0);
+	from->tls = NULL;
+	wire_open(w, from->loop, wire_detach(from), on, arg);
+	w->tls = tls;
+	w->security = security;
+}
+
+void
 wire_close(struct wire *w)
 {
 	int fd = wire_detach(w);

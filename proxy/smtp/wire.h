@@ -41,6 +41,9 @@ struct wire {
 /* Takes fd. Nothing is armed before wire_wait(). */
 void wire_open(struct wire *, struct loop *, int fd, event_callback_fn,
     void *arg);
+/* The connection of another one, of which nothing waits to be read or sent; that
+ * one is closed. Likewise. */
+void wire_take(struct wire *, struct wire *from, event_callback_fn, void *arg);
 /* Frees everything; closes fd. A closed wire may be closed again. */
 void wire_close(struct wire *);
 /* ... but fd, which is the caller's now; TLS has said that it ends. */

@@ -277,6 +277,10 @@ def by_mx(t, ca):
     t.ok(re.search(r"Trusted TLS connection established to by-far\.dane", log) and
          not re.search(r"Verified TLS connection established to by-far", log),
          "... but not where anybody may have named it", log[-1500:])
+    before = hosts["by-domain"].connections
+    for _ in range(2):
+        t.same(net.send(daemon.address, "a@b.example", ["ada@one.dane.example"], MAIL % b"mx").code, 250, "once more")
+    t.same(hosts["by-domain"].connections - before, 2, "what DNSSEC said of a host is asked for each connection")
     doctor_by_mx(t, daemon, port)
 
 

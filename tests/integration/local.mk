@@ -20,7 +20,7 @@ INTEGRATION = tests/dialogs/daemon.py tests/integration/milter_peers.py \
 	tests/integration/dane.py \
 	tests/integration/smuggling_mtas.py \
 	tests/integration/lmtp.py \
-	tests/integration/reuse.py \
+	tests/integration/reuse.py tests/integration/reuse_mx.py \
 	tests/integration/submission.py \
 	tests/integration/smtp_peers.py \
 	tests/integration/postfix_snippets.py \

@@ -4,7 +4,8 @@ Eight clients send to a next hop that closes connections when it likes: when
 MAIL comes on one that served others, after a RCPT, at DATA, at the end of a
 message, and behind its last 250. 250 must have left exactly one copy, all else
 none; a connection that dies at MAIL is nobody's news; each mail was introduced
-with its own client's name, by EHLO and where it is told so by XFORWARD.
+with its own client's name, by EHLO and where it is told so by XFORWARD. The
+same where MX leads to the next hop.
 """
 
 import collections
@@ -84,14 +85,18 @@ class Client(threading.Thread):
             c.cmd("RSET")
 
 
-def play(t, identity, seed):
+def play(t, identity, seed, by_mx=False):
     hop = NextHop(seed)
     sink = Sink(script=hop)
+    where = "mx port %d;" % sink.address[1] if by_mx else "server %s; identity %s;" % (sink.server, identity)
+    identity = "mx" if by_mx else identity
     daemon = Postern(
-        t, name=identity,
-        upstream="server %s; identity %s; keep 20 idle 5s;" % (sink.server, identity),
+        t, name=identity, upstream=where + " keep 20 idle 5s;", start=False,
         listen="listen smtp 127.0.0.1:0 { upstream up; %s }" % (
             "identity from 127.0.0.1 xforward;" if identity == "xforward" else ""))
+    daemon.dns.records.update({("example.com", "MX"): ["10 mx.lab.example"],
+                               ("mx.lab.example", "A"): ["127.0.0.1"]})
+    daemon.start()
     clients = [Client(daemon.address, n, seed) for n in range(CLIENTS)]
     for c in clients:
         c.join(100)
@@ -124,6 +129,7 @@ def test(t):
     print("# POSTERN_SEED=%d" % seed)
     for identity in ("none", "xforward"):
         play(t, identity, seed)
+    play(t, "none", seed, by_mx=True)
 
 
 tap.run(test, 240)
