@@ -51,7 +51,7 @@ engine	mail/* inspect/pool.h rules/* filters/filter.h base/*
 smtp	engine/* mail/* base/*
 milter	engine/* rules/rules.h mail/* base/*
 keeper	mail/* base/*
-cli	proxy/policy.h proxy/config.h proxy/endpoint.h proxy/check.h proxy/users.h engine/* inspect/* rules/* mail/* keeper/* smtp/tls.h base/*
+cli	proxy/policy.h proxy/config.h proxy/endpoint.h proxy/check.h proxy/users.h engine/* inspect/* rules/* mail/* keeper/* smtp/tls.h smtp/mx.h smtp/self.h base/*
 contract
 filters	filters/filter.h filters/builtin.h
 rules	base/*

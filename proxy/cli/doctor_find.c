@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "proxy/endpoint.h"
-#include "smtp/resolve.h"
+#include "smtp/mx.h"
 #include "smtp/self.h"
 
 /* ---- addresses ---- */

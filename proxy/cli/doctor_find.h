@@ -7,7 +7,7 @@
 #define CLI_DOCTOR_FIND_H
 
 #include "cli/doctor_ask.h"
-#include "smtp/smtp.h"
+#include "proxy/config.h"
 
 struct found_server {
 	struct smtp_server server; /* its words stand here: */

@@ -30,7 +30,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/normal.c proxy/smtp/normal.h \
 	proxy/smtp/pace.c proxy/smtp/pace.h \
 	proxy/smtp/peers.c proxy/smtp/peers.h \
-	proxy/smtp/mx.c \
+	proxy/smtp/mx.c proxy/smtp/mx.h \
 	proxy/smtp/outage.c proxy/smtp/outage.h \
 	proxy/smtp/plan.c \
 	proxy/smtp/pregreet.c \

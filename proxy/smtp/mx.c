@@ -1,7 +1,7 @@
-/* mx - what MX records mean (resolve.h). RFC 5321 5.1, 7505. */
-#include <stdlib.h>
+/* mx - see mx.h. */
+#include "smtp/mx.h"
 
-#include "smtp/resolve.h"
+#include <stdlib.h>
 
 /* "10 mx.example.com"; the root, a null MX, is "". */
 static bool

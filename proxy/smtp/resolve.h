@@ -8,9 +8,9 @@
 #ifndef SMTP_RESOLVE_H
 #define SMTP_RESOLVE_H
 
-#include "mail/domain.h"
 #include "mail/reply.h"
 #include "smtp/hop.h"
+#include "smtp/mx.h"
 
 struct resolve;
 
@@ -31,22 +31,5 @@ typedef void resolve_done(void *arg, const struct resolved *);
 struct resolve *resolve_start(struct hop *, const char *domain, resolve_done *,
     void *arg);
 void resolve_cancel(struct resolve *); /* NULL is fine */
-
-/* ---- what MX records mean ---- */
-
-#define MX_HOSTS_MAX 20 /* the best of them are looked up */
-
-struct mx_host {
-	char name[DOMAIN_MAX];
-	unsigned preference;
-};
-
-enum mx_meaning {
-	MX_HOSTS,
-	MX_NOBODY /* RFC 7505: it takes no mail */
-};
-/* From answers as engine/dns gives them, "10 mx.example.com"; the best first. */
-enum mx_meaning mx_read(const struct pn_str *answers, size_t n,
-    struct mx_host hosts[MX_HOSTS_MAX], size_t *n_hosts);
 
 #endif

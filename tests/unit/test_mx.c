@@ -1,5 +1,5 @@
 /* mx: what MX records mean, in which order their hosts are asked. */
-#include "smtp/resolve.h"
+#include "smtp/mx.h"
 #include "tests/unit/cm.h"
 
 #include <stdio.h>
