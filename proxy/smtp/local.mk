@@ -62,6 +62,7 @@ libsmtp_la_SOURCES = \
 	proxy/smtp/upstream_dial.c \
 	proxy/smtp/upstream_end.c \
 	proxy/smtp/upstream_inside.h \
+	proxy/smtp/upstream_say.c \
 	proxy/smtp/upstream_sure.c \
 	proxy/smtp/upstream_tls.c \
 	proxy/smtp/wire.c proxy/smtp/wire.h \

@@ -1,7 +1,8 @@
 /*
  * upstream_inside - what a connection to a next hop is made of, for the files
- * that are upstream: upstream.c (commands and replies), upstream_dial.c (until
- * it is READY; TLS in upstream_tls.c, DANE in upstream_dane.c),
+ * that are upstream: upstream.c (its life, sending, replies), upstream_say.c
+ * (what it is told), upstream_dial.c (until it is READY; TLS in
+ * upstream_tls.c, DANE in upstream_dane.c),
  * upstream_again.c (a mail's first commands once more), upstream_sure.c (is it
  * the answer to the message?), upstream_end.c (the ways it ends), kept.c
  * (between two clients).
@@ -151,8 +152,18 @@ bool upstream_next_reply(struct upstream *, struct reply_lines *,
 void upstream_set_id(struct upstream *, const char *id);
 /* May another client have it? */
 bool upstream_may_serve(const struct upstream *);
+/* Where commands are put together. */
+struct buf *upstream_lines(struct upstream *);
+/* It said more than it was asked: what it says next may be the answer to what
+ * was asked before. */
+bool upstream_is_ahead(const struct upstream *);
 /* The owner's callback: something happened on the wire. */
 void upstream_on_wire(int fd, short what, void *arg);
+
+/* ---- the message under way (upstream_say.c) ---- */
+
+/* More of it, as far as the wire takes it. */
+void upstream_write_body(struct upstream *);
 
 /* ---- the answer to a chunk (upstream_sure.c) ---- */
 
