@@ -504,12 +504,15 @@ command(struct session *s)
 		s->state = SESSION_TARPIT;
 		return TURN_AGAIN;
 	}
-	if (STAILQ_EMPTY(&s->answers) && limits_ended(s))
-		return TURN_AGAIN;
-	if (s->dismissed && STAILQ_EMPTY(&s->answers)) {
-		session_hang_up(s); /* RFC 5321 3.8 */
+	if (s->dismissed) { /* RFC 5321 3.8; also within a batch */
+		if (STAILQ_EMPTY(&s->answers))
+			session_hang_up(s);
+		else
+			s->state = SESSION_ANSWERS;
 		return TURN_AGAIN;
 	}
+	if (STAILQ_EMPTY(&s->answers) && limits_ended(s))
+		return TURN_AGAIN;
 	if (!s->has_held && !line_next(&s->line, &s->wire.in, &line, &fault))
 		return session_want_line(s);
 	pace_line_came(s);
