@@ -295,7 +295,7 @@ read_word(struct pn_str word, bool xforward, struct arena *a, struct client *c,
 	struct pn_str name = word, value;
 	unsigned bit;
 
-	if (eq == NULL)
+	if (eq == NULL || eq + 1 == word.p + word.n) /* as Postfix has it */
 		return refuse(r, a, "Error: attribute=value expected: %.*s",
 		    word);
 	name.n = (size_t)(eq - word.p);

@@ -151,6 +151,8 @@ static const struct {
 	{ "", true, false, NULL, NULL, 0 },
 	{ "ADDR", true, false, NULL, NULL, 0 },
 	{ "ADDR=", true, false, NULL, NULL, 0 },
+	{ "NAME=", false, false, NULL, NULL, 0 },
+	{ "LOGIN=", false, false, NULL, NULL, 0 },
 	{ "ADDR=1.2.3", true, false, NULL, NULL, 0 },
 	{ "ADDR=IPV6:1.2.3.4.5", true, false, NULL, NULL, 0 },
 	{ "PORT=65536", true, false, NULL, NULL, 0 },
