@@ -34,7 +34,8 @@ read_host(struct reader *r, struct pn_str text)
 	if (text.n == 0 || !domain_ascii(text, host) ||
 	    strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") !=
 		strlen(host) ||
-	    strspn(host, "0123456789.") == strlen(host) || host[0] == '.')
+	    strspn(host, "0123456789.") == strlen(host) ||
+	    !domain_has_labels(host))
 		return NULL;
 	return setting_text(r, pn_str_of(host));
 }

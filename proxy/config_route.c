@@ -47,7 +47,7 @@ read_key(struct reader *r, const struct lex_token *t, const char **key,
 
 	if ((at != NULL && front < 2) || front == s.n ||
 	    !domain_ascii(pn_str_sub(s, front, s.n), domain) ||
-	    domain[0] == '.' || strpbrk(domain, "@*/: ") != NULL)
+	    !domain_has_labels(domain) || strpbrk(domain, "@*/: ") != NULL)
 		return lex_error(e, &t->pos,
 		    "\"%s\" is no address, domain or .domain", VIS(s));
 	*key = arena_printf(r->arena, "%.*s%s", (int)front, s.p, domain);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "mail/domain.h"
 #include "proxy/endpoint.h"
 
 /* ---- networks, domains ---- */
@@ -72,7 +73,7 @@ take_domain(struct reader *r, const struct lex_token *t, struct error *e)
 	const char **all =
 	    setting_grow(r, c->site.relay_domains, c->site.n_relay_domains, sizeof(*all));
 
-	if (t->text.n == 0 || t->text.p[0] == '.' || !fold_domain(domain))
+	if (!fold_domain(domain) || !domain_has_labels(domain))
 		return lex_error(
 		    e, &t->pos, "\"%s\" is not a domain", VIS(t->text));
 	all[c->site.n_relay_domains++] = domain;
@@ -111,7 +112,7 @@ config_read_hostname(struct reader *r, const struct setting *s,
 	if (setting_value(r, key, &t, e) < 0)
 		return -1;
 	name = (char *)setting_text(r, t.text);
-	if (t.text.n == 0 || t.text.p[0] == '.' || !fold_domain(name))
+	if (!fold_domain(name) || !domain_has_labels(name))
 		return lex_error(
 		    e, &t.pos, "\"%s\" is not a host name", VIS(t.text));
 	*(const char **)at = name;

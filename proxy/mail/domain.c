@@ -2,6 +2,7 @@
 #include "mail/domain.h"
 
 #include <idn2.h>
+#include <string.h>
 
 /* U-labels become A-labels. */
 static bool
@@ -36,4 +37,13 @@ domain_ascii(struct pn_str domain, char out[DOMAIN_MAX])
 	}
 	out[n] = '\0';
 	return !utf8 || to_ascii(out);
+}
+
+bool
+domain_has_labels(const char *domain)
+{
+	size_t n = strlen(domain);
+
+	return n > 0 && domain[0] != '.' && domain[n - 1] != '.' &&
+	    strstr(domain, "..") == NULL;
 }

@@ -13,5 +13,7 @@
 
 /* "" stays "", a literal stays one. False: too long, or no domain at all. */
 bool domain_ascii(struct pn_str domain, char out[DOMAIN_MAX]);
+/* One with an empty label ("a..b", ".a", "a.") is nobody's. */
+bool domain_has_labels(const char *domain);
 
 #endif
