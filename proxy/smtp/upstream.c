@@ -64,6 +64,7 @@ upstream_free(struct upstream *u)
 	buf_fini(&u->expected);
 	buf_fini(&u->told);
 	buf_fini(&u->named);
+	buf_fini(&u->no);
 	buf_fini(&u->again.lines);
 	buf_fini(&u->again.kinds);
 	u->magic = 0;

@@ -127,10 +127,42 @@ takes_xclient(const struct upstream *u)
 	    (u->server->known.xclient & ATTR_ADDR);
 }
 
+/*
+ * A no that is the client's: to his address, or to his name. The server serves
+ * others as before, and another one would not say otherwise. What it says of
+ * itself is 421, and 50x to a command that it does not know.
+ */
+static bool
+is_to_address(const struct upstream *u, uint16_t code)
+{
+	return u->identity && (code == 450 || code == 521 || code == 554);
+}
+
+static bool
+is_to_name(const struct upstream *u, uint16_t code)
+{
+	return is_to_address(u, code) ||
+	    (u->identity && (code == 501 || code == 504 || code == 550));
+}
+
+/* By the connection itself it knows whose it is: so its banner may be for him.
+ * That it takes us at all, a probe has shown. */
+static bool
+is_barred(const struct upstream *u, uint16_t code)
+{
+	enum smtp_identity by = u->conf.hop->conf->identity;
+
+	return (source_has_header(by) || by == IDENTITY_TPROXY) &&
+	    u->server->known.known &&
+	    (is_to_address(u, code) || (u->identity && code == 550));
+}
+
 static void
 greeted(struct upstream *u, const struct reply_lines *r)
 {
-	if (r->code != 220) {
+	if (is_barred(u, r->code)) {
+		upstream_fail_client(u, r);
+	} else if (r->code != 220) {
 		upstream_fail_dial(u, "it refuses connections");
 	} else if (takes_xclient(u)) {
 		u->unasked = true;
@@ -146,7 +178,10 @@ answered_ehlo(struct upstream *u, const struct reply_lines *r)
 	if (r->code == 250) {
 		keywords_read(&u->keywords, r->raw);
 		upstream_tls_after_ehlo(u);
-	} else if (source_has_header(u->conf.hop->conf->identity)) {
+	} else if (is_to_name(u, r->code) && r->code < 500 && !u->renewing) {
+		upstream_fail_client(u, r);
+	} else if (source_has_header(u->conf.hop->conf->identity) &&
+	    !(is_to_name(u, r->code) && u->server->known.known)) {
 		/* It took the header for a command and this is the answer to
 		 * that: every reply would be one behind, every client us. */
 		upstream_fail_identity(u, "the PROXY header was refused", r);
@@ -164,6 +199,8 @@ answered_helo(struct upstream *u, const struct reply_lines *r)
 	u->keywords = (struct keywords){ .known = true };
 	if (r->code == 250)
 		upstream_tls_after_ehlo(u);
+	else if (is_to_name(u, r->code))
+		upstream_fail_client(u, r);
 	else
 		upstream_fail_dial(u, "it refuses HELO");
 }
@@ -174,9 +211,12 @@ answered_xclient(struct upstream *u, const struct reply_lines *r)
 	bool unasked = u->unasked;
 
 	u->unasked = false;
-	u->server->wants_ehlo |= unasked && r->code != 220;
+	u->server->wants_ehlo |= unasked && r->code != 220 &&
+	    !is_to_address(u, r->code);
 	if (r->code == 220)
 		say_ehlo(u, STEP_AGAIN);
+	else if (is_to_address(u, r->code) && !u->renewing)
+		upstream_fail_client(u, r);
 	else if (unasked)
 		say_ehlo(u, STEP_EHLO);
 	else if (u->renewing)
@@ -196,6 +236,8 @@ answered_again(struct upstream *u, const struct reply_lines *r)
 		keywords_read(&u->keywords, r->raw);
 		u->keywords.xclient = xclient;
 		ready(u);
+	} else if (is_to_name(u, r->code) && !u->renewing) {
+		upstream_fail_client(u, r);
 	} else {
 		upstream_fail_dial(u, "it refuses EHLO after XCLIENT");
 	}

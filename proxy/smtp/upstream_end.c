@@ -92,6 +92,42 @@ upstream_fail_dial(struct upstream *u, const char *why)
 	upstream_fail(u, "4.4.1", PN_STR_V("The next hop is not available"), why);
 }
 
+/* Without the codes, a line each: reply_put() puts them back. */
+static void
+keep_no(struct upstream *u, const struct reply_lines *r)
+{
+	struct pn_str rest = r->raw;
+
+	buf_clear(&u->no);
+	while (rest.n > 0) {
+		const char *lf = memchr(rest.p, '\n', rest.n);
+		size_t n = lf != NULL ? (size_t)(lf - rest.p) + 1 : rest.n;
+
+		if (buf_len(&u->no) > 0)
+			(void)buf_puts(&u->no, "\n");
+		(void)buf_add_str(&u->no, pn_str_sub(rest, 4, n > 6 ? n - 6 : 0));
+		rest = pn_str_sub(rest, n, rest.n);
+	}
+}
+
+/* It is well, and is asked for the next client as if nothing had been. */
+void
+upstream_fail_client(struct upstream *u, const struct reply_lines *r)
+{
+	keep_no(u, r);
+	log_info(u->id, "upstream",
+	    "upstream=%s server=%s result=refused code=%u text=\"%s\"",
+	    u->conf.hop->conf->name, server_name(u), r->code,
+	    VIS(reply_text(r)));
+	upstream_hang_up(u);
+	plan_fini(&u->plan);
+	again_end(u);
+	u->failure = (struct reply){ .code = r->code,
+		.text = buf_str(&u->no) };
+	u->at = UPSTREAM_FAILED;
+	u->wake_due = true;
+}
+
 void
 upstream_fail_lost(struct upstream *u, const char *why)
 {

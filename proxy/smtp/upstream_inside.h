@@ -115,6 +115,7 @@ struct upstream {
 	enum { SURE_NOT, SURE_ASKED, SURE_YES } sure; /* upstream_sure.c */
 	struct body body;
 	struct reply failure;
+	struct buf no;       /* ... its text, when it is the server's own */
 	bool wake_due;
 
 	struct buf told;     /* the name it heard in EHLO */
@@ -248,6 +249,8 @@ void upstream_fail_nobody(struct upstream *, const struct reply *);
 void upstream_fail(struct upstream *, const char *status, struct pn_str text,
     const char *why);
 void upstream_fail_dial(struct upstream *, const char *why);
+/* FAILED, with what it says to this client, word for word. */
+void upstream_fail_client(struct upstream *, const struct reply_lines *);
 void upstream_fail_lost(struct upstream *, const char *why);
 /* The channel for the client's identity is missing, or r refused it. */
 void upstream_fail_identity(struct upstream *, const char *what,

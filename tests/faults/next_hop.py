@@ -35,7 +35,8 @@ NONSENSE = ("close", "silent", "10000 lines", "unfinished", "unfinished, open", 
 
 ROWS = [("connect", "refuses", AWAY)]
 ROWS += [("banner", how, AWAY) for how in NONSENSE + ("4xx", "5xx", "twice")]
-ROWS += [("EHLO", how, AWAY) for how in NONSENSE + ("4xx",)]
+ROWS += [("EHLO", how, AWAY) for how in NONSENSE]
+ROWS += [("EHLO", "4xx", SAID4)]                        # to this client's name
 ROWS += [("EHLO", "5xx", FINE)]                         # HELO is enough
 for stage in ("MAIL", "RCPT"):
     ROWS += [(stage, how, LOST) for how in NONSENSE]
