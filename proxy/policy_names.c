@@ -1,6 +1,7 @@
 /*
  * policy_names - names that lead nowhere, and are told rather than refused: an
- * upstream may wait for its day, and a policy may be written for several hosts.
+ * upstream or route may wait for its day, and a policy may be written for
+ * several hosts.
  * Called by main.c and policy.c.
  */
 #include "proxy/policy.h"
@@ -13,7 +14,7 @@
 #include "proxy/config_tls.h"
 #include "proxy/setting.h"
 
-/* ---- upstreams that nothing refers to ---- */
+/* ---- upstreams and routes that nothing refers to ---- */
 
 static bool
 route_names(const struct smtp_route *route, const struct smtp_upstream *u)
@@ -58,6 +59,36 @@ lint_upstream_names(const struct policy *p, struct buf *b)
 		(void)lex_error(&e, &p->origins->upstreams[i].at,
 		    "warning: upstream \"%s\" is never used: no listener and "
 		    "no route leads there", u->name);
+		(void)buf_printf(b, "%s\n", e.text);
+		n++;
+	}
+	return n;
+}
+
+static bool
+is_used(const struct policy *p, const struct smtp_route *route)
+{
+	for (size_t i = 0; i < p->smtp.n_listeners; i++)
+		if (p->smtp.listeners[i].route == route)
+			return true;
+	return false;
+}
+
+/* An upstream that such a route names is not told of as well. */
+static size_t
+lint_route_names(const struct policy *p, struct buf *b)
+{
+	struct error e;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->smtp.n_routes; i++) {
+		const struct smtp_route *route = &p->smtp.routes[i];
+
+		if (is_used(p, route))
+			continue;
+		(void)lex_error(&e, &p->origins->routes[i].at,
+		    "warning: route \"%s\" is never used: no listener has it",
+		    route->name);
 		(void)buf_printf(b, "%s\n", e.text);
 		n++;
 	}
@@ -114,6 +145,7 @@ policy_warn(const struct policy *p, struct buf *b)
 {
 	size_t n = lint_upstream_names(p, b);
 
+	n += lint_route_names(p, b);
 	n += lint_listener_names(p, b);
 	return n + config_lint_tls(&p->smtp, b);
 }

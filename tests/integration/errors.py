@@ -15,6 +15,7 @@ from postern import run
 
 MTA = ("upstream mta { server 127.0.0.1:2525; identity none; }\n"
        "listen smtp 127.0.0.1:2526 { upstream mta; }\n")
+BY_ROUTE = "listen smtp 127.0.0.1:2528 { route r; }"
 FILES = {
     "text": "ada@example.com\n@example.org OK\n",
     "text-bad": "# partners\nada@example.com\n   bob at example.com\n",
@@ -396,7 +397,7 @@ WARNINGS = [
     ("listen milter inet:0@127.0.0.1;\n" +
      "policy p { rule r { when macro(\"i\") = \"x\"; then hold; } }", None),
     ("upstream box { deliver maildir /tmp/x; }\nrelay_domains a.example;\n"
-     "route r { b@a.example box; .c.example box; c.example box; d.example mta; }",
+     "route r { b@a.example box; .c.example box; c.example box; d.example mta; }\n" + BY_ROUTE,
      ["3:1", 'mail for "c.example" is refused: upstream "box" takes that of relay_domains alone']),
     ("listen lmtp 127.0.0.1:0 { upstream box; }\nupstream box { deliver lmtp 127.0.0.1:24; }",
      ["1:1", 'all mail is refused here: upstream "box" takes that of relay_domains alone']),
@@ -406,11 +407,16 @@ WARNINGS = [
 NAMES_OF_NOTHING = [
     ("upstream old { server 127.0.0.1:2527; identity none; }",
      ["1:1", 'upstream "old" is never used: no listener and no route leads there']),
-    ("upstream old { server 127.0.0.1:2527; identity none; }\nroute r { default old; }", None),
+    ("upstream old { server 127.0.0.1:2527; identity none; }\nroute r { default old; }\n" + BY_ROUTE,
+     None),
+    ("route a { default mta; }\nroute r { default mta; }\n" + BY_ROUTE,
+     ["1:1", 'route "a" is never used: no listener has it']),
+    ("upstream old { server 127.0.0.1:2527; identity none; }\nroute r { default old; }",
+     ["2:1", 'route "r" is never used: no listener has it']),
     ("upstream box { deliver maildir /tmp/x; }\nlisten milter inet:0@127.0.0.1 { upstream box; }",
      None),
     ("upstream old { server 127.0.0.1:2527; identity none; }\nmap m = text:pcre-none;\n"
-     "route r { map m; }", None),
+     "route r { map m; }\n" + BY_ROUTE, None),
     ("policy a for listener 127.0.0.1:2562 { }\npolicy b { }",
      ["1:23", 'there is no listener "127.0.0.1:2562", did you mean "127.0.0.1:2526"?']),
     ("policy a for rcpt @a.example and listener 127.0.0.1:2526 *:submission { }\npolicy b { }",
