@@ -16,6 +16,7 @@
 
 /* A line as read: its upstream may stand further down. */
 struct route_line {
+	struct lex_pos at;
 	const char *key;
 	struct lex_token upstream;
 	const struct smtp_upstream *to;
@@ -26,8 +27,10 @@ struct route_block {
 	struct route_line *lines;
 	size_t n_lines;
 	const char **maps;
+	struct lex_pos *maps_at;
 	size_t n_maps;
 	struct lex_token otherwise; /* .text.p NULL: none */
+	struct lex_pos otherwise_at;
 };
 
 /* ---- reading ---- */
@@ -59,7 +62,7 @@ static int
 add_line(struct reader *r, struct route_block *b, const struct lex_token *t,
     struct error *e)
 {
-	struct route_line line = { 0 };
+	struct route_line line = { .at = t->pos };
 
 	if (read_key(r, t, &line.key, e) < 0 ||
 	    setting_value(r, t, &line.upstream, e) < 0)
@@ -74,24 +77,33 @@ add_line(struct reader *r, struct route_block *b, const struct lex_token *t,
 }
 
 static int
-read_line(struct reader *r, struct route_block *b, const struct lex_token *t,
+add_map(struct reader *r, struct route_block *b, const struct lex_token *t,
     struct error *e)
 {
 	struct lex_token map;
 
+	if (setting_value(r, t, &map, e) < 0)
+		return -1;
+	b->maps = setting_grow(r, b->maps, b->n_maps, sizeof(*b->maps));
+	b->maps_at =
+	    setting_grow(r, b->maps_at, b->n_maps, sizeof(*b->maps_at));
+	b->maps_at[b->n_maps] = t->pos;
+	b->maps[b->n_maps++] = setting_text(r, map.text);
+	return 0;
+}
+
+static int
+read_line(struct reader *r, struct route_block *b, const struct lex_token *t,
+    struct error *e)
+{
 	if (lex_is(t, "default")) {
 		if (b->otherwise.text.p != NULL)
 			return lex_error(e, &t->pos,
 			    "\"default\" stands there already");
+		b->otherwise_at = t->pos;
 		return setting_value(r, t, &b->otherwise, e);
 	}
-	if (!lex_is(t, "map"))
-		return add_line(r, b, t, e);
-	if (setting_value(r, t, &map, e) < 0)
-		return -1;
-	b->maps = setting_grow(r, b->maps, b->n_maps, sizeof(*b->maps));
-	b->maps[b->n_maps++] = setting_text(r, map.text);
-	return 0;
+	return lex_is(t, "map") ? add_map(r, b, t, e) : add_line(r, b, t, e);
 }
 
 static int
@@ -124,8 +136,8 @@ config_read_route(struct reader *r, const struct setting *s,
     const struct lex_token *key, void *at, struct error *e)
 {
 	struct smtp_conf *c = at;
-	struct block_origin o = { .at = key->pos };
 	struct route_block b = { 0 };
+	struct route_origin *origins;
 	struct smtp_route *all;
 
 	(void)s;
@@ -141,7 +153,10 @@ config_read_route(struct reader *r, const struct setting *s,
 			    VIS(b.name.text));
 	if (lex_expect(r->lex, "{", e) < 0 || read_lines(r, &b, e) < 0)
 		return -1;
-	config_keep_origin(r, &r->origins->routes, c->n_routes, &o);
+	origins = setting_grow(
+	    r, r->origins->routes, c->n_routes, sizeof(*origins));
+	origins[c->n_routes] = (struct route_origin){ .at = key->pos };
+	r->origins->routes = origins;
 	r->route_blocks = setting_grow(
 	    r, r->route_blocks, c->n_routes, sizeof(*r->route_blocks));
 	r->route_blocks[c->n_routes] = b;
@@ -174,12 +189,32 @@ by_key(const void *a, const void *b)
 	    ((const struct route_line *)b)->key);
 }
 
+/* Sorted lines, and where each of them stands. */
+static void
+keep_lines(struct reader *r, const struct route_block *b,
+    struct smtp_route *out, struct route_origin *o)
+{
+	struct smtp_route_line *lines =
+	    arena_alloc(r->arena, (b->n_lines + 1) * sizeof(*lines));
+	struct lex_pos *at =
+	    arena_alloc(r->arena, (b->n_lines + 1) * sizeof(*at));
+
+	must(lines != NULL && at != NULL);
+	for (size_t i = 0; i < b->n_lines; i++) {
+		lines[i] = (struct smtp_route_line){ .key = b->lines[i].key,
+			.upstream = b->lines[i].to };
+		at[i] = b->lines[i].at;
+	}
+	out->lines = lines;
+	out->n_lines = b->n_lines;
+	o->lines = at;
+}
+
 static int
 resolve(struct reader *r, struct route_block *b, struct smtp_route *out,
-    struct error *e)
+    struct route_origin *o, struct error *e)
 {
 	const struct smtp_conf *c = &r->conf->smtp;
-	struct smtp_route_line *lines;
 
 	for (size_t i = 0; i < b->n_lines; i++)
 		if (find_upstream(c, &b->lines[i].upstream, &b->lines[i].to,
@@ -190,15 +225,11 @@ resolve(struct reader *r, struct route_block *b, struct smtp_route *out,
 		return -1;
 	if (b->n_lines > 0)
 		qsort(b->lines, b->n_lines, sizeof(*b->lines), by_key);
-	lines = arena_alloc(r->arena, (b->n_lines + 1) * sizeof(*lines));
-	must(lines != NULL);
-	for (size_t i = 0; i < b->n_lines; i++)
-		lines[i] = (struct smtp_route_line){ .key = b->lines[i].key,
-			.upstream = b->lines[i].to };
-	out->lines = lines;
-	out->n_lines = b->n_lines;
+	keep_lines(r, b, out, o);
 	out->maps = b->maps;
 	out->n_maps = b->n_maps;
+	o->maps = b->maps_at;
+	o->otherwise = b->otherwise_at;
 	return 0;
 }
 
@@ -209,7 +240,8 @@ config_resolve_routes(struct reader *r, struct error *e)
 	struct smtp_route *all = (struct smtp_route *)c->routes;
 
 	for (size_t i = 0; i < c->n_routes; i++)
-		if (resolve(r, &r->route_blocks[i], &all[i], e) < 0)
+		if (resolve(r, &r->route_blocks[i], &all[i],
+			&r->origins->routes[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -234,24 +266,31 @@ config_find_route(const struct smtp_conf *c, const struct lex_token *name,
 /* ---- printing ---- */
 
 /* name value pairs of a route, in the order in which they are looked at. */
-typedef void take_line(void *arg, const char *name, const char *value);
+typedef void take_line(
+    void *arg, const char *name, const char *value, const struct lex_pos *);
 
+/* No o: no places. */
 static void
-each_line(const struct smtp_route *route, take_line *take, void *arg)
+each_line(const struct smtp_route *route, const struct route_origin *o,
+    take_line *take, void *arg)
 {
 	for (size_t i = 0; i < route->n_lines; i++)
-		take(arg, route->lines[i].key, route->lines[i].upstream->name);
+		take(arg, route->lines[i].key, route->lines[i].upstream->name,
+		    o ? &o->lines[i] : NULL);
 	for (size_t i = 0; i < route->n_maps; i++)
-		take(arg, "map", route->maps[i]);
+		take(arg, "map", route->maps[i], o ? &o->maps[i] : NULL);
 	if (route->otherwise != NULL)
-		take(arg, "default", route->otherwise->name);
+		take(arg, "default", route->otherwise->name,
+		    o ? &o->otherwise : NULL);
 }
 
 static void
-print_line(void *arg, const char *name, const char *value)
+print_line(
+    void *arg, const char *name, const char *value, const struct lex_pos *at)
 {
 	struct buf *b = arg;
 
+	(void)at;
 	(void)buf_puts(b, "    ");
 	setting_print_word(&name, b);
 	(void)buf_puts(b, " ");
@@ -264,20 +303,20 @@ config_routes_print(const struct smtp_conf *c, struct buf *b)
 {
 	for (size_t i = 0; i < c->n_routes; i++) {
 		(void)buf_printf(b, "route %s {\n", c->routes[i].name);
-		each_line(&c->routes[i], print_line, b);
+		each_line(&c->routes[i], NULL, print_line, b);
 		(void)buf_puts(b, "}\n");
 	}
 }
 
 struct telling {
 	const char *block;
-	const struct lex_pos *at;
 	config_take *take;
 	void *arg;
 };
 
 static void
-tell_line(void *arg, const char *name, const char *value)
+tell_line(
+    void *arg, const char *name, const char *value, const struct lex_pos *at)
 {
 	const struct telling *t = arg;
 
@@ -285,7 +324,7 @@ tell_line(void *arg, const char *name, const char *value)
 	    &(struct config_line){ .block = t->block,
 		.name = name,
 		.value = pn_str_of(value),
-		.at = t->at });
+		.at = at });
 }
 
 void
@@ -293,17 +332,17 @@ config_routes_each(const struct smtp_conf *c, const struct config_origins *o,
     config_take *take, void *arg)
 {
 	for (size_t i = 0; i < c->n_routes; i++) {
+		const struct route_origin *origin = &o->routes[i];
 		struct buf block = { 0 };
-		struct telling t = { .at = &o->routes[i].at,
-			.take = take,
-			.arg = arg };
+		struct telling t = { .take = take, .arg = arg };
 
 		(void)buf_printf(
 		    &block, "route %s%c", c->routes[i].name, '\0');
 		t.block = buf_data(&block);
 		take(arg,
-		    &(struct config_line){ .block = t.block, .at = t.at });
-		each_line(&c->routes[i], tell_line, &t);
+		    &(struct config_line){
+			.block = t.block, .at = &origin->at });
+		each_line(&c->routes[i], origin, tell_line, &t);
 		buf_fini(&block);
 	}
 }

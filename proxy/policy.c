@@ -292,8 +292,9 @@ check_routes(const struct policy *p, struct error *e)
 				check_entry, &m, &why) < 0)
 				return strchr(why.text, '\n') != NULL
 				    ? error_set(e, "%s", why.text)
-				    : lex_error(e, &p->origins->routes[i].at,
-					  "%s", why.text);
+				    : lex_error(e,
+					  &p->origins->routes[i].maps[k], "%s",
+					  why.text);
 	}
 	return 0;
 }
@@ -468,7 +469,7 @@ lint_route(const struct policy *p, size_t i, struct buf *b)
 		if (!line->upstream->delivers ||
 		    is_taken(&p->smtp.site, line->key))
 			continue;
-		(void)lex_error(&e, &p->origins->routes[i].at,
+		(void)lex_error(&e, &p->origins->routes[i].lines[k],
 		    "warning: mail for \"%s\" is refused: upstream \"%s\" "
 		    "takes that of relay_domains alone", line->key,
 		    line->upstream->name);

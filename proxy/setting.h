@@ -53,11 +53,19 @@ struct block_origin {
 	struct settings_seen seen;
 };
 
+/* Of a route, and of each of its lines. */
+struct route_origin {
+	struct lex_pos at;
+	const struct lex_pos *lines; /* [n_lines] of the smtp_route */
+	const struct lex_pos *maps;  /* [n_maps] */
+	struct lex_pos otherwise;
+};
+
 /* Of each setting in force (config.h). */
 struct config_origins {
 	struct settings_seen top;
 	struct block_origin *upstreams; /* [conf->smtp.n_upstreams] */
-	struct block_origin *routes;	/* [conf->smtp.n_routes] */
+	struct route_origin *routes;	/* [conf->smtp.n_routes] */
 	struct block_origin *listeners; /* [conf->smtp.n_listeners] */
 	struct block_origin *milters;	/* [conf->milter.n_listeners] */
 	struct block_origin *peers; /* [conf->engine.n_milters] */

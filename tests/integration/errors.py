@@ -239,7 +239,7 @@ LISTS = [
      'a map is text:FILE, cidr:FILE, pcre:FILE or cdb:FILE, not "hash:text"'),
     ("map m = text:nowhere;", "1:9", '{dir}/nowhere: No such file or directory'),
     ("map m = text:;", "1:14", 'a file\'s name must stand here, not ";"'),
-    ("route r { map m; }", "1:1", 'unknown map "m"'),
+    ("route r { map m; }", "1:11", 'unknown map "m"'),
     ("map m = text:text;\nroute r { map m; }", "text:1:1",
      'route "r" uses this map, and there is no upstream'),
     ("map m = text:text-bad;", "text-bad:3:4", '"bob" is neither an address nor @domain'),
@@ -398,7 +398,7 @@ WARNINGS = [
      "policy p { rule r { when macro(\"i\") = \"x\"; then hold; } }", None),
     ("upstream box { deliver maildir /tmp/x; }\nrelay_domains a.example;\n"
      "route r { b@a.example box; .c.example box; c.example box; d.example mta; }\n" + BY_ROUTE,
-     ["3:1", 'mail for "c.example" is refused: upstream "box" takes that of relay_domains alone']),
+     ["3:44", 'mail for "c.example" is refused: upstream "box" takes that of relay_domains alone']),
     ("listen lmtp 127.0.0.1:0 { upstream box; }\nupstream box { deliver lmtp 127.0.0.1:24; }",
      ["1:1", 'all mail is refused here: upstream "box" takes that of relay_domains alone']),
     (rule("size > 5"), None),

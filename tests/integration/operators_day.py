@@ -21,6 +21,9 @@ hostname mx.example.com;
 mynetworks 127.0.0.0/8 10.1.0.0/16;
 spool "/tmp/x y";
 listen smtp *:25 { upstream mta; }
+route ways { default mta; map m;
+    b.example mta; a.example mta;
+    map n; }
 include more.conf;
 policy p { rule broken { nonsense /};{/ ; } }
 """
@@ -52,7 +55,11 @@ def conf(t):
                          "server | %s:2" % more, "server | %s:4" % more,
                          "server | %s:4" % more, "server | %s:6" % more,
                          "identity | %s:2" % more,
-                         "reply_timeout | %s:3" % more, "listen | %s:4" % path,
+                         "reply_timeout | %s:3" % more,
+                         "route | %s:5" % path, "a.example | %s:6" % path,
+                         "b.example | %s:6" % path, "map | %s:5" % path,
+                         "map | %s:7" % path, "default | %s:5" % path,
+                         "listen | %s:4" % path,
                          "upstream | %s:4" % path],
            "conf -n: what is written, with file and line", done.stdout, done.stderr)
     done = ask()
