@@ -129,8 +129,6 @@ keeper_message(
 {
 	struct master *m = arg;
 
-	(void)body;
-	(void)n;
 	io_close(fd);
 	if (type == MASTER_STATUS) {
 		send_status(m, id);
@@ -147,6 +145,9 @@ keeper_message(
 		if (m->stops == 0) /* a second one hurries nobody */
 			m->stops = 1;
 		master_kick(m);
+	} else if (type == MASTER_ORDERS) {
+		buf_clear(&m->keeper.orders);
+		(void)buf_add(&m->keeper.orders, body, n); /* no cap */
 	}
 }
 
@@ -739,6 +740,7 @@ finish(struct master *m)
 	if (m->timer != NULL)
 		event_free(m->timer);
 	ipc_free(m->keeper.ipc);
+	buf_fini(&m->keeper.orders);
 	watch_end(&m->watch);
 	sockets_end(&m->sockets);
 	if (m->control >= 0) {

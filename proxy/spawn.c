@@ -212,7 +212,7 @@ keeper_child(struct master *m, const struct policy *p, int sock)
 {
 	const struct keeper_start start = { .conf = &p->keeper,
 		.control = m->control, .metrics = m->metrics, .master = sock,
-		.run_us = m->run_us };
+		.run_us = m->run_us, .orders = buf_str(&m->keeper.orders) };
 	struct error e;
 
 	child_begin(m, "keeper", NULL);

@@ -56,6 +56,7 @@ struct master {
 		struct ipc *ipc;
 		uint64_t due;
 		struct backoff crashes;
+		struct buf orders; /* MASTER_ORDERS, the last */
 	} keeper;
 	struct crowd *crowd; /* the clients of all workers, for ever */
 	struct generations generations;

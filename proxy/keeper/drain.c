@@ -3,7 +3,8 @@
  * (postern upstream NAME drain) or back. The workers do it, each for itself;
  * here stands what they were told, for one that is forked anew. A generation
  * begins as its configuration says: an order is for the one it was given to,
- * and those before it, which still drain. A keeper's own death forgets it.
+ * and those before it, which still drain. The master keeps a copy for the next
+ * keeper.
  *
  * Which servers there are the workers have told (upstream_servers of
  * /metrics). Called by command.c and keeper.c.
@@ -27,6 +28,15 @@ struct order {
 /* ---- the orders ---- */
 
 static void
+pack_order(const struct order *o, struct buf *b)
+{
+	pack_u32(b, o->generation);
+	pack_str(b, o->upstream);
+	pack_str(b, o->server);
+	pack_u8(b, o->drain);
+}
+
+static void
 forget(struct keeper *k, struct order *o)
 {
 	TAILQ_REMOVE(&k->orders, o, next);
@@ -34,6 +44,13 @@ forget(struct keeper *k, struct order *o)
 }
 
 /* One of a whole upstream undoes those of its servers. */
+static bool
+is_undone(const struct order *o, struct pn_str upstream, struct pn_str server)
+{
+	return pn_str_eq(o->upstream, upstream) &&
+	    (server.n == 0 || pn_str_eq(o->server, server));
+}
+
 static void
 forget_undone(struct keeper *k, struct pn_str upstream, struct pn_str server)
 {
@@ -41,21 +58,20 @@ forget_undone(struct keeper *k, struct pn_str upstream, struct pn_str server)
 
 	for (o = TAILQ_FIRST(&k->orders); o != NULL; o = after) {
 		after = TAILQ_NEXT(o, next);
-		if (pn_str_eq(o->upstream, upstream) &&
-		    (server.n == 0 || pn_str_eq(o->server, server)))
+		if (is_undone(o, upstream, server))
 			forget(k, o);
 	}
 }
 
 static struct order *
-order_new(struct keeper *k, struct pn_str upstream, struct pn_str server,
-    bool drain)
+order_new(struct keeper *k, unsigned generation, struct pn_str upstream,
+    struct pn_str server, bool drain)
 {
 	struct order *o = xcalloc(1, sizeof(*o) + upstream.n + server.n + 1);
 	char *text = (char *)(o + 1);
-	const struct link *l;
 
 	forget_undone(k, upstream, server);
+	o->generation = generation;
 	memcpy(text, upstream.p, upstream.n);
 	o->upstream = (struct pn_str){ text, upstream.n };
 	text += upstream.n;
@@ -63,9 +79,6 @@ order_new(struct keeper *k, struct pn_str upstream, struct pn_str server,
 		memcpy(text, server.p, server.n);
 	o->server = (struct pn_str){ text, server.n };
 	o->drain = drain;
-	LIST_FOREACH (l, &k->links, next)
-		if (l->generation > o->generation)
-			o->generation = l->generation;
 	TAILQ_INSERT_TAIL(&k->orders, o, next);
 	return o;
 }
@@ -91,6 +104,23 @@ drain_link_new(struct keeper *k, const struct link *l)
 	TAILQ_FOREACH (o, &k->orders, next)
 		if (l->relays && l->generation == o->generation)
 			send_order(l, o);
+}
+
+void
+drain_restore(struct keeper *k, struct pn_str orders)
+{
+	struct unpack u = unpack_of(orders.p, orders.n);
+
+	while (u.n > 0 && !u.failed) {
+		uint32_t generation = unpack_u32(&u);
+		struct pn_str upstream = unpack_str(&u);
+		struct pn_str server = unpack_str(&u);
+		bool drain = unpack_u8(&u) != 0;
+
+		if (!u.failed)
+			(void)order_new(
+			    k, generation, upstream, server, drain);
+	}
 }
 
 void
@@ -133,15 +163,61 @@ refuse(struct control_call *call, const struct search *s)
 		    "no server of an upstream %s is known", VIS(s->upstream));
 }
 
+static unsigned
+newest_generation(const struct keeper *k)
+{
+	unsigned newest = 0;
+	const struct link *l;
+
+	LIST_FOREACH (l, &k->links, next)
+		if (l->generation > newest)
+			newest = l->generation;
+	return newest;
+}
+
+/* One more, as it is named, can be told to the master with the others. */
+static bool
+has_room(const struct keeper *k, const struct search *s)
+{
+	struct order one = { .upstream = s->upstream, .server = s->server };
+	const struct order *o;
+	struct buf all = { 0 };
+	bool fits;
+
+	TAILQ_FOREACH (o, &k->orders, next)
+		if (!is_undone(o, s->upstream, s->server))
+			pack_order(o, &all);
+	pack_order(&one, &all);
+	fits = buf_len(&all) <= IPC_MAX;
+	buf_fini(&all);
+	return fits;
+}
+
+static void
+tell_master(struct keeper *k)
+{
+	const struct order *o;
+	struct buf b = { 0 };
+
+	TAILQ_FOREACH (o, &k->orders, next)
+		pack_order(o, &b);
+	if (k->master != NULL) /* false: it is gone, and so is the next keeper */
+		(void)ipc_send(k->master, MASTER_ORDERS, 0, buf_data(&b),
+		    buf_len(&b), -1);
+	buf_fini(&b);
+}
+
 static void
 order(struct keeper *k, const struct search *s, bool drain)
 {
-	const struct order *o = order_new(k, s->upstream, s->server, drain);
+	const struct order *o = order_new(
+	    k, newest_generation(k), s->upstream, s->server, drain);
 	const struct link *l;
 
 	LIST_FOREACH (l, &k->links, next)
 		if (l->relays)
 			send_order(l, o);
+	tell_master(k);
 	log_info("", "upstream", "upstream=%s server=\"%s\" order=%s",
 	    VIS(s->upstream), VIS(s->server), drain ? "drain" : "resume");
 }
@@ -161,6 +237,12 @@ drain_ask(struct keeper *k, struct control_call *call, const json_t *request,
 	metrics_each_level(k->metrics, "upstream_servers", look_at, &s);
 	if (!s.found) {
 		refuse(call, &s);
+		return;
+	}
+	if (!has_room(k, &s)) {
+		control_refuse(call, EX_UNAVAILABLE,
+		    "too many servers have orders of their own: give one to "
+		    "all of an upstream, and those end");
 		return;
 	}
 	order(k, &s, drain);

@@ -105,6 +105,8 @@ void command_master_gone(struct keeper *);
 void drain_ask(struct keeper *, struct control_call *, const json_t *request,
     bool drain);
 void drain_link_new(struct keeper *, const struct link *);
+/* What an earlier keeper was told (MASTER_ORDERS). */
+void drain_restore(struct keeper *, struct pn_str orders);
 void drain_forget_all(struct keeper *);
 
 /* release.c */

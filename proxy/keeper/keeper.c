@@ -530,6 +530,7 @@ keeper_new(struct loop *l, const struct keeper_start *start, struct error *e)
 		keeper_free(k);
 		return NULL;
 	}
+	drain_restore(k, start->orders);
 	if (start->control >= 0)
 		k->control = control_new(l, start->control,
 		    start->conf->control_uid, command_ask, k);

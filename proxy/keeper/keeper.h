@@ -30,6 +30,7 @@ struct keeper_start {
 	 * whatever became of the keeper that asked for it.
 	 */
 	uint64_t run_us;
+	struct pn_str orders; /* the last MASTER_ORDERS of an earlier keeper */
 };
 
 /* Between keeper and master, over the child's control ipc (proxy/master). */
@@ -45,7 +46,9 @@ enum keeper_master_type {
 	MASTER_STOPPING,    /* empty */
 	MASTER_DRAIN,       /* -> child: stop, finish what is promised, exit */
 	MASTER_SETTINGS,    /* -> keeper: struct keeper_settings, after a reload */
-	MASTER_LOG          /* -> any child: fd = the log from here on */
+	MASTER_LOG,         /* -> any child: fd = the log from here on */
+	MASTER_ORDERS       /* keeper -> master: which servers are drained, for
+			       the next keeper; opaque */
 };
 
 struct keeper;

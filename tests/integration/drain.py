@@ -1,5 +1,5 @@
 """drain - postern upstream NAME drain|resume: a server gets no mail for a while,
-from any worker, also one that was forked since; until it is taken back, or the
+from any worker, also one that was forked since, whatever died meanwhile; until it is taken back, or the
 configuration is read again.
 """
 
@@ -79,6 +79,12 @@ upstream world { mx; identity none; }""" % (a.server, b.server, c.server, n.addr
     t.ok(tap.until(lambda: pid not in [p["pid"] for p in daemon.ask("status")["processes"]], 20), "a worker dies")
     become("the one that follows knows of it", draining, up)
     t.same(send(b"again.", 12), [0, 12, 0, 0], "and sends it none")
+    for role in "keeper", "worker":
+        pid = next(p["pid"] for p in daemon.ask("status")["processes"] if p["role"] == role)
+        os.kill(pid, signal.SIGKILL)
+        t.ok(tap.until(lambda: daemon.cli("status").returncode == 0 and
+                       pid not in [p["pid"] for p in daemon.ask("status")["processes"]], 20), "the %s dies" % role)
+    become("the next keeper knows of it, and the worker that begins then", draining, up)
     t.same(order("pool", "resume", a.server), "resumed\n", "it says so")
     become("it is back", up, up)
     got = send(b"resumed.", 24)

@@ -59,6 +59,7 @@ struct town {
 	int master; /* our end */
 	char socket[100];
 	uint64_t run_us;
+	struct buf orders; /* of servers: what an earlier keeper told */
 };
 
 static const uint64_t waits[] = { 60000 };
@@ -94,7 +95,8 @@ keeper_begins(struct town *t, int *sock)
 	assert_int_equal(ipc_pair(master, &e), 0);
 	t->keeper = keeper_new(t->loop, &(struct keeper_start){
 	    .conf = &t->conf, .control = listening(t), .metrics = -1,
-	    .master = master[1], .run_us = t->run_us }, &e);
+	    .master = master[1], .run_us = t->run_us,
+	    .orders = buf_str(&t->orders) }, &e);
 	if (t->keeper == NULL)
 		fail_msg("%s", e.text);
 	t->master = master[0];
@@ -901,6 +903,98 @@ who_comes_later_hears_what_is_drained(void **state)
 	keep_free(k);
 }
 
+/* What the master of a real one does with it. */
+static void
+keep_orders(struct town *t)
+{
+	static unsigned char frame[IPC_MAX];
+	struct error e = { .text = "" };
+	uint32_t type;
+	uint64_t id;
+	ssize_t n = ipc_read(t->master, &type, &id, frame, NULL, &e);
+
+	assert_true(n > 0);
+	assert_int_equal(type, MASTER_ORDERS);
+	buf_clear(&t->orders);
+	assert_true(buf_add(&t->orders, frame, (size_t)n));
+}
+
+static void
+the_next_keeper_knows_what_is_drained(void **state)
+{
+	struct town *t = *state;
+	struct drained late = { 0 }, other = { 0 };
+	struct count c;
+	struct keep *k[2];
+
+	count_init(&c, keep_stats(t->keep));
+	stat_set(count_server(&c, "mta", "x:25", "up"), 1);
+	stat_set(count_server(&c, "mta", "y:25", "up"), 1);
+	keep_tell_stats(t->keep);
+	turn(t);
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\",\"upstream\":\"mta\","
+	    "\"server\":\"x:25\"}\n", 0);
+	keep_orders(t);
+	keeper_dies(t);
+	next_keeper(t);
+	turn(t);
+	k[0] = another_worker(t, 1, &late);
+	k[1] = another_worker(t, 2, &other);
+	assert_int_equal(other.n, 0); /* another generation's */
+	assert_true(late.n == 1 && late.on);
+	assert_string_equal(late.server, "x:25");
+	keep_free(k[0]);
+	keep_free(k[1]);
+	turn(t);
+	/* All that it is told later is one with that. */
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\",\"upstream\":\"mta\","
+	    "\"server\":\"y:25\"}\n", 0);
+	keep_orders(t);
+	keeper_dies(t);
+	next_keeper(t);
+	keep_free(another_worker(t, 1, &late));
+	assert_int_equal(late.n, 3);
+	buf_fini(&t->orders);
+}
+
+/* All of them must fit in what the master keeps. */
+static void
+more_orders_than_can_be_kept_are_refused(void **state)
+{
+	struct town *t = *state;
+	char name[171], question[300];
+	struct count c;
+	int got = 0;
+
+	count_init(&c, keep_stats(t->keep));
+	for (int i = 0; i < 1000; i++) {
+		struct buf b = { 0 };
+		json_t *answer;
+
+		(void)snprintf(name, sizeof(name), "%0170d", i);
+		stat_set(count_server(&c, "mta", name, "up"), 1);
+		keep_tell_stats(t->keep);
+		turn(t);
+		(void)snprintf(question, sizeof(question),
+		    "{\"cmd\":\"upstream.drain\",\"upstream\":\"mta\","
+		    "\"server\":\"%s\"}\n", name);
+		answer = ask(t, question, &b);
+		got = (int)number(answer, "exit");
+		json_decref(answer);
+		buf_fini(&b);
+		if (got != 0)
+			break;
+		keep_orders(t);
+	}
+	assert_int_equal(got, EX_UNAVAILABLE);
+	assert_true(buf_len(&t->orders) > IPC_MAX - sizeof(name) - 100);
+	/* That one says how to go on. */
+	assert_ordered(t, "{\"cmd\":\"upstream.drain\",\"upstream\":\"mta\"}"
+	    "\n", 0);
+	keep_orders(t);
+	buf_fini(&t->orders);
+}
+
 static void
 a_release_is_relayed_and_committed(void **state)
 {
@@ -1411,6 +1505,8 @@ main(void)
 		TEST(who_searches_may_leave),
 		TEST(the_master_is_asked),
 		TEST(who_comes_later_hears_what_is_drained),
+		TEST(the_next_keeper_knows_what_is_drained),
+		TEST(more_orders_than_can_be_kept_are_refused),
 		TEST(a_release_is_relayed_and_committed),
 		TEST(where_there_is_no_next_hop_it_stays),
 		TEST(a_milter_is_given_no_release),
