@@ -129,19 +129,26 @@ worker_free(struct worker *w)
 
 /* ---- draining ---- */
 
+/* How much is cut off by leaving now. */
+static unsigned
+hurry(struct worker *w)
+{
+	return w->milter != NULL ? milter_hurry(w->milter)
+				 : smtp_hurry(w->smtp);
+}
+
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
-	unsigned now;
-	uint64_t sessions, messages;
+	unsigned left = hurry(w);
 
 	(void)fd;
 	(void)what;
-	count_door(w, &now, &sessions, &messages);
-	log_warn("", "drain", "result=timeout generation=%u sessions=%u",
-	    w->args.generation, now);
-	w->late = true;
+	w->late = left > 0;
+	if (w->late)
+		log_warn("", "drain", "result=timeout generation=%u left=%u",
+		    w->args.generation, left);
 	w->drained(w->drained_arg);
 }
 

@@ -176,6 +176,14 @@ milter_drain(struct milter *m, void (*drained)(void *), void *arg)
 	look_again(m);
 }
 
+unsigned
+milter_hurry(const struct milter *m)
+{
+	unsigned conversations = atomic_load(&m->n_conversations);
+
+	return conversations > 0 ? conversations : lend_connections(m->lend);
+}
+
 /* ---- the door ---- */
 
 /* What the MTA has to let us do, for what rules may want. */

@@ -58,6 +58,9 @@ struct milter *milter_new(struct loop *, const struct milter_conf *,
  * for a while. Then _exit: smfi_stop() would wait, and breaks what it finds.
  */
 void milter_drain(struct milter *, void (*drained)(void *), void *arg);
+/* No more time for that. Returns how many conversations there are, or
+ * connections that may become one. */
+unsigned milter_hurry(const struct milter *);
 /* For status: conversations now, conversations and messages since the start. */
 void milter_count(const struct milter *, unsigned *now, uint64_t *sessions,
     uint64_t *messages);

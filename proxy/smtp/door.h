@@ -64,5 +64,6 @@ void door_left(struct smtp *);
 /* Releases: registered with keep by smtp_new(), all freed by smtp_free(). */
 void release_register(struct smtp *);
 void release_free_all(struct smtp *);
+unsigned release_count(const struct smtp *);
 
 #endif

@@ -10,7 +10,7 @@
  * The session itself is over: what limits, the log and the next hop knew of it
  * is gone, and so is its TLS. Each costs a descriptor and some 300 bytes; of
  * descriptors they may have one in sixteen, then the oldest makes room: it had
- * the most time. Draining waits for them, as it knows how long that can be.
+ * the most time. Draining waits for them, within its own time (smtp_hurry).
  *
  * Called by session (closing) and listener, on the loop; they free themselves.
  */
@@ -21,7 +21,7 @@ struct smtp;
 
 /* Takes fd, on which all is said. */
 void linger_on(struct smtp *, int fd);
-/* Close them all, whatever is on its way. For smtp_free(). */
+/* Close them all, whatever is on its way. */
 void linger_free_all(struct smtp *);
 
 #endif

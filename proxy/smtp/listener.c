@@ -254,6 +254,14 @@ smtp_drain(struct smtp *s, void (*drained)(void *), void *arg)
 	door_left(s);
 }
 
+unsigned
+smtp_hurry(struct smtp *s)
+{
+	MUST_BE(s, SMTP);
+	linger_free_all(s);
+	return s->n_sessions + release_count(s);
+}
+
 void
 smtp_free(struct smtp *s)
 {

@@ -472,6 +472,17 @@ release_register(struct smtp *s)
 		keep_on_release(s->keep, on_release, s);
 }
 
+unsigned
+release_count(const struct smtp *s)
+{
+	const struct release *r;
+	unsigned n = 0;
+
+	LIST_FOREACH (r, &s->releases, all)
+		n++;
+	return n;
+}
+
 void
 release_free_all(struct smtp *s)
 {

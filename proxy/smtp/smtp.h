@@ -182,6 +182,9 @@ void smtp_tickets(struct smtp *, const struct tls_tickets *);
 /* Stop accepting at once; sessions end at their next idle point with 421
  * 4.3.2; drained is called from the loop when the last has gone. */
 void smtp_drain(struct smtp *, void (*drained)(void *), void *arg);
+/* No more time for that: whoever has heard all and has only to close his end is
+ * let go. Returns how many sessions and releases are under way. */
+unsigned smtp_hurry(struct smtp *);
 void smtp_free(struct smtp *);
 /* For status: sessions now, sessions and messages since the start. */
 void smtp_count(const struct smtp *, unsigned *now, uint64_t *sessions,

@@ -162,6 +162,24 @@ def idle_drain(t, daemon):
     t.same(daemon.process.wait(15), 0, "and does not hold the daemon up")
 
 
+def short_drain(t):
+    """Who has heard 421 and does not go is no session any more."""
+    daemon = Postern(t, name="short", extra="drain_timeout 2s;")
+    with net.Client(daemon.address) as c:
+        daemon.process.send_signal(signal.SIGTERM)
+        t.same((c.reply().raw[:9], daemon.process.wait(30)), (b"421 4.3.2", 0),
+               "a short time to drain: an idle session hears 421 4.3.2")
+    t.same(re.findall(r"ev=drain result=(\w+)", daemon.log()), ["done"], "and nothing was cut off")
+
+    daemon.start()
+    with net.Client(daemon.address) as c:
+        c.envelope("ada@client.example", ["one@example.com"])
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.process.wait(30)
+        t.same(re.findall(r"ev=drain result=(\w+.*)", daemon.log()),
+               ["timeout generation=1 left=1"], "what is, is told")
+
+
 def impatient(t, daemon):
     """SIGTERM again and again, until it is gone."""
     ends = []
@@ -236,6 +254,7 @@ def test(t):
     taken(t, daemon)
     drain(t, daemon)
     idle_drain(t, daemon)
+    short_drain(t)
     impatient(t, daemon)
     master_dies(t, daemon)
     notify(t)
