@@ -51,7 +51,7 @@ command_do_xclient(struct session *s, struct pn_str arg)
 	t->client.helo = t->client.helo_verb = (struct pn_str){ 0 };
 	if (s->logged_in) /* that was the other client's */
 		client_log_in(&t->client, PN_STR_V(""), PN_STR_V(""));
-	if (!copied || !identity_read(arg, false, t->arena, &t->client, &r)) {
+	if (!copied || !identity_read_xclient(arg, t->arena, &t->client, &r)) {
 		session_reply(s, &r);
 		transaction_free(t);
 		return;
@@ -69,19 +69,17 @@ command_do_xclient(struct session *s, struct pn_str arg)
 void
 command_do_xforward(struct session *s, struct pn_str arg)
 {
-	struct client before;
 	struct reply r;
 
 	if (s->t == NULL) {
 		s->t = session_transaction(s);
 		s->t->client = s->base->client;
 		s->stage = STAGE_CONNECT;
+		s->forwarded = 0;
 	}
-	before = s->t->client;
-	if (identity_read(arg, true, s->t->arena, &s->t->client, &r)) {
+	if (identity_read_xforward(
+		arg, &s->forwarded, s->t->arena, &s->t->client, &r))
 		session_say(s, 250, "2.0.0", "Ok");
-		return;
-	}
-	s->t->client = before;
-	session_reply(s, &r);
+	else
+		session_reply(s, &r);
 }

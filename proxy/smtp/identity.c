@@ -34,6 +34,17 @@ name_of(const struct client *c, struct pn_str name)
 	return c->name_state == CLIENT_NAME_TEMPORARY ? temporary : unavailable;
 }
 
+/* XCLIENT has no word for a protocol that is not known: Postfix answers 501. */
+static struct client
+as_claimed(const struct client *c)
+{
+	struct client out = *c;
+
+	if (out.helo_verb.n == 0)
+		out.helo_verb = PN_STR_V("EHLO");
+	return out;
+}
+
 /* XFORWARD has no word for a name that may come yet: Postfix answers 501. */
 static struct client
 as_forwarded(const struct client *c)
@@ -72,6 +83,8 @@ value_of(enum attribute a, const struct client *c, const char *ident,
 		(void)snprintf(scratch, 80, "%u", c->port);
 		return pn_str_of(scratch);
 	case ATTR_PROTO:
+		if (c->helo_verb.n == 0)
+			return unavailable;
 		return pn_str_caseeq(c->helo_verb, PN_STR_V("HELO"))
 		    ? PN_STR_V("SMTP")
 		    : PN_STR_V("ESMTP");
@@ -109,11 +122,13 @@ put_attribute(struct buf *b, size_t i, const struct client *c,
 void
 identity_xclient(struct buf *b, const struct client *c, unsigned attrs)
 {
+	const struct client told = as_claimed(c);
+
 	attrs &= ATTR_OF_XCLIENT;
 	(void)buf_puts(b, "XCLIENT");
 	for (size_t i = 0; i < ATTRIBUTES; i++)
 		if (attribute_names[i].bit & attrs)
-			put_attribute(b, i, c, "", false);
+			put_attribute(b, i, &told, "", false);
 	(void)buf_puts(b, "\r\n");
 }
 
@@ -215,13 +230,15 @@ read_port(struct pn_str v, uint16_t *to)
 	return v.n > 0 && port <= 65535;
 }
 
+/* In XFORWARD any word may stand there ("QMQP", "[UNAVAILABLE]"). */
 static bool
-read_proto(struct pn_str v, struct client *c)
+read_proto(struct pn_str v, bool xforward, struct client *c)
 {
-	bool plain = pn_str_caseeq(v, PN_STR_V("SMTP"));
-
-	c->helo_verb = plain ? PN_STR_V("HELO") : PN_STR_V("EHLO");
-	return plain || pn_str_caseeq(v, PN_STR_V("ESMTP"));
+	c->helo_verb = pn_str_caseeq(v, PN_STR_V("SMTP"))
+	    ? PN_STR_V("HELO")
+	    : pn_str_caseeq(v, PN_STR_V("ESMTP")) ? PN_STR_V("EHLO")
+						  : (struct pn_str){ 0 };
+	return c->helo_verb.n > 0 || (xforward && v.n > 0);
 }
 
 static struct pn_str
@@ -239,7 +256,7 @@ read_source(struct pn_str v)
 }
 
 static bool
-read_attribute(unsigned bit, struct pn_str v, struct arena *a,
+read_attribute(unsigned bit, struct pn_str v, bool xforward, struct arena *a,
     struct client *c)
 {
 	if (!pn_str_is_one_line(v)) /* for the log, and the next hop's commands */
@@ -256,7 +273,7 @@ read_attribute(unsigned bit, struct pn_str v, struct arena *a,
 	case ATTR_DESTPORT:
 		return read_port(v, &c->to_port);
 	case ATTR_PROTO:
-		return read_proto(v, c);
+		return read_proto(v, xforward, c);
 	case ATTR_HELO:
 		c->helo = or_empty(v);
 		return true;
@@ -304,9 +321,30 @@ read_word(struct pn_str word, bool xforward, struct arena *a, struct client *c,
 	if (bit == 0)
 		return refuse(r, a, "Error: unknown attribute: %.*s", name);
 	if (!xtext_get(pn_str_sub(word, name.n + 1, word.n), a, &value) ||
-	    !read_attribute(bit, value, a, c))
+	    !read_attribute(bit, value, xforward, a, c))
 		return refuse(r, a, "Error: bad %.*s value", name);
 	*seen |= bit;
+	return true;
+}
+
+static bool
+read_words(struct pn_str args, bool xforward, struct arena *a,
+    struct client *c, unsigned *seen, struct reply *r)
+{
+	args = pn_str_trim(args);
+	if (args.n == 0)
+		return refuse(r, a, "Syntax: %.*s attribute=value...",
+		    xforward ? PN_STR_V("XFORWARD") : PN_STR_V("XCLIENT"));
+	while (args.n > 0) {
+		struct pn_str word = args;
+		const char *blank = memchr(args.p, ' ', args.n);
+
+		if (blank != NULL)
+			word.n = (size_t)(blank - args.p);
+		args = pn_str_trim(pn_str_sub(args, word.n, args.n));
+		if (!read_word(word, xforward, a, c, seen, r))
+			return false;
+	}
 	return true;
 }
 
@@ -329,25 +367,42 @@ forget(struct client *c, unsigned seen)
 }
 
 bool
-identity_read(struct pn_str args, bool xforward, struct arena *a,
-    struct client *c, struct reply *r)
+identity_read_xclient(struct pn_str args, struct arena *a, struct client *c,
+    struct reply *r)
 {
+	struct client told = *c;
 	unsigned seen = 0;
 
-	args = pn_str_trim(args);
-	if (args.n == 0)
-		return refuse(r, a, "Syntax: %.*s attribute=value...",
-		    xforward ? PN_STR_V("XFORWARD") : PN_STR_V("XCLIENT"));
-	while (args.n > 0) {
-		struct pn_str word = args;
-		const char *blank = memchr(args.p, ' ', args.n);
+	if (!read_words(args, false, a, &told, &seen, r))
+		return false;
+	forget(&told, seen);
+	*c = told;
+	return true;
+}
 
-		if (blank != NULL)
-			word.n = (size_t)(blank - args.p);
-		args = pn_str_trim(pn_str_sub(args, word.n, args.n));
-		if (!read_word(word, xforward, a, c, &seen, r))
-			return false;
-	}
-	forget(c, seen);
+/* Who speaks for it is not it. */
+static void
+forget_all(struct client *c)
+{
+	c->port = 0;
+	c->name = c->reverse_name = (struct pn_str){ 0 };
+	c->name_state = CLIENT_NAME_UNASKED;
+	c->helo = c->helo_verb = (struct pn_str){ 0 };
+}
+
+bool
+identity_read_xforward(struct pn_str args, unsigned *told, struct arena *a,
+    struct client *c, struct reply *r)
+{
+	struct client client = *c;
+	unsigned seen = *told;
+
+	if (!(seen & ATTR_OF_BOTH))
+		forget_all(&client);
+	if (!read_words(args, true, a, &client, &seen, r))
+		return false;
+	*told = seen;
+	if (seen & ATTR_OF_BOTH) /* IDENT and SOURCE are not of the client */
+		*c = client;
 	return true;
 }

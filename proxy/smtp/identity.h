@@ -24,10 +24,16 @@ unsigned identity_xforward(struct buf *, const struct client *,
 
 /*
  * Attributes from a listed MTA into *c; strings go into the arena. False: *r
- * says what was wrong, and *c may be half changed. xforward: the attributes
- * of that command, else XCLIENT's.
+ * says what was wrong, and *c is as it was.
+ *
+ * XFORWARD may come in several commands: told has the attributes of those
+ * before (0: this is the first), and those of this one thereafter. As in
+ * Postfix, what none of them tells is not known, but for the address, which
+ * stays the MTA's own.
  */
-bool identity_read(struct pn_str args, bool xforward, struct arena *,
+bool identity_read_xclient(struct pn_str args, struct arena *,
+    struct client *c, struct reply *r);
+bool identity_read_xforward(struct pn_str args, unsigned *told, struct arena *,
     struct client *c, struct reply *r);
 
 #endif

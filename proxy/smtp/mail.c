@@ -121,7 +121,7 @@ mail_dial(struct session *s)
 		.wake = wake,
 		.arg = s };
 
-	if (helo.n == 0) /* the client has not said it yet: `dial connect` */
+	if (helo.n == 0) /* not said yet (`dial connect`), or not told us */
 		helo = pn_str_of(conf.hostname);
 	must(!s->logged_in); /* who asks has looked: auth_is_lost() */
 	find_listener(s);

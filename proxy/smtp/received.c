@@ -61,6 +61,7 @@ received_add(struct edits *edits, struct arena *a, const char *hostname,
     const struct client *c, const struct envelope *e, const char *id)
 {
 	struct pn_str name = c->name.n ? c->name : PN_STR_V("unknown");
+	struct pn_str helo = c->helo.n ? c->helo : name;
 	bool six = c->ip.n > 0 && memchr(c->ip.p, ':', c->ip.n) != NULL;
 	const char *rcpt = only_rcpt(e, a), *with = protocol(c, e, a);
 	const char *tls = encryption(c, a), *value;
@@ -70,7 +71,7 @@ received_add(struct edits *edits, struct arena *a, const char *hostname,
 		return -1;
 	value = arena_printf(a,
 	    "from %.*s (%.*s [%s%.*s]) by %s (postern) with %s%s id %s%s; %s",
-	    PN_STR_ARG(c->helo), PN_STR_ARG(name), six ? "IPv6:" : "",
+	    PN_STR_ARG(helo), PN_STR_ARG(name), six ? "IPv6:" : "",
 	    PN_STR_ARG(c->ip), hostname, with, tls, id, rcpt,
 	    date_now(date));
 	if (value == NULL)

@@ -101,6 +101,7 @@ struct session {
 	struct tls_server *tls; /* the listener's; NULL: not available */
 	struct pace pace;
 	bool listed; /* may tell us who its client is */
+	unsigned forwarded; /* by XFORWARD: what of the mail at hand's client */
 	struct proxied *proxied; /* PROXY: what it says; else NULL */
 	struct wire wire;
 	struct line line;

@@ -51,6 +51,7 @@ read_line(struct pn_str line)
 	struct params p;
 	struct keywords k;
 	struct pn_str rest = line;
+	unsigned told = 0;
 
 	if (address_parse_path(line, a, &path, &rest) == ADDRESS_OK) {
 		must(path.address.n <= path.path.n);
@@ -58,7 +59,8 @@ read_line(struct pn_str line)
 			write_again(&path, a);
 	}
 	(void)params_check(rest, PARAM_OF_MAIL | PARAM_OF_RCPT, &p);
-	if (identity_read(line, line.n % 2, a, &c, &r)) {
+	if (line.n % 2 ? identity_read_xforward(line, &told, a, &c, &r)
+		       : identity_read_xclient(line, a, &c, &r)) {
 		identity_xclient(&out, &c, ~0u);
 		(void)identity_xforward(&out, &c, "id", true, ~0u);
 		must(memchr(buf_data(&out), '\0', buf_len(&out)) == NULL);

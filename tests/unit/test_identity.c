@@ -1,4 +1,6 @@
 /* identity and xtext: attributes out and in. */
+#include <stdio.h>
+
 #include "cm.h"
 
 #include "smtp/ehlo.h"
@@ -147,7 +149,9 @@ static const struct {
 	{ "ADDR=IPV6:::ffff:192.0.2.7", true, true, "192.0.2.7", "", CLIENT_NAME_UNASKED },
 	{ "ADDR=2001:db8::5 NAME=[tempunavail]", false, true, "2001:db8::5", "", CLIENT_NAME_TEMPORARY },
 	{ "NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE]", true, true, "2001:db8::1", "", CLIENT_NAME_NONE },
-	{ "PORT=65535 PROTO=smtp", true, true, "2001:db8::1", "a.example", CLIENT_NAME_OK },
+	{ "PORT=65535 PROTO=smtp", true, true, "2001:db8::1", "", CLIENT_NAME_UNASKED },
+	{ "PORT=65535 PROTO=smtp", false, true, "2001:db8::1", "a.example", CLIENT_NAME_OK },
+	{ "IDENT=x SOURCE=LOCAL", true, true, "2001:db8::1", "a.example", CLIENT_NAME_OK },
 	{ "", true, false, NULL, NULL, 0 },
 	{ "ADDR", true, false, NULL, NULL, 0 },
 	{ "ADDR=", true, false, NULL, NULL, 0 },
@@ -157,7 +161,9 @@ static const struct {
 	{ "ADDR=IPV6:1.2.3.4.5", true, false, NULL, NULL, 0 },
 	{ "PORT=65536", true, false, NULL, NULL, 0 },
 	{ "PORT=", true, false, NULL, NULL, 0 },
-	{ "PROTO=LMTP", true, false, NULL, NULL, 0 },
+	{ "PROTO=LMTP", false, false, NULL, NULL, 0 },
+	{ "PROTO=[UNAVAILABLE]", false, false, NULL, NULL, 0 },
+	{ "PROTO=", true, false, NULL, NULL, 0 },
 	{ "LOGIN=x", true, false, NULL, NULL, 0 },
 	{ "LOGIN=x", false, true, "2001:db8::1", "a.example", CLIENT_NAME_OK },
 	{ "IDENT=x", false, false, NULL, NULL, 0 },
@@ -165,6 +171,17 @@ static const struct {
 	{ "HELO=a+00b", true, false, NULL, NULL, 0 },
 	{ "HELO=a+0", true, false, NULL, NULL, 0 },
 };
+
+static bool
+read_either(const char *args, bool xforward, struct arena *a, struct client *c,
+    struct reply *r)
+{
+	unsigned told = 0;
+
+	return xforward
+	    ? identity_read_xforward(pn_str_of(args), &told, a, c, r)
+	    : identity_read_xclient(pn_str_of(args), a, c, r);
+}
 
 static void
 attributes_in(void **state)
@@ -176,11 +193,12 @@ attributes_in(void **state)
 		struct client c = six;
 		struct reply r = { 0 };
 
-		if (identity_read(pn_str_of(in[i].args), in[i].xforward, a, &c,
-			&r) != in[i].ok)
+		if (read_either(in[i].args, in[i].xforward, a, &c, &r) !=
+		    in[i].ok)
 			fail_msg("%s", in[i].args);
 		if (!in[i].ok) {
 			assert_int_equal(r.code, 501);
+			assert_memory_equal(&c, &six, sizeof(c));
 			continue;
 		}
 		assert_str(c.ip, in[i].ip);
@@ -203,7 +221,8 @@ port_goes_with_its_address(void **state)
 		{ "ADDR=192.0.2.1 NAME=b.example", false, 0, 25 },
 		{ "PORT=7 ADDR=192.0.2.1", true, 7, 25 },
 		{ "ADDR=192.0.2.1 PORT=[UNAVAILABLE]", true, 0, 25 },
-		{ "NAME=b.example", true, 4711, 25 },
+		{ "NAME=b.example", false, 4711, 25 },
+		{ "NAME=b.example", true, 0, 25 },
 		{ "DESTADDR=192.0.2.9", false, 4711, 0 },
 		{ "DESTADDR=192.0.2.9 DESTPORT=587", false, 4711, 587 },
 	};
@@ -218,8 +237,7 @@ port_goes_with_its_address(void **state)
 		c.port = 4711;
 		c.to_ip = PN_STR_V("192.0.2.2");
 		c.to_port = 25;
-		if (!identity_read(pn_str_of(cases[i].args), cases[i].xforward,
-			a, &c, &r) ||
+		if (!read_either(cases[i].args, cases[i].xforward, a, &c, &r) ||
 		    c.port != cases[i].port || c.to_port != cases[i].to_port)
 			fail_msg("%s: %u %u", cases[i].args, c.port, c.to_port);
 		buf_clear(&b);
@@ -228,6 +246,61 @@ port_goes_with_its_address(void **state)
 				     PN_STR_V("DESTPORT=[UNAVAILABLE]\r\n")),
 		    cases[i].to_port == 0);
 	}
+	buf_fini(&b);
+	arena_free(a);
+}
+
+/* The commands of one mail, and what the next hop hears of them. */
+static void
+xforward_tells_all_or_it_is_not_known(void **state)
+{
+	static const struct {
+		const char *args[3], *out;
+	} cases[] = {
+		{ { "ADDR=192.0.2.1" }, "NAME=[UNAVAILABLE] ADDR=192.0.2.1 "
+		    "PORT=[UNAVAILABLE] PROTO=[UNAVAILABLE] HELO=[UNAVAILABLE]" },
+		{ { "HELO=x" }, "NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 "
+		    "PORT=[UNAVAILABLE] PROTO=[UNAVAILABLE] HELO=x" },
+		/* A long line is told in several. */
+		{ { "NAME=b.example PORT=7", "ADDR=192.0.2.1",
+		      "PROTO=SMTP HELO=y" },
+		    "NAME=b.example ADDR=192.0.2.1 PORT=7 PROTO=SMTP HELO=y" },
+		{ { "IDENT=1", "ADDR=192.0.2.1 PROTO=QMQP", "SOURCE=LOCAL" },
+		    "NAME=[UNAVAILABLE] ADDR=192.0.2.1 PORT=[UNAVAILABLE] "
+		    "PROTO=[UNAVAILABLE] HELO=[UNAVAILABLE]" },
+		{ { "IDENT=1" }, "NAME=a.example ADDR=IPV6:2001:db8::1 "
+		    "PORT=25 PROTO=ESMTP HELO=x+20y" },
+		/* What is refused tells nothing. */
+		{ { "ADDR=1.2.3", "IDENT=1" }, "NAME=a.example "
+		    "ADDR=IPV6:2001:db8::1 PORT=25 PROTO=ESMTP HELO=x+20y" },
+		{ { "ADDR=192.0.2.1", "NAME=a+00", "HELO=z" },
+		    "NAME=[UNAVAILABLE] ADDR=192.0.2.1 PORT=[UNAVAILABLE] "
+		    "PROTO=[UNAVAILABLE] HELO=z" },
+	};
+	struct arena *a = arena_new(1 << 20);
+	struct buf b = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++) {
+		struct client c = six;
+		struct reply r = { 0 };
+		unsigned told = 0;
+		char want[200];
+
+		for (size_t k = 0; k < 3 && cases[i].args[k] != NULL; k++)
+			(void)identity_read_xforward(
+			    pn_str_of(cases[i].args[k]), &told, a, &c, &r);
+		buf_clear(&b);
+		(void)identity_xforward(&b, &c, "", false, ATTR_OF_BOTH);
+		(void)snprintf(want, sizeof(want), "XFORWARD %s\r\n",
+		    cases[i].out);
+		assert_str(buf_str(&b), want);
+	}
+	/* XCLIENT knows two words alone. */
+	buf_clear(&b);
+	identity_xclient(&b, &(struct client){ .ip = PN_STR_V("192.0.2.1") },
+	    ATTR_PROTO | ATTR_HELO);
+	assert_str(buf_str(&b), "XCLIENT PROTO=ESMTP HELO=[UNAVAILABLE]\r\n");
 	buf_fini(&b);
 	arena_free(a);
 }
@@ -243,6 +316,7 @@ main(void)
 		cmocka_unit_test(xforward_in_lines_of_512),
 		cmocka_unit_test(attributes_in),
 		cmocka_unit_test(port_goes_with_its_address),
+		cmocka_unit_test(xforward_tells_all_or_it_is_not_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
