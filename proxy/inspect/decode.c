@@ -2,6 +2,9 @@
 #include "inspect/decode.h"
 
 #include <stdint.h>
+#include <string.h>
+
+#include "base/arena.h"
 
 #define B64_JUNK 64  /* neither alphabet nor blank */
 #define B64_BLANK 65 /* line ends, blanks */
@@ -138,6 +141,35 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+int
+hex_pair(struct pn_str s, size_t at)
+{
+	int high = at + 1 < s.n ? hex_digit(s.p[at]) : -1;
+	int low = high >= 0 ? hex_digit(s.p[at + 1]) : -1;
+
+	return low >= 0 ? high << 4 | low : -1;
+}
+
+struct pn_str
+percent_decode(struct pn_str s, struct arena *arena)
+{
+	size_t n = 0;
+	char *out;
+
+	if (s.n == 0 || memchr(s.p, '%', s.n) == NULL)
+		return s;
+	if ((out = arena_alloc(arena, s.n)) == NULL)
+		return (struct pn_str){ NULL, 0 };
+	for (size_t i = 0; i < s.n; i++) {
+		int c = s.p[i] == '%' ? hex_pair(s, i + 1) : -1;
+
+		out[n++] = c >= 0 ? (char)c : s.p[i];
+		if (c >= 0)
+			i += 2;
+	}
+	return (struct pn_str){ out, n };
+}
+
 /* Bytes of a soft line end behind the '=' at s, 0 when it is none. */
 static size_t
 soft_break(struct pn_str s)
@@ -161,10 +193,9 @@ qp_escape(struct pn_str s, int *c, bool *broken)
 {
 	size_t soft;
 
-	if (s.n >= 3 && hex_digit(s.p[1]) >= 0 && hex_digit(s.p[2]) >= 0) {
-		*c = hex_digit(s.p[1]) << 4 | hex_digit(s.p[2]);
+	*c = hex_pair(s, 1);
+	if (*c >= 0)
 		return 3;
-	}
 	soft = soft_break(s);
 	*c = soft > 0 ? -1 : '=';
 	*broken |= soft == 0;

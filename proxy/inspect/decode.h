@@ -10,6 +10,8 @@
 
 #include "filters/pn_str.h"
 
+struct arena;
+
 enum encoding {
 	ENCODING_NONE,
 	ENCODING_BASE64,
@@ -49,5 +51,9 @@ struct pn_str decode_tail(enum encoding, struct pn_str src, unsigned shift,
 bool decode_looks_base64(struct pn_str src);
 
 int hex_digit(char c); /* 0-15, or -1 */
+int hex_pair(struct pn_str, size_t at); /* the byte of two digits, or -1 */
+/* "a%20b" (RFC 3986 2.1, RFC 2231 4); what is no escape stays. s itself where
+ * there is none, { NULL, 0 } at the arena's cap. */
+struct pn_str percent_decode(struct pn_str s, struct arena *);
 
 #endif

@@ -287,15 +287,13 @@ decode_q(struct pn_str s, char *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '_') {
-			out[n++] = ' ';
-		} else if (s.p[i] == '=' && i + 2 < s.n &&
-		    hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
-			out[n++] = (char)(hex_digit(s.p[i + 1]) << 4 |
-			    hex_digit(s.p[i + 2]));
+		int c = s.p[i] == '=' ? hex_pair(s, i + 1) : -1;
+
+		if (c >= 0) {
+			out[n++] = (char)c;
 			i += 2;
 		} else {
-			out[n++] = s.p[i];
+			out[n++] = s.p[i] == '_' ? ' ' : s.p[i];
 		}
 	}
 	return n;

@@ -191,29 +191,6 @@ unquote(struct pn_str s, bool undo, struct arena *arena)
 	return (struct pn_str){ out, n };
 }
 
-static struct pn_str
-percent_decode(struct pn_str s, struct arena *arena)
-{
-	char *out;
-	size_t n = 0;
-
-	if (s.n == 0 || memchr(s.p, '%', s.n) == NULL)
-		return s;
-	if ((out = arena_alloc(arena, s.n)) == NULL)
-		return (struct pn_str){ NULL, 0 };
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && i + 2 < s.n &&
-		    hex_digit(s.p[i + 1]) >= 0 && hex_digit(s.p[i + 2]) >= 0) {
-			out[n++] = (char)(hex_digit(s.p[i + 1]) << 4 |
-			    hex_digit(s.p[i + 2]));
-			i += 2;
-		} else {
-			out[n++] = s.p[i];
-		}
-	}
-	return (struct pn_str){ out, n };
-}
-
 /* A NUL ends the text for readers written in C, and is nothing for others. */
 static void
 add_text(struct param_values *out, struct pn_str s, struct arena *arena)

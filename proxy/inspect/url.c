@@ -61,32 +61,6 @@ stripped(struct pn_str s, struct arena *a)
 	return (struct pn_str){ p, n };
 }
 
-/* Percent-decoded once. */
-static struct pn_str
-decoded(struct pn_str s, struct arena *a)
-{
-	size_t n = 0;
-	char *p;
-
-	if (s.n == 0 || memchr(s.p, '%', s.n) == NULL)
-		return s;
-	if ((p = arena_alloc(a, s.n)) == NULL)
-		return (struct pn_str){ NULL, 0 };
-	for (size_t i = 0; i < s.n; i++) {
-		int high = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1])
-							: -1;
-		int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
-
-		if (low >= 0) {
-			p[n++] = (char)(high << 4 | low);
-			i += 2;
-		} else {
-			p[n++] = s.p[i];
-		}
-	}
-	return (struct pn_str){ p, n };
-}
-
 /* Bytes in front of the first of these. */
 static size_t
 span_to(struct pn_str s, const char *stops)
@@ -243,7 +217,7 @@ set_host(struct url *u, struct pn_str s, struct arena *a)
 		u->domain = u->host;
 		return u->ip;
 	}
-	s = decoded(s, a);
+	s = percent_decode(s, a);
 	s = is_ascii(s) ? lowered(s, a) : to_ascii(s, a);
 	if (s.n == 0 || span_to(s, " #/:<>?@[\\]^|%\x7f") < s.n)
 		return false;
@@ -328,8 +302,8 @@ set_path(struct url *u, struct pn_str s, struct pn_str *path,
 	*query = pn_str_sub(s, n + 1, s.n);
 	if (path->n == 0 && u->host.n > 0)
 		*path = PN_STR_V("/");
-	u->path = decoded(*path, a);
-	u->query = decoded(*query, a);
+	u->path = percent_decode(*path, a);
+	u->query = percent_decode(*query, a);
 }
 
 static bool

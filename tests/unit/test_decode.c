@@ -2,6 +2,7 @@
  * agree with the whole. */
 #include "cm.h"
 
+#include "base/arena.h"
 #include "inspect/decode.h"
 
 static void
@@ -151,6 +152,27 @@ sizes_of_the_others(void **state)
 	assert_false(decode_looks_base64(PN_STR_V("short")));
 }
 
+static void
+percents(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = { { "", "" }, { "plain", "plain" }, { "a%20b", "a b" },
+		{ "%41%6d%6D", "Amm" }, { "100%", "100%" }, { "%4", "%4" },
+		{ "%4g%g4", "%4g%g4" }, { "%2541", "%41" }, { "%%41", "%A" } };
+	struct arena *a = arena_new(1 << 16);
+
+	(void)state;
+	for (size_t i = 0; i < PN_COUNT(cases); i++)
+		assert_str(percent_decode(pn_str_of(cases[i].in), a),
+		    cases[i].out);
+	/* Cut wherever it may be, it reads no further. */
+	assert_str(percent_decode((struct pn_str){ "%41", 2 }, a), "%4");
+	assert_int_equal(hex_pair(PN_STR_V("0fF0"), 1), 0xff);
+	assert_int_equal(hex_pair(PN_STR_V("0fF0"), 3), -1);
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -159,6 +181,7 @@ main(void)
 		cmocka_unit_test(heads_tails_and_sizes_agree),
 		cmocka_unit_test(some_shift_gives_the_tail),
 		cmocka_unit_test(sizes_of_the_others),
+		cmocka_unit_test(percents),
 	};
 
 	return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
