@@ -1,4 +1,5 @@
-/* endpoint - see endpoint.h. Called by config.c, listen.c and policy.c. */
+/* endpoint - see endpoint.h. Called by those who read the configuration, by
+ * listen.c and single.c, and by postern(1). */
 #include "proxy/endpoint.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* listen - see listen.h. Called by master.c and single.c. */
+/* listen - see listen.h. Called by master.c, reload.c, spawn.c and single.c. */
 #include "proxy/listen.h"
 
 #include <errno.h>

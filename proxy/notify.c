@@ -1,4 +1,4 @@
-/* notify - see notify.h. Called by master.c. */
+/* notify - see notify.h. Called by master.c and reload.c. */
 #include "proxy/notify.h"
 
 #include <stddef.h>

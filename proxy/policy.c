@@ -1,5 +1,5 @@
 /*
- * policy - see policy.h. Called by main.c, master.c and postern(1). The order
+ * policy - see policy.h. Called by main.c, reload.c and postern(1). The order
  * of policy_load() is that of need: facts before rules, rules before what
  * they ask for.
  */

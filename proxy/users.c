@@ -1,4 +1,5 @@
-/* users - see users.h. Called by master.c, single.c and check.c. */
+/* users - see users.h. Called wherever posternd begins, forks or reloads, and
+ * by postern(1). */
 #include "proxy/users.h"
 
 #include <errno.h>

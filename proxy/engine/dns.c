@@ -1,9 +1,11 @@
 /*
  * dns - see dns.h.
  *
- * Called by engine/host (modules' asks) and engine/client_name. An ask lives
- * from dns_ask() to its callback or dns_cancel(); it owns its timer, which is
- * also what brings an answer that came at once to the loop.
+ * Called by whoever looks a name up: ask.c for modules, client_name.c,
+ * connections (service.c, milter_link.c), smtp's resolve and upstream_dane, and
+ * postern(1). An ask lives from dns_ask() to its callback or dns_cancel(); it
+ * owns its timer, which is also what brings an answer that came at once to the
+ * loop.
  */
 #include "engine/dns.h"
 

@@ -1,4 +1,5 @@
-/* domain - see domain.h. Called by routes, their configuration and MX. */
+/* domain - see domain.h. Called by routes, configuration, MX and
+ * releases. */
 #include "mail/domain.h"
 
 #include <idn2.h>

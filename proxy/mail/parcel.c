@@ -1,4 +1,4 @@
-/* parcel - see parcel.h. Called by engine/keep, keeper/, smtp/release. */
+/* parcel - see parcel.h. Called by engine/keep and keeper/. */
 #include "mail/parcel.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
  * The name is the one whose secret is checked (authcid), never the one it
  * wishes to act as (authzid): not every server looks at the latter.
  *
- * Called by auth; pure. What was decoded is wiped before it returns.
+ * Called by auth, and by ehlo for what may be offered; pure. What was decoded is wiped before it returns.
  */
 #ifndef SMTP_SASL_H
 #define SMTP_SASL_H

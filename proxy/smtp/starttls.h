@@ -1,6 +1,6 @@
 /*
  * starttls - TLS towards clients: the command, the handshake and what follows
- * from it (RFC 3207, 8314). Called by session and command; owns nothing.
+ * from it (RFC 3207, 8314). Called by listener, session and command; owns nothing.
  */
 #ifndef SMTP_STARTTLS_H
 #define SMTP_STARTTLS_H
