@@ -42,7 +42,7 @@ and byte by byte. Both must read the same. A line of a transcript is
     U+ TEXT              ... and as often as may be; something else came then
     U= TEXT              ... this message, as it was on the wire without its end
     U! close | TEXT      the next hop closes, or says TEXT unasked
-    U# N                 ... has seen so many connections, the probe's not counted
+    U# N                 ... has greeted so many connections, the probe's not counted
     V<, V>, V+, V=, V!   the same of the second server, if there is one
     ~ SECONDS            nothing happens
     T! TERM              a signal for the door
@@ -138,7 +138,6 @@ class Sink:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections.append(sock)
-            self.note_connection()
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def answer(self, sock, verb):
@@ -186,7 +185,11 @@ class Sink:
         try:
             if self.takes_header:
                 self.note(self.heard, Heard(self.header(f)))
-            if self.answer(sock, "CONNECT")[:1] in "45":
+            try:
+                banner = self.answer(sock, "CONNECT")
+            finally:
+                self.note_connection()
+            if banner[:1] in "45":
                 sock.shutdown(socket.SHUT_WR)
             while True:
                 line = f.readline()
