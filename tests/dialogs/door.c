@@ -195,12 +195,43 @@ on_loopback(const char *name, uint64_t port, unsigned priority)
 	return s;
 }
 
+/* What is asked for of the next hop. */
+static struct smtp_upstream
+next_hop(int argc, char **argv, struct smtp_server servers[2])
+{
+	const char *maildir = option(argc, argv, "maildir", NULL);
+
+	return (struct smtp_upstream){ .name = "up",
+		.identity = identity(option(argc, argv, "identity", "none")),
+		.maildir = maildir,
+		.tls.level = next_tls(option(argc, argv, "up_tls", "none")),
+		.servers = servers,
+		.n_servers = maildir != NULL ? 0
+		    : servers[1].addr_len > 0 ? 2
+					      : 1,
+		.failover_timeout_ms =
+		    number(argc, argv, "failover_timeout", 5000),
+		.lmtp = number(argc, argv, "lmtp_sink", 0),
+		.delivers =
+		    maildir != NULL || number(argc, argv, "delivers", 0),
+		.connect_timeout_ms =
+		    number(argc, argv, "connect_timeout", 5000),
+		.reply_timeout_ms = number(argc, argv, "reply_timeout", 5000),
+		.data_timeout_ms = number(argc, argv, "last_timeout", 5000),
+		.reuse = strcmp(option(argc, argv, "reuse", "yes"), "yes") == 0,
+		.keep = 20,
+		.keep_idle_ms = number(argc, argv, "idle_timeout", 5000),
+		.dial_connect =
+		    strcmp(option(argc, argv, "dial", "mail"), "connect") == 0,
+		.warm = (unsigned)number(argc, argv, "warm", 0) };
+}
+
 int
 main(int argc, char **argv)
 {
 	static const char *const domains[] = { "example.com" };
 	static struct smtp_server servers[2];
-	static struct smtp_upstream ups[3] = { { .name = "up" } };
+	static struct smtp_upstream ups[3];
 	static const struct smtp_route_line lines[] = {
 		{ ".example.net", &ups[1] },
 		{ "box@example.com", &ups[2] },
@@ -248,24 +279,7 @@ main(int argc, char **argv)
 
 	servers[0] = on_loopback("sink", number(argc, argv, "sink", 25), 1);
 	servers[1] = on_loopback("second", number(argc, argv, "second", 0), 2);
-	up->identity = identity(option(argc, argv, "identity", "none"));
-	up->maildir = option(argc, argv, "maildir", NULL);
-	up->tls.level = next_tls(option(argc, argv, "up_tls", "none"));
-	up->servers = servers;
-	if (up->maildir == NULL)
-		up->n_servers = servers[1].addr_len > 0 ? 2 : 1;
-	up->failover_timeout_ms = number(argc, argv, "failover_timeout", 5000);
-	up->lmtp = number(argc, argv, "lmtp_sink", 0);
-	up->delivers = up->maildir != NULL || number(argc, argv, "delivers", 0);
-	up->connect_timeout_ms = number(argc, argv, "connect_timeout", 5000);
-	up->reply_timeout_ms = number(argc, argv, "reply_timeout", 5000);
-	up->data_timeout_ms = number(argc, argv, "last_timeout", 5000);
-	up->reuse = strcmp(option(argc, argv, "reuse", "yes"), "yes") == 0;
-	up->keep = 20;
-	up->keep_idle_ms = number(argc, argv, "idle_timeout", 5000);
-	up->dial_connect =
-	    strcmp(option(argc, argv, "dial", "mail"), "connect") == 0;
-	up->warm = (unsigned)number(argc, argv, "warm", 0);
+	*up = next_hop(argc, argv, servers);
 	if (number(argc, argv, "route", 0)) {
 		up->n_servers = 1;
 		ups[1] = *up;
