@@ -112,7 +112,6 @@ void
 mail_dial(struct session *s)
 {
 	const struct transaction *t = s->t != NULL ? s->t : s->base;
-	struct pn_str helo = t->client.helo;
 	const struct upstream_conf conf = {
 		.loop = s->smtp->loop,
 		.hop = s->hop,
@@ -120,9 +119,8 @@ mail_dial(struct session *s)
 		.hold_noop_ms = s->smtp->conf->hold_noop_ms,
 		.wake = wake,
 		.arg = s };
+	struct pn_str helo = upstream_name(&conf, &t->client);
 
-	if (helo.n == 0) /* not said yet (`dial connect`), or not told us */
-		helo = pn_str_of(conf.hostname);
 	must(!s->logged_in); /* who asks has looked: auth_is_lost() */
 	find_listener(s);
 	upstream_free(s->up);

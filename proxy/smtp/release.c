@@ -365,6 +365,12 @@ static void
 start_relay(struct release *r, struct hop *hop)
 {
 	const struct client *c = &r->job.client;
+	const struct upstream_conf conf = { .loop = r->smtp->loop,
+		.hop = hop,
+		.hostname = r->smtp->conf->hostname,
+		.hold_noop_ms = r->smtp->conf->hold_noop_ms,
+		.wake = advance,
+		.arg = r };
 	struct error e;
 
 	if (hop->conf->delivers && !mark(r, &e)) {
@@ -372,14 +378,9 @@ start_relay(struct release *r, struct hop *hop)
 		return;
 	}
 	r->lmtp = hop->conf->lmtp;
-	r->up = upstream_new(&(struct upstream_conf){ .loop = r->smtp->loop,
-	    .hop = hop, .hostname = r->smtp->conf->hostname,
-	    .hold_noop_ms = r->smtp->conf->hold_noop_ms,
-	    .wake = advance, .arg = r });
+	r->up = upstream_new(&conf);
 	set_domain(r);
-	upstream_dial(r->up, c,
-	    c->helo.n ? c->helo : pn_str_of(r->smtp->conf->hostname),
-	    r->outcome.id.p);
+	upstream_dial(r->up, c, upstream_name(&conf, c), r->outcome.id.p);
 	r->state = DIAL;
 }
 

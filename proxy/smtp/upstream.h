@@ -48,6 +48,10 @@ void upstream_free(struct upstream *);
 struct upstream *upstream_get(const struct upstream_conf *, const char *domain,
     const struct client *, struct pn_str helo, const char *id);
 
+/* What EHLO says: the client's name; our own to servers of others (mx), and where
+ * he has not said his (`dial connect`), or nobody told us. Borrowed of either. */
+struct pn_str upstream_name(const struct upstream_conf *, const struct client *);
+
 /*
  * Connect, greet, hand on the identity: with the first server of the hop's plan
  * that can be dialled. client and helo (what EHLO says) are

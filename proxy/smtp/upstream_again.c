@@ -19,7 +19,7 @@ again_begin(struct upstream *u, const struct client *c)
 	    buf_len(&u->expected) > 0)
 		return;
 	u->client = c;
-	u->helo = c->helo;
+	u->helo = upstream_name(&u->conf, c);
 	u->again.on = true;
 }
 

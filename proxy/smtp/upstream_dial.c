@@ -127,6 +127,13 @@ takes_xclient(const struct upstream *u)
 	    (u->server->known.xclient & ATTR_ADDR);
 }
 
+/* No probe, and nobody else's server, who hears of us alone. */
+static bool
+speaks_for_client(const struct upstream *u)
+{
+	return u->identity && !u->conf.hop->conf->mx;
+}
+
 /*
  * A no that is the client's: to his address, or to his name. The server serves
  * others as before, and another one would not say otherwise. What it says of
@@ -135,14 +142,16 @@ takes_xclient(const struct upstream *u)
 static bool
 is_to_address(const struct upstream *u, uint16_t code)
 {
-	return u->identity && (code == 450 || code == 521 || code == 554);
+	return speaks_for_client(u) &&
+	    (code == 450 || code == 521 || code == 554);
 }
 
 static bool
 is_to_name(const struct upstream *u, uint16_t code)
 {
 	return is_to_address(u, code) ||
-	    (u->identity && (code == 501 || code == 504 || code == 550));
+	    (speaks_for_client(u) &&
+		(code == 501 || code == 504 || code == 550));
 }
 
 /* By the connection itself it knows whose it is: so its banner may be for him.
@@ -154,7 +163,7 @@ is_barred(const struct upstream *u, uint16_t code)
 
 	return (source_has_header(by) || by == IDENTITY_TPROXY) &&
 	    u->server->known.known &&
-	    (is_to_address(u, code) || (u->identity && code == 550));
+	    (is_to_address(u, code) || (speaks_for_client(u) && code == 550));
 }
 
 static void
@@ -378,6 +387,14 @@ is_named(const struct upstream *u, const struct client *c)
 	return same;
 }
 
+struct pn_str
+upstream_name(const struct upstream_conf *conf, const struct client *c)
+{
+	return conf->hop->conf->mx || c->helo.n == 0
+	    ? pn_str_of(conf->hostname)
+	    : c->helo;
+}
+
 /*
  * XFORWARD may name another one for each mail; what the connection itself told
  * the next hop stays as it is. Behind one address there may be many clients.
@@ -387,8 +404,7 @@ bool
 upstream_is_for(const struct upstream *u, const struct client *c)
 {
 	enum smtp_identity by = u->conf.hop->conf->identity;
-	struct pn_str helo = c->helo.n > 0 ? c->helo
-					   : pn_str_of(u->conf.hostname);
+	struct pn_str helo = upstream_name(&u->conf, c);
 
 	if (by == IDENTITY_XFORWARD || (by == IDENTITY_NONE && u->engaged))
 		return true;
